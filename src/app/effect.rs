@@ -1,0 +1,68 @@
+//! Everything the interface can want.
+
+use std::time::Duration;
+
+use crate::domain::{Destination, Direction, EventQuery, Scope};
+
+/// Numbers the questions of one kind: an answer with an older number is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Generation(pub u64);
+
+/// Something the interface wants done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Read events for the list.
+    LoadEvents {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// Which; forward.
+        query: EventQuery,
+    },
+    /// Walk.
+    Go {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// In which scope.
+        scope: Scope,
+        /// Standing where, counted in the scope's events: where `Destination::Store` starts from.
+        from: u64,
+        /// Where to.
+        to: Destination,
+    },
+    /// Narrow the list of streams by a fuzzy pattern (never empty).
+    FilterStreams {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// What was typed.
+        pattern: String,
+    },
+    /// Look for text in types, streams, data and metadata of a scope's events.
+    Find {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// The text; lower case letters match both cases.
+        pattern: String,
+        /// Where.
+        scope: Scope,
+        /// From which place (that one excluded), counted like `scope_at`.
+        from: u64,
+        /// Which way; it goes round the end once.
+        direction: Direction,
+    },
+    /// Stop the running jobs (walk, find, filter).
+    StopJobs,
+    /// Keep the current state to compare with.
+    Pin,
+    /// No longer compare.
+    Unpin,
+    /// Hand text to the terminal's clipboard.
+    Copy(String),
+    /// Tick every so often, or no more.
+    Play(Option<Duration>),
+    /// Suspend to the shell.
+    Suspend,
+    /// Draw everything anew.
+    Repaint,
+    /// End.
+    Quit,
+}

@@ -1,0 +1,115 @@
+//! Everything that can happen.
+
+use std::sync::Arc;
+
+use super::effect::Generation;
+use super::key::{Key, Mouse};
+use crate::domain::{About, EventPage, Failure, Progress, Scope, StreamSummary};
+use crate::replay::Moment;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    KeyPressed(Key),
+    /// The mouse did something.
+    MouseMoved(Mouse),
+    /// Text was pasted.
+    Pasted(String),
+    /// The terminal has a new size, in cells.
+    Resized {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// The source said what it is (once at the start, again when its words changed).
+    SourceDescribed(About),
+    /// The source has been read further.
+    SourceProgressed(Progress),
+    /// The list of all streams known now, in the order of their first events. Longer lists follow while the source is
+    /// being read; a stream keeps its index.
+    StreamsListed(Arc<Vec<StreamSummary>>),
+    /// Answer to `Effect::FilterStreams`: indices into the list of streams, best first. `complete` is false for a first
+    /// part that a longer answer will replace.
+    StreamsFiltered {
+        /// Of the effect.
+        generation: Generation,
+        /// Indices, best match first.
+        matches: Arc<Vec<u32>>,
+        /// Whether all streams have been looked at.
+        complete: bool,
+    },
+    /// Answer to `Effect::LoadEvents`.
+    EventsLoaded {
+        /// Of the effect.
+        generation: Generation,
+        /// Which scope.
+        scope: Scope,
+        /// The events, forward.
+        page: EventPage,
+    },
+    /// Answer to `Effect::Go`: the walk stands here now. `scope_at` is the same place counted in the scope's events.
+    MomentReached {
+        /// Of the effect.
+        generation: Generation,
+        /// The scope that is walked.
+        scope: Scope,
+        /// How many events of the scope lie at or before the cursor (0 is before the first).
+        scope_at: u64,
+        /// What is so there.
+        moment: Box<Moment>,
+    },
+    /// `Effect::Go` is still folding.
+    WalkProgressed {
+        /// Of the effect.
+        generation: Generation,
+        /// Events folded for it so far.
+        folded: u64,
+        /// Events to fold for it in all.
+        total: u64,
+    },
+    /// Answer to `Effect::Pin` and to every walk while something is pinned: what differs from the pinned state.
+    DiffMade {
+        /// Of the effect.
+        generation: Generation,
+        /// From the pinned state to the current one.
+        patch: Arc<crate::replay::Patch>,
+    },
+    /// `Effect::Find` found something: the place in the scope, counted like `scope_at`.
+    Found {
+        /// Of the effect.
+        generation: Generation,
+        /// The place.
+        scope_at: u64,
+    },
+    /// `Effect::Find` is still looking.
+    FindProgressed {
+        /// Of the effect.
+        generation: Generation,
+        /// Events looked at.
+        looked: u64,
+        /// Events to look at in all, as far as known.
+        total: u64,
+    },
+    /// `Effect::Find` looked at everything it was asked to and found nothing.
+    NotFound {
+        /// Of the effect.
+        generation: Generation,
+    },
+    /// A job failed.
+    JobFailed {
+        /// Of the effect.
+        generation: Generation,
+        /// Why.
+        failure: Failure,
+    },
+    /// A reducer file changed on disk and has been loaded anew (or cannot be: the text says why).
+    ReducerReloaded(String),
+    /// The text was handed to the terminal's clipboard: how many bytes, or why not.
+    Copied(Result<usize, String>),
+    /// The play timer came round.
+    PlayTicked,
+    /// The program was suspended and is back: everything must be drawn again.
+    Resumed,
+}

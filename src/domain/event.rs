@@ -1,0 +1,141 @@
+//! An event, and the three ways to say where it stands.
+//!
+//! `Version` is its place in its stream and `Position` its place in the store, both as the store numbers them.
+//! The third number, the dense place in *our* walk, is a plain `u64` called an ordinal (from 0) wherever it occurs.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::payload::Payload;
+use super::time::Timestamp;
+
+/// The name of a stream: the ordered events of one aggregate.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StreamName(Arc<str>);
+
+impl StreamName {
+    /// The name as the store writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the first `-` (`order` in `order-1002`); the whole name where there is none.
+    pub fn category(&self) -> &str {
+        match memchr::memchr(b'-', self.0.as_bytes()) {
+            Some(0) | None => &self.0,
+            Some(end) => &self.0[..end],
+        }
+    }
+}
+
+impl From<&str> for StreamName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<Arc<str>> for StreamName {
+    fn from(name: Arc<str>) -> Self {
+        Self(name)
+    }
+}
+
+impl Borrow<str> for StreamName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The event's place in its stream, as the store numbers it: from 0 or 1, possibly with gaps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Version(pub u64);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The event's place in the whole store, as the store writes it. Only the store compares positions.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Position {
+    /// A sequence number; the line number (from 1) of a file whose events carry none.
+    Number(u64),
+    /// Anything else, verbatim.
+    Text(Arc<str>),
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Why a record of the store could not be read as an event, and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trouble {
+    /// Where: `line 17`, `record 9`.
+    pub place: String,
+    /// Why, in words for a person.
+    pub reason: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+/// An immutable fact of the store.
+///
+/// A record that cannot be read as an event is one too, with `trouble` set: it stands at its place in the walk of the
+/// whole store, belongs to no stream (its name is empty) and contributes nothing to any state.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// The stream it belongs to.
+    pub stream: StreamName,
+    /// Its place in that stream, the store's own number.
+    pub version: Version,
+    /// Its place in the store.
+    pub position: Position,
+    /// Its identity, where the store keeps one.
+    pub id: Option<Arc<str>>,
+    /// What happened: `OrderPlaced`.
+    pub event_type: Arc<str>,
+    /// When it was recorded, where the store says so.
+    pub time: Option<Timestamp>,
+    /// What it says.
+    pub data: Payload,
+    /// What is said about it.
+    pub metadata: Payload,
+    /// The business transaction it belongs to.
+    pub correlation: Option<Arc<str>>,
+    /// The message that caused it.
+    pub causation: Option<Arc<str>>,
+    /// Set when the record could not be read.
+    pub trouble: Option<Trouble>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_ends_at_the_first_separator() {
+        for (name, category) in
+            [("order-1002", "order"), ("account:command-9-1", "account:command"), ("lonely", "lonely"), ("-x", "-x")]
+        {
+            assert_eq!(StreamName::from(name).category(), category);
+        }
+    }
+}

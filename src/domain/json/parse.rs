@@ -1,0 +1,365 @@
+//! Reading JSON text (RFC 8259) into values, strictly and with bounded recursion.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Array, Json, Number, Object};
+
+/// Values nested deeper than this are checked but kept as text, so that no later walk can exhaust a stack.
+pub const MAX_DEPTH: usize = 512;
+
+/// Why a text is not JSON.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JsonError {
+    /// The byte at which it stops being JSON.
+    pub offset: usize,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.reason, self.offset)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// How many recently seen keys a parser remembers.
+const KEYS: usize = 512;
+
+/// A reader that remembers the keys it saw, so that a million events share one `"amount"`.
+#[derive(Clone, Debug, Default)]
+pub struct Parser {
+    keys: Vec<Option<Arc<str>>>,
+}
+
+impl Parser {
+    /// Reads one JSON text.
+    ///
+    /// # Errors
+    /// Where the text stops being JSON.
+    pub fn parse(&mut self, text: &[u8]) -> Result<Json, JsonError> {
+        let text = std::str::from_utf8(text)
+            .map_err(|e| JsonError { offset: e.valid_up_to(), reason: "the text is not UTF-8".into() })?;
+        let mut reader = Reader { text, at: 0, keys: self };
+        reader.space();
+        let value = reader.value(0)?;
+        reader.space();
+        if reader.at < text.len() {
+            return Err(reader.error("expected the end"));
+        }
+        Ok(value)
+    }
+
+    /// The one shared copy of a key.
+    pub fn key(&mut self, text: &str) -> Arc<str> {
+        let bytes = text.as_bytes();
+        if bytes.len() > 64 {
+            return text.into();
+        }
+        if self.keys.is_empty() {
+            self.keys.resize(KEYS, None);
+        }
+        let hash = bytes.iter().fold(bytes.len(), |hash, &byte| (hash ^ usize::from(byte)).wrapping_mul(0x0100_0193));
+        let slot = &mut self.keys[(hash ^ (hash >> 15)) % KEYS];
+        match slot {
+            Some(key) if key.as_ref() == text => key.clone(),
+            _ => slot.insert(text.into()).clone(),
+        }
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    keys: &'a mut Parser,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, reason: &str) -> JsonError {
+        JsonError { offset: self.at, reason: reason.into() }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
+        match self.peek() {
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => self.verbatim(),
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => Ok(Json::Number(Number::from_checked_text(self.number()?))),
+            Some(b't') => self.word("true", Json::Bool(true)),
+            Some(b'f') => self.word("false", Json::Bool(false)),
+            Some(b'n') => self.word("null", Json::Null),
+            Some(_) => Err(self.error("expected a value")),
+            None => Err(self.error("expected a value, found the end")),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
+        if self.text[self.at..].starts_with(word) {
+            self.at += word.len();
+            return Ok(value);
+        }
+        Err(self.error("expected a value"))
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
+        self.at += 1;
+        let mut pairs = Vec::new();
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Json::Object(Object::default()));
+        }
+        loop {
+            self.space();
+            if self.peek() != Some(b'"') {
+                return Err(self.error("expected a key"));
+            }
+            let key = self.key()?;
+            self.space();
+            if self.peek() != Some(b':') {
+                return Err(self.error("expected ':'"));
+            }
+            self.at += 1;
+            self.space();
+            pairs.push((key, self.value(depth + 1)?));
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Json::Object(Object::from_pairs(pairs)));
+                }
+                _ => return Err(self.error("expected ',' or '}'")),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json, JsonError> {
+        self.at += 1;
+        self.space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Json::Array(Array::default()));
+        }
+        let mut values = Vec::new();
+        loop {
+            self.space();
+            values.push(self.value(depth + 1)?);
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Json::Array(values.into_iter().collect()));
+                }
+                _ => return Err(self.error("expected ',' or ']'")),
+            }
+        }
+    }
+
+    fn key(&mut self) -> Result<Arc<str>, JsonError> {
+        let start = self.at;
+        Ok(match self.raw_string()? {
+            (raw, false) => self.keys.key(raw),
+            (raw, true) => match unescape(raw) {
+                Some(text) => text.into(),
+                // A key that is not Unicode keeps its spelling, quotes and all.
+                None => self.text[start..self.at].into(),
+            },
+        })
+    }
+
+    fn string(&mut self) -> Result<Json, JsonError> {
+        let start = self.at;
+        Ok(match self.raw_string()? {
+            (raw, false) => Json::String(raw.into()),
+            (raw, true) => match unescape(raw) {
+                Some(text) => Json::String(text.into()),
+                None => Json::Verbatim(self.text[start..self.at].into()),
+            },
+        })
+    }
+
+    /// The text between the quotes, and whether it has escapes; they are checked here.
+    fn raw_string(&mut self) -> Result<(&'a str, bool), JsonError> {
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let mut at = start + 1;
+        let mut escaped = false;
+        loop {
+            match bytes.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok((&self.text[start + 1..at], escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    let valid = match bytes.get(at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                        Some(b'u')
+                            if bytes.get(at + 2..at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+                        {
+                            6
+                        }
+                        _ => return Err(JsonError { offset: at, reason: "bad escape".into() }),
+                    };
+                    at += valid;
+                }
+                Some(0..=0x1f) => return Err(JsonError { offset: at, reason: "control character in a string".into() }),
+                Some(_) => at += 1,
+                None => return Err(self.error("the string does not end")),
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<&'a str, JsonError> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return Err(self.error("expected a digit"));
+        }
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// Checks a nested value without recursion and keeps its text.
+    fn verbatim(&mut self) -> Result<Json, JsonError> {
+        let start = self.at;
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            // Here a value begins.
+            self.space();
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    self.space();
+                    let close = bracket + 2;
+                    if self.peek() == Some(close) {
+                        self.at += 1;
+                    } else {
+                        open.push(close);
+                        if close == b'}' {
+                            self.key_and_colon()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => {
+                    self.raw_string()?;
+                }
+                Some(b'-' | b'0'..=b'9') => {
+                    self.number()?;
+                }
+                Some(b't') => drop(self.word("true", Json::Null)?),
+                Some(b'f') => drop(self.word("false", Json::Null)?),
+                Some(b'n') => drop(self.word("null", Json::Null)?),
+                _ => return Err(self.error("expected a value")),
+            }
+            // Here one has ended.
+            loop {
+                let Some(&close) = open.last() else { return Ok(Json::Verbatim(self.text[start..self.at].into())) };
+                self.space();
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if close == b'}' {
+                            self.key_and_colon()?;
+                        }
+                        break;
+                    }
+                    Some(byte) if byte == close => {
+                        self.at += 1;
+                        open.pop();
+                    }
+                    _ => return Err(self.error("expected ',' or a closing bracket")),
+                }
+            }
+        }
+    }
+
+    fn key_and_colon(&mut self) -> Result<(), JsonError> {
+        self.space();
+        if self.peek() != Some(b'"') {
+            return Err(self.error("expected a key"));
+        }
+        self.raw_string()?;
+        self.space();
+        if self.peek() != Some(b':') {
+            return Err(self.error("expected ':'"));
+        }
+        self.at += 1;
+        Ok(())
+    }
+}
+
+/// The text a string with (checked) escapes spells, or `None` when it is not Unicode.
+fn unescape(raw: &str) -> Option<String> {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        let escape = rest.as_bytes()[at + 1];
+        rest = &rest[at + 2..];
+        match escape {
+            b'b' => text.push('\u{8}'),
+            b'f' => text.push('\u{c}'),
+            b'n' => text.push('\n'),
+            b'r' => text.push('\r'),
+            b't' => text.push('\t'),
+            b'u' => {
+                let unit = u32::from_str_radix(&rest[..4], 16).ok()?;
+                rest = &rest[4..];
+                let scalar = if (0xd800..0xdc00).contains(&unit) {
+                    let low = u32::from_str_radix(rest.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
+                    if !(0xdc00..0xe000).contains(&low) {
+                        return None;
+                    }
+                    rest = &rest[6..];
+                    0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
+                } else {
+                    unit
+                };
+                text.push(char::from_u32(scalar)?);
+            }
+            other => text.push(char::from(other)),
+        }
+    }
+    text.push_str(rest);
+    Some(text)
+}

@@ -1,0 +1,24 @@
+//! Plain data: what every layer speaks in.
+//!
+//! Nothing here reads, writes, waits, or knows what time it is. Values are cheap to clone and safe to send.
+
+pub mod cancel;
+pub mod event;
+pub mod failure;
+pub mod json;
+pub mod path;
+pub mod payload;
+pub mod query;
+pub mod text;
+pub mod time;
+
+pub use cancel::Cancel;
+pub use event::{Event, Position, StreamName, Trouble, Version};
+pub use failure::{Failure, FailureKind};
+pub use json::{Json, JsonError, Number};
+pub use path::{Path, Step};
+pub use payload::{Form, Payload};
+pub use query::{
+    About, Anchor, Destination, Direction, EventPage, EventQuery, Progress, Scope, StreamPage, StreamSummary,
+};
+pub use time::Timestamp;

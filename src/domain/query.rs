@@ -1,0 +1,155 @@
+//! Questions to a source, and the shapes of its answers.
+
+use std::sync::Arc;
+
+use super::event::{Event, StreamName, Version};
+use super::time::Timestamp;
+
+/// Which events a walk goes over.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Scope {
+    /// One stream, in the order of its versions.
+    Stream(StreamName),
+    /// Every stream whose name has this category, in the order of the store.
+    Category(Arc<str>),
+    /// The whole store, in its own order. Records that could not be read stand here at their places.
+    All,
+}
+
+/// Where a read begins, within its scope.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Anchor {
+    /// At the first event.
+    Start,
+    /// At the last event.
+    End,
+    /// At the event with this ordinal (dense, from 0, within the scope).
+    Ordinal(u64),
+    /// At the first event of the stream with this version or a later one; only within `Scope::Stream`.
+    Version(Version),
+    /// At the last event recorded at or before this time ("as of"). Going forward, the page begins with it.
+    AsOf(Timestamp),
+    /// At the event with this id.
+    Id(Arc<str>),
+}
+
+/// Which way a read goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Direction {
+    /// Towards newer events.
+    #[default]
+    Forward,
+    /// Towards older events; the page lists them newest first.
+    Backward,
+}
+
+/// Where to walk to. Places in a scope are counted in events: 0 is before the first, n after the n-th.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    /// To this place of the scope.
+    To(u64),
+    /// To the event with this version (or the first after it). Only in a stream.
+    Version(u64),
+    /// To the last event at or before this time.
+    AsOf(Timestamp),
+    /// To the event with this id.
+    Id(Arc<str>),
+    /// To the neighbouring event in the whole store, whatever its stream; the scope becomes that stream.
+    Store(Direction),
+}
+
+/// A read of events.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EventQuery {
+    /// Over which events.
+    pub scope: Scope,
+    /// From where.
+    pub from: Anchor,
+    /// Which way.
+    pub direction: Direction,
+    /// At most how many.
+    pub limit: usize,
+}
+
+impl EventQuery {
+    /// The first `limit` events of a scope, forward.
+    pub fn first(scope: Scope, limit: usize) -> Self {
+        Self { scope, from: Anchor::Start, direction: Direction::Forward, limit }
+    }
+
+    /// `limit` events of a scope, forward from an ordinal.
+    pub fn at(scope: Scope, ordinal: u64, limit: usize) -> Self {
+        Self { scope, from: Anchor::Ordinal(ordinal), direction: Direction::Forward, limit }
+    }
+}
+
+/// An answer to an `EventQuery`: neighbouring events of the scope, in the direction asked.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct EventPage {
+    /// The ordinal within the scope of the first event listed (when backward, the newest); 0 when none is.
+    pub first: u64,
+    /// The events.
+    pub events: Vec<Arc<Event>>,
+    /// How many events the scope has as far as known now.
+    pub total: u64,
+    /// Whether `total` can still grow because the source is still being read.
+    pub partial: bool,
+}
+
+/// One stream, in a list of streams.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamSummary {
+    /// Its name.
+    pub stream: StreamName,
+    /// How many events it has.
+    pub events: u64,
+    /// The version of its first event.
+    pub first_version: Version,
+    /// The version of its last event.
+    pub last_version: Version,
+    /// The time of its first event.
+    pub first_time: Option<Timestamp>,
+    /// The time of its last event.
+    pub last_time: Option<Timestamp>,
+}
+
+/// A slice of the list of streams, in the order of their first events.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StreamPage {
+    /// The streams, from the offset asked.
+    pub streams: Vec<StreamSummary>,
+    /// How many streams there are as far as known now.
+    pub total: usize,
+    /// Whether more can still appear because the source is still being read.
+    pub partial: bool,
+}
+
+/// What is known of a source: said once in the header, and by every listing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct About {
+    /// The source as it may be shown: a file name, an address without its secrets.
+    pub name: String,
+    /// What it is: `JSON Lines`, `stepback store`.
+    pub kind: String,
+    /// How it was recognised, and the mapping that was guessed, one sentence a line.
+    pub reasons: Vec<String>,
+    /// What the user must know about it: `no position: shown in file order`.
+    pub caveats: Vec<String>,
+}
+
+/// How far the reading of a source has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Bytes (or records) looked at.
+    pub done: u64,
+    /// Bytes (or records) in all; 0 when unknown (a pipe).
+    pub total: u64,
+    /// Events found so far.
+    pub events: u64,
+    /// Records that could not be read so far.
+    pub troubles: u64,
+    /// Streams found so far.
+    pub streams: u64,
+    /// Whether everything has been looked at: from then on all counts are exact.
+    pub complete: bool,
+}

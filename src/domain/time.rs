@@ -1,0 +1,55 @@
+//! Instants, as stores write them.
+
+pub use jiff::Timestamp;
+
+/// Reads an instant: ISO 8601 / RFC 3339 in its usual shapes (`T` or a blank between date and time, fraction of any
+/// length, `Z`, an offset, or none, which is read as UTC), or a bare date.
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    let civil: jiff::civil::DateTime = text.strip_suffix(" UTC").unwrap_or(text).parse().ok()?;
+    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+/// Reads an epoch number in seconds, milliseconds, microseconds or nanoseconds, told apart by its size: each unit covers
+/// the years 1973 to 5138 of its own range, so that a plausible recording time is never ambiguous.
+pub fn from_epoch(number: i64) -> Option<Timestamp> {
+    match number.unsigned_abs() {
+        0..100_000_000_000 => Timestamp::from_second(number).ok(),
+        100_000_000_000..100_000_000_000_000 => Timestamp::from_millisecond(number).ok(),
+        100_000_000_000_000..100_000_000_000_000_000 => Timestamp::from_microsecond(number).ok(),
+        _ => Timestamp::from_nanosecond(i128::from(number)).ok(),
+    }
+}
+
+/// Reads an epoch number in seconds with a fraction (`1735689600.123`).
+pub fn from_epoch_seconds(number: f64) -> Option<Timestamp> {
+    Timestamp::from_nanosecond((number * 1e9) as i128).ok().filter(|_| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_shapes_are_read() {
+        for text in [
+            "2025-01-01T08:58:01.438Z",
+            "2025-01-01T08:58:01.438",
+            "2025-01-01 08:58:01.438",
+            "2025-01-01 08:58:01.438+00",
+            "2025-01-01T09:58:01.438+01:00",
+            "2025-01-01 08:58:01.438 UTC",
+        ] {
+            assert_eq!(parse(text).map(|time| time.as_millisecond()), Some(1_735_721_881_438), "{text}");
+        }
+        assert_eq!(parse("2025-01-01").map(|time| time.as_second()), Some(1_735_689_600));
+        assert_eq!(parse("yesterday"), None);
+        for number in [1_735_689_600, 1_735_689_600_000, 1_735_689_600_000_000, 1_735_689_600_000_000_000] {
+            assert_eq!(from_epoch(number).map(|time| time.as_second()), Some(1_735_689_600), "{number}");
+        }
+        assert_eq!(from_epoch_seconds(1_735_689_600.5).map(|time| time.as_millisecond()), Some(1_735_689_600_500));
+    }
+}

@@ -1,0 +1,10 @@
+//! stepback: a terminal debugger for event-sourced systems.
+//!
+//! It opens an event store, lists its streams and events, and folds events back into state, so that one can stand at any
+//! event and step forward or back. `docs/architecture.md` says which module may use which; `tests/layers.rs` holds it.
+
+pub mod app;
+pub mod domain;
+pub mod replay;
+pub mod session;
+pub mod sources;

@@ -1,0 +1,119 @@
+//! What folds: the one door between the engine and the rules, scripts and programs of `reducers`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::{Event, Json, StreamName};
+
+/// A state; `None` is an entity that does not exist (not yet, or no longer).
+pub type State = Option<Json>;
+
+/// Identifies a fold: states of another fingerprint are not ours.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Fingerprint(pub u64);
+
+/// What a state costs when it is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StateCost {
+    /// A pointer: ask after every event.
+    Pointer,
+    /// A copy the size of the state: ask when it is looked at.
+    Copy,
+}
+
+/// What is said of a reducer wherever its state is shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReducerInfo {
+    /// `merge`, or the file name of a script.
+    pub name: String,
+    /// Whether the state is a guess: true of every generic fold.
+    pub approximate: bool,
+    /// Which fold it is.
+    pub fingerprint: Fingerprint,
+    /// What asking for a state costs.
+    pub cost: StateCost,
+}
+
+/// From where a fold starts.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// From the initial state of this stream.
+    Initial(&'a StreamName),
+    /// From a state this reducer gave for this stream earlier.
+    Resume(&'a StreamName, &'a State),
+}
+
+/// A place in a script.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScriptPlace {
+    /// The file, as the user named it.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1; 0 when unknown.
+    pub column: u32,
+}
+
+/// Why an event could not be folded, or a state not be given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FoldError {
+    /// The reducer's own words.
+    pub message: String,
+    /// Where in the script.
+    pub place: Option<ScriptPlace>,
+}
+
+impl FoldError {
+    /// An error without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None }
+    }
+}
+
+impl fmt::Display for FoldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.place {
+            Some(ScriptPlace { file, line, column: 0 }) => write!(f, " ({file}:{line})"),
+            Some(ScriptPlace { file, line, column }) => write!(f, " ({file}:{line}:{column})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for FoldError {}
+
+/// The reducer no longer has its state (its process was killed): it must be started again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// The event of the batch that is to blame, when it is known. When it is not, folding the same events once more
+    /// finds it: a reducer that lost its state once watches closer.
+    pub at: Option<usize>,
+    /// What happened.
+    pub why: FoldError,
+}
+
+/// A fold. It holds its own state and hands it out when asked.
+pub trait Reducer: Send {
+    /// Begins anew.
+    ///
+    /// # Errors
+    /// When the script cannot be loaded or its initial state cannot be made.
+    fn start(&mut self, from: Start<'_>) -> Result<(), FoldError>;
+
+    /// Folds events of one stream in their order. An event that fails leaves the state as it was before it, is added to
+    /// `faults` with its index in `events`, and the fold goes on with the next.
+    ///
+    /// # Errors
+    /// `Lost` when the state is gone; nothing of this batch counts then.
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost>;
+
+    /// The state after everything folded so far.
+    ///
+    /// # Errors
+    /// When it cannot be given as JSON, or is too large.
+    fn state(&mut self) -> Result<State, FoldError>;
+
+    /// What it is.
+    fn info(&self) -> &ReducerInfo;
+}

@@ -1,0 +1,65 @@
+//! Other people's stores, opened read-only.
+//!
+//! A source answers two questions, which streams there are and which events, and says how far it has read. It is used
+//! from threads that may block; every long answer looks at a [`Cancel`] between chunks. `tests/source_contract.rs` asks
+//! every source the same questions; `memory` is the reference.
+//!
+//! The contract:
+//! - Nothing is ever written to what is opened, nor beside it.
+//! - The same question gets the same events in the same order, whatever the limit and however often it is asked.
+//! - A backward read is the forward read reversed.
+//! - Ordinals are dense from 0 within a scope and never change while a source grows: growing only appends.
+//! - What a source cannot do is a failure of kind `Unsupported`, never an empty page.
+//! - A cancelled read ends soon with a failure of kind `Cancelled`.
+//! - While `progress().complete` is false every total may grow; afterwards all are exact.
+
+pub mod open;
+
+use crate::domain::{
+    About, Cancel, EventPage, EventQuery, Failure, Progress, Scope, StreamName, StreamPage, StreamSummary,
+};
+
+/// An opened event store.
+pub trait Source: Send + Sync {
+    /// What it is, how it was recognised, what to know about it.
+    fn about(&self) -> About;
+
+    /// How far it has been read.
+    fn progress(&self) -> Progress;
+
+    /// Starts reading to the end in the background. Before this only the beginning is known, so that the first screen
+    /// costs nothing. Further calls do nothing.
+    fn begin(&self);
+
+    /// Begins, and waits until everything has been read, telling the progress from time to time.
+    ///
+    /// # Errors
+    /// `Cancelled`, or what made reading to the end impossible.
+    fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure>;
+
+    /// Streams in the order of their first events: at most `limit` from the `from`-th.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure>;
+
+    /// One stream, if it is known so far.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure>;
+
+    /// Events of a scope. A scope without events (an unknown stream) is an empty page.
+    ///
+    /// # Errors
+    /// When the store cannot be read, the anchor does not fit the scope, or the read was cancelled. A single record that
+    /// cannot be understood is no error: it is an event with `trouble`.
+    fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure>;
+
+    /// The ordinal within `to` of the event that has `ordinal` within `from`; `None` when it is not there (or not known
+    /// so far).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure>;
+}
