@@ -1,8 +1,17 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+pub mod demo;
+pub mod embedded;
 mod find;
+mod open;
+mod reducers;
+mod similar;
 mod walker;
 
+pub use crate::sources::Source;
 pub use find::find;
+pub use open::Opening;
+pub use reducers::{PROJECT_FILE, ReducerBook, ReducerPlaces};
+pub use similar::similar_streams;
 pub use walker::{Reached, Walker};

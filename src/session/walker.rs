@@ -1,10 +1,27 @@
 //! Drives timelines through a source: goes where it is told and answers with one consistent moment.
+//!
+//! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
+//! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
 use std::sync::Arc;
 
-use crate::domain::{Cancel, Destination, Failure, FailureKind, Scope};
-use crate::replay::{Moment, Patch};
+use super::reducers::ReducerBook;
+use crate::domain::{
+    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Scope, StreamName, Timestamp,
+};
+use crate::replay::{
+    Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline,
+};
 use crate::sources::Source;
+
+/// Timelines kept: each of a script has a process of its own.
+const KEPT: usize = 6;
+
+/// Events folded between two looks at the cancel token.
+const SLICE: u64 = 4096;
+
+/// Events read at once for a walk.
+const PAGE: usize = 1024;
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,22 +34,27 @@ pub struct Reached {
     pub moment: Moment,
 }
 
-/// Walks the streams of one source. Slow (it folds): it lives on a thread of its own.
+/// Walks the streams of one source. Slow (it folds): in the interface it lives on a thread of its own.
 pub struct Walker {
     source: Arc<dyn Source>,
+    book: ReducerBook,
+    /// Most recently walked last.
+    timelines: Vec<Timeline>,
+    current: State,
+    pinned: Option<State>,
 }
 
 impl Walker {
     /// A walker over a source.
-    pub fn new(source: Arc<dyn Source>) -> Self {
-        Self { source }
+    pub fn new(source: Arc<dyn Source>, book: ReducerBook) -> Self {
+        Self { source, book, timelines: Vec::new(), current: None, pinned: None }
     }
 
     /// Walks. `told` hears how many events are folded and how many are to be.
     ///
     /// # Errors
     /// When the source cannot be read, the destination does not exist, or the walk was cancelled (the walker stays
-    /// usable and stands where it stood).
+    /// usable).
     pub fn go(
         &mut self,
         scope: &Scope,
@@ -41,24 +63,225 @@ impl Walker {
         cancel: &Cancel,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<Reached, Failure> {
-        let _ = (scope, from, to, cancel, told);
-        Err(Failure::new(FailureKind::Unsupported, self.source.about().name, "walk", "not built"))
+        let (scope, scope_at) = self.resolve(scope, from, to, cancel)?;
+        let moment = match &scope {
+            Scope::Stream(stream) => self.reach(stream, scope_at, cancel, told)?,
+            _ => self.reach_among_many(&scope, scope_at, cancel, told)?,
+        };
+        self.current = moment.state.clone();
+        Ok(Reached { scope, scope_at, moment })
     }
 
     /// Keeps the current state to compare with.
-    pub fn pin(&mut self) {}
+    pub fn pin(&mut self) {
+        self.pinned = Some(self.current.clone());
+    }
 
     /// No longer compares.
-    pub fn unpin(&mut self) {}
+    pub fn unpin(&mut self) {
+        self.pinned = None;
+    }
 
     /// From the pinned state to the current one, when something is pinned.
     pub fn difference(&self) -> Option<Patch> {
-        None
+        self.pinned.as_ref().map(|pinned| Patch::between(pinned, &self.current))
     }
 
     /// Looks whether reducer files changed; when they did, loads them anew and says so in a sentence. Where the walk
     /// stands must then be asked for again.
     pub fn refresh(&mut self) -> Option<String> {
-        None
+        let said = self.book.refresh()?;
+        for timeline in &mut self.timelines {
+            let category = timeline.stream().category().to_owned();
+            timeline.replace_reducer(reducer_or_broken(&mut self.book, &category));
+        }
+        Some(said)
     }
+
+    /// The place a destination means, and the scope it lies in.
+    fn resolve(
+        &self,
+        scope: &Scope,
+        from: u64,
+        to: &Destination,
+        cancel: &Cancel,
+    ) -> Result<(Scope, u64), Failure> {
+        match to {
+            Destination::To(place) => Ok((scope.clone(), *place)),
+            Destination::Version(version) => {
+                let anchor = Anchor::Version(crate::domain::Version(*version));
+                let page = self.one(scope, anchor, Direction::Forward, cancel)?;
+                match page {
+                    Some((ordinal, _)) => Ok((scope.clone(), ordinal + 1)),
+                    None => Err(self.nothing(format!("no event has version {version} or a later one"))),
+                }
+            }
+            Destination::AsOf(time) => Ok((scope.clone(), self.as_of(scope, *time, cancel)?)),
+            Destination::Id(id) => {
+                if let Some((ordinal, _)) = self.one(scope, Anchor::Id(id.clone()), Direction::Forward, cancel)? {
+                    return Ok((scope.clone(), ordinal + 1));
+                }
+                match self.one(&Scope::All, Anchor::Id(id.clone()), Direction::Forward, cancel)? {
+                    Some((ordinal, event)) => self.in_its_stream(ordinal, &event),
+                    None => Err(self.nothing(format!("no event has the id {id}"))),
+                }
+            }
+            Destination::Store(direction) => self.neighbour(scope, from, *direction, cancel),
+        }
+    }
+
+    fn as_of(&self, scope: &Scope, time: Timestamp, cancel: &Cancel) -> Result<u64, Failure> {
+        Ok(self.one(scope, Anchor::AsOf(time), Direction::Forward, cancel)?.map_or(0, |(ordinal, _)| ordinal + 1))
+    }
+
+    /// The next or previous readable event of the whole store, whatever its stream.
+    fn neighbour(&self, scope: &Scope, from: u64, direction: Direction, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
+        // Where we stand, counted in the whole store.
+        let here = match from.checked_sub(1) {
+            Some(ordinal) => self.source.translate(scope, ordinal, &Scope::All)?.map(|ordinal| ordinal + 1),
+            // Before the first event of a stream is also just before it in the store.
+            None => self.source.translate(scope, 0, &Scope::All)?,
+        };
+        let Some(mut place) = here else {
+            return Err(self.nothing("the place in the whole store is not known yet".into()));
+        };
+        loop {
+            let ordinal = match direction {
+                Direction::Forward => Some(place),
+                Direction::Backward => place.checked_sub(if from == 0 && *scope != Scope::All { 1 } else { 2 }),
+            };
+            let found = match ordinal {
+                Some(ordinal) => self.one(&Scope::All, Anchor::Ordinal(ordinal), Direction::Forward, cancel)?,
+                None => None,
+            };
+            match found {
+                Some((ordinal, event)) if event.trouble.is_some() => place = ordinal + 1,
+                Some((ordinal, _)) if *scope == Scope::All => return Ok((Scope::All, ordinal + 1)),
+                Some((ordinal, event)) => return self.in_its_stream(ordinal, &event),
+                None => {
+                    let end = if direction == Direction::Forward { "last" } else { "first" };
+                    return Err(self.nothing(format!("this is the {end} event of the store")));
+                }
+            }
+        }
+    }
+
+    fn in_its_stream(&self, ordinal: u64, event: &Event) -> Result<(Scope, u64), Failure> {
+        let scope = Scope::Stream(event.stream.clone());
+        match self.source.translate(&Scope::All, ordinal, &scope)? {
+            Some(ordinal) => Ok((scope, ordinal + 1)),
+            None => Err(self.nothing(format!("the event is not in its stream {}", event.stream))),
+        }
+    }
+
+    /// The one event at an anchor, with its ordinal in the scope.
+    fn one(
+        &self,
+        scope: &Scope,
+        from: Anchor,
+        direction: Direction,
+        cancel: &Cancel,
+    ) -> Result<Option<(u64, Arc<Event>)>, Failure> {
+        let query = EventQuery { scope: scope.clone(), from, direction, limit: 1 };
+        let page = self.source.events(&query, cancel)?;
+        Ok(page.events.first().map(|event| (page.first, event.clone())))
+    }
+
+    fn nothing(&self, why: String) -> Failure {
+        Failure::new(FailureKind::NotFound, self.source.about().name, "go there", why)
+    }
+
+    /// The moment of a place in a scope of many streams: that of the event's own stream.
+    fn reach_among_many(
+        &mut self,
+        scope: &Scope,
+        place: u64,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(u64, u64),
+    ) -> Result<Moment, Failure> {
+        let Some(ordinal) = place.checked_sub(1) else { return Ok(outside(None)) };
+        let Some((ordinal, event)) = self.one(scope, Anchor::Ordinal(ordinal), Direction::Forward, cancel)? else {
+            return Err(self.nothing(format!("there is no event {place} in this scope")));
+        };
+        if event.trouble.is_some() {
+            return Ok(outside(Some(event)));
+        }
+        let stream = event.stream.clone();
+        match self.source.translate(scope, ordinal, &Scope::Stream(stream.clone()))? {
+            Some(ordinal) => self.reach(&stream, ordinal + 1, cancel, told),
+            None => Err(self.nothing(format!("the event is not in its stream {stream}"))),
+        }
+    }
+
+    /// The moment of a place in a stream, folded there by the stream's timeline.
+    fn reach(
+        &mut self,
+        stream: &StreamName,
+        place: u64,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(u64, u64),
+    ) -> Result<Moment, Failure> {
+        let mut timeline = self.take(stream);
+        let result = drive(&*self.source, &mut timeline, place, cancel, told);
+        self.timelines.push(timeline);
+        result
+    }
+
+    fn take(&mut self, stream: &StreamName) -> Timeline {
+        if let Some(at) = self.timelines.iter().position(|timeline| timeline.stream() == stream) {
+            return self.timelines.remove(at);
+        }
+        if self.timelines.len() >= KEPT {
+            self.timelines.remove(0);
+        }
+        let reducer = reducer_or_broken(&mut self.book, stream.category());
+        Timeline::new(stream.clone(), reducer, Limits::default())
+    }
+}
+
+fn drive(
+    source: &dyn Source,
+    timeline: &mut Timeline,
+    place: u64,
+    cancel: &Cancel,
+    told: &mut dyn FnMut(u64, u64),
+) -> Result<Moment, Failure> {
+    let scope = Scope::Stream(timeline.stream().clone());
+    let mut goal = Goal::To(place);
+    loop {
+        if cancel.is_cancelled() {
+            return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
+        }
+        match timeline.advance(&mut goal, Budget { events: SLICE }) {
+            Advance::Working { folded, to_fold } => told(folded, to_fold),
+            Advance::NeedEvents { from, .. } => {
+                timeline.feed(source.events(&EventQuery::at(scope.clone(), from, PAGE), cancel)?);
+            }
+            Advance::Reached => return Ok(timeline.moment()),
+        }
+    }
+}
+
+/// The moment before the first event of a scope of many streams, or at a record that belongs to none.
+fn outside(event: Option<Arc<Event>>) -> Moment {
+    let fault = event.as_ref().and_then(|event| event.trouble.as_ref()).map(|trouble| FoldError::new(trouble.to_string()));
+    Moment {
+        stream: StreamName::from(""),
+        at: 0,
+        total: 0,
+        event,
+        state: None,
+        patch: Arc::default(),
+        fault,
+        reducer: Arc::new(crate::reducers::Definition::Merge.info()),
+    }
+}
+
+/// The reducer of a category, or one that says at every event why there is none.
+fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer> {
+    let name = book.script(category).and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    book.reducer(category).unwrap_or_else(|failure| {
+        let info = ReducerInfo { name: name.unwrap_or_default(), ..crate::reducers::Definition::Merge.info() };
+        Box::new(crate::reducers::Broken::new(info, FoldError::new(failure.to_string())))
+    })
 }

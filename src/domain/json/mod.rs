@@ -12,13 +12,14 @@ mod array;
 mod number;
 mod object;
 mod parse;
-pub(crate) mod print;
+mod print;
 
 use std::sync::Arc;
 
 pub use array::Array;
 pub use number::Number;
 pub use object::{Entry, Object};
+pub use print::write_string;
 pub use parse::{JsonError, MAX_DEPTH, Parser};
 
 use super::path::{Path, Step};

@@ -1,0 +1,93 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
+use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
+use crate::session::Opening;
+
+const EXAMPLES: &str = "\
+Examples:
+  stepback                                        open the demo store
+  stepback dump.jsonl --stream order-1002         stand at the end of a stream
+  stepback streams dump.jsonl --category order    list streams
+  stepback state dump.jsonl order-1002 --at 12    the state after version 12
+  stepback diff dump.jsonl order-1002 11 12       what version 12 changed
+  zcat dump.jsonl.gz | stepback -                 read standard input
+
+SOURCE is a JSON Lines file, the folder of an embedded store, or - (standard input). It is never written to.";
+
+/// A terminal debugger for event-sourced systems: walk the streams of an event store and step through the state.
+#[derive(Parser, Debug)]
+#[command(name = "stepback", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(subcommand_precedence_over_arg = true, max_term_width = 100)]
+pub struct Arguments {
+    /// A command without the interface.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The interface.
+    #[command(flatten)]
+    pub interface: Interface,
+}
+
+/// How the interface starts.
+#[derive(Args, Debug, Default)]
+pub struct Interface {
+    /// What to open; the demo store when it is left out
+    pub source: Option<String>,
+    /// Open this stream
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Option<String>,
+    /// Stand after this version, or at this time (2025-03-01T14:03Z), or at first, last or start
+    #[arg(long, value_name = "N|TIME", requires = "stream")]
+    pub at: Option<String>,
+    /// Fold every stream with this JavaScript file
+    #[arg(long, value_name = "FILE")]
+    pub reducer: Option<PathBuf>,
+    /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,...
+    #[arg(long, value_name = "ROLE=PATH,...")]
+    pub map: Option<String>,
+    /// dark, light or mono; chosen from the terminal when left out
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// List the streams of a store
+    Streams(StreamsArgs),
+    /// List events, of one stream or of the whole store
+    Events(EventsArgs),
+    /// Fold a stream into its state, at its end or at any version or time
+    State(StateArgs),
+    /// Compare the state of a stream at two places
+    Diff(DiffArgs),
+    /// Write events as JSON Lines that can be opened again
+    Export(ExportArgs),
+    /// Append one event to an embedded store
+    Append(AppendArgs),
+    /// Import a source into an embedded store; started again, it continues
+    Import(ImportArgs),
+    /// Check an embedded store for damage
+    Verify(VerifyArgs),
+}
+
+/// A source, as every reading command takes it.
+#[derive(Args, Debug)]
+pub struct SourceArgs {
+    /// A JSON Lines file, the folder of an embedded store, or - for standard input
+    pub source: String,
+    /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,...
+    #[arg(long, value_name = "ROLE=PATH,...")]
+    pub map: Option<String>,
+}
+
+impl SourceArgs {
+    /// What to open.
+    pub fn opening(&self) -> Opening {
+        Opening { address: self.source.clone(), map: self.map.clone(), ..Opening::default() }
+    }
+}

@@ -1,0 +1,99 @@
+//! `stepback diff`: what differs between two places of a stream.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::args::SourceArgs;
+use super::output::{self, Ended};
+use super::place::Place;
+use super::{state, tree};
+use crate::domain::text;
+use crate::replay::Patch;
+use crate::session::Reached;
+
+/// Compare the state of a stream at two places.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The stream
+    stream: String,
+    /// A version, a time, or first, last, start
+    from: Place,
+    /// A version, a time, or first, last, start
+    to: Place,
+    /// Fold with this JavaScript file
+    #[arg(long, value_name = "FILE")]
+    reducer: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let (source, mut walker) = state::open(&args.source, args.reducer.clone(), configuration)?;
+    let before = state::walk(&*source, &mut walker, &args.stream, &args.from)?;
+    let after = state::walk(&*source, &mut walker, &args.stream, &args.to)?;
+    let patch = Patch::between(&before.moment.state, &after.moment.state);
+    if args.json {
+        writeln!(out, "{}", json(&before, &after, &patch))?;
+    } else {
+        table(out, &before, &after, &patch)?;
+    }
+    state::say_fault(&before);
+    state::say_fault(&after);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version(reached: &Reached) -> Option<u64> {
+    reached.moment.event.as_ref().map(|event| event.version.0)
+}
+
+fn json(before: &Reached, after: &Reached, patch: &Patch) -> String {
+    let number = |version: Option<u64>| version.map_or_else(|| "null".to_owned(), |version| version.to_string());
+    let mut line = String::from("{\"stream\":");
+    output::push_text(&mut line, before.moment.stream.as_str());
+    line.push_str(&format!(",\"from\":{},\"to\":{},\"changes\":[", number(version(before)), number(version(after))));
+    for (n, change) in patch.0.iter().enumerate() {
+        line.push_str(if n == 0 { "{\"path\":" } else { ",{\"path\":" });
+        output::push_text(&mut line, &change.path.to_string());
+        for (name, side) in [("before", &change.before), ("after", &change.after)] {
+            if let Some(value) = side {
+                line.push_str(&format!(",\"{name}\":{value}"));
+            }
+        }
+        line.push('}');
+    }
+    line.push_str("]}");
+    line
+}
+
+fn table(out: &mut dyn Write, before: &Reached, after: &Reached, patch: &Patch) -> std::io::Result<()> {
+    let place = |reached: &Reached| version(reached).map_or_else(|| "start".to_owned(), |version| format!("version {version}"));
+    let approximate = if after.moment.reducer.approximate { ", approximate" } else { "" };
+    let heading = format!(
+        "{} from {} to {}   reducer {}{approximate}",
+        before.moment.stream,
+        place(before),
+        place(after),
+        after.moment.reducer.name
+    );
+    writeln!(out, "{}", text::safe(&heading))?;
+    if patch.0.is_empty() {
+        return writeln!(out, "nothing differs");
+    }
+    for change in &patch.0 {
+        let path = change.path.to_string();
+        let path = if path.is_empty() { "(the whole state)".to_owned() } else { text::safe(&path).into_owned() };
+        match (&change.before, &change.after) {
+            (Some(before), Some(after)) => writeln!(out, "~ {path}  {} -> {}", tree::leaf(before), tree::leaf(after))?,
+            (None, Some(after)) => writeln!(out, "+ {path}  {}", tree::leaf(after))?,
+            (Some(before), None) => writeln!(out, "- {path}  {}", tree::leaf(before))?,
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `stepback export`: events as JSON Lines that can be opened again.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::args::SourceArgs;
+use super::events::Walk;
+use super::output::{self, Ended};
+use super::place;
+use crate::domain::Scope;
+
+/// Write events as JSON Lines.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Only this stream
+    #[arg(long, value_name = "STREAM")]
+    stream: Option<String>,
+}
+
+pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let source = args.source.opening().source()?;
+    output::complete(&*source)?;
+    let scope = match &args.stream {
+        Some(name) => Scope::Stream(place::stream(&*source, name)?.stream),
+        None => Scope::All,
+    };
+    let mut walk = Walk::over(scope);
+    let mut written = 0;
+    while let Some(event) = walk.next(&*source)? {
+        if event.trouble.is_none() {
+            output::write_event(out, &event)?;
+            written += 1;
+        }
+    }
+    if written == 0 {
+        return Err(Ended::Nothing(format!("{} has no event to export", source.about().name)));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,65 @@
+//! The commands: the same engine as the interface, as text for people and JSON lines for programs.
+//!
+//! Standard output carries data, standard error carries messages. Exit codes: 0; 1 nothing found; 2 usage; 65 bad data;
+//! 69 source unavailable; 70 a bug of ours; 74 reading or writing failed.
+
+mod append;
+mod args;
+mod diff;
+mod events;
+mod export;
+mod import;
+mod output;
+mod place;
+mod state;
+mod streams;
+mod tree;
+mod verify;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+pub use args::{Arguments, Command, Interface, SourceArgs};
+pub use output::exit_code;
+
+use crate::domain::{Failure, FailureKind};
+use output::Ended;
+
+/// Nothing was found.
+const NOTHING: u8 = 1;
+/// The arguments make no sense.
+pub const USAGE: u8 = 2;
+
+/// Runs a command to its end, with its messages on standard error.
+pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> ExitCode {
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    let mut err = std::io::stderr();
+    let result = match command {
+        Command::Streams(args) => streams::run(args, &mut out),
+        Command::Events(args) => events::run(args, &mut out),
+        Command::State(args) => state::run(args, configuration, &mut out),
+        Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Export(args) => export::run(args, &mut out),
+        Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
+    };
+    let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));
+    match result {
+        Ok(code) => code,
+        Err(Ended::Quietly) => ExitCode::SUCCESS,
+        Err(Ended::Nothing(why)) => {
+            output::say(&why);
+            ExitCode::from(NOTHING)
+        }
+        Err(Ended::Failed(failure)) => {
+            output::say(&failure.to_string());
+            exit_code(failure.kind)
+        }
+    }
+}
+
+/// A failure the user's own words caused.
+fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Unsupported, "stepback", "do that", what).hint(hint)
+}

@@ -1,0 +1,97 @@
+//! `stepback streams`: the streams of a store.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::args::SourceArgs;
+use super::output::{self, Ended, Table};
+use crate::domain::StreamSummary;
+use crate::session::Source;
+
+/// Streams read at once.
+const PAGE: usize = 4096;
+
+/// List the streams of a store.
+#[derive(Args, Debug)]
+pub struct StreamsArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Only streams of this category: the part of the name before the first `-`
+    #[arg(long, value_name = "NAME")]
+    category: Option<String>,
+    /// Only streams whose name matches: `*` is any text, `?` any character
+    #[arg(long = "match", value_name = "GLOB")]
+    pattern: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let pattern = match &args.pattern {
+        Some(text) => Some(glob::Pattern::new(text).map_err(|error| {
+            super::usage(format!("`{text}` is no pattern: {error}"), "* is any text, ? any character, [ab] either")
+        })?),
+        None => None,
+    };
+    let source = args.source.opening().source()?;
+    output::complete(&*source)?;
+    let wanted = |stream: &StreamSummary| {
+        args.category.as_deref().is_none_or(|category| stream.stream.category() == category)
+            && pattern.as_ref().is_none_or(|pattern| pattern.matches(stream.stream.as_str()))
+    };
+    let mut table = Table::new(&["STREAM", ">EVENTS", ">FIRST", ">LAST", "FIRST TIME", "LAST TIME"]);
+    let mut found = 0;
+    let limit = args.limit.unwrap_or(usize::MAX);
+    each(&*source, &mut |stream| {
+        if found >= limit {
+            return Ok(false);
+        }
+        if wanted(stream) {
+            found += 1;
+            if args.json {
+                output::write_stream(out, stream)?;
+            } else {
+                table.row(out, cells(stream))?;
+            }
+        }
+        Ok(true)
+    })?;
+    table.write(out)?;
+    if found == 0 {
+        return Err(Ended::Nothing(format!("no stream of {} matches", source.about().name)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn each(source: &dyn Source, visit: &mut dyn FnMut(&StreamSummary) -> Result<bool, Ended>) -> Result<(), Ended> {
+    let mut from = 0;
+    loop {
+        let page = source.streams(from, PAGE)?;
+        for stream in &page.streams {
+            if !visit(stream)? {
+                return Ok(());
+            }
+        }
+        from += page.streams.len();
+        if page.streams.is_empty() || from >= page.total {
+            return Ok(());
+        }
+    }
+}
+
+fn cells(stream: &StreamSummary) -> Vec<String> {
+    vec![
+        stream.stream.to_string(),
+        stream.events.to_string(),
+        stream.first_version.to_string(),
+        stream.last_version.to_string(),
+        output::time_cell(stream.first_time),
+        output::time_cell(stream.last_time),
+    ]
+}
