@@ -53,8 +53,8 @@ export function evolve(account, event) {
     case "AccountUnfrozen":
       return { ...account, status: "open" };
     case "StatementIssued":
-      // The ledger counts beyond 2^53: the number arrives as a BigInt there, and is kept as text.
-      return { ...account, statement: { period: data.period, ledgerSequence: String(data.ledgerSequence), balance: account.balance } };
+      // The ledger counts beyond 2^53. From there on the number is a BigInt, exact to the last digit.
+      return { ...account, statement: { period: data.period, ledgerSequence: data.ledgerSequence, balance: account.balance } };
     default:
       return account;
   }

@@ -16,13 +16,16 @@ export const initialState = (stream) => ({
 
 const RECENT_SEARCHES = 5;
 
+/** `2025-03-01T09:59` */
+const minute = (event) => event.time.slice(0, 16);
+
 export function evolve(activity, event) {
   const { type, data } = event;
   switch (type) {
     case "SessionStarted":
-      return { ...activity, online: true, sessions: activity.sessions + 1, lastSeen: event.time };
+      return { ...activity, online: true, sessions: activity.sessions + 1, lastSeen: minute(event) };
     case "SessionEnded":
-      return { ...activity, online: false, lastSeen: event.time };
+      return { ...activity, online: false, lastSeen: minute(event) };
     case "ItemViewed":
       return { ...activity, viewed: { ...activity.viewed, [data.sku]: (activity.viewed[data.sku] ?? 0) + 1 } };
     case "SearchMade":

@@ -89,7 +89,7 @@ export function evolve(order, event) {
     case "OrderShipped":
       return { ...order, status: "shipped", parcel: { ...order.parcel, carrier: data.carrier, tracking: data.tracking } };
     case "OrderDelivered":
-      return { ...order, status: "delivered", parcel: { ...order.parcel, deliveredAt: event.time } };
+      return { ...order, status: "delivered", parcel: { ...order.parcel, delivered: event.time.slice(0, 16) } };
     case "ItemReturned":
       return { ...order, status: "returned" };
     default:

@@ -36,7 +36,7 @@ const PUZZLES = [
   {
     id: "cents-for-euros",
     file: "rides.jsonl", stream: "ride-338", path: "/total",
-    blame: "reducer", reducer: "ride.js", line: 'case "TipAdded"', wrong: (ride) => ride !== null && ride.tip >= 100,
+    blame: "reducer", reducer: "ride.js", line: "tip: data.amount", wrong: (ride) => ride !== null && ride.tip >= 100,
   },
   {
     id: "points-that-jump",
@@ -52,7 +52,7 @@ const PUZZLES = [
 
 // Streams whose last state is written out: the puzzles, and ordinary ones beside them.
 const FINAL = [
-  "account-5001", "account-5008", "account-5011", "activity-102", "activity-104", "order-1001", "order-1002", "order-1009", "order-1014", "order-1041",
+  "account-5001", "account-5008", "account-5011", "account-5015", "activity-102", "activity-104", "order-1001", "order-1002", "order-1009", "order-1014", "order-1041",
   "payment-9306", "payment-9318", "payment-9338", "ride-301", "ride-306", "ride-318", "ride-327", "ride-338", "user-101", "user-102", "user-113", "user-125",
   "user-130",
 ];
@@ -87,6 +87,8 @@ for (const name of CATEGORIES) {
   reducers[name] = await import(`data:text/javascript;base64,${Buffer.from(source(`${name}.js`)).toString("base64")}`);
 }
 
+const print = (value) => JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? `${inner}n` : inner));
+
 /** The states of one stream: `states[n]` is the one after n events. */
 function fold(name, events) {
   const { initialState, evolve } = reducers[category(name)];
@@ -94,10 +96,10 @@ function fold(name, events) {
   const states = [state];
   const faults = [];
   for (const event of events) {
-    const given = JSON.stringify(state);
+    const given = print(state);
     try {
       const next = evolve(state, Object.freeze(event)) ?? null;
-      insist(JSON.stringify(state) === given, `${name} version ${event.version}: the reducer changed the state it was given`);
+      insist(print(state) === given, `${name} version ${event.version}: the reducer changed the state it was given`);
       state = next;
     } catch (error) {
       faults.push({ version: event.version, type: event.type, message: error.message });
@@ -151,6 +153,7 @@ const puzzles = PUZZLES.map(({ id, file, stream, path, blame, reducer, line, wro
     type: event.type, event_id: event.id, time: event.time, line: event.position, store_place: places.get(event.id),
     path, before: at(states[version - 1], path), after: at(states[version], path),
     blame, ...(reducer && { reducer: { file: reducer, line: lineOf(reducer, line) } }),
+    keys: `1/${stream}<enter>:${version}<enter>`,
     command: `stepback diff sample-data/${file} ${stream} ${version - 1} ${version}`,
   };
 });
@@ -199,6 +202,10 @@ for (const [stream, states] of ends("ride")) {
   insist(stream === "ride-318" || payment.captured === (states.at(-1).fare?.total ?? 0), `${stream}: ${payment.captured} captured`);
 }
 
+for (const [stream, states] of ends("activity")) {
+  insist(states.every((activity) => activity.points >= 0), `${stream}: spends points that are not there`);
+}
+
 const exact = EXACT.map(({ file, type, digits, path }) => {
   const event = records.find((event) => event.file === file && event.type === type && typeof at(event, path) === "bigint" && String(at(event, path)) === digits);
   insist(event, `${digits} is not in ${file}`);
@@ -222,12 +229,17 @@ const truth = {
   puzzles,
   faults,
   exact,
+  hostile: { file: "users.jsonl", stream: "user-113", version: 3, path: "/name", name: folds.get("user-113").states[3].name },
   ever_wrong: everWrong,
   balances,
   final: Object.fromEntries(FINAL.map((name) => [name, { version: streams.get(name).length, state: folds.get(name).states.at(-1) }])),
 };
 
-const text = JSON.stringify(truth, null, 2) + "\n";
+// A BigInt is a number with all its digits. Characters that act instead of showing themselves stay escapes here too.
+const text =
+  JSON.stringify(truth, (_, value) => (typeof value === "bigint" ? `\u0000${value}` : value), 2)
+    .replace(/"\\u0000(\d+)"/g, "$1")
+    .replace(/[\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`) + "\n";
 const readme = source("README.md");
 for (const { id, command } of puzzles) insist(readme.includes(command), `README.md does not give the command of ${id}: ${command}`);
 

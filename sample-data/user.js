@@ -19,7 +19,7 @@ export function evolve(user, event) {
         avatar: null,
         deletion: null,
         flagged: false,
-        since: event.time,
+        since: event.time.slice(0, 10),
       };
     }
     case "ProfileSynced":
@@ -52,7 +52,7 @@ export function evolve(user, event) {
     case "UserFlagged":
       return { ...user, flagged: true };
     case "DeletionRequested":
-      return { ...user, deletion: { requested: event.time, graceHours: data.graceHours } };
+      return { ...user, deletion: { requested: event.time.slice(0, 16), graceHours: data.graceHours } };
     default:
       return user;
   }

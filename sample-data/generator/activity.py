@@ -89,5 +89,6 @@ def theo(world):
         time += 9 * HOUR + dice.below(13 * HOUR)
     for day, clock, points, words in [(19, "12:20:31.554", 40, "Free coffee ☕"), (29, "18:05:44.091", 500, "Bike bell 🔔")]:
         world.record(person.activity, "PointsSpent", at(day, clock), {"points": points, "for": words}, user=person.user)
-    badge = world.record(person.activity, "BadgeAwarded", at(22, "07:00"), {"badge": "gold", "threshold": 10_000}, user="svc-loyalty")
+    jump = next(event for event in world.events if event.type == "PointsEarned" and event.data["for"] == "order-1031")
+    badge = world.record(person.activity, "BadgeAwarded", at(24, "07:00"), {"badge": "gold", "threshold": 10_000}, cause=jump, user="svc-loyalty")
     notify(world, person, badge.time + 530, badge, "badge", {"badge": "gold"})

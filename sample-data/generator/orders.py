@@ -106,17 +106,21 @@ def tell(world):
     order_1002(world)
     order_1014_and_1041(world)
     order_1031(world)
-    start = at(1, "16:20")
-    for number_ in range(1001, 1049):
-        start += Dice(f"pause before order {number_}").between(7 * 60, 21 * 60) * MINUTE
-        if number_ not in (1002, 1014, 1031, 1041):
+    for first, last, begin, end in [
+        (1001, 1001, at(2, "08:00"), at(3, "20:00")), (1003, 1013, at(4, "15:00"), at(9, "09:00")), (1015, 1030, at(9, "12:00"), at(20, "16:00")),
+        (1032, 1040, at(20, "19:00"), at(25, "16:00")), (1042, 1048, at(25, "19:00"), at(30, "21:00")),
+    ]:
+        numbers, dice = range(first, last + 1), Dice(f"orders from {first}")
+        starts = sorted(min(end, daytime(begin + dice.below(end - begin), 6, 22)) for _ in numbers)
+        for number_, start in zip(numbers, starts):
             ordinary(world, number_, start)
 
 
 def ordinary(world, number_, start):
     dice = Dice(f"order {number_}")
-    start = daytime(start + dice.below(3_600_000), 6, 22)
     person = dice.one_of(customers(start, without=(108, 113, 130)))
+    if number_ in (1006, 1019, 1027, 1032, 1044):
+        person = BY_NUMBER[104]  # Theo, who collects points
     order = Order(world, number_, person, start)
     for sku, _, _ in dice.some_of(GOODS, dice.between(1, 4)):
         together = dice.chance(15)  # "buy again" adds several at once: equal times

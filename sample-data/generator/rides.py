@@ -163,7 +163,7 @@ def wrapped(world, number_, dice):
 
 def tipped(world, number_, dice):
     """A tip in cents, read as euros by the reducer."""
-    time = at(26, "08:11:54.480")
+    time = at(26, "13:11:54.480")
     ride = Ride(world, number_, BY_NUMBER[101], time, dice)
     ride.reserve()
     ride.settle(ride.drive(driver=DRIVERS[0]))

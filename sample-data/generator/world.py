@@ -37,11 +37,11 @@ def at(day, clock):
 
 
 def daytime(time, first, last):
-    """The same moment when its hour lies between the two; otherwise one in the next opening hour."""
+    """The same moment when its hour lies between the two (both included); otherwise one of the next day's that does."""
     hour = time // HOUR % 24
     if first <= hour <= last:
         return time
-    return time + (first - hour) % 24 * HOUR
+    return time + ((first - hour) % 24 + hour * 7 % (last - first + 1)) * HOUR
 
 
 def iso(time):
