@@ -5,7 +5,8 @@
 export const initialState = null;
 
 /** Schema 1: `{ amount: 12.5 }`. Schema 2: `{ amount: { value: "12.50", currency: "EUR" } }`. */
-const cents = ({ amount }) => Math.round(Number(amount !== null && typeof amount === "object" ? amount.value : amount) * 100);
+const cents = ({ amount }) =>
+  Math.round(Number(amount !== null && typeof amount === "object" ? amount.value : amount) * 100);
 
 const moved = (account, event, sign) => {
   const change = sign * cents(event.data);
@@ -54,7 +55,10 @@ export function evolve(account, event) {
       return { ...account, status: "open" };
     case "StatementIssued":
       // The ledger counts beyond 2^53. From there on the number is a BigInt, exact to the last digit.
-      return { ...account, statement: { period: data.period, ledgerSequence: data.ledgerSequence, balance: account.balance } };
+      return {
+        ...account,
+        statement: { period: data.period, ledgerSequence: data.ledgerSequence, balance: account.balance },
+      };
     default:
       return account;
   }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the JSON Lines files of this directory; the same ones every time.
 
-    ./generate.py           writes them
-    ./generate.py --check   says whether the files here are what it would write; exit status 1 when not
+./generate.py           writes them
+./generate.py --check   says whether the files here are what it would write; exit status 1 when not
 """
 
 import argparse
@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from generator import accounts, activity, orders, rides, users  # noqa: E402
-from generator.world import DAY, World, at  # noqa: E402
+from generator import accounts, activity, orders, rides, users
+from generator.world import DAY, World, at
 
 HERE = Path(__file__).resolve().parent
 BEGIN, END = at(1, "00:00"), at(31, "00:00") + DAY
@@ -36,7 +36,9 @@ def hold_together(files):
     for event in events:
         where = f"{event.stream} version {event.version} ({event.type})"
         assert event.id not in seen, f"{where}: the id is taken"
-        assert moments.setdefault(event.time, event.file) == event.file, f"{where}: another file has an event at the same time"
+        assert moments.setdefault(event.time, event.file) == event.file, (
+            f"{where}: another file has an event at the same time"
+        )
         assert event.cause is None or event.cause.id in seen, f"{where}: recorded before its cause"
         assert BEGIN <= event.time < END, f"{where}: not in March"
         seen.add(event.id)

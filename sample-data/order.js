@@ -7,7 +7,8 @@ export const initialState = null;
 /** Schema 1: `12.5`. Schema 2: `{ cents: 1250, currency: "EUR" }`. */
 const cents = (price) => (price !== null && typeof price === "object" ? price.cents : Math.round(price * 100));
 
-const off = (coupon, subtotal) => ("percent" in coupon ? Math.round((subtotal * coupon.percent) / 100) : cents(coupon.amount));
+const off = (coupon, subtotal) =>
+  "percent" in coupon ? Math.round((subtotal * coupon.percent) / 100) : cents(coupon.amount);
 
 /** The order with its sums made anew. */
 function priced(order) {
@@ -15,7 +16,13 @@ function priced(order) {
   const subtotal = items.reduce((sum, item) => sum + cents(item.sum), 0);
   const discount = order.coupons.reduce((sum, coupon) => sum + off(coupon, subtotal), 0);
   const shipping = order.shipping === null ? 0 : cents(order.shipping.price);
-  return { ...order, items, subtotal: subtotal / 100, discount: discount / 100, total: (subtotal - discount + shipping) / 100 };
+  return {
+    ...order,
+    items,
+    subtotal: subtotal / 100,
+    discount: discount / 100,
+    total: (subtotal - discount + shipping) / 100,
+  };
 }
 
 export function evolve(order, event) {
@@ -45,12 +52,24 @@ export function evolve(order, event) {
       const known = order.items.findIndex((item) => item.sku === sku);
       const items =
         known < 0
-          ? [...order.items, { sku, name, quantity: data.quantity, unitPrice: cents(data.unitPrice) / 100, note: options?.note ?? null }]
+          ? [
+              ...order.items,
+              {
+                sku,
+                name,
+                quantity: data.quantity,
+                unitPrice: cents(data.unitPrice) / 100,
+                note: options?.note ?? null,
+              },
+            ]
           : order.items.map((item, at) => (at === known ? { ...item, quantity: item.quantity + data.quantity } : item));
       return priced({ ...order, items });
     }
     case "QuantityChanged":
-      return priced({ ...order, items: order.items.map((item) => (item.sku === data.sku ? { ...item, quantity: data.quantity } : item)) });
+      return priced({
+        ...order,
+        items: order.items.map((item) => (item.sku === data.sku ? { ...item, quantity: data.quantity } : item)),
+      });
     case "ItemRemoved":
       return priced({ ...order, items: order.items.filter((item) => item.sku !== data.sku) });
     case "CouponApplied":
@@ -58,7 +77,10 @@ export function evolve(order, event) {
     case "CouponRevoked":
       return priced({ ...order, coupons: order.coupons.filter((coupon) => coupon.code !== data.code) });
     case "ShippingChosen":
-      return priced({ ...order, shipping: { method: data.method, price: cents(data.price) / 100, address: data.address } });
+      return priced({
+        ...order,
+        shipping: { method: data.method, price: cents(data.price) / 100, address: data.address },
+      });
     case "GiftNoteWritten":
       return { ...order, note: { to: data.to, text: data.text } };
     case "OrderPlaced":
@@ -70,24 +92,40 @@ export function evolve(order, event) {
     case "PaymentRequested":
       return { ...order, payment: { ...order.payment, status: "requested" } };
     case "PaymentDeclined":
-      return { ...order, status: "payment declined", payment: { ...order.payment, status: "declined", declined: data.reason } };
+      return {
+        ...order,
+        status: "payment declined",
+        payment: { ...order.payment, status: "declined", declined: data.reason },
+      };
     case "PaymentAuthorised":
       return { ...order, payment: { ...order.payment, status: "authorised", method: data.method, declined: null } };
     case "PaymentCaptured":
       return {
         ...order,
         status: "paid",
-        payment: { ...order.payment, status: "captured", captured: (cents(order.payment.captured) + cents(data.amount)) / 100 },
+        payment: {
+          ...order.payment,
+          status: "captured",
+          captured: (cents(order.payment.captured) + cents(data.amount)) / 100,
+        },
       };
     case "RefundIssued":
       return {
         ...order,
-        payment: { ...order.payment, status: "refunded", refunded: (cents(order.payment.refunded) + cents(data.amount)) / 100 },
+        payment: {
+          ...order.payment,
+          status: "refunded",
+          refunded: (cents(order.payment.refunded) + cents(data.amount)) / 100,
+        },
       };
     case "OrderReleased":
       return { ...order, status: "released", parcel: { warehouse: data.warehouse, picker: data.picker } };
     case "OrderShipped":
-      return { ...order, status: "shipped", parcel: { ...order.parcel, carrier: data.carrier, tracking: data.tracking } };
+      return {
+        ...order,
+        status: "shipped",
+        parcel: { ...order.parcel, carrier: data.carrier, tracking: data.tracking },
+      };
     case "OrderDelivered":
       return { ...order, status: "delivered", parcel: { ...order.parcel, delivered: event.time.slice(0, 16) } };
     case "ItemReturned":

@@ -1,6 +1,14 @@
 // The payment of a ride: what was set aside, what was taken, what is still to come back.
 
-export const initialState = (stream) => ({ payment: stream, status: "none", authorised: 0, captured: 0, tips: 0, captures: [], receipts: [] });
+export const initialState = (stream) => ({
+  payment: stream,
+  status: "none",
+  authorised: 0,
+  captured: 0,
+  tips: 0,
+  captures: [],
+  receipts: [],
+});
 
 const plus = (sum, amount) => (Math.round(sum * 100) + Math.round(amount * 100)) / 100;
 

@@ -4,6 +4,9 @@ export const initialState = null;
 
 // No ride of ours is longer than the coast road there and back.
 const LONGEST_RIDE_METRES = 400_000;
+const TOO_LONG =
+  `no ride is longer than ${LONGEST_RIDE_METRES}. 2^64 - 1 means that the meter ran backwards past zero; ` +
+  "see the driver's odometer at RideStarted";
 
 const euros = (cents) => cents / 100;
 
@@ -18,7 +21,10 @@ function fareOf(event) {
 }
 
 /** What the rider pays in all. */
-const withTotal = (ride) => ({ ...ride, total: euros(Math.round((ride.fare?.total ?? 0) * 100) + Math.round(ride.tip * 100)) });
+const withTotal = (ride) => ({
+  ...ride,
+  total: euros(Math.round((ride.fare?.total ?? 0) * 100) + Math.round(ride.tip * 100)),
+});
 
 export function evolve(ride, event) {
   const { type, data } = event;
@@ -55,14 +61,20 @@ export function evolve(ride, event) {
       return { ...ride, detours: [...ride.detours, data.reason] };
     case "RideCompleted":
       if (data.distanceMetres > LONGEST_RIDE_METRES) {
-        throw new RangeError(
-          `distanceMetres is ${data.distanceMetres}: no ride is longer than ${LONGEST_RIDE_METRES}. ` +
-            `2^64 - 1 means that the meter ran backwards past zero; see the driver's odometer at RideStarted`,
-        );
+        throw new RangeError(`distanceMetres is ${data.distanceMetres}: ${TOO_LONG}`);
       }
-      return { ...ride, status: "completed", distanceKm: Math.round(data.distanceMetres / 10) / 100, minutes: Math.round(data.durationSeconds / 60) };
+      return {
+        ...ride,
+        status: "completed",
+        distanceKm: Math.round(data.distanceMetres / 10) / 100,
+        minutes: Math.round(data.durationSeconds / 60),
+      };
     case "RideCancelled":
-      return { ...ride, status: `cancelled by ${data.by}`, fare: data.fee === null ? null : { noShow: data.fee, total: data.fee } };
+      return {
+        ...ride,
+        status: `cancelled by ${data.by}`,
+        fare: data.fee === null ? null : { noShow: data.fee, total: data.fee },
+      };
     case "FareCalculated":
       return withTotal({ ...ride, fare: fareOf(event) });
     case "TipAdded":

@@ -12,7 +12,14 @@ THEO = 104
 def notify(world, person, time, cause, template, about):
     """Tells a person something, when they use the app."""
     if person.activity and time < person.gone:
-        world.record(person.activity, "NotificationSent", time, {"template": template, "about": about, "channel": "push"}, cause=cause, user="svc-notify")
+        world.record(
+            person.activity,
+            "NotificationSent",
+            time,
+            {"template": template, "about": about, "channel": "push"},
+            cause=cause,
+            user="svc-notify",
+        )
 
 
 def earn(world, person, time, cause, cents, order):
@@ -24,9 +31,18 @@ def earn(world, person, time, cause, cents, order):
     multiplier = 10 if campaign else 1
     if order == "order-1031":  # The planted bug: somebody typed two zeros too many, and nobody looked.
         multiplier = 1_000
-    world.record(person.activity, "PointsEarned", time, {
-        "points": base * multiplier, "for": order, "rule": {"base": base, "multiplier": multiplier, "campaign": "Ten times spring" if campaign else None},
-    }, cause=cause, user="svc-loyalty")
+    world.record(
+        person.activity,
+        "PointsEarned",
+        time,
+        {
+            "points": base * multiplier,
+            "for": order,
+            "rule": {"base": base, "multiplier": multiplier, "campaign": "Ten times spring" if campaign else None},
+        },
+        cause=cause,
+        user="svc-loyalty",
+    )
 
 
 def tell(world):
@@ -36,15 +52,34 @@ def tell(world):
     theo(world)
 
 
-WORDS = ["sencha", "teapot", "fountain pen", "quince", "お茶", "чай", "seeds", "gift for mum", "soap -olive", "100% linen", "map \"coast\"", "\\o/"]
+WORDS = [
+    "sencha",
+    "teapot",
+    "fountain pen",
+    "quince",
+    "お茶",
+    "чай",
+    "seeds",
+    "gift for mum",
+    "soap -olive",
+    "100% linen",
+    'map "coast"',
+    "\\o/",
+]
 
 
 def visit(world, person, time, dice, longest):
     """One session; gives its end."""
-    first = world.record(person.activity, "SessionStarted", time, {
-        "device": {"kind": dice.one_of(["phone", "phone", "laptop"]), "app": dice.one_of(["4.9.2", "5.0.0", None])},
-        "ip": f"2001:db8::{dice.below(65_535):x}",
-    }, user=person.user)
+    first = world.record(
+        person.activity,
+        "SessionStarted",
+        time,
+        {
+            "device": {"kind": dice.one_of(["phone", "phone", "laptop"]), "app": dice.one_of(["4.9.2", "5.0.0", None])},
+            "ip": f"2001:db8::{dice.below(65_535):x}",
+        },
+        user=person.user,
+    )
     correlation = first.metadata["correlationId"]
     for _ in range(dice.between(1, longest)):
         time += dice.between(4, 140) * SECOND + dice.below(1000)
@@ -52,7 +87,14 @@ def visit(world, person, time, dice, longest):
         if roll < 40:
             type_, data = "ItemViewed", {"sku": dice.one_of(GOODS)[0], "seconds": dice.between(2, 95)}
         elif roll < 62:
-            type_, data = "PageViewed", {"path": dice.one_of(["/", "/tea", "/paper", "/rides", "/account", "/help/returns", "/sale?sort=price&page=2"])}
+            type_, data = (
+                "PageViewed",
+                {
+                    "path": dice.one_of(
+                        ["/", "/tea", "/paper", "/rides", "/account", "/help/returns", "/sale?sort=price&page=2"]
+                    )
+                },
+            )
         elif roll < 78:
             type_, data = "SearchMade", {"words": dice.one_of(WORDS), "hits": dice.one_of([0, 1, 3, 12, 40])}
         elif roll < 90:
@@ -60,8 +102,14 @@ def visit(world, person, time, dice, longest):
         elif roll < 95:
             type_, data = "WishAdded", {"sku": dice.one_of(GOODS)[0], "note": dice.one_of([None, None, "for May 🎈"])}
         else:
-            type_, data = "ReviewWritten", {"sku": dice.one_of(GOODS)[0], "stars": dice.between(2, 5), "text": dice.one_of(
-                ["good", "Sehr schön!", "とても良い", "a bit small,\nbut pretty", ""])}
+            type_, data = (
+                "ReviewWritten",
+                {
+                    "sku": dice.one_of(GOODS)[0],
+                    "stars": dice.between(2, 5),
+                    "text": dice.one_of(["good", "Sehr schön!", "とても良い", "a bit small,\nbut pretty", ""]),
+                },
+            )
         world.record(person.activity, type_, time, data, user=person.user, correlation=correlation)
     time += dice.between(3, 300) * SECOND + dice.below(1000)
     world.record(person.activity, "SessionEnded", time, None, user=person.user, correlation=correlation)
@@ -87,8 +135,18 @@ def theo(world):
         if 6 <= time // HOUR % 24 <= 22:
             time = visit(world, person, time, dice, 12)
         time += 9 * HOUR + dice.below(13 * HOUR)
-    for day, clock, points, words in [(19, "12:20:31.554", 40, "Free coffee ☕"), (29, "18:05:44.091", 500, "Bike bell 🔔")]:
+    for day, clock, points, words in [
+        (19, "12:20:31.554", 40, "Free coffee ☕"),
+        (29, "18:05:44.091", 500, "Bike bell 🔔"),
+    ]:
         world.record(person.activity, "PointsSpent", at(day, clock), {"points": points, "for": words}, user=person.user)
     jump = next(event for event in world.events if event.type == "PointsEarned" and event.data["for"] == "order-1031")
-    badge = world.record(person.activity, "BadgeAwarded", at(24, "07:00"), {"badge": "gold", "threshold": 10_000}, cause=jump, user="svc-loyalty")
+    badge = world.record(
+        person.activity,
+        "BadgeAwarded",
+        at(24, "07:00"),
+        {"badge": "gold", "threshold": 10_000},
+        cause=jump,
+        user="svc-loyalty",
+    )
     notify(world, person, badge.time + 530, badge, "badge", {"badge": "gold"})

@@ -8,7 +8,13 @@ class Person:
 
     def __init__(self, number, given, family, mail, locale, joined, *, family_first=False, account=False, active=False):
         self.number, self.given, self.family, self.mail, self.locale, self.joined = (
-            number, given, family, mail, locale, joined)
+            number,
+            given,
+            family,
+            mail,
+            locale,
+            joined,
+        )
         self.name = f"{family} {given}" if family_first else f"{given} {family}".strip()
         self.user = f"user-{number}"
         self.account = f"account-{number - 101 + 5001}" if account else None
@@ -29,7 +35,9 @@ PEOPLE = [
     Person(107, "Нина", "Соколова", "nina@sokolova.example", "ru-RU", at(1, "12:37:44.502"), **A, **V),
     Person(108, "Kwame", "Mensah", "kwame@mensah.example", "en-GH", at(1, "14:09:26.733"), **A),
     Person(109, "Γιώργος", "Παππάς", "giorgos@pappas.example", "el-GR", at(1, "15:55:02.418"), **A),
-    Person(110, "Thị Mai", "Nguyễn", "mai.nguyen@thu.example", "vi-VN", at(1, "17:20:38.250"), family_first=True, **A, **V),
+    Person(
+        110, "Thị Mai", "Nguyễn", "mai.nguyen@thu.example", "vi-VN", at(1, "17:20:38.250"), family_first=True, **A, **V
+    ),
     Person(111, "Åsa", "Öberg", "asa@oberg.example", "sv-SE", at(1, "19:41:13.876"), **A, **V),
     Person(112, "서연", "김", "seoyeon@kim.example", "ko-KR", at(2, "07:58:21.094"), family_first=True),
     Person(113, "Mallory", "Finch", "mallory@finch.example", "en-US", at(2, "09:30:00.000"), **V),
@@ -48,7 +56,7 @@ PEOPLE = [
     Person(126, "Clara", "von Hohenfels", "clara@hohenfels.example", "de-AT", at(15, "09:39:20.198"), **A),
     Person(127, "Rosa 🌻", "Amaral", "rosa@amaral.example", "pt-PT", at(16, "15:14:31.843"), **V),
     Person(128, "D'Arcy", "O'Neill", "darcy@oneill.example", "en-AU", at(19, "20:25:58.604")),
-    Person(129, "Tāne \"TJ\"", "Parata", "tj@parata.example", "mi-NZ", at(22, "07:11:07.359")),
+    Person(129, 'Tāne "TJ"', "Parata", "tj@parata.example", "mi-NZ", at(22, "07:11:07.359")),
     Person(130, "Bo", "", "bo@bo.example", "da-DK", at(26, "16:48:44.721")),
 ]
 

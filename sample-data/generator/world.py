@@ -32,8 +32,12 @@ DAY = 24 * HOUR
 def at(day, clock):
     """A moment of March 2025 in milliseconds since 1970: `at(4, "14:03:22.518")`, or `at(4, "14:03")`."""
     hours, minutes, seconds = (clock.split(":") + ["0"])[:3]
-    return (calendar.timegm((2025, 3, day, 0, 0, 0)) * SECOND
-            + int(hours) * HOUR + int(minutes) * MINUTE + round(float(seconds) * SECOND))
+    return (
+        calendar.timegm((2025, 3, day, 0, 0, 0)) * SECOND
+        + int(hours) * HOUR
+        + int(minutes) * MINUTE
+        + round(float(seconds) * SECOND)
+    )
 
 
 def daytime(time, first, last):
@@ -62,7 +66,9 @@ def text(cents):
 def uuid4(*parts):
     """A random-looking UUID that depends on `parts` alone."""
     digits = hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-{digits[20:32]}"
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-{digits[20:32]}"
+    )
 
 
 def uuid7(time, *parts):
@@ -105,7 +111,13 @@ class Event:
 
     def __init__(self, stream, type_, time, data, metadata, cause):
         self.stream, self.type, self.time, self.data, self.metadata, self.cause = (
-            stream, type_, time, data, metadata, cause)
+            stream,
+            type_,
+            time,
+            data,
+            metadata,
+            cause,
+        )
         self.version = None
         self.id = None
 
@@ -114,10 +126,17 @@ class Event:
         return FILES[self.stream.split("-", 1)[0]]
 
     def line(self):
-        return encode({
-            "id": self.id, "stream": self.stream, "version": self.version, "type": self.type, "time": iso(self.time),
-            "data": self.data, "metadata": self.metadata,
-        })
+        return encode(
+            {
+                "id": self.id,
+                "stream": self.stream,
+                "version": self.version,
+                "type": self.type,
+                "time": iso(self.time),
+                "data": self.data,
+                "metadata": self.metadata,
+            }
+        )
 
 
 class World:
@@ -131,10 +150,20 @@ class World:
         """Records an event. Without a cause it begins a business transaction of its own."""
         count = self._counts[stream] = self._counts.get(stream, 0) + 1
         correlation = correlation or (cause.metadata["correlationId"] if cause else uuid4("transaction", stream, count))
-        event = Event(stream, type_, time, data, {
-            "correlationId": correlation, "causationId": cause.id if cause else None, "user": user, "schemaVersion": schema,
-            **more,
-        }, cause)
+        event = Event(
+            stream,
+            type_,
+            time,
+            data,
+            {
+                "correlationId": correlation,
+                "causationId": cause.id if cause else None,
+                "user": user,
+                "schemaVersion": schema,
+                **more,
+            },
+            cause,
+        )
         event.id = uuid7(time, stream, count)
         self.events.append(event)
         return event
