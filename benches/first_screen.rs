@@ -38,7 +38,9 @@ fn main() {
 
 /// Starts the interface in a terminal, waits until events are on the screen, and kills it.
 fn paint_first_screen(file: &str) {
-    let pair = native_pty_system().openpty(PtySize { rows: 36, cols: 120, pixel_width: 0, pixel_height: 0 }).expect("a terminal");
+    let pair = native_pty_system()
+        .openpty(PtySize { rows: 36, cols: 120, pixel_width: 0, pixel_height: 0 })
+        .expect("a terminal");
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_stepback"));
     command.arg(file);
     command.env("TERM", "xterm-256color");

@@ -36,7 +36,10 @@ fn stderr(output: &Output) -> String {
 /// The lines of an output, each parsed as JSON.
 fn lines(output: &Output) -> Vec<Json> {
     assert_eq!(code(output), 0, "{}", stderr(output));
-    stdout(output).lines().map(|line| Json::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    stdout(output)
+        .lines()
+        .map(|line| Json::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
 }
 
 fn keys(value: &Json) -> Vec<String> {
@@ -65,9 +68,11 @@ fn streams_are_listed_with_exactly_the_promised_names() {
     let one = lines(&run(&["streams", &sample("accounts.jsonl"), "--json", "--match", &first]));
     assert_eq!(one, [all[0].clone()]);
     assert_eq!(lines(&run(&["streams", &sample("accounts.jsonl"), "--json", "--limit", "2"])).len(), 2);
-    assert_eq!(lines(&run(&["streams", &sample("rides.jsonl"), "--json", "--category", "payment"])).len()
-        + lines(&run(&["streams", &sample("rides.jsonl"), "--json", "--category", "ride"])).len(),
-        lines(&run(&["streams", &sample("rides.jsonl"), "--json"])).len());
+    assert_eq!(
+        lines(&run(&["streams", &sample("rides.jsonl"), "--json", "--category", "payment"])).len()
+            + lines(&run(&["streams", &sample("rides.jsonl"), "--json", "--category", "ride"])).len(),
+        lines(&run(&["streams", &sample("rides.jsonl"), "--json"])).len()
+    );
     let table = stdout(&run(&["streams", &sample("accounts.jsonl")]));
     assert!(table.starts_with("STREAM ") && table.lines().count() == all.len() + 1, "{table}");
 }
@@ -87,7 +92,8 @@ fn events_keep_every_byte_of_data_and_metadata() {
         Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata}}}").as_str())
     );
     let versions = |arguments: &[&str]| -> Vec<i64> {
-        let all: Vec<&str> = ["events", dump.as_str()].into_iter().chain(arguments.iter().copied()).chain(["--json"]).collect();
+        let all: Vec<&str> =
+            ["events", dump.as_str()].into_iter().chain(arguments.iter().copied()).chain(["--json"]).collect();
         lines(&run(&all)).iter().filter_map(|event| event.get("version")?.as_i64()).collect()
     };
     assert_eq!(versions(&["a-1", "--backward"]), [1, 0]);
@@ -109,7 +115,9 @@ fn states_and_diffs_have_exactly_the_promised_names() {
         stdout(&output),
         "{\"stream\":\"a-1\",\"version\":6,\"reducer\":\"merge\",\"approximate\":true,\"state\":{\"n\":9007199254740993,\"gone\":true,\"new\":[1]}}\n"
     );
-    assert!(stdout(&run(&["state", &dump, "a-1", "--at", "5", "--json"])).contains("\"state\":{\"n\":1,\"gone\":true}"));
+    assert!(
+        stdout(&run(&["state", &dump, "a-1", "--at", "5", "--json"])).contains("\"state\":{\"n\":1,\"gone\":true}")
+    );
     assert!(stdout(&run(&["state", &dump, "a-1", "--at", "2025-01-01T12:00Z", "--json"])).contains("\"version\":5"));
     assert!(stdout(&run(&["state", &dump, "a-1", "--at", "start", "--json"])).contains("\"version\":null"));
     assert_eq!(
@@ -171,13 +179,18 @@ fn a_reader_that_leaves_is_no_error_and_a_full_disk_is_one() {
     assert!(output.stderr.is_empty(), "{}", stderr(&output));
 
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
-    let output = command(&["events", &sample("activity.jsonl"), "--json"]).stdout(full).output().expect("stepback runs");
+    let output =
+        command(&["events", &sample("activity.jsonl"), "--json"]).stdout(full).output().expect("stepback runs");
     assert_eq!(code(&output), 74, "{}", stderr(&output));
 }
 
 #[test]
 fn standard_input_is_a_source() {
-    let mut child = command(&["streams", "-", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("stepback runs");
+    let mut child = command(&["streams", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("stepback runs");
     let dump = std::fs::read(sample("accounts.jsonl")).expect("sample data");
     child.stdin.take().expect("a pipe").write_all(&dump).expect("written");
     let output = child.wait_with_output().expect("it ends");

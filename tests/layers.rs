@@ -15,17 +15,37 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("store", &["domain"], &["ratatui", "crossterm", "tokio", "rquickjs"]),
     ("session", &["domain", "replay", "reducers", "sources", "store"], &["ratatui", "crossterm", "sled", "rquickjs"]),
     ("app", &["domain", "replay"], &["tokio", "crossterm", "sled", "std::fs", "std::thread", "Instant", "SystemTime"]),
-    ("ui", &["app", "domain", "replay"], &["tokio", "crossterm", "sled", "std::fs", "std::thread", "&mut App", "RefCell", "Cell<"]),
+    (
+        "ui",
+        &["app", "domain", "replay"],
+        &["tokio", "crossterm", "sled", "std::fs", "std::thread", "&mut App", "RefCell", "Cell<"],
+    ),
     ("config", &["domain", "app", "ui"], &["sled", "tokio", "crossterm"]),
     ("cli", &["domain", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
-    ("runtime", &["domain", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"], &["sled", "rquickjs"]),
+    (
+        "runtime",
+        &["domain", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],
+        &["sled", "rquickjs"],
+    ),
     ("main", &["domain", "reducers", "cli", "runtime", "config"], &["sled", "rquickjs", "ratatui"]),
     ("lib", &[], NO_IO),
 ];
 
 const NO_IO: &[&str] = &[
-    "std::fs", "std::io", "std::net", "std::thread", "std::process", "std::env", "Instant", "SystemTime", "tokio", "crossterm", "ratatui", "sled",
-    "rquickjs", "async ",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "Instant",
+    "SystemTime",
+    "tokio",
+    "crossterm",
+    "ratatui",
+    "sled",
+    "rquickjs",
+    "async ",
 ];
 
 /// Outside names allowed although a broader rule forbids them.
@@ -53,7 +73,10 @@ fn every_module_uses_only_what_its_layer_allows() {
                 }
             }
             for name in *never {
-                let allowed = ALLOWED.iter().filter(|(m, _)| *m == module).fold(line.to_owned(), |line, (_, ok)| line.replace(ok, ""));
+                let allowed = ALLOWED
+                    .iter()
+                    .filter(|(m, _)| *m == module)
+                    .fold(line.to_owned(), |line, (_, ok)| line.replace(ok, ""));
                 if names(&allowed, name) {
                     offences.push(format!("{}:{number}: `{module}` must not name `{name}`", relative.display()));
                 }

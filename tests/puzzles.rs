@@ -1,0 +1,158 @@
+//! The planted bugs of the sample data, found headless, against the truth that another engine computed.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use stepback::domain::{Json, Number};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stepback"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .expect("stepback runs")
+}
+
+fn lines(arguments: &[&str]) -> Vec<Json> {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().map(|line| Json::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+}
+
+fn truth() -> Json {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data/puzzles.json");
+    Json::parse(&std::fs::read(path).expect("puzzles.json")).expect("JSON")
+}
+
+fn text<'a>(value: &'a Json, key: &str) -> &'a str {
+    value.get(key).and_then(Json::as_str).unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+fn number(value: &Json, key: &str) -> i64 {
+    value.get(key).and_then(Json::as_i64).unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+fn entries(value: Option<&Json>) -> Vec<(String, Json)> {
+    match value {
+        Some(Json::Object(object)) => {
+            object.in_order().iter().map(|entry| (entry.key.to_string(), entry.value.clone())).collect()
+        }
+        other => panic!("{other:?} is no object"),
+    }
+}
+
+fn elements(value: Option<&Json>) -> Vec<Json> {
+    match value {
+        Some(Json::Array(array)) => array.iter().cloned().collect(),
+        other => panic!("{other:?} is no array"),
+    }
+}
+
+/// The file that holds a stream.
+fn file_of(stream: &str) -> String {
+    let name = match stream.split('-').next() {
+        Some("user") => "users",
+        Some("account") => "accounts",
+        Some("order") => "orders",
+        Some("activity") => "activity",
+        _ => "rides",
+    };
+    format!("sample-data/{name}.jsonl")
+}
+
+#[test]
+fn every_file_has_the_events_streams_and_types_it_should() {
+    for (name, expected) in entries(truth().get("files")) {
+        let file = format!("sample-data/{name}");
+        let events = lines(&["events", &file, "--json"]);
+        assert_eq!(events.len() as i64, number(&expected, "events"), "{name}");
+        assert_eq!(lines(&["streams", &file, "--json"]).len() as i64, number(&expected, "streams"), "{name}");
+        for (event_type, count) in entries(expected.get("types")) {
+            let found = events.iter().filter(|event| text(event, "type") == event_type).count();
+            assert_eq!(Some(found as i64), count.as_i64(), "{name} {event_type}");
+        }
+    }
+}
+
+#[test]
+fn the_culprit_of_every_puzzle_changes_what_the_puzzle_says() {
+    for puzzle in elements(truth().get("puzzles")) {
+        let command = text(&puzzle, "command").to_owned() + " --json";
+        let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+        let diff = lines(&arguments).remove(0);
+        let path = text(&puzzle, "path");
+        // A state that appears out of nothing is one change of the whole; the puzzle names a part of it.
+        let side = |name: &str| -> Option<String> {
+            elements(diff.get("changes")).iter().find_map(|change| {
+                let at = text(change, "path");
+                let value = change.get(name)?;
+                let rest = path.strip_prefix(at)?;
+                let inner = rest.split('/').skip(1).try_fold(value, |value, key| value.get(key))?;
+                Some(inner.to_string())
+            })
+        };
+        let expected = |name: &str| puzzle.get(name).map(Json::to_string);
+        assert_eq!(side("after"), expected("after"), "{puzzle}: {diff}");
+        assert_eq!(side("before"), expected("before"), "{puzzle}: {diff}");
+    }
+}
+
+#[test]
+fn every_final_state_is_what_another_engine_computed() {
+    for (stream, expected) in entries(truth().get("final")) {
+        let state = lines(&["state", &file_of(&stream), &stream, "--json"]).remove(0);
+        assert_eq!(number(&state, "version"), number(&expected, "version"), "{stream}");
+        assert_eq!(state.get("state"), expected.get("state"), "{stream}");
+        assert_eq!(state.get("approximate"), Some(&Json::Bool(false)));
+    }
+}
+
+#[test]
+fn every_balance_is_the_sum_of_its_movements() {
+    for (stream, balance) in entries(truth().get("balances")) {
+        let state = lines(&["state", &file_of(&stream), &stream, "--json"]).remove(0);
+        assert_eq!(state.get("state").and_then(|state| state.get("balance")), Some(&balance), "{stream}");
+    }
+}
+
+#[test]
+fn a_fault_names_file_line_and_event_and_numbers_stay_exact() {
+    let truth = truth();
+    for fault in elements(truth.get("faults")) {
+        let version = number(&fault, "version").to_string();
+        let output =
+            run(&["state", &format!("sample-data/{}", text(&fault, "file")), text(&fault, "stream"), "--at", &version]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let reducer = fault.get("reducer").expect("a reducer");
+        for part in [
+            text(&fault, "message"),
+            text(&fault, "type"),
+            &format!("{}:{}", text(reducer, "file"), number(reducer, "line")),
+        ] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+    }
+    for exact in elements(truth.get("exact")) {
+        let file = format!("sample-data/{}", text(&exact, "file"));
+        let version = number(&exact, "version").to_string();
+        let event =
+            lines(&["events", &file, text(&exact, "stream"), "--from", &version, "--to", &version, "--json"]).remove(0);
+        let value = text(&exact, "path").split('/').skip(1).try_fold(&event, |value, key| value.get(key));
+        assert_eq!(value.map(Json::to_string).as_deref(), Some(text(&exact, "digits")));
+        assert!(matches!(value, Some(Json::Number(number)) if Number::is_beyond_double(number)));
+    }
+}
+
+#[test]
+fn a_name_that_would_like_to_be_a_command_is_none() {
+    let truth = truth();
+    let hostile = truth.get("hostile").expect("a hostile name");
+    let output =
+        run(&["state", &format!("sample-data/{}", text(hostile, "file")), text(hostile, "stream"), "--at", "3"]);
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown}");
+    assert!(shown.contains("Mallory") && shown.contains("<U+202E>"), "{shown}");
+}
