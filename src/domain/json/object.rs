@@ -116,7 +116,7 @@ impl Object {
     }
 
     /// The entries sorted by key, taken out where nobody else holds them.
-    pub(super) fn into_sorted(self) -> impl Iterator<Item = Entry> {
+    pub fn into_sorted(self) -> impl Iterator<Item = Entry> {
         Arc::unwrap_or_clone(self.chunks).into_iter().flat_map(Arc::unwrap_or_clone)
     }
 
