@@ -10,6 +10,8 @@
 
 mod fold;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -63,7 +63,9 @@ impl Timeline {
             };
         }
         self.folded = Some(end);
-        self.recovery.reached(end);
+        if !batch.is_empty() {
+            self.recovery.reached(end);
+        }
         walk.done += end - at;
         let mut failed = None;
         for (index, why) in raised {

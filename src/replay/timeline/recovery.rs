@@ -27,7 +27,7 @@ impl Recovery {
         place < self.careful_until
     }
 
-    /// The reducer folded up to this place.
+    /// The reducer folded events up to this place. Passing over events is not getting farther.
     pub fn reached(&mut self, place: u64) {
         if place > self.farthest {
             self.farthest = place;
