@@ -127,6 +127,7 @@ proptest! {
     ) {
         let store = Store { written: deeds.len(), deeds: deeds.clone(), page };
         let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits);
+        timeline.grow(deeds.len() as u64);
         let start = go(&mut timeline, &store, Goal::To(start), 50);
         let mut seen = vec![start.clone()];
         for _ in 0..steps {

@@ -168,7 +168,7 @@ impl Timeline {
         }
         self.fed.0 += page.events.iter().map(|event| event_bytes(event) as u64).sum::<u64>();
         self.fed.1 += page.events.len() as u64;
-        self.checkpoints.set_event_bytes((self.fed.0 / self.fed.1) as usize);
+        self.learn_event_bytes();
         self.log.insert(page.first, page.events);
     }
 
@@ -184,9 +184,7 @@ impl Timeline {
         self.reducer = reducer;
         self.ring.clear();
         self.checkpoints = Checkpoints::new(spacing_for(&self.info, &self.limits), self.limits.checkpoint_bytes);
-        if self.fed.1 > 0 {
-            self.checkpoints.set_event_bytes((self.fed.0 / self.fed.1) as usize);
-        }
+        self.learn_event_bytes();
         self.faults.clear();
         self.recovery = Recovery::default();
         self.folded = None;
@@ -223,6 +221,12 @@ impl Timeline {
             if let Some(answer) = self.fold(&mut left) {
                 return answer;
             }
+        }
+    }
+
+    fn learn_event_bytes(&mut self) {
+        if let Some(average) = self.fed.0.checked_div(self.fed.1) {
+            self.checkpoints.set_event_bytes(average as usize);
         }
     }
 

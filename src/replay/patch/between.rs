@@ -57,21 +57,18 @@ impl Finder {
         if before.same(after) {
             return;
         }
-        match (before, after) {
-            (Json::Object(_) | Json::Array(_), _) if self.here.len() > MAX_DEPTH => {
-                self.found(Some(before), Some(after));
+        let found = match (before, after) {
+            (Json::Object(_) | Json::Array(_), _) if self.here.len() > MAX_DEPTH => true,
+            (Json::Object(old), Json::Object(new)) => !self.object(old, new),
+            (Json::Array(old), Json::Array(new)) => {
+                self.array(old, new);
+                false
             }
-            (Json::Object(old), Json::Object(new)) => {
-                if !self.object(old, new) {
-                    self.found(Some(before), Some(after));
-                }
-            }
-            (Json::Array(old), Json::Array(new)) => self.array(old, new),
-            (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => {
-                self.found(Some(before), Some(after));
-            }
-            _ if before != after => self.found(Some(before), Some(after)),
-            _ => {}
+            (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => true,
+            _ => before != after,
+        };
+        if found {
+            self.found(Some(before), Some(after));
         }
     }
 
