@@ -15,7 +15,7 @@ pub mod time;
 pub use cancel::Cancel;
 pub use event::{Event, Position, StreamName, Trouble, Version};
 pub use failure::{Failure, FailureKind};
-pub use json::{Json, JsonError, Number};
+pub use json::{Json, JsonError, Number, Parser};
 pub use path::{Path, Step};
 pub use payload::{Form, Payload};
 pub use query::{

@@ -2,10 +2,19 @@
 //!
 //! It knows no store, no terminal and no clock: it asks for events (`Advance::NeedEvents`) and works in bounded slices.
 
+mod checkpoints;
+mod faults;
+mod goal;
+mod log;
 pub mod moment;
 pub mod patch;
 pub mod reducer;
+mod ring;
+mod timeline;
 
+pub use checkpoints::Spacing;
+pub use goal::{Advance, Budget, Goal, Limits, Memory};
 pub use moment::Moment;
-pub use patch::{Change, Patch};
+pub use patch::{Change, ChangeKind, Counts, Patch};
 pub use reducer::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
+pub use timeline::Timeline;

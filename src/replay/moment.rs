@@ -18,9 +18,10 @@ pub struct Moment {
     pub event: Option<Arc<Event>>,
     /// The state after it.
     pub state: State,
-    /// What it changed.
+    /// What it changed; nothing when the state here or the one before could not be given.
     pub patch: Arc<Patch>,
-    /// Why it could not be folded, when it could not. The state is then that of the event before.
+    /// Why it could not be folded, when it could not: the state is then that of the event before. Or why the reducer
+    /// could not give the state here: it is then absent.
     pub fault: Option<FoldError>,
     /// Which reducer made the state.
     pub reducer: Arc<ReducerInfo>,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::{Event, Json, StreamName};
 
-/// A state; `None` is an entity that does not exist (not yet, or no longer).
+/// A state; `None` is an entity that does not exist (not yet, or no longer). It is nested no deeper than
+/// [`MAX_DEPTH`](crate::domain::json::MAX_DEPTH), as everything is that was read from text: written and read again it
+/// is the same.
 pub type State = Option<Json>;
 
 /// Identifies a fold: states of another fingerprint are not ours.

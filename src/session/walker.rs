@@ -20,9 +20,6 @@ const KEPT: usize = 6;
 /// Events folded between two looks at the cancel token.
 const SLICE: u64 = 4096;
 
-/// Events read at once for a walk.
-const PAGE: usize = 1024;
-
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reached {
@@ -247,6 +244,9 @@ fn drive(
     told: &mut dyn FnMut(u64, u64),
 ) -> Result<Moment, Failure> {
     let scope = Scope::Stream(timeline.stream().clone());
+    if let Some(summary) = source.stream(timeline.stream())? {
+        timeline.grow(summary.events);
+    }
     let mut goal = Goal::To(place);
     loop {
         if cancel.is_cancelled() {
@@ -254,12 +254,35 @@ fn drive(
         }
         match timeline.advance(&mut goal, Budget { events: SLICE }) {
             Advance::Working { folded, to_fold } => told(folded, to_fold),
-            Advance::NeedEvents { from, .. } => {
-                timeline.feed(source.events(&EventQuery::at(scope.clone(), from, PAGE), cancel)?);
+            Advance::NeedEvents { from, limit } => {
+                timeline.feed(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
             }
             Advance::Reached => return Ok(timeline.moment()),
+            Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
         }
     }
+}
+
+/// The moment of a place whose reducer cannot fold at all: the event, and why there is no state.
+fn unfolded(
+    source: &dyn Source,
+    timeline: &Timeline,
+    place: u64,
+    why: FoldError,
+    cancel: &Cancel,
+) -> Result<Moment, Failure> {
+    let stream = timeline.stream().clone();
+    let total = timeline.total().unwrap_or(0);
+    let at = place.min(total);
+    let event = match at.checked_sub(1) {
+        Some(ordinal) => {
+            let query = EventQuery::at(Scope::Stream(stream.clone()), ordinal, 1);
+            source.events(&query, cancel)?.events.into_iter().next()
+        }
+        None => None,
+    };
+    let reducer = timeline.moment().reducer;
+    Ok(Moment { stream, at, total, event, state: None, patch: Arc::default(), fault: Some(why), reducer })
 }
 
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.

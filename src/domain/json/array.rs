@@ -7,7 +7,7 @@ use super::Json;
 const CHUNK: usize = 64;
 
 /// An array. Invariant: every chunk but the last is full, none is empty.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Array {
     chunks: Arc<Vec<Arc<Vec<Json>>>>,
 }
@@ -86,6 +86,21 @@ impl Array {
         removed
     }
 
+    /// The elements, taken out where nobody else holds them.
+    pub(super) fn into_elements(self) -> impl Iterator<Item = Json> {
+        Arc::unwrap_or_clone(self.chunks).into_iter().flat_map(Arc::unwrap_or_clone)
+    }
+
+    /// Takes over each chunk of `old` whose elements are the ones here; `same` says so for each index.
+    pub(super) fn share_chunks(&mut self, old: &Self, same: &[bool]) {
+        let chunks = Arc::make_mut(&mut self.chunks);
+        for ((chunk, before), same) in chunks.iter_mut().zip(old.chunks.iter()).zip(same.chunks(CHUNK)) {
+            if chunk.len() == before.len() && same.iter().all(|same| *same) {
+                *chunk = before.clone();
+            }
+        }
+    }
+
     fn split_off(&mut self, index: usize) -> Vec<Json> {
         let chunks = Arc::make_mut(&mut self.chunks);
         let mut tail = Vec::new();
@@ -104,6 +119,18 @@ impl Array {
         tail
     }
 }
+
+/// Equal when the same elements stand in the same places. The lengths are looked at first: comparing arrays of different
+/// lengths costs nothing.
+impl PartialEq for Array {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other)
+            || self.len() == other.len()
+                && self.chunks.iter().zip(other.chunks.iter()).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+    }
+}
+
+impl Eq for Array {}
 
 impl FromIterator<Json> for Array {
     fn from_iter<I: IntoIterator<Item = Json>>(values: I) -> Self {

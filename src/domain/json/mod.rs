@@ -8,19 +8,24 @@
 //! It is not a document model for editing text: white space and the spelling of escapes are not kept; whoever needs the
 //! bytes has them in the `Payload`.
 
+mod adopt;
 mod array;
 mod number;
 mod object;
+mod pairs;
 mod parse;
 mod print;
+mod weight;
 
 use std::sync::Arc;
 
+pub use adopt::adopt;
 pub use array::Array;
 pub use number::Number;
 pub use object::{Entry, Object};
-pub use print::write_string;
+pub use pairs::Pair;
 pub use parse::{JsonError, MAX_DEPTH, Parser};
+pub use print::write_string;
 
 use super::path::{Path, Step};
 

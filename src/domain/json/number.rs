@@ -24,6 +24,14 @@ impl Number {
         }
     }
 
+    /// The text, where it is kept; a small integer is only spelt when it is written.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Int(_) => None,
+            Repr::Text(text) => Some(text),
+        }
+    }
+
     /// The value, when it is written as a whole number and fits.
     pub fn as_i64(&self) -> Option<i64> {
         match &self.0 {

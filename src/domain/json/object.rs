@@ -105,12 +105,57 @@ impl Object {
         let mut entries: Vec<Entry> =
             pairs.into_iter().enumerate().map(|(n, (key, value))| Entry { key, order: n as u32, value }).collect();
         entries.sort_by(|a, b| a.key.cmp(&b.key));
-        let chunks = if entries.len() <= CHUNK {
-            if entries.is_empty() { Vec::new() } else { vec![Arc::new(entries)] }
-        } else {
-            entries.chunks(CHUNK / 2).map(|chunk| Arc::new(chunk.to_vec())).collect()
-        };
+        let mut chunks = Vec::with_capacity(1);
+        Self::split_into(&mut chunks, entries);
         Self { chunks: Arc::new(chunks), len, next: len }
+    }
+
+    /// The number the next new entry takes.
+    pub(super) fn next_order(&self) -> u32 {
+        self.next
+    }
+
+    /// The entries sorted by key, taken out where nobody else holds them.
+    pub fn into_sorted(self) -> impl Iterator<Item = Entry> {
+        Arc::unwrap_or_clone(self.chunks).into_iter().flat_map(Arc::unwrap_or_clone)
+    }
+
+    /// An object of entries that are sorted by key, then by order.
+    pub(super) fn from_sorted(entries: Vec<Entry>) -> Self {
+        let next = entries.iter().map(|entry| entry.order + 1).max().unwrap_or(0);
+        let mut chunks = Vec::new();
+        Self::split_into(&mut chunks, entries);
+        Self::from_chunks(chunks, next)
+    }
+
+    /// An object of chunks that hold the invariant; `next` is above every order in them.
+    pub(super) fn from_chunks(mut chunks: Vec<Arc<Vec<Entry>>>, next: u32) -> Self {
+        let len = chunks.iter().map(|chunk| chunk.len()).sum::<usize>();
+        // Keys that come and go leave thin chunks behind; too many of them are worth one copy.
+        if chunks.len() > 8 + 8 * len / CHUNK {
+            let entries = chunks.into_iter().flat_map(Arc::unwrap_or_clone).collect();
+            chunks = Vec::new();
+            Self::split_into(&mut chunks, entries);
+        }
+        Self { chunks: Arc::new(chunks), len: len as u32, next }
+    }
+
+    /// Adds sorted entries behind the others, in as many chunks as they need.
+    pub(super) fn split_into(chunks: &mut Vec<Arc<Vec<Entry>>>, entries: Vec<Entry>) {
+        if entries.len() <= CHUNK {
+            if !entries.is_empty() {
+                chunks.push(Arc::new(entries));
+            }
+            return;
+        }
+        let mut entries = entries.into_iter();
+        loop {
+            let chunk: Vec<Entry> = entries.by_ref().take(CHUNK / 2).collect();
+            if chunk.is_empty() {
+                return;
+            }
+            chunks.push(Arc::new(chunk));
+        }
     }
 
     fn insert_at(&mut self, chunk: usize, at: usize, key: Arc<str>, value: Json) {
@@ -154,9 +199,15 @@ impl PartialEq for Object {
         if self.len != other.len {
             return false;
         }
+        let mut numbered_alike = true;
+        for (a, b) in self.sorted().zip(other.sorted()) {
+            if a.key != b.key || a.value != b.value {
+                return false;
+            }
+            numbered_alike &= a.order == b.order;
+        }
         // The order numbers of two objects differ by history; what counts is the sequence they spell.
-        self.sorted().zip(other.sorted()).all(|(a, b)| a.key == b.key && a.value == b.value)
-            && self.in_order().iter().zip(other.in_order()).all(|(a, b)| a.key == b.key)
+        numbered_alike || self.in_order().iter().zip(other.in_order()).all(|(a, b)| a.key == b.key)
     }
 }
 

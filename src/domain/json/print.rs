@@ -6,34 +6,50 @@ use super::Json;
 
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("null"),
-            Self::Bool(value) => value.fmt(f),
-            Self::Number(number) => number.fmt(f),
-            Self::String(text) => write_string(f, text),
-            Self::Verbatim(text) => f.write_str(text),
-            Self::Array(array) => {
-                f.write_char('[')?;
-                for (n, value) in array.iter().enumerate() {
-                    if n > 0 {
-                        f.write_char(',')?;
-                    }
-                    value.fmt(f)?;
+        write_value(f, self)
+    }
+}
+
+impl Json {
+    /// Adds the compact text to a string; several times faster than formatting.
+    pub fn write_text(&self, out: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = write_value(out, self);
+    }
+}
+
+fn write_value(out: &mut impl Write, value: &Json) -> fmt::Result {
+    match value {
+        Json::Null => out.write_str("null"),
+        Json::Bool(true) => out.write_str("true"),
+        Json::Bool(false) => out.write_str("false"),
+        Json::Number(number) => match number.as_text() {
+            Some(text) => out.write_str(text),
+            None => write!(out, "{number}"),
+        },
+        Json::String(text) => write_string(out, text),
+        Json::Verbatim(text) => out.write_str(text),
+        Json::Array(array) => {
+            out.write_char('[')?;
+            for (n, value) in array.iter().enumerate() {
+                if n > 0 {
+                    out.write_char(',')?;
                 }
-                f.write_char(']')
+                write_value(out, value)?;
             }
-            Self::Object(object) => {
-                f.write_char('{')?;
-                for (n, entry) in object.in_order().into_iter().enumerate() {
-                    if n > 0 {
-                        f.write_char(',')?;
-                    }
-                    write_string(f, &entry.key)?;
-                    f.write_char(':')?;
-                    entry.value.fmt(f)?;
+            out.write_char(']')
+        }
+        Json::Object(object) => {
+            out.write_char('{')?;
+            for (n, entry) in object.in_order().into_iter().enumerate() {
+                if n > 0 {
+                    out.write_char(',')?;
                 }
-                f.write_char('}')
+                write_string(out, &entry.key)?;
+                out.write_char(':')?;
+                write_value(out, &entry.value)?;
             }
+            out.write_char('}')
         }
     }
 }
@@ -79,6 +95,6 @@ impl Write for Count {
 pub(super) fn text_len(value: &Json) -> usize {
     let mut count = Count(0);
     // Counting cannot fail.
-    let _ = write!(count, "{value}");
+    let _ = write_value(&mut count, value);
     count.0
 }

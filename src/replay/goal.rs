@@ -1,0 +1,97 @@
+//! What a walk is asked, what it answers, and what it may hold.
+//!
+//! A place is a number of events folded: 0 is before the first event, n is after the event with ordinal n - 1.
+
+use super::{FoldError, Spacing};
+
+/// Where to walk to. Places beyond either end mean that end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Goal {
+    /// So many events later.
+    Forward(u64),
+    /// So many events earlier.
+    Back(u64),
+    /// To this place.
+    To(u64),
+}
+
+/// How much work one call may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Events folded; a state that costs a copy counts as several. At least one step is made.
+    pub events: u64,
+}
+
+/// How far a walk came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Advance {
+    /// The budget is used up: go on with the same goal.
+    Working {
+        /// Events folded for this goal so far.
+        folded: u64,
+        /// Events to fold for it in all, as far as known now.
+        to_fold: u64,
+    },
+    /// The cursor stands at the goal; the moment is that of the goal.
+    Reached,
+    /// Feed a page of events, forward from this ordinal, and go on with the same goal.
+    NeedEvents {
+        /// The first event needed.
+        from: u64,
+        /// How many will be of use; fewer will do.
+        limit: usize,
+    },
+    /// The reducer cannot be started, or loses its state again and again. The cursor and its moment are as before.
+    Failed(FoldError),
+}
+
+/// What a timeline may hold and how it works. Nothing of it shows in what a walk finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of events kept.
+    pub log_bytes: usize,
+    /// Versions kept alive around the cursor.
+    pub ring_versions: usize,
+    /// Bytes of those versions, about.
+    pub ring_bytes: usize,
+    /// Bytes of checkpoints, compressed.
+    pub checkpoint_bytes: usize,
+    /// How far apart checkpoints are.
+    pub spacing: Spacing,
+    /// Events folded at once, between two looks at anything else.
+    pub batch: usize,
+    /// States asked for behind the cursor when a walk back has left the ring and a state costs a copy.
+    pub behind: u64,
+    /// Events asked for at once, at most.
+    pub page: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            log_bytes: 32 << 20,
+            ring_versions: 1000,
+            ring_bytes: 64 << 20,
+            checkpoint_bytes: 64 << 20,
+            spacing: Spacing::default(),
+            batch: 512,
+            behind: 64,
+            page: 1024,
+        }
+    }
+}
+
+/// What a timeline holds, for the status line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Memory {
+    /// Bytes of events.
+    pub log_bytes: usize,
+    /// Versions alive.
+    pub ring_versions: usize,
+    /// Their bytes, about.
+    pub ring_bytes: usize,
+    /// Checkpoints.
+    pub checkpoints: usize,
+    /// Their bytes.
+    pub checkpoint_bytes: usize,
+}

@@ -1,0 +1,169 @@
+//! The events a walk was fed, by ordinal, within a byte budget.
+//!
+//! A cache, not a truth: whatever is missing is asked for again. Pages are kept in blocks; over the budget the block that
+//! was used longest ago goes, but never the newest, so that a walk always gets on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::Event;
+
+/// Blocks of fewer events grow when the next page follows them.
+const BLOCK: usize = 256;
+
+/// What an event takes besides its payload: about.
+const ENVELOPE: usize = 200;
+
+/// The bytes an event holds in memory: about.
+pub(super) fn event_bytes(event: &Event) -> usize {
+    event.data.stored().len() + event.metadata.stored().len() + ENVELOPE
+}
+
+#[derive(Debug)]
+struct Block {
+    events: Vec<Arc<Event>>,
+    bytes: usize,
+    used: u64,
+}
+
+/// Events by ordinal. Invariant: blocks do not overlap and none is empty.
+#[derive(Debug)]
+pub(super) struct Log {
+    blocks: BTreeMap<u64, Block>,
+    bytes: usize,
+    budget: usize,
+    clock: u64,
+}
+
+impl Log {
+    pub fn new(budget: usize) -> Self {
+        Self { blocks: BTreeMap::new(), bytes: 0, budget, clock: 0 }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keeps neighbouring events, the first of which has the ordinal `at`. Those known already are not replaced.
+    pub fn insert(&mut self, mut at: u64, mut events: Vec<Arc<Event>>) {
+        while !events.is_empty() {
+            let known = self.block_with(at).map_or(0, |(first, block)| first + block.events.len() as u64 - at);
+            if known > 0 {
+                let known = events.len().min(usize::try_from(known).unwrap_or(usize::MAX));
+                events.drain(..known);
+                at += known as u64;
+                continue;
+            }
+            let room = self.blocks.range(at..).next().map_or(u64::MAX, |(first, _)| first - at);
+            let rest = events.split_off(events.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let next = at + events.len() as u64;
+            self.put(at, events);
+            (at, events) = (next, rest);
+        }
+    }
+
+    /// Known events from an ordinal on, before `end`: those of one block; none when the first is not known.
+    pub fn run(&mut self, from: u64, end: u64) -> &[Arc<Event>] {
+        self.clock += 1;
+        let clock = self.clock;
+        let Some((first, block)) = self.blocks.range_mut(..=from).next_back() else { return &[] };
+        let skip = usize::try_from(from - first).unwrap_or(usize::MAX);
+        if skip >= block.events.len() {
+            return &[];
+        }
+        block.used = clock;
+        let wanted = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX);
+        &block.events[skip..block.events.len().min(skip.saturating_add(wanted))]
+    }
+
+    fn block_with(&self, at: u64) -> Option<(u64, &Block)> {
+        let (first, block) = self.blocks.range(..=at).next_back()?;
+        (at - first < block.events.len() as u64).then_some((*first, block))
+    }
+
+    fn put(&mut self, at: u64, events: Vec<Arc<Event>>) {
+        let bytes: usize = events.iter().map(|event| event_bytes(event)).sum();
+        self.bytes += bytes;
+        self.clock += 1;
+        let mut newest = at;
+        match self.blocks.range_mut(..at).next_back() {
+            Some((first, block)) if first + block.events.len() as u64 == at && block.events.len() < BLOCK => {
+                newest = *first;
+                block.events.extend(events);
+                block.bytes += bytes;
+                block.used = self.clock;
+            }
+            _ => {
+                self.blocks.insert(at, Block { events, bytes, used: self.clock });
+            }
+        }
+        while self.bytes > self.budget {
+            let oldest = self.blocks.iter().filter(|(first, _)| **first != newest).min_by_key(|(_, block)| block.used);
+            let Some((&first, _)) = oldest else { return };
+            if let Some(block) = self.blocks.remove(&first) {
+                self.bytes -= block.bytes;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Payload, Position, StreamName, Version};
+
+    fn events(range: std::ops::Range<u64>) -> Vec<Arc<Event>> {
+        let event = |n| Event {
+            stream: StreamName::from("s-1"),
+            version: Version(n),
+            position: Position::Number(n),
+            id: None,
+            event_type: "Happened".into(),
+            time: None,
+            data: Payload::json_text("{}"),
+            metadata: Payload::default(),
+            correlation: None,
+            causation: None,
+            trouble: None,
+        };
+        range.map(|n| Arc::new(event(n))).collect()
+    }
+
+    fn versions(run: &[Arc<Event>]) -> Vec<u64> {
+        run.iter().map(|event| event.version.0).collect()
+    }
+
+    #[test]
+    fn overlapping_pages_join_without_gap_or_double() {
+        let mut log = Log::new(usize::MAX);
+        log.insert(10, events(10..20));
+        log.insert(30, events(30..40));
+        log.insert(5, events(5..35));
+        let mut seen = Vec::new();
+        let mut at = 5;
+        while at < 40 {
+            let run = versions(log.run(at, 40));
+            assert!(!run.is_empty(), "{at}");
+            at += run.len() as u64;
+            seen.extend(run);
+        }
+        assert_eq!(seen, (5..40).collect::<Vec<_>>());
+        assert_eq!(log.bytes(), 35 * event_bytes(&events(0..1)[0]));
+        assert!(log.run(4, 10).is_empty() && log.run(40, 50).is_empty() && log.run(12, 12).is_empty());
+        assert_eq!(versions(log.run(12, 14)), [12, 13]);
+    }
+
+    #[test]
+    fn over_the_budget_the_block_used_longest_ago_goes() {
+        let one = event_bytes(&events(0..1)[0]);
+        let mut log = Log::new(600 * one);
+        log.insert(0, events(0..300));
+        log.insert(1000, events(1000..1300));
+        assert!(!log.run(0, 1).is_empty());
+        log.insert(2000, events(2000..2300));
+        assert!(!log.run(0, 1).is_empty() && log.run(1000, 1001).is_empty() && !log.run(2000, 2001).is_empty());
+        log.insert(3000, events(3000..4000));
+        assert_eq!(versions(log.run(3999, 5000)), [3999], "the newest stays whatever its size");
+        assert_eq!(log.bytes(), 1000 * one);
+    }
+}

@@ -1,0 +1,343 @@
+//! The walk through one stream: a cursor over its events, and the state at the cursor.
+//!
+//! It folds forward only. Going back is a version still alive in the ring, or the nearest earlier state (a version, a
+//! checkpoint, the beginning) and a fold from there. Events come from outside: the timeline says which it needs and never
+//! fetches, waits or spawns; each call does bounded work.
+//!
+//! Invariant: what is found at a place is what a plain fold from the beginning finds there, whatever walk led to it and
+//! whatever the limits. An event that cannot be folded has its error at its place, contributes nothing, and the walk goes
+//! on.
+
+mod fold;
+mod recovery;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::checkpoints::Checkpoints;
+use super::faults::Faults;
+use super::goal::{Advance, Budget, Goal, Limits, Memory};
+use super::log::{Log, event_bytes};
+use super::ring::{Fresh, Given, Ring, Version};
+use super::{FoldError, Lost, Moment, Reducer, ReducerInfo, Start, StateCost};
+use crate::domain::{Event, EventPage, Parser, StreamName};
+use recovery::Recovery;
+
+/// After so many pages that lack the event asked for, that event is taken not to exist.
+const VAIN_PAGES: u32 = 3;
+
+/// The history of one stream, folded by one reducer, with a cursor.
+pub struct Timeline {
+    stream: StreamName,
+    reducer: Box<dyn Reducer>,
+    info: Arc<ReducerInfo>,
+    limits: Limits,
+    log: Log,
+    ring: Ring,
+    checkpoints: Checkpoints,
+    faults: Faults,
+    recovery: Recovery,
+    parser: Parser,
+    /// How many events the stream has, once known.
+    total: Option<u64>,
+    /// The event asked for last, and how often in vain.
+    asked: Option<(u64, u32)>,
+    /// Bytes and number of the events fed, for their average size.
+    fed: (u64, u64),
+    /// The place the reducer's own state stands at; `None` when it has none.
+    folded: Option<u64>,
+    walk: Option<Walk>,
+    shown: Moment,
+}
+
+/// A walk under way. The reducer is started and stands at `folded`.
+struct Walk {
+    target: u64,
+    /// Events folded for it so far.
+    done: u64,
+    /// From this place on every state is asked for.
+    keep_from: u64,
+    /// Where the next checkpoint is due.
+    due: Option<u64>,
+    /// The state where the reducer stands, when known.
+    here: Option<Given>,
+    /// The versions found so far, up to where the reducer stands.
+    fresh: Fresh,
+}
+
+/// Where a fold can start.
+enum Origin {
+    /// Where the reducer stands.
+    Reducer,
+    /// A live version.
+    Version,
+    /// A kept state.
+    Checkpoint,
+    /// The initial state.
+    Beginning,
+}
+
+impl Timeline {
+    /// A walk through `stream`, its cursor before the first event. Nothing is folded yet: the first `advance` starts the
+    /// reducer.
+    pub fn new(stream: StreamName, reducer: Box<dyn Reducer>, limits: Limits) -> Self {
+        let info = Arc::new(reducer.info().clone());
+        let shown = Moment {
+            stream: stream.clone(),
+            at: 0,
+            total: 0,
+            event: None,
+            state: None,
+            patch: Arc::default(),
+            fault: None,
+            reducer: info.clone(),
+        };
+        Self {
+            stream,
+            log: Log::new(limits.log_bytes),
+            ring: Ring::new(limits.ring_versions, limits.ring_bytes),
+            checkpoints: Checkpoints::new(spacing_for(&info, &limits), limits.checkpoint_bytes),
+            faults: Faults::default(),
+            recovery: Recovery::default(),
+            parser: Parser::default(),
+            total: None,
+            asked: None,
+            fed: (0, 0),
+            folded: None,
+            walk: None,
+            shown,
+            reducer,
+            info,
+            limits,
+        }
+    }
+
+    /// The stream that is walked.
+    pub fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    /// The place of the cursor.
+    pub fn at(&self) -> u64 {
+        self.shown.at
+    }
+
+    /// How many events the stream has as far as known; `None` before anything was fed.
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// What is so at the cursor: one consistent value. After a reducer was replaced, and before the first goal is
+    /// reached, it is still that of before (an absent state before the first event).
+    pub fn moment(&self) -> Moment {
+        Moment { total: self.total.unwrap_or(0).max(self.shown.at), ..self.shown.clone() }
+    }
+
+    /// What is held now.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            log_bytes: self.log.bytes(),
+            ring_versions: self.ring.len(),
+            ring_bytes: self.ring.bytes(),
+            checkpoints: self.checkpoints.len(),
+            checkpoint_bytes: self.checkpoints.bytes(),
+        }
+    }
+
+    /// Takes a page of the stream, read forward: neighbouring events and how many there are in all. Events appended to
+    /// the stream invalidate nothing. A page that lacks the event asked for means that the stream ends before it.
+    pub fn feed(&mut self, page: EventPage) {
+        let end = page.first + page.events.len() as u64;
+        let mut total = self.total.unwrap_or(0).max(page.total);
+        if !page.events.is_empty() {
+            total = total.max(end);
+        }
+        if let Some((from, tries)) = self.asked.take()
+            && !(page.first..end).contains(&from)
+        {
+            if page.events.is_empty() || tries >= VAIN_PAGES {
+                total = total.min(from);
+            } else {
+                self.asked = Some((from, tries + 1));
+            }
+        }
+        self.total = Some(total);
+        if page.events.is_empty() {
+            return;
+        }
+        self.fed.0 += page.events.iter().map(|event| event_bytes(event) as u64).sum::<u64>();
+        self.fed.1 += page.events.len() as u64;
+        self.learn_event_bytes();
+        self.log.insert(page.first, page.events);
+    }
+
+    /// Says that the stream has at least so many events: they can be walked to from now on.
+    pub fn grow(&mut self, total: u64) {
+        self.total = Some(self.total.unwrap_or(0).max(total));
+    }
+
+    /// Folds with another reducer from now on. Every state and fault found so far goes; the cursor and the events stay.
+    /// Walk to the place of the cursor to see its state.
+    pub fn replace_reducer(&mut self, reducer: Box<dyn Reducer>) {
+        self.info = Arc::new(reducer.info().clone());
+        self.reducer = reducer;
+        self.ring.clear();
+        self.checkpoints = Checkpoints::new(spacing_for(&self.info, &self.limits), self.limits.checkpoint_bytes);
+        self.learn_event_bytes();
+        self.faults.clear();
+        self.recovery = Recovery::default();
+        self.folded = None;
+        self.walk = None;
+    }
+
+    /// Walks towards the goal within the budget. A relative goal becomes a place at the first call.
+    pub fn advance(&mut self, goal: &mut Goal, budget: Budget) -> Advance {
+        let place = match *goal {
+            Goal::Forward(events) => self.shown.at.saturating_add(events),
+            Goal::Back(events) => self.shown.at.saturating_sub(events),
+            Goal::To(place) => place,
+        };
+        *goal = Goal::To(place);
+        let mut left = budget.events.max(1);
+        loop {
+            if place > 0 && self.total.is_none() {
+                return self.need(0, place);
+            }
+            let target = place.min(self.total.unwrap_or(0));
+            if self.arrive(target) {
+                return Advance::Reached;
+            }
+            if left == 0 {
+                let done = self.walk.as_ref().map_or(0, |walk| walk.done);
+                let ahead = target.saturating_sub(self.folded.unwrap_or(0));
+                return Advance::Working { folded: done, to_fold: done + ahead };
+            }
+            if self.walk.as_ref().is_none_or(|walk| walk.target != target)
+                && let Err(why) = self.begin(target)
+            {
+                return Advance::Failed(why);
+            }
+            if let Some(answer) = self.fold(&mut left) {
+                return answer;
+            }
+        }
+    }
+
+    fn learn_event_bytes(&mut self) {
+        if let Some(average) = self.fed.0.checked_div(self.fed.1) {
+            self.checkpoints.set_event_bytes(average as usize);
+        }
+    }
+
+    /// Stands at a place, when what is so there is known.
+    fn arrive(&mut self, place: u64) -> bool {
+        let Some(version) = self.ring.get_mut(place) else { return false };
+        let unknown = version.given.as_ref().err().cloned();
+        self.shown = Moment {
+            stream: self.stream.clone(),
+            at: place,
+            total: self.total.unwrap_or(0),
+            event: version.event.clone(),
+            state: version.given.clone().unwrap_or_default(),
+            patch: version.patch(),
+            fault: version.fault.clone().or(unknown).map(Arc::unwrap_or_clone),
+            reducer: self.info.clone(),
+        };
+        self.walk = None;
+        self.recovery = Recovery::default();
+        true
+    }
+
+    fn need(&mut self, from: u64, target: u64) -> Advance {
+        let tries = self.asked.filter(|(asked, _)| *asked == from).map_or(0, |(_, tries)| tries);
+        self.asked = Some((from, tries));
+        let ahead = usize::try_from(target - from).unwrap_or(usize::MAX);
+        // A walk by single steps goes on: a little more than was asked saves the next questions.
+        Advance::NeedEvents { from, limit: ahead.max(256).min(self.limits.page.max(1)) }
+    }
+
+    /// Starts a walk to a place that the ring does not hold, from where it costs least.
+    fn begin(&mut self, target: u64) -> Result<(), FoldError> {
+        let done = self.walk.take().filter(|walk| walk.target == target).map_or(0, |walk| walk.done);
+        // Behind a ring that was left backwards a whole window is made, so that the next steps back are free.
+        let window = match self.info.cost {
+            StateCost::Pointer => self.limits.ring_versions as u64 / 2,
+            StateCost::Copy => self.limits.behind,
+        };
+        let walks_back = self.ring.first().is_some_and(|first| target < first && first - target <= window.max(1));
+        let latest = target.saturating_sub(if walks_back { window.max(1) } else { 1 });
+
+        let (origin, from) = self.nearest(latest);
+        let here = self.start(origin, from).inspect_err(|_| self.folded = None)?;
+        let from = self.folded.unwrap_or(0);
+        let keep_from = match self.info.cost {
+            StateCost::Pointer => from.max(target.saturating_sub(self.limits.ring_versions.max(1) as u64)),
+            StateCost::Copy => from.max(latest),
+        };
+        let due = self.checkpoints.next_due(from, target);
+        self.walk = Some(Walk { target, done, keep_from, due, here, fresh: Fresh::default() });
+        Ok(())
+    }
+
+    /// The cheapest start at or before a place.
+    fn nearest(&self, latest: u64) -> (Origin, u64) {
+        let copy = match self.info.cost {
+            StateCost::Pointer => 0,
+            StateCost::Copy => self.checkpoints.cost(),
+        };
+        let own = self.folded.filter(|at| *at <= latest).map(|at| (Origin::Reducer, at, 0));
+        let version = self.ring.state_at_or_before(latest).map(|(at, _)| (Origin::Version, at, copy));
+        let kept = self.checkpoints.at_or_before(latest).map(|(at, cost)| (Origin::Checkpoint, at, cost + copy));
+        let beginning = Some((Origin::Beginning, 0, 0));
+        [own, version, kept, beginning]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(_, at, cost)| (latest - at).saturating_add(*cost))
+            .map_or((Origin::Beginning, 0), |(origin, at, _)| (origin, at))
+    }
+
+    /// Gets the reducer to stand at a place, and says the state there when that is known without asking.
+    fn start(&mut self, origin: Origin, at: u64) -> Result<Option<Given>, FoldError> {
+        let state = match origin {
+            Origin::Reducer => {
+                return Ok(self.ring.get_mut(at).map(|version| version.given.clone()));
+            }
+            Origin::Version => self.ring.state_at_or_before(at).map(|(_, state)| state.clone()),
+            Origin::Checkpoint => self.checkpoints.restore(at, &mut self.parser),
+            Origin::Beginning => None,
+        };
+        // A state that cannot be taken back (too large to be sent, say) is no reason to stop: the beginning always is.
+        if let Some(state) = state
+            && self.reducer.start(Start::Resume(&self.stream, &state)).is_ok()
+        {
+            self.folded = Some(at);
+            return Ok(Some(Ok(state)));
+        }
+        self.reducer.start(Start::Initial(&self.stream))?;
+        self.folded = Some(0);
+        Ok(None)
+    }
+
+    /// The walk has come to its end: what it found is kept alive.
+    fn finish(&mut self, mut walk: Walk) {
+        if walk.target == 0 {
+            let state = self.state_here(&mut walk, &mut 0);
+            let version = Version::new(None, None, state.clone(), state, 0);
+            walk.fresh = Fresh::default();
+            walk.fresh.push(0, version, usize::MAX);
+        }
+        let Fresh { first, versions, .. } = walk.fresh;
+        self.ring.put(first, versions, walk.target);
+    }
+}
+
+/// States that cost a copy are kept farther apart.
+fn spacing_for(info: &ReducerInfo, limits: &Limits) -> super::Spacing {
+    let times = match info.cost {
+        StateCost::Pointer => 1,
+        StateCost::Copy => 4,
+    };
+    let super::Spacing { floor, volume } = limits.spacing;
+    super::Spacing { floor: floor.saturating_mul(times), volume: volume.saturating_mul(times) }
+}

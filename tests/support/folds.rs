@@ -1,0 +1,302 @@
+//! Reducers and events to try the replay engine with, and the plain fold it is compared with.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use stepback::domain::{Event, EventPage, Json, Payload, Position, StreamName, Trouble, Version};
+use stepback::replay::{
+    Advance, Budget, Fingerprint, FoldError, Goal, Lost, Moment, Patch, Reducer, ReducerInfo, Start, State, StateCost,
+    Timeline,
+};
+
+/// The stream of every test.
+pub fn stream() -> StreamName {
+    StreamName::from("thing-1")
+}
+
+/// What an event does to a state.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// Sets a key, or a key within a key.
+    Set(&'static str, Option<&'static str>, String),
+    /// Removes a key.
+    Remove(&'static str),
+    /// Adds to the list of a key.
+    Push(&'static str, i64),
+    /// Takes the first of the list of a key.
+    Shift(&'static str),
+    /// Ends the entity.
+    End,
+    /// Cannot be folded.
+    Fail,
+    /// Costs the reducer its state, and it knows which event it was.
+    Kill,
+    /// Costs the reducer its state, and it cannot say why.
+    KillUnseen,
+    /// From here on the state cannot be given.
+    Hide,
+    /// From here on the state can be given again.
+    Show,
+    /// Could not be read from the store.
+    Unreadable,
+}
+
+/// One of the keys of a state.
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b", "list", "zebra", "", "a/b~", "日本"])
+}
+
+/// A value as JSON text.
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        Just("0.10".to_owned()),
+        Just("null".to_owned()),
+        Just("\"text\"".to_owned()),
+        Just(r#"{"x":1,"y":[1,{"z":"w"}],"x":2}"#.to_owned()),
+        Just("[]".to_owned()),
+    ]
+}
+
+/// Deeds that can always be folded and whose states can always be given.
+pub fn harmless() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        6 => (key(), prop::option::of(key()), value()).prop_map(|(key, inner, value)| Deed::Set(key, inner, value)),
+        2 => key().prop_map(Deed::Remove),
+        4 => (key(), any::<i64>()).prop_map(|(key, n)| Deed::Push(key, n)),
+        2 => key().prop_map(Deed::Shift),
+        1 => Just(Deed::End),
+    ]
+}
+
+/// Any deed.
+pub fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        12 => harmless(),
+        1 => Just(Deed::Fail),
+        1 => Just(Deed::Kill),
+        1 => Just(Deed::KillUnseen),
+        1 => Just(Deed::Hide),
+        2 => Just(Deed::Show),
+        1 => Just(Deed::Unreadable),
+    ]
+}
+
+/// An event for a deed. It is found again by its index: what it does is not in its data.
+pub fn event(index: usize, deed: &Deed) -> Arc<Event> {
+    let trouble = matches!(deed, Deed::Unreadable)
+        .then(|| Trouble { place: format!("line {}", index + 1), reason: "not an event".into() });
+    Arc::new(Event {
+        stream: stream(),
+        version: Version(index as u64),
+        position: Position::Number(index as u64),
+        id: None,
+        event_type: "Done".into(),
+        time: None,
+        data: Payload::json_text(format!("\"{}\"", "x".repeat(index % 50))),
+        metadata: Payload::default(),
+        correlation: None,
+        causation: None,
+        trouble,
+    })
+}
+
+/// Does a deed to a state.
+///
+/// # Errors
+/// When it cannot be done; the state is then as before.
+fn perform(deed: &Deed, state: &mut State) -> Result<(), FoldError> {
+    if let Deed::End = deed {
+        *state = None;
+        return Ok(());
+    }
+    let Json::Object(object) = state.get_or_insert_with(|| Json::parse(b"{}").expect("JSON")) else {
+        panic!("states are objects")
+    };
+    match deed {
+        Deed::Set(key, inner, text) => {
+            let value = Json::parse(text.as_bytes()).expect("JSON");
+            match (inner, object.get_mut(key)) {
+                (Some(inner), Some(Json::Object(object))) => object.insert((*inner).into(), value),
+                _ => object.insert((*key).into(), value),
+            }
+        }
+        Deed::Remove(key) => drop(object.remove(key)),
+        Deed::Push(key, n) => match object.get_mut(key) {
+            Some(Json::Array(list)) => list.push(Json::from(*n)),
+            _ => object.insert((*key).into(), Json::parse(format!("[{n}]").as_bytes()).expect("JSON")),
+        },
+        Deed::Shift(key) => {
+            if let Some(Json::Array(list)) = object.get_mut(key) {
+                list.remove(0);
+            }
+        }
+        Deed::Hide => object.insert("hidden".into(), Json::Bool(true)),
+        Deed::Show => drop(object.remove("hidden")),
+        Deed::End | Deed::Fail | Deed::Kill | Deed::KillUnseen | Deed::Unreadable => {}
+    }
+    Ok(())
+}
+
+/// What a reducer says of a state when asked for it.
+fn give(state: &State) -> Result<State, FoldError> {
+    match state.as_ref().and_then(|state| state.get("hidden")) {
+        Some(_) => Err(FoldError::new("hidden")),
+        None => Ok(state.clone()),
+    }
+}
+
+/// Folds deeds. It watches over the engine: what must not happen is a panic.
+pub struct Edits {
+    deeds: Arc<Vec<Deed>>,
+    state: State,
+    alive: bool,
+    info: ReducerInfo,
+    /// Every state is given with this under `flavour`, so that two reducers can be told apart.
+    flavour: i64,
+}
+
+impl Edits {
+    /// A fold of these deeds. One whose states cost a copy gives them without any sharing, as text would.
+    pub fn new(deeds: Arc<Vec<Deed>>, cost: StateCost, flavour: i64) -> Self {
+        let fingerprint = Fingerprint(flavour.unsigned_abs());
+        let info = ReducerInfo { name: format!("edits {flavour}"), approximate: false, fingerprint, cost };
+        Self { deeds, state: None, alive: false, info, flavour }
+    }
+}
+
+impl Reducer for Edits {
+    fn start(&mut self, from: Start<'_>) -> Result<(), FoldError> {
+        self.state = match from {
+            Start::Initial(name) => {
+                assert_eq!(*name, stream());
+                (self.flavour != 0)
+                    .then(|| Json::parse(format!(r#"{{"flavour":{}}}"#, self.flavour).as_bytes()).expect("JSON"))
+            }
+            // Some states cannot be taken back.
+            Start::Resume(_, state) if state.as_ref().is_some_and(|state| state.get("zebra") == Some(&Json::Null)) => {
+                self.alive = false;
+                return Err(FoldError::new("too large to be sent"));
+            }
+            Start::Resume(_, state) => state.clone(),
+        };
+        self.alive = true;
+        Ok(())
+    }
+
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+        assert!(self.alive, "a lost reducer is started before it is used");
+        assert!(!events.is_empty());
+        for (index, event) in events.iter().enumerate() {
+            assert!(event.trouble.is_none(), "an unreadable event is never folded");
+            match &self.deeds[event.version.0 as usize] {
+                Deed::Fail => faults.push((index, FoldError::new("failed"))),
+                Deed::Kill => {
+                    self.alive = false;
+                    return Err(Lost { at: Some(index), why: FoldError::new("killed") });
+                }
+                Deed::KillUnseen => {
+                    self.alive = false;
+                    return Err(Lost { at: None, why: FoldError::new("killed unseen") });
+                }
+                deed => {
+                    if let Err(why) = perform(deed, &mut self.state) {
+                        faults.push((index, why));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<State, FoldError> {
+        assert!(self.alive, "a lost reducer is started before it is asked");
+        let state = give(&self.state)?;
+        Ok(match self.info.cost {
+            StateCost::Pointer => state,
+            StateCost::Copy => state.map(|state| Json::parse(state.to_string().as_bytes()).expect("JSON")),
+        })
+    }
+
+    fn info(&self) -> &ReducerInfo {
+        &self.info
+    }
+}
+
+/// What a plain fold from the beginning finds at one place.
+#[derive(Clone, Debug)]
+pub struct Found {
+    state: Result<State, FoldError>,
+    fault: Option<FoldError>,
+}
+
+/// What a plain fold finds at every place, from before the first event on.
+pub fn plain_fold(deeds: &[Deed], flavour: i64) -> Vec<Found> {
+    let mut state =
+        (flavour != 0).then(|| Json::parse(format!(r#"{{"flavour":{flavour}}}"#).as_bytes()).expect("JSON"));
+    let mut found = vec![Found { state: give(&state), fault: None }];
+    for (index, deed) in deeds.iter().enumerate() {
+        let fault = match deed {
+            Deed::Fail => Some(FoldError::new("failed")),
+            Deed::Kill => Some(FoldError::new("killed")),
+            Deed::KillUnseen => Some(FoldError::new("killed unseen")),
+            Deed::Unreadable => Some(FoldError::new(format!("line {}: not an event", index + 1))),
+            deed => perform(deed, &mut state).err(),
+        };
+        found.push(Found { state: give(&state), fault });
+    }
+    found
+}
+
+/// Asserts that a moment is what a plain fold finds there.
+pub fn assert_plain(moment: &Moment, found: &[Found], deeds: &[Deed]) -> Result<(), TestCaseError> {
+    let at = moment.at as usize;
+    let here = &found[at];
+    prop_assert_eq!(&moment.state, &here.state.clone().unwrap_or_default(), "state at {}", at);
+    let fault = here.fault.clone().or(here.state.clone().err());
+    prop_assert_eq!(&moment.fault, &fault, "fault at {}", at);
+    let event = at.checked_sub(1).map(|index| event(index, &deeds[index]));
+    prop_assert_eq!(&moment.event, &event, "event at {}", at);
+    let patch = match (at.checked_sub(1).map(|before| &found[before].state), &here.state) {
+        (Some(Ok(before)), Ok(after)) => Patch::between(before, after),
+        _ => Patch::default(),
+    };
+    prop_assert_eq!(moment.patch.as_ref(), &patch, "patch at {}", at);
+    Ok(())
+}
+
+/// A store of one stream that answers in pages.
+pub struct Store {
+    /// What its events do.
+    pub deeds: Arc<Vec<Deed>>,
+    /// So many of them are written so far.
+    pub written: usize,
+    /// At most so many a page.
+    pub page: usize,
+}
+
+impl Store {
+    fn read(&self, from: u64, limit: usize) -> EventPage {
+        let from = (from as usize).min(self.written);
+        let end = from.saturating_add(limit.min(self.page)).min(self.written);
+        let events: Vec<_> = (from..end).map(|index| event(index, &self.deeds[index])).collect();
+        let first = if events.is_empty() { 0 } else { from as u64 };
+        EventPage { first, events, total: self.written as u64, partial: false }
+    }
+}
+
+/// Walks to a goal, feeding what is asked for.
+pub fn go(timeline: &mut Timeline, store: &Store, mut goal: Goal, budget: u64) -> Moment {
+    for _ in 0..200_000 {
+        match timeline.advance(&mut goal, Budget { events: budget }) {
+            Advance::Reached => return timeline.moment(),
+            Advance::Working { folded, to_fold } => assert!(folded <= to_fold),
+            Advance::NeedEvents { from, limit } => {
+                assert!(limit > 0 && timeline.total().is_none_or(|total| from < total));
+                timeline.feed(store.read(from, limit));
+            }
+            Advance::Failed(why) => panic!("{why}"),
+        }
+    }
+    panic!("the walk does not end");
+}
