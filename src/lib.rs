@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod domain;
+pub mod reducers;
 pub mod replay;
 pub mod session;
 pub mod sources;

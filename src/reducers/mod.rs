@@ -1,0 +1,25 @@
+//! What folds: the reducers users choose, all behind `replay::Reducer`.
+//!
+//! A reducer of the user's runs in a process of its own that can be killed (`worker`), spoken to in frames (`protocol`);
+//! nothing of the user's ever runs inside this process.
+
+#[cfg(feature = "javascript")]
+pub mod host;
+pub mod javascript;
+pub mod protocol;
+mod worker;
+
+use std::process::ExitCode;
+
+/// What the program does when it is started as a worker.
+#[cfg(feature = "javascript")]
+pub fn host_main() -> ExitCode {
+    host::run()
+}
+
+/// What the program does when it is started as a worker: say that it cannot be one.
+#[cfg(not(feature = "javascript"))]
+pub fn host_main() -> ExitCode {
+    eprintln!("this build has no JavaScript engine");
+    ExitCode::FAILURE
+}
