@@ -12,7 +12,7 @@ const BUG: i32 = 70;
 
 fn main() -> ExitCode {
     // Our own binary, started again, hosts scripts: nothing of the program may run before it has given up its rights.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == reducers::HOST_COMMAND) {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == reducers::javascript::HOST_ARGUMENT) {
         return reducers::host_main();
     }
     let arguments = Arguments::parse();

@@ -1,0 +1,134 @@
+// Runs once before the user's script: takes away what would make a fold depend on anything but its events, and gives the
+// host the three functions it cannot do without. Everything the host uses later is held here, out of the script's reach.
+(note) => {
+  'use strict';
+  const { defineProperty, getPrototypeOf, keys } = Object;
+  const { construct } = Reflect;
+  const { isArray } = Array;
+  const { parse, stringify } = JSON;
+  const Big = BigInt, Text = String, Wrong = Error, WrongText = SyntaxError;
+  const slice = Function.prototype.call.bind(String.prototype.slice);
+
+  const put = (object, name, value) =>
+    defineProperty(object, name, { value, writable: true, enumerable: false, configurable: true });
+  const fix = (object, name, value) =>
+    defineProperty(object, name, { value, writable: false, enumerable: false, configurable: false });
+  const refusal = (message) => function () { throw new Wrong(message); };
+
+  // A clock and a die would give two folds of one history two results. Calendar arithmetic stays.
+  const noClock = 'a reducer has no clock: take the time from the event (event.time)';
+  const Calendar = Date;
+  const Dated = function Date(...parts) {
+    if (!new.target || parts.length === 0) throw new Wrong(noClock);
+    return construct(Calendar, parts, new.target);
+  };
+  put(Dated, 'length', 7);
+  put(Dated, 'now', refusal(noClock));
+  put(Dated, 'parse', Calendar.parse);
+  put(Dated, 'UTC', Calendar.UTC);
+  fix(Dated, 'prototype', Calendar.prototype);
+  fix(Calendar.prototype, 'constructor', Dated);
+  put(globalThis, 'Date', Dated);
+  put(Math, 'random', refusal('a reducer has no randomness: the same events must give the same state'));
+
+  // Code that is made at run time has no file and no line.
+  const noEval = 'a reducer cannot make code at run time';
+  const NoFunction = refusal(noEval);
+  fix(NoFunction, 'prototype', Function.prototype);
+  put(globalThis, 'Function', NoFunction);
+  put(globalThis, 'eval', refusal(noEval));
+  for (const kind of [function () {}, function* () {}, async function () {}, async function* () {}]) {
+    fix(getPrototypeOf(kind), 'constructor', NoFunction);
+  }
+
+  // What depends on threads, on the collector, or on the machine.
+  for (const name of ['SharedArrayBuffer', 'Atomics', 'WeakRef', 'FinalizationRegistry', 'performance', 'navigator',
+    'gc', 'queueMicrotask', 'print']) {
+    delete globalThis[name];
+  }
+
+  // Many scripts teach BigInt to become a string in JSON; a state keeps its exact numbers instead.
+  defineProperty(BigInt.prototype, 'toJSON', { get() {}, set() {}, enumerable: false, configurable: false });
+
+  const shown = (value) => {
+    if (typeof value === 'string') return value;
+    try {
+      const text = typeof value === 'object' ? stringify(value) : undefined;
+      return text === undefined ? Text(value) : text;
+    } catch {
+      return '[a value that cannot be shown]';
+    }
+  };
+  const say = (...values) => {
+    let line = '';
+    for (let n = 0; n < values.length; n++) line += (n ? ' ' : '') + shown(values[n]);
+    note(line);
+  };
+  put(globalThis, 'console', { log: say, info: say, debug: say, warn: say, error: say, trace: say });
+
+  const read = (what, text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new WrongText(`event.${what} is not JSON: ${error.message}`);
+    }
+  };
+
+  // Forms: 0 plain values; 1 metadata is text, read when it is first looked at; 2 data and 4 metadata are not JSON, the
+  // reason in their place, thrown when they are looked at.
+  const bind = (evolve) => (state, type, data, metadata, form, stream, version, position, id, time) => {
+    if (form === 1) {
+      let value;
+      return evolve(state, {
+        type,
+        data,
+        get metadata() {
+          if (metadata !== undefined) {
+            value = read('metadata', metadata);
+            metadata = undefined;
+          }
+          return value;
+        },
+        set metadata(other) {
+          metadata = undefined;
+          value = other;
+        },
+        stream, version, position, id, time,
+      });
+    }
+    const event = { type, data, metadata, stream, version, position, id, time };
+    if (form === 0) return evolve(state, event);
+    const lazy = (name, get) => defineProperty(event, name, {
+      get,
+      set(value) { defineProperty(event, name, { value, writable: true, enumerable: true, configurable: true }); },
+      enumerable: true,
+      configurable: true,
+    });
+    if (form & 1) lazy('metadata', () => read('metadata', metadata));
+    if (form & 2) lazy('data', () => { throw new WrongText(`event.data is not JSON: ${data}`); });
+    if (form & 4) lazy('metadata', () => { throw new WrongText(`event.metadata is not JSON: ${metadata}`); });
+    return evolve(state, event);
+  };
+
+  // The marks of `exact.rs` and back.
+  const revive = (value) => {
+    if (typeof value === 'string') {
+      if (value[0] !== '\u0001') return value;
+      return value[1] === 'n' ? Big(slice(value, 2)) : slice(value, 2);
+    }
+    if (isArray(value)) {
+      for (let n = 0; n < value.length; n++) value[n] = revive(value[n]);
+    } else if (typeof value === 'object' && value !== null) {
+      const names = keys(value);
+      for (let n = 0; n < names.length; n++) value[names[n]] = revive(value[names[n]]);
+    }
+    return value;
+  };
+  const replace = (_, value) => {
+    if (typeof value === 'bigint') return '\u0001n' + value;
+    return typeof value === 'string' && value[0] === '\u0001' ? '\u0001s' + value : value;
+  };
+
+  const hold = (evolve, holder) => (state, event) => Reflect.apply(evolve, holder, [state, event]);
+  return { bind, hold, revive, replace };
+}
