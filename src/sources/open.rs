@@ -1,8 +1,12 @@
 //! From an address to an opened source.
 
+use std::fs::File;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Source;
+use super::files;
 use crate::domain::{Failure, FailureKind};
 
 /// How to open an address.
@@ -16,6 +20,40 @@ pub struct OpenOptions {
 ///
 /// # Errors
 /// When there is nothing at the address, it may not be read, or nothing in it can be understood.
-pub fn open(address: &str, _options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
-    Err(Failure::new(FailureKind::Unsupported, address, "open", "no source is built in"))
+pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    if address == "-" {
+        return files::open_stdin(std::io::stdin(), options);
+    }
+    let path = Path::new(address);
+    let unsupported = |why: &str| Failure::new(FailureKind::Unsupported, address, "open", why);
+    let io = |e: std::io::Error| Failure::io(address, "open", &e);
+    // Looked at before it is opened: opening a FIFO waits, and opening a device may do anything.
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return open_directory(path, options);
+    }
+    if kind.is_fifo() {
+        return Err(unsupported("it is a pipe").hint(format!("read it as standard input: `stepback - < {address}`")));
+    }
+    if kind.is_char_device() || kind.is_block_device() {
+        return Err(unsupported("it is a device"));
+    }
+    if kind.is_socket() {
+        return Err(unsupported("it is a socket"));
+    }
+    let file = File::open(path).map_err(io)?;
+    // Asked again of what is open now: the name may have come to mean something else.
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(unsupported("it is no regular file"));
+    }
+    files::open_file(file, metadata.len(), address, options)
+}
+
+/// Opens a directory that is a store. Which stores are directories is decided here, one line each.
+fn open_directory(path: &Path, _options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    let address = path.display().to_string();
+    Err(Failure::new(FailureKind::Unsupported, address, "open", "it is a directory, and no event store")
+        .hint("name a file in it"))
 }

@@ -1,0 +1,354 @@
+//! Fills the index of a file: its beginning at once, the rest by two threads.
+//!
+//! The file is cut into stretches. A stretch owns the lines that begin in it, so that any thread can read any stretch
+//! without knowing the others; what they find is appended in the order of the file.
+//!
+//! Invariant: a thread never runs more than a few stretches ahead of the index, so memory is bounded however slow one
+//! stretch is; a line too large to be read is passed over, never kept.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread;
+use std::time::Duration;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::envelope::Indexer;
+use super::feed::Feed;
+use super::index::{Index, Part};
+use super::mapping::Mapping;
+use crate::domain::{Cancel, Failure, FailureKind, Progress};
+
+/// How much of the file a thread takes at a time.
+const STRETCH: u64 = 512 << 10;
+/// How far past its stretch a thread reads at once, for the end of its last line.
+const SLACK: usize = 4 << 10;
+/// Lines longer than this are listed with their size, not read.
+pub const MAX_LINE: u64 = 64 << 20;
+/// How many threads read.
+const THREADS: usize = 2;
+/// How many stretches may wait for an earlier one.
+const AHEAD: u64 = 4;
+/// A buffer that a long line made larger than this is given back.
+const BUFFER: usize = 4 << 20;
+
+/// The index of a file and what fills it.
+pub struct Build {
+    feed: Arc<Feed>,
+    mapping: Arc<Mapping>,
+    hasher: DefaultHashBuilder,
+    index: RwLock<Index>,
+    handed: Mutex<Handed>,
+    work: Mutex<Work>,
+    changed: Condvar,
+    stop: AtomicBool,
+    begun: AtomicBool,
+    done: AtomicU64,
+    events: AtomicU64,
+    troubles: AtomicU64,
+    streams: AtomicU64,
+    complete: AtomicBool,
+}
+
+/// What was given to the threads so far.
+struct Handed {
+    stretches: u64,
+    upto: u64,
+}
+
+/// What came back from them.
+#[derive(Default)]
+struct Work {
+    appended: u64,
+    waiting: BTreeMap<u64, Part>,
+    spare: Vec<Part>,
+    failed: Option<Failure>,
+    threads: usize,
+}
+
+impl Build {
+    /// Indexes the records that begin before `head`; if that is all there is, the index is complete.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn open(feed: Arc<Feed>, mapping: Arc<Mapping>, head: u64) -> Result<Arc<Self>, Failure> {
+        let index = Index::new(0);
+        let build = Self {
+            hasher: index.hasher().clone(),
+            index: RwLock::new(index),
+            handed: Mutex::new(Handed { stretches: 0, upto: head }),
+            work: Mutex::default(),
+            changed: Condvar::new(),
+            stop: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            troubles: AtomicU64::new(0),
+            streams: AtomicU64::new(0),
+            complete: AtomicBool::new(false),
+            feed,
+            mapping,
+        };
+        let mut part = Part::default();
+        let mut indexer = Indexer::new(build.mapping.clone());
+        build.read(0, head, &mut Vec::new(), &mut indexer, &mut part)?;
+        build.append(&part)?;
+        let arrived = build.feed.arrived();
+        if arrived.finished && head >= arrived.upto {
+            if let Some(failure) = arrived.failed {
+                return Err(failure);
+            }
+            build.complete.store(true, Ordering::Release);
+        }
+        Ok(Arc::new(build))
+    }
+
+    /// The index as far as it is.
+    pub fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        // Read first: once it is set, all counts are final.
+        let complete = self.complete.load(Ordering::Acquire);
+        let arrived = self.feed.arrived();
+        let total = if arrived.finished { arrived.upto } else { 0 };
+        Progress {
+            done: self.done.load(Ordering::Relaxed),
+            total,
+            events: self.events.load(Ordering::Relaxed),
+            troubles: self.troubles.load(Ordering::Relaxed),
+            streams: self.streams.load(Ordering::Relaxed),
+            complete,
+        }
+    }
+
+    /// Whether the index will not grow any more.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Why the index will never be complete.
+    pub fn failed(&self) -> Option<Failure> {
+        self.lock().failed.clone()
+    }
+
+    /// Starts the threads, the first time.
+    pub fn begin(self: &Arc<Self>) {
+        if self.is_complete() || self.begun.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.lock().threads = THREADS;
+        for number in 0..THREADS {
+            let build = self.clone();
+            let spawned = thread::Builder::new().name(format!("index-{number}")).spawn(move || build.thread());
+            if let Err(e) = spawned {
+                self.ended(Err(Failure::io(self.feed.name(), "start a thread", &e)));
+            }
+        }
+    }
+
+    /// Waits until the index is complete.
+    ///
+    /// # Errors
+    /// `Cancelled`, or why it will never be complete.
+    pub fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        loop {
+            self.feed.cancelled(cancel)?;
+            let progress = self.progress();
+            told(progress);
+            if progress.complete {
+                return Ok(());
+            }
+            let work = self.lock();
+            if let Some(failure) = &work.failed {
+                return Err(failure.clone());
+            }
+            if !self.is_complete() {
+                drop(self.changed.wait_timeout(work, Duration::from_millis(50)));
+            }
+        }
+    }
+
+    /// Asks the threads to end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn thread(&self) {
+        // A bug in here must end as a message, not as a wait for ever.
+        let result = catch_unwind(AssertUnwindSafe(|| self.stretches())).unwrap_or_else(|_| {
+            Err(Failure::new(FailureKind::Other, self.feed.name(), "index", "a bug in stepback: indexing panicked"))
+        });
+        self.ended(result);
+    }
+
+    fn ended(&self, result: Result<(), Failure>) {
+        let mut work = self.lock();
+        if let Err(failure) = result {
+            work.failed.get_or_insert(failure);
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        work.threads = work.threads.saturating_sub(1);
+        if work.threads == 0 && work.failed.is_none() && !self.stop.load(Ordering::Relaxed) {
+            self.complete.store(true, Ordering::Release);
+        }
+        self.changed.notify_all();
+    }
+
+    fn stretches(&self) -> Result<(), Failure> {
+        let mut buffer = Vec::new();
+        let mut indexer = Indexer::new(self.mapping.clone());
+        while let Some((number, start, end)) = self.next()? {
+            let Some(mut part) = self.turn(number) else { break };
+            part.clear();
+            if !self.read(start, end, &mut buffer, &mut indexer, &mut part)? {
+                break;
+            }
+            self.hand_in(number, part)?;
+        }
+        Ok(())
+    }
+
+    /// The next stretch nobody has: its number and its bounds.
+    fn next(&self) -> Result<Option<(u64, u64, u64)>, Failure> {
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrived = self.feed.wait_beyond(handed.upto, &self.stop);
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let start = handed.upto;
+        if arrived.upto <= start {
+            return arrived.failed.map_or(Ok(None), Err);
+        }
+        handed.upto = arrived.upto.min(start + STRETCH);
+        handed.stretches += 1;
+        Ok(Some((handed.stretches - 1, start, handed.upto)))
+    }
+
+    /// Waits until a stretch is near enough to the end of the index; gives a part to fill.
+    fn turn(&self, number: u64) -> Option<Part> {
+        let mut work = self.lock();
+        while number >= work.appended + AHEAD {
+            if self.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            work = self.changed.wait_timeout(work, Duration::from_millis(50)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(work.spare.pop().unwrap_or_default())
+    }
+
+    fn hand_in(&self, number: u64, part: Part) -> Result<(), Failure> {
+        let mut work = self.lock();
+        work.waiting.insert(number, part);
+        loop {
+            let next = work.appended;
+            let Some(part) = work.waiting.remove(&next) else { break };
+            self.append(&part)?;
+            work.spare.push(part);
+            work.appended += 1;
+        }
+        drop(work);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn append(&self, part: &Part) -> Result<(), Failure> {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if !index.append(part) {
+            let why = format!("there are more than {} records", Index::MAX_ROWS);
+            return Err(Failure::new(FailureKind::Unsupported, self.feed.name(), "index", why));
+        }
+        self.done.store(index.end(), Ordering::Relaxed);
+        self.events.store(index.len() as u64 - index.troubles(), Ordering::Relaxed);
+        self.troubles.store(index.troubles(), Ordering::Relaxed);
+        self.streams.store(index.streams().len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Finds the records that begin in a stretch. Gives `false` when stopped.
+    fn read(
+        &self,
+        start: u64,
+        end: u64,
+        buffer: &mut Vec<u8>,
+        indexer: &mut Indexer,
+        part: &mut Part,
+    ) -> Result<bool, Failure> {
+        // One byte early: it tells whether a line begins at the start.
+        let from = start.saturating_sub(1);
+        let own = (end - from) as usize;
+        let wanted = (self.feed.arrived().upto - from).min((own + SLACK) as u64) as usize;
+        self.fill(buffer, 0, from, wanted, own)?;
+        let mut at = if start > 0 {
+            memchr::memchr(b'\n', &buffer[..own]).map_or(own, |feed| feed + 1)
+        } else if buffer.starts_with("\u{feff}".as_bytes()) {
+            3
+        } else {
+            0
+        };
+        let mut last_end = end;
+        let last = memchr::memrchr(b'\n', &buffer[at.min(own)..own]).map_or(at, |feed| at + feed + 1);
+        let mut oversize = None;
+        if last < own && memchr::memchr(b'\n', &buffer[own..]).is_none() {
+            let read = from + buffer.len() as u64;
+            let found = self.feed.find_line_feed(read, &self.stop).map_err(|e| self.feed.failure(&e))?;
+            let Some(line_end) = found else { return Ok(false) };
+            last_end = end.max(line_end);
+            let size = line_end - (from + last as u64);
+            if size > MAX_LINE {
+                oversize = Some((from + last as u64, size));
+                buffer.truncate(last);
+            } else {
+                let more = (line_end - read) as usize;
+                let have = buffer.len();
+                self.fill(buffer, have, read, more, more)?;
+            }
+        }
+        while at < own.min(buffer.len()) {
+            let rest = &buffer[at..];
+            if rest[0] != b'{' {
+                let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+                if line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
+                    part.blank();
+                    at += line.len() + 1;
+                    continue;
+                }
+            }
+            let offset = from + at as u64;
+            let length = indexer.line(rest, |entry| match entry {
+                Some(entry) => part.event(&self.hasher, offset, entry),
+                None => part.trouble(offset),
+            });
+            at += length + 1;
+        }
+        if let Some((offset, size)) = oversize {
+            part.oversize(offset, size);
+        }
+        part.finish(last_end.max(from + at.min(buffer.len()) as u64));
+        if buffer.capacity() > BUFFER {
+            *buffer = Vec::new();
+        }
+        Ok(true)
+    }
+
+    /// Reads `wanted` bytes from an offset into the buffer from `at` on, of which `needed` must be there.
+    fn fill(&self, buffer: &mut Vec<u8>, at: usize, offset: u64, wanted: usize, needed: usize) -> Result<(), Failure> {
+        buffer.resize(at + wanted, 0);
+        let count = self.feed.read_at(offset, &mut buffer[at..]).map_err(|e| self.feed.failure(&e))?;
+        if count < needed {
+            let why = format!("the file became shorter: it ends at {} bytes now", offset + count as u64);
+            return Err(Failure::new(FailureKind::Io, self.feed.name(), "read", why).hint("open it again"));
+        }
+        buffer.truncate(at + count);
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! From a line to the event it says, by a mapping.
+//!
+//! Two readings of the same line: [`Indexer`] takes only what the index keeps, for every line of a file; [`Reader`] takes
+//! everything, for the lines somebody looks at. What the one calls an event the other does too.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::index::{Entry, Place};
+use super::mapping::{FieldPath, Mapping, Reference, StreamFrom};
+use super::skim::{Fault, Plan, Skimmer};
+use super::value;
+use crate::domain::{Event, Form, Payload, Position, StreamName, Trouble, Version};
+
+/// The slots both readings begin with.
+const STREAM: usize = 0;
+const TYPE: usize = 1;
+const VERSION: usize = 2;
+const TIME: usize = 3;
+/// The slots after them.
+const ID: usize = 4;
+const DATA: usize = 5;
+const METADATA: usize = 6;
+const POSITION: usize = 7;
+const REFERENCES: usize = 8;
+
+/// What is wanted of every line.
+fn basic(mapping: &Mapping) -> Vec<Option<FieldPath>> {
+    let stream = match &mapping.stream {
+        StreamFrom::Field(path) => Some(path.clone()),
+        StreamFrom::Constant(_) => None,
+    };
+    vec![stream, Some(mapping.event_type.clone()), mapping.version.clone(), mapping.time.clone()]
+}
+
+/// A part of the envelope that cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    part: &'static str,
+    found: String,
+}
+
+impl Unusable {
+    fn new(part: &'static str, raw: &[u8]) -> Self {
+        let found = match raw {
+            [] => "it is missing".into(),
+            raw => {
+                let shown = String::from_utf8_lossy(&raw[..raw.len().min(80)]);
+                format!("{} is none", crate::domain::text::fit(&shown, 40))
+            }
+        };
+        Self { part, found }
+    }
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the event's {} cannot be read: {}", self.part, self.found)
+    }
+}
+
+/// The parts of the envelope that decide whether a record is an event.
+struct Basics<'a> {
+    stream: Cow<'a, str>,
+    event_type: Cow<'a, str>,
+    version: Option<u64>,
+}
+
+fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8]) -> Result<Basics<'a>, Unusable> {
+    let stream = match &mapping.stream {
+        StreamFrom::Constant(name) => Cow::Borrowed(name.as_str()),
+        StreamFrom::Field(_) => {
+            let raw = skimmer.slot(STREAM).of(line);
+            value::name(raw).ok_or_else(|| Unusable::new("stream", raw))?
+        }
+    };
+    let raw = skimmer.slot(TYPE).of(line);
+    let event_type = value::name(raw).ok_or_else(|| Unusable::new("type", raw))?;
+    let raw = skimmer.slot(VERSION).of(line);
+    let version = match value::is_nothing(raw) {
+        true => None,
+        false => Some(value::whole(raw).ok_or_else(|| Unusable::new("version", raw))?),
+    };
+    Ok(Basics { stream, event_type, version })
+}
+
+/// Reads what the index keeps of a line.
+pub struct Indexer {
+    mapping: Arc<Mapping>,
+    skimmer: Skimmer,
+}
+
+impl Indexer {
+    /// An indexer by a mapping.
+    pub fn new(mapping: Arc<Mapping>) -> Self {
+        let skimmer = Skimmer::new(Plan::new(&basic(&mapping)));
+        Self { mapping, skimmer }
+    }
+
+    /// Reads the line at the start of `text`, gives what it says to `told`, and gives where it ends (its line feed or the
+    /// end of the text). `None` is told when it is no event.
+    pub fn line(&mut self, text: &[u8], told: impl FnOnce(Option<Entry<'_>>)) -> usize {
+        match self.skimmer.skim(text) {
+            Ok(end) => {
+                match basics(&self.mapping, &self.skimmer, text) {
+                    Ok(Basics { stream, event_type, version }) => told(Some(Entry {
+                        stream: &stream,
+                        event_type: &event_type,
+                        version,
+                        time: value::instant(self.skimmer.slot(TIME).of(text)),
+                    })),
+                    Err(_) => told(None),
+                }
+                end
+            }
+            Err(Fault { at, .. }) => {
+                told(None);
+                // Nothing is skimmed past a line feed, so the line ends at or after the fault.
+                memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end)
+            }
+        }
+    }
+}
+
+/// Reads whole events.
+pub struct Reader {
+    mapping: Arc<Mapping>,
+    skimmer: Skimmer,
+    /// For references inside metadata that is itself JSON as text.
+    inner: Skimmer,
+}
+
+impl Reader {
+    /// A reader by a mapping.
+    pub fn new(mapping: Arc<Mapping>) -> Self {
+        let mut paths = basic(&mapping);
+        let data = mapping.data.clone().unwrap_or_default();
+        paths.extend([mapping.id.clone(), Some(data), mapping.metadata.clone(), mapping.position.clone()]);
+        let references: Vec<_> = fields(&mapping).cloned().collect();
+        let inner = references.iter().map(|path| {
+            let metadata = mapping.metadata.as_ref().filter(|metadata| metadata.is_prefix_of(path))?;
+            Some(FieldPath::new(path.keys()[metadata.keys().len()..].iter().map(String::as_str)))
+        });
+        let inner = Skimmer::new(Plan::new(&inner.collect::<Vec<_>>()));
+        paths.extend(references.into_iter().map(Some));
+        Self { skimmer: Skimmer::new(Plan::new(&paths)), inner, mapping }
+    }
+
+    /// The event a line says. `unfinished` tells that no line feed ends it.
+    pub fn event(&mut self, place: &Place, line: &Bytes, unfinished: bool) -> Event {
+        let mapping = self.mapping.clone();
+        let read = match self.skimmer.skim(line) {
+            Ok(end) if end == line.len() => match basics(&mapping, &self.skimmer, line) {
+                Ok(basics) => self.whole(place, line, &basics),
+                Err(unusable) => Err(unusable.to_string()),
+            },
+            Ok(_) => Err(CHANGED.into()),
+            Err(fault) if unfinished && fault.at >= line.len() => {
+                Err("incomplete: the file ends within this line".into())
+            }
+            Err(fault) => Err(format!("{} at byte {}", fault.reason, fault.at)),
+        };
+        match (read, &place.event) {
+            (Ok(event), Some(_)) => event,
+            (Err(reason), None) => trouble(place, reason, line.clone()),
+            // It reads otherwise than it did when it was indexed.
+            (Ok(_), None) | (Err(_), Some(_)) => trouble(place, CHANGED.into(), line.clone()),
+        }
+    }
+
+    fn whole(&mut self, place: &Place, line: &Bytes, basics: &Basics<'_>) -> Result<Event, String> {
+        let Some(placed) = &place.event else { return Err(CHANGED.into()) };
+        if placed.stream.as_str() != basics.stream || basics.version.is_some_and(|version| version != placed.version) {
+            return Err(CHANGED.into());
+        }
+        let event_type = match &placed.event_type {
+            Some(kept) if **kept == *basics.event_type => kept.clone(),
+            Some(_) => return Err(CHANGED.into()),
+            None => Arc::from(&*basics.event_type),
+        };
+        let slot = |slot: usize| self.skimmer.slot(slot).of(line);
+        let raw = slot(POSITION);
+        let position = match (value::whole(raw), value::name(raw)) {
+            (Some(number), _) => Position::Number(number),
+            (None, Some(text)) => Position::Text(Arc::from(&*text)),
+            (None, None) => Position::Number(place.line),
+        };
+        let id = value::name(slot(ID)).map(|id| Arc::from(&*id));
+        let time = value::instant(slot(TIME));
+        let (data, metadata) = (self.payload(line, DATA), self.payload(line, METADATA));
+
+        let mut references: Vec<Option<Arc<str>>> = Vec::new();
+        let count = fields(&self.mapping).count();
+        references.extend((0..count).map(|i| value::name(slot(REFERENCES + i)).map(|id| Arc::from(&*id))));
+        if metadata.form() == Form::JsonText && references.iter().all(Option::is_none) {
+            references = self.inside(&metadata, count);
+        }
+        let mut references = references.into_iter();
+        let correlation = first(&self.mapping.correlation, &mut references);
+        let causation = first(&self.mapping.causation, &mut references);
+
+        Ok(Event {
+            stream: placed.stream.clone(),
+            version: Version(placed.version),
+            position,
+            id,
+            event_type,
+            time,
+            data,
+            metadata,
+            correlation,
+            causation,
+            trouble: None,
+        })
+    }
+
+    fn payload(&self, line: &Bytes, slot: usize) -> Payload {
+        let span = self.skimmer.slot(slot);
+        if span.is_empty() {
+            return Payload::default();
+        }
+        let stored = line.slice(span.start as usize..span.end as usize);
+        let form = if is_json_text(&stored) { Form::JsonText } else { Form::Json };
+        Payload::new(form, stored)
+    }
+
+    /// The references inside metadata that is JSON as text.
+    fn inside(&mut self, metadata: &Payload, count: usize) -> Vec<Option<Arc<str>>> {
+        let Some(text) = value::string(metadata.stored()) else { return vec![None; count] };
+        // A line feed between values means as much as a blank, and inside a string there is none.
+        let text = text.replace('\n', " ");
+        if self.inner.skim(text.as_bytes()).is_err() {
+            return vec![None; count];
+        }
+        let inner = |i| value::name(self.inner.slot(i).of(text.as_bytes())).map(|id| Arc::from(&*id));
+        (0..count).map(inner).collect()
+    }
+}
+
+const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
+
+/// The fields of all references, in the order of their slots.
+fn fields(mapping: &Mapping) -> impl Iterator<Item = &FieldPath> {
+    mapping.correlation.iter().chain(&mapping.causation).flat_map(|reference| match reference {
+        Reference::Field(path) => vec![path],
+        Reference::Place(stream, version) => vec![stream, version],
+    })
+}
+
+/// The first reference that says something; takes the values of all of them.
+fn first(references: &[Reference], values: &mut impl Iterator<Item = Option<Arc<str>>>) -> Option<Arc<str>> {
+    let mut found = None;
+    for reference in references {
+        let said = match reference {
+            Reference::Field(_) => values.next().flatten(),
+            Reference::Place(..) => match (values.next().flatten(), values.next().flatten()) {
+                (Some(stream), Some(version)) => Some(format!("{stream}/{version}").into()),
+                _ => None,
+            },
+        };
+        found = found.or(said);
+    }
+    found
+}
+
+/// Whether a value is a string that holds a JSON object or array.
+fn is_json_text(raw: &[u8]) -> bool {
+    if !matches!(raw, [b'"', b'{' | b'[' | b' ' | b'\\', ..]) {
+        return false;
+    }
+    value::string(raw).is_some_and(|text| {
+        text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()
+    })
+}
+
+/// A record that is no event.
+pub fn trouble(place: &Place, reason: String, line: Bytes) -> Event {
+    let form = if line.is_empty() { Form::Absent } else { Form::Opaque };
+    Event {
+        stream: StreamName::from(""),
+        version: Version(0),
+        position: Position::Number(place.line),
+        id: None,
+        event_type: "".into(),
+        time: None,
+        data: Payload::new(form, line),
+        metadata: Payload::default(),
+        correlation: None,
+        causation: None,
+        trouble: Some(Trouble { place: format!("line {}", place.line), reason }),
+    }
+}

@@ -1,0 +1,195 @@
+//! The bytes of an opened file, read by position: of a regular file at once, of a pipe as they arrive.
+//!
+//! A pipe is copied into a temporary file without a name while it is read, so that everything above reads one way. It is
+//! not a cache: it is gone with the process.
+//!
+//! Invariant: bytes below [`Arrived::upto`] can be read, unless somebody changed the file.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::domain::{Cancel, Failure};
+
+/// How long a wait lasts before it looks at its token.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How much of the bytes is there.
+#[derive(Clone, Debug, Default)]
+pub struct Arrived {
+    /// Up to where they can be read.
+    pub upto: u64,
+    /// Whether no more will come.
+    pub finished: bool,
+    /// Why no more will come, when that is not the end.
+    pub failed: Option<Failure>,
+}
+
+/// An opened file.
+#[derive(Debug)]
+pub struct Feed {
+    file: File,
+    name: String,
+    pipe: bool,
+    arrived: Mutex<Arrived>,
+    changed: Condvar,
+}
+
+impl Feed {
+    /// A regular file of this length.
+    pub fn of_file(file: File, name: &str, length: u64) -> Arc<Self> {
+        let arrived = Arrived { upto: length, finished: true, failed: None };
+        Arc::new(Self { file, name: name.into(), pipe: false, arrived: arrived.into(), changed: Condvar::new() })
+    }
+
+    /// What comes out of a pipe, copied by a thread of its own.
+    ///
+    /// # Errors
+    /// When there is no room for temporary files.
+    pub fn of_pipe(mut pipe: impl Read + Send + 'static, name: &str) -> Result<Arc<Self>, Failure> {
+        let failed = |e: io::Error| {
+            Failure::io(name, "keep what is read", &e)
+                .hint("stepback needs a directory for temporary files: see TMPDIR")
+        };
+        let file = tempfile::tempfile().map_err(failed)?;
+        let mut spool = file.try_clone().map_err(failed)?;
+        let arrived = Mutex::default();
+        let feed = Arc::new(Self { file, name: name.into(), pipe: true, arrived, changed: Condvar::new() });
+        let weak = Arc::downgrade(&feed);
+        let name = name.to_owned();
+        let copying = move || {
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                let (count, failed) = match pipe.read(&mut buffer) {
+                    Ok(count) => match spool.write_all(&buffer[..count]) {
+                        Ok(()) => (count, None),
+                        Err(e) => (0, Some(Failure::io(name.as_str(), "keep what is read", &e))),
+                    },
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(e) => (0, Some(Failure::io(name.as_str(), "read", &e))),
+                };
+                // Nobody may be left to read for.
+                let Some(feed) = weak.upgrade() else { return };
+                let mut arrived = feed.lock();
+                arrived.upto += count as u64;
+                arrived.finished = count == 0;
+                arrived.failed = failed;
+                feed.changed.notify_all();
+                if arrived.finished {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("stdin".into()).spawn(copying).map_err(failed)?;
+        Ok(feed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it is called in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its length is not known before its end.
+    pub fn is_pipe(&self) -> bool {
+        self.pipe
+    }
+
+    /// How much is there now.
+    pub fn arrived(&self) -> Arrived {
+        self.lock().clone()
+    }
+
+    /// Waits until there are bytes at or after `offset`, or no more will come, or `stop` is set.
+    pub fn wait_beyond(&self, offset: u64, stop: &AtomicBool) -> Arrived {
+        let mut arrived = self.lock();
+        while arrived.upto <= offset && !arrived.finished && !stop.load(Ordering::Relaxed) {
+            arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        arrived.clone()
+    }
+
+    /// Waits until there are `enough` bytes, or no more will come, or patience ends and there is a line.
+    pub fn wait_for_beginning(&self, enough: u64, patience: Duration) -> Arrived {
+        let start = Instant::now();
+        let mut looked = 0;
+        let mut has_line = false;
+        let mut arrived = self.lock();
+        while arrived.upto < enough && !arrived.finished && !(has_line && start.elapsed() >= patience) {
+            arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            if !has_line && arrived.upto > looked {
+                let mut new = vec![0; (arrived.upto - looked) as usize];
+                let count = self.read_at(looked, &mut new).unwrap_or(0);
+                has_line = new[..count].contains(&b'\n');
+                looked = arrived.upto;
+            }
+        }
+        arrived.clone()
+    }
+
+    /// Fills the buffer from an offset; gives how much there was.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Looks for a line feed from an offset on without keeping what is read. Gives where it is, or where the bytes end.
+    /// Waits for bytes that have not arrived. `None` when stopped.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn find_line_feed(&self, mut offset: u64, stop: &AtomicBool) -> io::Result<Option<u64>> {
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let arrived = self.wait_beyond(offset, stop);
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            if arrived.upto <= offset {
+                return Ok(Some(offset));
+            }
+            let wanted = (arrived.upto - offset).min(buffer.len() as u64) as usize;
+            let count = self.read_at(offset, &mut buffer[..wanted])?;
+            match memchr::memchr(b'\n', &buffer[..count]) {
+                Some(at) => return Ok(Some(offset + at as u64)),
+                None if count < wanted => return Ok(Some(offset + count as u64)),
+                None => offset += count as u64,
+            }
+        }
+    }
+
+    /// The failure of reading what should be there.
+    pub fn failure(&self, error: &io::Error) -> Failure {
+        Failure::io(self.name.as_str(), "read", error)
+    }
+
+    /// A failure when the answer is no longer wanted.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
+        if cancel.is_cancelled() {
+            let kind = crate::domain::FailureKind::Cancelled;
+            return Err(Failure::new(kind, self.name.as_str(), "read", "nobody wants the answer any more"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,459 @@
+//! Where every record of a file is, and of which stream, type, version and time: the one index of all file formats.
+//!
+//! It is columns, not structs: 4 bytes of offset, 4 of stream, 2 of type, 4 of time and 4 of posting a record, versions as
+//! runs. It knows nothing of how records are written. Records that cannot be read are rows too, of no stream.
+//!
+//! Invariant: parts are appended in the order of the file, so that a row's number, a stream's number and the rank of an
+//! event in its stream never change.
+
+mod column;
+mod versions;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::domain::{StreamName, Timestamp};
+use column::Column;
+use versions::Versions;
+
+/// The stream of a record that belongs to none.
+const NO_STREAM: u32 = u32::MAX;
+/// The type of a record whose type is not kept: it has none, or there are too many.
+const NO_TYPE: u16 = u16::MAX;
+
+/// The records found in one stretch of the file, in its order; what a worker hands over.
+#[derive(Debug, Default)]
+pub struct Part {
+    rows: Vec<Row>,
+    /// The names the rows refer to.
+    text: Vec<u8>,
+    /// Before which row how many lines hold nothing.
+    blanks: Vec<(u32, u64)>,
+    /// Lines without a record since the last row.
+    blank: u64,
+    /// Rows too large to be read, with their size.
+    oversize: Vec<(u32, u64)>,
+    /// Up to where the file was looked at.
+    end: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    offset: u64,
+    stream: (u32, u32),
+    event_type: (u32, u32),
+    stream_hash: u64,
+    type_hash: u64,
+    version: Option<u64>,
+    time: Option<Timestamp>,
+}
+
+/// What the index keeps of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The stream's name, not empty.
+    pub stream: &'a str,
+    /// What happened.
+    pub event_type: &'a str,
+    /// The place in the stream; `None` is counted.
+    pub version: Option<u64>,
+    /// When.
+    pub time: Option<Timestamp>,
+}
+
+impl Part {
+    /// Begins anew, keeping the memory.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.text.clear();
+        self.blanks.clear();
+        self.blank = 0;
+        self.oversize.clear();
+    }
+
+    /// A line that holds nothing.
+    pub fn blank(&mut self) {
+        self.blank += 1;
+    }
+
+    /// A record that is an event.
+    pub fn event(&mut self, hasher: &DefaultHashBuilder, offset: u64, entry: Entry<'_>) {
+        let stream = self.keep(entry.stream);
+        let event_type = self.keep(entry.event_type);
+        self.row(Row {
+            offset,
+            stream,
+            event_type,
+            stream_hash: hasher.hash_one(entry.stream.as_bytes()),
+            type_hash: hasher.hash_one(entry.event_type.as_bytes()),
+            version: entry.version,
+            time: entry.time,
+        });
+    }
+
+    /// A record that cannot be read.
+    pub fn trouble(&mut self, offset: u64) {
+        let none = (0, 0);
+        self.row(Row {
+            offset,
+            stream: none,
+            event_type: none,
+            stream_hash: 0,
+            type_hash: 0,
+            version: None,
+            time: None,
+        });
+    }
+
+    /// A record that is too large to be read.
+    pub fn oversize(&mut self, offset: u64, size: u64) {
+        self.oversize.push((self.rows.len() as u32, size));
+        self.trouble(offset);
+    }
+
+    /// The part ends here: the next one goes on at this offset.
+    pub fn finish(&mut self, end: u64) {
+        self.end = end;
+    }
+
+    fn row(&mut self, row: Row) {
+        if self.blank > 0 {
+            self.blanks.push((self.rows.len() as u32, self.blank));
+            self.blank = 0;
+        }
+        self.rows.push(row);
+    }
+
+    fn keep(&mut self, name: &str) -> (u32, u32) {
+        let start = self.text.len() as u32;
+        self.text.extend_from_slice(name.as_bytes());
+        (start, self.text.len() as u32)
+    }
+
+    fn name(&self, (start, end): (u32, u32)) -> &str {
+        // Only whole names were put in.
+        std::str::from_utf8(&self.text[start as usize..end as usize]).unwrap_or_default()
+    }
+}
+
+/// A stream of the file.
+#[derive(Debug)]
+pub struct Stream {
+    /// Its name.
+    pub name: StreamName,
+    /// The rows of its events.
+    pub rows: Vec<u32>,
+    /// The time of its first event.
+    pub first_time: Option<Timestamp>,
+    /// The time of its last event.
+    pub last_time: Option<Timestamp>,
+    versions: Versions,
+    category: u32,
+}
+
+impl Stream {
+    /// The version of the event with this rank, which exists.
+    pub fn version(&self, rank: usize) -> u64 {
+        self.versions.get(rank as u32)
+    }
+
+    /// The rank of the first event with this version or a later one.
+    pub fn rank_from(&self, version: u64) -> Option<u64> {
+        self.versions.first_from(version).map(u64::from)
+    }
+
+    /// Whether its versions are not in order.
+    pub fn goes_back(&self) -> bool {
+        self.versions.goes_back()
+    }
+}
+
+/// Where a record lies, and what is known of it without reading it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The number of its line, from 1.
+    pub line: u64,
+    /// Its first byte.
+    pub offset: u64,
+    /// Where the next record begins, or where the file has been looked at so far: it ends before that.
+    pub limit: u64,
+    /// Its size, when that is too large to be read.
+    pub oversize: Option<u64>,
+    /// What it is, unless it cannot be read.
+    pub event: Option<PlacedEvent>,
+}
+
+/// The event at a place.
+#[derive(Clone, Debug)]
+pub struct PlacedEvent {
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its type, where it is kept.
+    pub event_type: Option<Arc<str>>,
+    /// Its version.
+    pub version: u64,
+}
+
+/// The index of a file.
+#[derive(Debug, Default)]
+pub struct Index {
+    offsets: Column,
+    /// In milliseconds.
+    times: Column,
+    stream_of: Vec<u32>,
+    type_of: Vec<u16>,
+    streams: Vec<Stream>,
+    stream_names: HashTable<u32>,
+    types: Vec<(Arc<str>, u64)>,
+    type_names: HashTable<u16>,
+    categories: Vec<Arc<str>>,
+    category_names: HashTable<u32>,
+    /// From which row on how many lines in all hold nothing.
+    blanks: Vec<(u32, u64)>,
+    blank: u64,
+    oversize: Vec<(u32, u64)>,
+    troubles: u64,
+    end: u64,
+    hasher: DefaultHashBuilder,
+}
+
+impl Index {
+    /// How many rows an index can have.
+    pub const MAX_ROWS: usize = u32::MAX as usize - 1;
+
+    /// An empty index of a file whose first record begins at this offset.
+    pub fn new(start: u64) -> Self {
+        Self { end: start, ..Self::default() }
+    }
+
+    /// How names are hashed for this index.
+    pub fn hasher(&self) -> &DefaultHashBuilder {
+        &self.hasher
+    }
+
+    /// Adds what was found in the next stretch of the file. Gives whether there was room for it.
+    pub fn append(&mut self, part: &Part) -> bool {
+        if self.len() + part.rows.len() > Self::MAX_ROWS {
+            return false;
+        }
+        let first = self.len() as u32;
+        for &(row, count) in &part.blanks {
+            self.blank += count;
+            self.blanks.push((first + row, self.blank));
+        }
+        self.blank += part.blank;
+        self.oversize.extend(part.oversize.iter().map(|&(row, size)| (first + row, size)));
+        for (row, number) in part.rows.iter().zip(first..) {
+            self.offsets.push(Some(row.offset as i64));
+            self.times.push(row.time.map(|time| time.as_millisecond()));
+            let name = part.name(row.stream);
+            if name.is_empty() {
+                self.troubles += 1;
+                self.stream_of.push(NO_STREAM);
+                self.type_of.push(NO_TYPE);
+                continue;
+            }
+            let stream = self.intern_stream(name, row.stream_hash);
+            self.stream_of.push(stream);
+            let stream = &mut self.streams[stream as usize];
+            if stream.rows.is_empty() {
+                stream.first_time = row.time;
+            }
+            stream.last_time = row.time;
+            stream.rows.push(number);
+            stream.versions.push(row.version);
+            let event_type = self.intern_type(part.name(row.event_type), row.type_hash);
+            self.type_of.push(event_type);
+        }
+        self.end = part.end;
+        true
+    }
+
+    fn intern_stream(&mut self, name: &str, hash: u64) -> u32 {
+        if let Some(&stream) = self.stream_names.find(hash, |&id| self.streams[id as usize].name.as_str() == name) {
+            return stream;
+        }
+        let id = self.streams.len() as u32;
+        let name = StreamName::from(name);
+        let category = self.intern_category(name.category());
+        self.streams.push(Stream {
+            name,
+            rows: Vec::new(),
+            first_time: None,
+            last_time: None,
+            versions: Versions::default(),
+            category,
+        });
+        let (streams, hasher) = (&self.streams, &self.hasher);
+        self.stream_names.insert_unique(hash, id, |&id| hasher.hash_one(streams[id as usize].name.as_str().as_bytes()));
+        id
+    }
+
+    fn intern_category(&mut self, name: &str) -> u32 {
+        let hash = self.hasher.hash_one(name.as_bytes());
+        if let Some(&id) = self.category_names.find(hash, |&id| *self.categories[id as usize] == *name) {
+            return id;
+        }
+        let id = self.categories.len() as u32;
+        self.categories.push(name.into());
+        let (categories, hasher) = (&self.categories, &self.hasher);
+        self.category_names.insert_unique(hash, id, |&id| hasher.hash_one(categories[id as usize].as_bytes()));
+        id
+    }
+
+    fn intern_type(&mut self, name: &str, hash: u64) -> u16 {
+        if let Some(&id) = self.type_names.find(hash, |&id| *self.types[id as usize].0 == *name) {
+            self.types[id as usize].1 += 1;
+            return id;
+        }
+        if self.types.len() >= NO_TYPE as usize {
+            return NO_TYPE;
+        }
+        let id = self.types.len() as u16;
+        self.types.push((name.into(), 1));
+        let (types, hasher) = (&self.types, &self.hasher);
+        self.type_names.insert_unique(hash, id, |&id| hasher.hash_one(types[id as usize].0.as_bytes()));
+        id
+    }
+
+    /// How many records there are, those that cannot be read among them.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// How many records cannot be read.
+    pub fn troubles(&self) -> u64 {
+        self.troubles
+    }
+
+    /// Up to where the file has been looked at.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The streams, in the order of their first events.
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// The stream of this name.
+    pub fn stream(&self, name: &str) -> Option<&Stream> {
+        let hash = self.hasher.hash_one(name.as_bytes());
+        let id = self.stream_names.find(hash, |&id| self.streams[id as usize].name.as_str() == name)?;
+        Some(&self.streams[*id as usize])
+    }
+
+    /// The number of a category some stream has.
+    pub fn category(&self, name: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one(name.as_bytes());
+        self.category_names.find(hash, |&id| *self.categories[id as usize] == *name).copied()
+    }
+
+    /// The stream of a row, unless the record cannot be read.
+    pub fn stream_of(&self, row: u32) -> Option<&Stream> {
+        // `NO_STREAM` is the number of no stream.
+        self.streams.get(*self.stream_of.get(row as usize)? as usize)
+    }
+
+    /// Adds to `rows`, which holds those before the row `from`, the rows from there on that belong to a category.
+    pub fn extend_category(&self, category: u32, from: usize, rows: &mut Vec<u32>) {
+        for (row, &stream) in self.stream_of.iter().enumerate().skip(from) {
+            if self.streams.get(stream as usize).is_some_and(|stream| stream.category == category) {
+                rows.push(row as u32);
+            }
+        }
+    }
+
+    /// The time of a row, cut to milliseconds.
+    pub fn milliseconds(&self, row: u32) -> Option<i64> {
+        self.times.get(row as usize)
+    }
+
+    /// Where the record of a row lies.
+    pub fn place(&self, row: u32) -> Option<Place> {
+        let offset = self.offsets.get(row as usize)? as u64;
+        let limit = self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64);
+        let blank = match self.blanks.partition_point(|&(from, _)| from <= row) {
+            0 => 0,
+            after => self.blanks[after - 1].1,
+        };
+        let oversize = self.oversize.binary_search_by_key(&row, |&(row, _)| row).ok().map(|at| self.oversize[at].1);
+        let event = self.stream_of(row).map(|stream| PlacedEvent {
+            stream: stream.name.clone(),
+            event_type: self.types.get(self.type_of[row as usize] as usize).map(|(name, _)| name.clone()),
+            version: stream.rows.binary_search(&row).map_or(0, |rank| stream.version(rank)),
+        });
+        Some(Place { line: u64::from(row) + 1 + blank, offset, limit, oversize, event })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(index: &Index, start: u64, names: &[&str]) -> Part {
+        let mut part = Part::default();
+        for (i, name) in names.iter().enumerate() {
+            let offset = start + i as u64 * 100;
+            match *name {
+                "" => part.blank(),
+                "!" => part.trouble(offset),
+                "!!" => part.oversize(offset, 1 << 30),
+                stream => {
+                    let entry = Entry { stream, event_type: "T", version: None, time: None };
+                    part.event(index.hasher(), offset, entry);
+                }
+            }
+        }
+        part.finish(start + names.len() as u64 * 100);
+        part
+    }
+
+    #[test]
+    fn parts_line_up() {
+        let mut index = Index::new(0);
+        let parts: [&[&str]; 4] = [&["a-1", "", "b-1", ""], &[], &["", "a-1", "!", "a-2"], &["!!", "b-1"]];
+        let mut start = 0;
+        for names in parts {
+            let part = part(&index, start, names);
+            assert!(index.append(&part));
+            start = part.end;
+        }
+        let lines: Vec<_> =
+            (0..index.len() as u32).filter_map(|row| index.place(row)).map(|p| (p.line, p.offset)).collect();
+        assert_eq!(lines, [(1, 0), (3, 200), (6, 500), (7, 600), (8, 700), (9, 800), (10, 900)]);
+        assert_eq!(index.place(3).unwrap().limit, 700);
+        assert_eq!(index.place(6).unwrap().limit, 1000);
+        assert!(index.place(7).is_none());
+        assert_eq!(index.troubles(), 2);
+        assert_eq!(index.place(5).unwrap().oversize, Some(1 << 30));
+        assert_eq!(index.stream("a-1").unwrap().rows, [0, 2]);
+        assert_eq!(index.stream("b-1").unwrap().rows, [1, 6]);
+        assert!(index.stream("c").is_none());
+        assert_eq!(index.place(2).unwrap().event.unwrap().version, 2);
+        let mut rows = vec![0];
+        index.extend_category(index.category("a").unwrap(), 1, &mut rows);
+        assert_eq!(rows, [0, 2, 4]);
+        assert_eq!(index.category("c"), None);
+    }
+
+    #[test]
+    fn many_names_stay_apart() {
+        let mut index = Index::new(0);
+        let names: Vec<String> = (0..70_000).map(|i| format!("s{i}-1")).collect();
+        let mut part = Part::default();
+        for (i, name) in names.iter().chain(&names).enumerate() {
+            let entry = Entry { stream: name, event_type: name, version: None, time: None };
+            part.event(index.hasher(), i as u64, entry);
+        }
+        part.finish(names.len() as u64 * 2);
+        assert!(index.append(&part));
+        assert_eq!(index.streams().len(), names.len());
+        assert!(names.iter().all(|name| index.stream(name).is_some_and(|stream| stream.rows.len() == 2)));
+        // More types than are kept: they are read from their records.
+        assert!(index.place(5).unwrap().event.unwrap().event_type.is_some());
+        assert!(index.place(69_999).unwrap().event.unwrap().event_type.is_none());
+    }
+}

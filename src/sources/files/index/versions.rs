@@ -1,0 +1,89 @@
+//! The versions of one stream's events, by their rank in it.
+//!
+//! Nearly all streams count up by one, so runs of such versions are kept instead of the versions: one pair for a stream
+//! without gaps, one more for every gap, step back or repetition.
+
+/// Versions by rank (from 0). Ranks are only ever added.
+#[derive(Clone, Debug, Default)]
+pub struct Versions {
+    /// The version of rank 0.
+    first: u64,
+    /// Where a new run begins: its first rank and the version there.
+    breaks: Vec<(u32, u64)>,
+    /// How many ranks there are.
+    len: u32,
+}
+
+impl Versions {
+    /// Adds the version of the next rank. `None` counts on: one more than the last, or 1.
+    pub fn push(&mut self, version: Option<u64>) {
+        let next = if self.len == 0 { None } else { self.get(self.len - 1).checked_add(1) };
+        let version = version.unwrap_or(next.unwrap_or(1));
+        if self.len == 0 {
+            self.first = version;
+        } else if next != Some(version) {
+            self.breaks.push((self.len, version));
+        }
+        self.len += 1;
+    }
+
+    /// The version of a rank that exists.
+    pub fn get(&self, rank: u32) -> u64 {
+        let run = self.breaks.partition_point(|&(from, _)| from <= rank);
+        match run.checked_sub(1).map(|run| self.breaks[run]) {
+            Some((from, version)) => version + u64::from(rank - from),
+            None => self.first + u64::from(rank),
+        }
+    }
+
+    /// The first rank that has this version or a later one.
+    pub fn first_from(&self, version: u64) -> Option<u32> {
+        let mut start = (0, self.first);
+        for &next in self.breaks.iter().chain(std::iter::once(&(self.len, 0))) {
+            let (rank, from) = start;
+            // A run of n versions; it does not pass the largest number.
+            let ahead = version.saturating_sub(from);
+            if ahead < u64::from(next.0 - rank) {
+                return Some(rank + ahead as u32);
+            }
+            start = next;
+        }
+        None
+    }
+
+    /// Whether some version is not later than the one before it.
+    pub fn goes_back(&self) -> bool {
+        self.breaks.iter().any(|&(rank, version)| self.get(rank - 1) >= version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn absent_versions_are_counted() {
+        let mut versions = Versions::default();
+        for version in [None, None, Some(7), None, Some(u64::MAX), None] {
+            versions.push(version);
+        }
+        assert_eq!((0..6).map(|rank| versions.get(rank)).collect::<Vec<_>>(), [1, 2, 7, 8, u64::MAX, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_list_of_versions(all in prop::collection::vec(prop_oneof![0_u64..6, 0_u64..200, u64::MAX - 3..=u64::MAX], 0..60),
+                                    wanted in prop_oneof![0_u64..200, u64::MAX - 3..=u64::MAX]) {
+            let mut versions = Versions::default();
+            all.iter().for_each(|&version| versions.push(Some(version)));
+            for (rank, &version) in all.iter().enumerate() {
+                prop_assert_eq!(versions.get(rank as u32), version);
+            }
+            let expected = all.iter().position(|&version| version >= wanted).map(|rank| rank as u32);
+            prop_assert_eq!(versions.first_from(wanted), expected);
+            prop_assert_eq!(versions.goes_back(), all.windows(2).any(|pair| pair[0] >= pair[1]));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the user wrote after `--map`: `stream=.aggregate.id,type=.kind,version=none,data=.`
+
+use super::{FieldPath, Role};
+
+/// What the user said about roles: a field, or that there is none.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Overrides(Vec<(Role, Option<FieldPath>)>);
+
+impl Overrides {
+    /// Reads `role=path,role=path…`. A path is `.key.key`, a key with other characters than letters, digits, `_`, `-`,
+    /// `$` and `@` in double quotes; `.` alone is the whole record, and `none` says that there is no such field.
+    ///
+    /// # Errors
+    /// A sentence that names the part which cannot be understood.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut overrides = Vec::new();
+        for part in split(text) {
+            let part = part.trim();
+            if part.is_empty() {
+                continue;
+            }
+            let Some((name, path)) = part.split_once('=') else {
+                return Err(format!("`{part}` has no `=`: write `role=.field`"));
+            };
+            let Some(role) = Role::ALL.into_iter().find(|role| role.name() == name.trim()) else {
+                let known: Vec<_> = Role::ALL.into_iter().map(Role::name).collect();
+                return Err(format!(
+                    "`{part}`: there is no role `{}`; the roles are {}",
+                    name.trim(),
+                    known.join(", ")
+                ));
+            };
+            if overrides.iter().any(|(other, _)| *other == role) {
+                return Err(format!("`{part}`: `{}` is mapped twice", role.name()));
+            }
+            let path = match path.trim() {
+                "none" if matches!(role, Role::Stream | Role::Type) => {
+                    return Err(format!("`{part}`: an event cannot do without its {}", role.name()));
+                }
+                "none" => None,
+                path => Some(field(path).map_err(|why| format!("`{part}`: {why}"))?),
+            };
+            overrides.push((role, path));
+        }
+        if overrides.is_empty() {
+            return Err("nothing is mapped: write `role=.field`".into());
+        }
+        Ok(Self(overrides))
+    }
+
+    /// What was said about a role: `Some(None)` says that there is no such field.
+    pub fn get(&self, role: Role) -> Option<Option<&FieldPath>> {
+        self.0.iter().find(|(other, _)| *other == role).map(|(_, path)| path.as_ref())
+    }
+}
+
+/// The parts between commas that are not inside quotes.
+fn split(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ',' if !quoted => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+fn field(text: &str) -> Result<FieldPath, String> {
+    if text == "." {
+        return Ok(FieldPath::default());
+    }
+    let mut path = FieldPath::default();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let Some(after) = rest.strip_prefix('.') else {
+            return Err(format!("a path begins with a point, like `.{}`", text.trim_start_matches('.')));
+        };
+        if let Some(quoted) = after.strip_prefix('"') {
+            let mut key = String::new();
+            let mut chars = quoted.char_indices();
+            let end = loop {
+                match chars.next() {
+                    Some((at, '"')) => break at,
+                    Some((_, '\\')) => key.extend(chars.next().map(|(_, c)| c)),
+                    Some((_, c)) => key.push(c),
+                    None => return Err("the quoted key does not end".into()),
+                }
+            };
+            path = path.then(&key);
+            rest = &quoted[end + 1..];
+        } else {
+            let end = after.find(['.', '"']).unwrap_or(after.len());
+            if end == 0 {
+                return Err("a key is missing after a point".into());
+            }
+            path = path.then(&after[..end]);
+            rest = &after[end..];
+        }
+    }
+    if path.keys().is_empty() { Err("a path is missing after `=`".into()) } else { Ok(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_mapped_to_fields() {
+        let said =
+            Overrides::parse(r#"stream=.aggregate.id, type=.kind,version=none,data=.,time=."a,b=\"c"."at""#).unwrap();
+        assert_eq!(said.get(Role::Stream), Some(Some(&FieldPath::new(["aggregate", "id"]))));
+        assert_eq!(said.get(Role::Type), Some(Some(&FieldPath::new(["kind"]))));
+        assert_eq!(said.get(Role::Version), Some(None));
+        assert_eq!(said.get(Role::Data), Some(Some(&FieldPath::default())));
+        assert_eq!(said.get(Role::Time), Some(Some(&FieldPath::new(["a,b=\"c", "at"]))));
+        assert_eq!(said.get(Role::Id), None);
+    }
+
+    #[test]
+    fn a_path_is_written_as_it_is_read() {
+        for keys in [vec![], vec!["a"], vec!["a", "b c", "d.e"], vec!["$x", "q\"\\"], vec![""]] {
+            let path = FieldPath::new(keys);
+            assert_eq!(field(&path.to_string()), Ok(path));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, part) in [
+            ("stream", "`stream` has no `=`"),
+            ("stream=.a,stram=.b", "`stram=.b`: there is no role `stram`"),
+            ("stream=a", "`stream=a`: a path begins with a point"),
+            ("stream=.a..b", "`stream=.a..b`: a key is missing"),
+            ("stream=.\"a", "does not end"),
+            ("stream=.a,stream=.b", "mapped twice"),
+            ("type=none", "cannot do without"),
+            ("stream=", "a path is missing"),
+            ("", "nothing is mapped"),
+        ] {
+            let error = Overrides::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Event stores that are files: a JSON Lines dump, or the same through a pipe.
+//!
+//! A file is indexed where it lies and never loaded whole. [`index`] holds, in columns, where every record is, of which
+//! stream, type, version and time; it knows nothing of JSON, so that other formats can stand behind it. [`build`] fills
+//! it in the background; [`source`] answers questions from it and reads the records asked for, and only those.
+//!
+//! Invariant: the index only grows, in the order of the file. Records are read by position, never through a mapping of
+//! the file into memory: a file that becomes shorter under us gives a short read, not a signal.
+
+mod build;
+mod envelope;
+mod feed;
+mod index;
+mod mapping;
+mod recognise;
+mod records;
+mod skim;
+mod source;
+mod value;
+
+pub use source::{open_file, open_stdin};

@@ -1,0 +1,169 @@
+//! Reads the records at known places: few reads for neighbours, one for a record far from the others.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::envelope::{Reader, trouble};
+use super::feed::Feed;
+use super::index::Place;
+use super::mapping::Mapping;
+use crate::domain::{Cancel, Event, Failure};
+
+/// Records that lie together within this many bytes are read at once.
+const TOGETHER: u64 = 256 << 10;
+/// Between two records read at once lie at most this many bytes of others.
+const APART: u64 = 8 << 10;
+
+/// Reads records of one file.
+pub struct Records<'a> {
+    feed: &'a Feed,
+    reader: Reader,
+    buffer: Vec<u8>,
+}
+
+/// A line of the file, without what ends it.
+struct Line<'a> {
+    text: &'a [u8],
+    /// No line feed ends it.
+    unfinished: bool,
+}
+
+impl<'a> Records<'a> {
+    /// Records of a file by a mapping.
+    pub fn new(feed: &'a Feed, mapping: Arc<Mapping>) -> Self {
+        Self { feed, reader: Reader::new(mapping), buffer: Vec::new() }
+    }
+
+    /// The events at these places, in their order, until `budget` bytes are read (but at least one).
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the read was cancelled.
+    pub fn events(&mut self, places: &[Place], budget: u64, cancel: &Cancel) -> Result<Vec<Arc<Event>>, Failure> {
+        let mut events = Vec::with_capacity(places.len());
+        let mut read = 0;
+        self.each(places, cancel, |reader, place, line| {
+            events.push(Arc::new(match place.oversize {
+                Some(size) => trouble(place, too_large(size), Bytes::new()),
+                None => reader.event(place, &Bytes::copy_from_slice(line.text), line.unfinished),
+            }));
+            read += line.text.len() as u64;
+            if read < budget { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(events)
+    }
+
+    /// The first of these places whose event has this id.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the read was cancelled.
+    pub fn find_id(&mut self, places: &[Place], id: &str, cancel: &Cancel) -> Result<Option<usize>, Failure> {
+        // Only a line that contains the id can have it; but how an unusual one is escaped is not known.
+        let plain = id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'/'));
+        let needle = memmem::Finder::new(if plain { id.as_bytes() } else { b"" });
+        let (mut found, mut at) = (None, 0);
+        self.each(places, cancel, |reader, place, line| {
+            if place.event.is_some() && needle.find(line.text).is_some() {
+                let event = reader.event(place, &Bytes::copy_from_slice(line.text), line.unfinished);
+                if event.id.as_deref() == Some(id) {
+                    found = Some(at);
+                    return ControlFlow::Break(());
+                }
+            }
+            at += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Reads the lines at these places, which lie in file order or in its reverse. A record too large to be read has an
+    /// empty line.
+    fn each(
+        &mut self,
+        places: &[Place],
+        cancel: &Cancel,
+        mut told: impl FnMut(&mut Reader, &Place, Line<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let mut rest = places;
+        while let Some(first) = rest.first() {
+            self.feed.cancelled(cancel)?;
+            if first.oversize.is_some() {
+                if told(&mut self.reader, first, Line { text: &[], unfinished: false }).is_break() {
+                    return Ok(());
+                }
+                rest = &rest[1..];
+                continue;
+            }
+            let (count, start, end) = together(rest);
+            let (group, others) = rest.split_at(count);
+            rest = others;
+            if count == 1 {
+                self.read_line(first)?;
+            } else {
+                self.fill(start, (end - start) as usize)?;
+            }
+            for place in group {
+                let at = ((place.offset - start) as usize).min(self.buffer.len());
+                let line = line(&self.buffer[at..], place.limit - place.offset);
+                if told(&mut self.reader, place, line).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, offset: u64, length: usize) -> Result<(), Failure> {
+        self.buffer.resize(length, 0);
+        let count = self.feed.read_at(offset, &mut self.buffer).map_err(|e| self.feed.failure(&e))?;
+        self.buffer.truncate(count);
+        Ok(())
+    }
+
+    /// Reads as much as the line needs: its limit may lie far behind it, after lines that hold nothing.
+    fn read_line(&mut self, place: &Place) -> Result<(), Failure> {
+        let most = place.limit - place.offset;
+        let mut length = most.min(TOGETHER);
+        loop {
+            self.fill(place.offset, length as usize)?;
+            let short = (self.buffer.len() as u64) < length;
+            if short || length == most || memchr::memchr(b'\n', &self.buffer).is_some() {
+                return Ok(());
+            }
+            length = most.min(length * 4);
+        }
+    }
+}
+
+/// How many of the first places are read at once, from where and to where.
+fn together(places: &[Place]) -> (usize, u64, u64) {
+    let (mut start, mut end) = (places[0].offset, places[0].limit);
+    let mut count = 1;
+    for place in &places[1..] {
+        let (from, to) = (start.min(place.offset), end.max(place.limit));
+        let gap = place.offset.saturating_sub(end).max(start.saturating_sub(place.limit));
+        if place.oversize.is_some() || to - from > TOGETHER || gap > APART {
+            break;
+        }
+        (start, end) = (from, to);
+        count += 1;
+    }
+    (count, start, end)
+}
+
+fn line(text: &[u8], limit: u64) -> Line<'_> {
+    let text = &text[..text.len().min(usize::try_from(limit).unwrap_or(usize::MAX))];
+    let end = memchr::memchr(b'\n', text);
+    let text = &text[..end.unwrap_or(text.len())];
+    Line { text: text.strip_suffix(b"\r").unwrap_or(text), unfinished: end.is_none() }
+}
+
+fn too_large(size: u64) -> String {
+    format!(
+        "the line has {:.1} MiB; lines over {} MiB are listed, not read",
+        size as f64 / f64::from(1 << 20),
+        super::build::MAX_LINE >> 20
+    )
+}

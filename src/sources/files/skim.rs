@@ -1,0 +1,600 @@
+//! One pass over a line of JSON: proves that it is JSON and notes where the wanted values stand.
+//!
+//! It is not a parser: nothing is decoded and nothing is allocated per value. The whole line is checked (RFC 8259 and
+//! UTF-8), because a count of bad lines that overlooks some is a lie. Lines of one file resemble each other: for every
+//! key at every place the answer of the line before is tried first.
+//!
+//! Invariant: a line ends at its line feed, and no step passes one (a raw line feed is legal nowhere in a line).
+
+use super::mapping::FieldPath;
+
+/// Where a value stands in its line; empty when it is absent (a JSON value never is).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// Its first byte.
+    pub start: u32,
+    /// The byte after its last.
+    pub end: u32,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// Whether nothing is there.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// The bytes there.
+    pub fn of(self, line: &[u8]) -> &[u8] {
+        &line[self.start as usize..self.end as usize]
+    }
+}
+
+/// Why a line is not an event, and at which of its bytes that shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The byte, from the start of the line.
+    pub at: usize,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Which values of a line are wanted: the i-th path goes into the i-th slot.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    nodes: Vec<Vec<Wanted>>,
+    whole: Vec<usize>,
+    slots: usize,
+}
+
+/// A key of an object that is looked into.
+#[derive(Clone, Debug)]
+struct Wanted {
+    key: Box<[u8]>,
+    slots: Vec<usize>,
+    inside: Option<usize>,
+    below: Vec<usize>,
+}
+
+impl Default for Plan {
+    /// Nothing is wanted: lines are only checked.
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+impl Plan {
+    /// A plan for these paths. The same path may be wanted more than once; the slot of no path stays empty.
+    pub fn new(paths: &[Option<FieldPath>]) -> Self {
+        let mut plan = Self { nodes: vec![Vec::new()], whole: Vec::new(), slots: paths.len() };
+        for (slot, path) in paths.iter().enumerate() {
+            let Some(path) = path else { continue };
+            let mut node = 0;
+            let Some((last, way)) = path.keys().split_last() else {
+                plan.whole.push(slot);
+                continue;
+            };
+            for key in way {
+                let at = plan.wanted(node, key);
+                plan.nodes[node][at].below.push(slot);
+                node = match plan.nodes[node][at].inside {
+                    Some(inside) => inside,
+                    None => {
+                        plan.nodes.push(Vec::new());
+                        let inside = plan.nodes.len() - 1;
+                        plan.nodes[node][at].inside = Some(inside);
+                        inside
+                    }
+                };
+            }
+            let at = plan.wanted(node, last);
+            plan.nodes[node][at].slots.push(slot);
+        }
+        plan
+    }
+
+    fn wanted(&mut self, node: usize, key: &str) -> usize {
+        let wanted = &mut self.nodes[node];
+        wanted.iter().position(|wanted| *wanted.key == *key.as_bytes()).unwrap_or_else(|| {
+            wanted.push(Wanted { key: key.as_bytes().into(), slots: Vec::new(), inside: None, below: Vec::new() });
+            wanted.len() - 1
+        })
+    }
+}
+
+/// What the n-th key of an object was in the line before.
+#[derive(Clone, Debug, Default)]
+struct Guess {
+    key: Vec<u8>,
+    wanted: Option<usize>,
+}
+
+/// How many keys of an object are remembered.
+const GUESSES: usize = 64;
+
+/// Skims lines by one plan.
+#[derive(Clone, Debug)]
+pub struct Skimmer {
+    plan: Plan,
+    guesses: Vec<Vec<Guess>>,
+    slots: Vec<Span>,
+    open: Vec<u8>,
+    /// Every byte of every string, or-ed: its top bits tell whether any was not ASCII.
+    seen: u64,
+}
+
+impl Skimmer {
+    /// A skimmer for a plan.
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            guesses: vec![Vec::new(); plan.nodes.len()],
+            slots: vec![Span::default(); plan.slots],
+            open: Vec::new(),
+            seen: 0,
+            plan,
+        }
+    }
+
+    /// Skims the line at the start of `text`, which may go on after it. Gives where the line ends: at its line feed or
+    /// at the end of the text.
+    ///
+    /// # Errors
+    /// When it is not a JSON object. The slots mean nothing then.
+    pub fn skim(&mut self, text: &[u8]) -> Result<usize, Fault> {
+        self.slots.fill(Span::default());
+        self.seen = 0;
+        let start = space(text, 0);
+        if byte(text, start) != b'{' {
+            // What it is instead does not matter, but whether it is JSON at all does.
+            let end = self.value(text, start)?;
+            self.ended(text, end)?;
+            return Err(Fault { at: start, reason: "the line is not a JSON object" });
+        }
+        let end = self.object(text, start, 0)?;
+        for &slot in &self.plan.whole {
+            self.slots[slot] = Span::new(start, end);
+        }
+        self.ended(text, end)
+    }
+
+    /// The i-th wanted value of the line skimmed last.
+    pub fn slot(&self, slot: usize) -> Span {
+        self.slots[slot]
+    }
+
+    fn ended(&self, text: &[u8], end: usize) -> Result<usize, Fault> {
+        let end = space(text, end);
+        if end < text.len() && text[end] != b'\n' {
+            return Err(Fault { at: end, reason: "something follows the JSON value" });
+        }
+        if self.seen & TOP != 0 {
+            std::str::from_utf8(&text[..end])
+                .map_err(|e| Fault { at: e.valid_up_to(), reason: "the text is not UTF-8" })?;
+        }
+        Ok(end)
+    }
+
+    /// An object of the plan, `at` its brace.
+    fn object(&mut self, text: &[u8], at: usize, node: usize) -> Result<usize, Fault> {
+        let mut at = space(text, at + 1);
+        if byte(text, at) == b'}' {
+            return Ok(at + 1);
+        }
+        let mut place = 0;
+        loop {
+            let start = at + 1;
+            at = self.key(text, at)?;
+            let wanted = self.wanted(text, start, node, place);
+            place += 1;
+            match wanted {
+                None => at = self.value(text, at)?,
+                Some(wanted) => at = self.wanted_value(text, at, node, wanted)?,
+            }
+            at = space(text, at);
+            match byte(text, at) {
+                b',' => at = space(text, at + 1),
+                b'}' => return Ok(at + 1),
+                _ => return Err(unexpected(text, at, "expected ',' or '}'")),
+            }
+        }
+    }
+
+    fn wanted_value(&mut self, text: &[u8], at: usize, node: usize, wanted: usize) -> Result<usize, Fault> {
+        let Wanted { inside, below, .. } = &self.plan.nodes[node][wanted];
+        // Of duplicate keys the last counts, whole.
+        for &slot in below {
+            self.slots[slot] = Span::default();
+        }
+        let end = match inside {
+            Some(inside) if byte(text, at) == b'{' => {
+                let inside = *inside;
+                self.object(text, at, inside)?
+            }
+            _ => self.value(text, at)?,
+        };
+        for &slot in &self.plan.nodes[node][wanted].slots {
+            self.slots[slot] = Span::new(at, end);
+        }
+        Ok(end)
+    }
+
+    /// Which wanted key, if any, begins at `start` (after its quote).
+    fn wanted(&mut self, text: &[u8], start: usize, node: usize, place: usize) -> Option<usize> {
+        if let Some(guess) = self.guesses[node].get(place) {
+            let end = start + guess.key.len();
+            if text.get(start..end) == Some(&guess.key) && byte(text, end) == b'"' {
+                return guess.wanted;
+            }
+        }
+        // The key was checked: it ends at the first quote that is not escaped.
+        let mut end = start;
+        let mut escaped = false;
+        loop {
+            match byte(text, end) {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    end += 2;
+                }
+                _ => end += 1,
+            }
+        }
+        let key = &text[start..end];
+        let find = |key: &[u8]| self.plan.nodes[node].iter().position(|wanted| *wanted.key == *key);
+        if escaped {
+            return super::value::string(&text[start - 1..end + 1]).and_then(|key| find(key.as_bytes()));
+        }
+        let wanted = find(key);
+        let guesses = &mut self.guesses[node];
+        if place < GUESSES && key.len() <= GUESSES {
+            if place >= guesses.len() {
+                guesses.resize_with(place + 1, Guess::default);
+            }
+            let guess = &mut guesses[place];
+            guess.key.clear();
+            guess.key.extend_from_slice(key);
+            guess.wanted = wanted;
+        }
+        wanted
+    }
+
+    /// A key and its colon; gives where the value begins.
+    #[inline]
+    fn key(&mut self, text: &[u8], at: usize) -> Result<usize, Fault> {
+        if byte(text, at) != b'"' {
+            return Err(unexpected(text, at, "expected a key"));
+        }
+        let at = self.string(text, at + 1)?;
+        let at = space(text, at);
+        if byte(text, at) != b':' {
+            return Err(unexpected(text, at, "expected ':'"));
+        }
+        Ok(space(text, at + 1))
+    }
+
+    /// A value that is not looked into, however deep; gives where it ends.
+    fn value(&mut self, text: &[u8], mut at: usize) -> Result<usize, Fault> {
+        self.open.clear();
+        loop {
+            // Here a value begins.
+            match byte(text, at) {
+                b'"' => at = self.string(text, at + 1)?,
+                b'{' => {
+                    at = space(text, at + 1);
+                    if byte(text, at) == b'}' {
+                        at += 1;
+                    } else {
+                        self.open.push(b'}');
+                        at = self.key(text, at)?;
+                        continue;
+                    }
+                }
+                b'[' => {
+                    at = space(text, at + 1);
+                    if byte(text, at) == b']' {
+                        at += 1;
+                    } else {
+                        self.open.push(b']');
+                        continue;
+                    }
+                }
+                b'-' | b'0'..=b'9' => at = number(text, at)?,
+                b't' => at = word(text, at, b"true")?,
+                b'f' => at = word(text, at, b"false")?,
+                b'n' => at = word(text, at, b"null")?,
+                _ => return Err(unexpected(text, at, "expected a value")),
+            }
+            // Here one has ended.
+            loop {
+                let Some(&close) = self.open.last() else { return Ok(at) };
+                at = space(text, at);
+                match byte(text, at) {
+                    b',' => {
+                        at = space(text, at + 1);
+                        if close == b'}' {
+                            at = self.key(text, at)?;
+                        }
+                        break;
+                    }
+                    found if found == close => {
+                        at += 1;
+                        self.open.pop();
+                    }
+                    _ => return Err(unexpected(text, at, "expected ',' or a closing bracket")),
+                }
+            }
+        }
+    }
+
+    /// The rest of a string after its quote; gives what follows its closing one.
+    #[inline]
+    fn string(&mut self, text: &[u8], mut at: usize) -> Result<usize, Fault> {
+        loop {
+            let rest = text.get(at..).unwrap_or_default();
+            let eight = rest.first_chunk().map_or_else(|| padded(rest), |bytes| u64::from_le_bytes(*bytes));
+            self.seen |= eight;
+            let special = special(eight);
+            if special == 0 {
+                at += 8;
+                continue;
+            }
+            at += special.trailing_zeros() as usize / 8;
+            match byte(text, at) {
+                b'"' => return Ok(at + 1),
+                b'\\' => at = escape(text, at)?,
+                b'\n' => return Err(Fault { at, reason: "the line ends within a string" }),
+                _ => return Err(Fault { at, reason: "control character in a string" }),
+            }
+        }
+    }
+}
+
+/// Calls `told` for every member of the object at the start of `text` with its key and value, in order.
+///
+/// # Errors
+/// When there is no complete JSON object.
+pub fn members<'a>(text: &'a [u8], mut told: impl FnMut(&'a [u8], &'a [u8])) -> Result<(), Fault> {
+    let mut skimmer = Skimmer::new(Plan::default());
+    let mut at = space(text, 0);
+    if byte(text, at) != b'{' {
+        return Err(unexpected(text, at, "expected an object"));
+    }
+    at = space(text, at + 1);
+    if byte(text, at) == b'}' {
+        return Ok(());
+    }
+    loop {
+        let key = at;
+        if byte(text, at) != b'"' {
+            return Err(unexpected(text, at, "expected a key"));
+        }
+        let key_end = skimmer.string(text, at + 1)?;
+        at = skimmer.key(text, at)?;
+        let end = skimmer.value(text, at)?;
+        told(&text[key..key_end], &text[at..end]);
+        at = space(text, end);
+        match byte(text, at) {
+            b',' => at = space(text, at + 1),
+            b'}' => return Ok(()),
+            _ => return Err(unexpected(text, at, "expected ',' or '}'")),
+        }
+    }
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const TOP: u64 = 0x8080_8080_8080_8080;
+
+/// The top bits of the bytes that are a quote, a backslash or a control character. Borrows can set bits wrongly, but only
+/// above a right one: the lowest is exact, and nothing else is asked.
+#[inline]
+fn special(eight: u64) -> u64 {
+    let quote = eight ^ (LOW * 0x22);
+    let backslash = eight ^ (LOW * 0x5c);
+    ((quote.wrapping_sub(LOW) & !quote)
+        | (backslash.wrapping_sub(LOW) & !backslash)
+        | (eight.wrapping_sub(LOW * 0x20) & !eight))
+        & TOP
+}
+
+/// Fewer than eight bytes, filled up with line feeds.
+#[cold]
+fn padded(rest: &[u8]) -> u64 {
+    let mut bytes = [b'\n'; 8];
+    for (to, from) in bytes.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    u64::from_le_bytes(bytes)
+}
+
+/// The byte there; a line feed after the end.
+#[inline]
+fn byte(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or(b'\n')
+}
+
+/// Past the white space a line can hold.
+#[inline]
+fn space(text: &[u8], mut at: usize) -> usize {
+    while matches!(byte(text, at), b' ' | b'\t' | b'\r') {
+        at += 1;
+    }
+    at
+}
+
+fn unexpected(text: &[u8], at: usize, reason: &'static str) -> Fault {
+    Fault { at, reason: if byte(text, at) == b'\n' { "the line ends too early" } else { reason } }
+}
+
+/// Past an escape, `at` its backslash.
+fn escape(text: &[u8], at: usize) -> Result<usize, Fault> {
+    match byte(text, at + 1) {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
+        b'u' if text.get(at + 2..at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => Ok(at + 6),
+        _ => Err(Fault { at, reason: "bad escape in a string" }),
+    }
+}
+
+fn word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Fault> {
+    match text.get(at..at + word.len()) {
+        Some(found) if found == word => Ok(at + word.len()),
+        _ => Err(Fault { at, reason: "expected a value" }),
+    }
+}
+
+#[inline]
+fn number(text: &[u8], mut at: usize) -> Result<usize, Fault> {
+    if byte(text, at) == b'-' {
+        at += 1;
+    }
+    at = if byte(text, at) == b'0' { at + 1 } else { digits(text, at)? };
+    if byte(text, at) == b'.' {
+        at = digits(text, at + 1)?;
+    }
+    if matches!(byte(text, at), b'e' | b'E') {
+        at += 1;
+        if matches!(byte(text, at), b'+' | b'-') {
+            at += 1;
+        }
+        at = digits(text, at)?;
+    }
+    Ok(at)
+}
+
+#[inline]
+fn digits(text: &[u8], mut at: usize) -> Result<usize, Fault> {
+    if !byte(text, at).is_ascii_digit() {
+        return Err(unexpected(text, at, "expected a digit"));
+    }
+    while byte(text, at).is_ascii_digit() {
+        at += 1;
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::Json;
+
+    fn skim(paths: &[&[&str]], line: &[u8]) -> Result<Vec<String>, Fault> {
+        let paths: Vec<_> = paths.iter().map(|keys| Some(FieldPath::new(keys.iter().copied()))).collect();
+        let mut skimmer = Skimmer::new(Plan::new(&paths));
+        skimmer.skim(line)?;
+        Ok((0..paths.len()).map(|i| String::from_utf8_lossy(skimmer.slot(i).of(line)).into_owned()).collect())
+    }
+
+    #[test]
+    fn wanted_values_are_found_wherever_they_stand() {
+        let line = br#" {"a":1 , "n":{"b":"x","a":2,"deep":{"c":[1,{"a":9}]}},"s":"q\"}","t":null}"#;
+        let found =
+            skim(&[&["a"], &["n", "a"], &["n", "deep", "c"], &["s"], &["t"], &["u"], &[], &["n"]], line).unwrap();
+        assert_eq!(found[..6], ["1", "2", r#"[1,{"a":9}]"#, r#""q\"}""#, "null", ""]);
+        assert_eq!(found[6].as_bytes(), &line[1..]);
+        assert_eq!(found[7], r#"{"b":"x","a":2,"deep":{"c":[1,{"a":9}]}}"#);
+    }
+
+    #[test]
+    fn of_duplicate_keys_the_last_counts() {
+        assert_eq!(skim(&[&["a"]], br#"{"a":1,"a":2}"#).unwrap(), ["2"]);
+        assert_eq!(skim(&[&["m", "a"], &["m"]], br#"{"m":{"a":1},"m":{"b":2}}"#).unwrap(), ["", r#"{"b":2}"#]);
+        assert_eq!(skim(&[&["a"]], br#"{"\u0061":7}"#).unwrap(), ["7"], "an escaped key is the same key");
+    }
+
+    #[test]
+    fn a_guess_that_fails_does_no_harm() {
+        let mut skimmer = Skimmer::new(Plan::new(&[Some(FieldPath::new(["type"])), Some(FieldPath::new(["id"]))]));
+        for (line, kind, id) in [
+            (r#"{"id":1,"type":2}"#, "2", "1"),
+            (r#"{"id":1,"type":2}"#, "2", "1"),
+            (r#"{"type":3,"id":4}"#, "3", "4"),
+            (r#"{"typ":3,"i":4,"idx":5,"id":6}"#, "", "6"),
+            (r#"{"id":{"type":1}}"#, "", r#"{"type":1}"#),
+        ] {
+            let end = skimmer.skim(line.as_bytes()).unwrap();
+            assert_eq!(end, line.len());
+            assert_eq!(skimmer.slot(0).of(line.as_bytes()), kind.as_bytes(), "{line}");
+            assert_eq!(skimmer.slot(1).of(line.as_bytes()), id.as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_ends_at_its_line_feed() {
+        let text = b"{\"a\":1}\r\n{\"a\":2}\n";
+        assert_eq!(Skimmer::new(Plan::new(&[])).skim(text), Ok(8));
+        for broken in
+            [&b"{\"a\":\n1}"[..], b"{\"a\n\":1}", b"{\"a\\\n\":1}", b"{\n}", b"[\n]", b"{\"a\":1\n}", b"tru\ne"]
+        {
+            let fault = Skimmer::new(Plan::new(&[])).skim(broken).unwrap_err();
+            assert!(fault.at <= memchr::memchr(b'\n', broken).unwrap(), "{}", String::from_utf8_lossy(broken));
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(skim(&[&["b"]], deep.as_bytes()).unwrap(), [""]);
+        let cut = &deep[..deep.len() - 1];
+        assert_eq!(skim(&[], cut.as_bytes()).unwrap_err().at, cut.len());
+    }
+
+    /// Texts that are nearly JSON: pieces of it in any order.
+    fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"",
+            "\\",
+            "\"a\"",
+            "\"key\":",
+            "1",
+            "-0",
+            "0.5",
+            "1e9",
+            "true",
+            "null",
+            " ",
+            "\t",
+            "\r",
+            "é",
+            "\\u00e9",
+            "\\ud800",
+            "01",
+            "-",
+            "\u{1}",
+            "{\"a\":1}",
+            "[1,2]",
+            "\"long string of text\"",
+        ]);
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn it_accepts_exactly_the_objects_the_parser_accepts(text in prop_oneof![
+            nearly_json(),
+            nearly_json().prop_map(|inner| [b"{\"k\":", &inner[..], b"}"].concat()),
+            prop::collection::vec(any::<u8>(), 0..40),
+        ]) {
+            prop_assume!(!text.contains(&b'\n'));
+            let parsed = Json::parse(&text);
+            let skimmed = Skimmer::new(Plan::new(&[])).skim(&text);
+            prop_assert_eq!(skimmed.is_ok(), matches!(parsed, Ok(Json::Object(_))), "{:?} {:?}", parsed, skimmed);
+        }
+
+        #[test]
+        fn specials_are_found_exactly(bytes in any::<[u8; 8]>()) {
+            let expected = bytes.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20);
+            let found = special(u64::from_le_bytes(bytes));
+            prop_assert_eq!((found != 0).then(|| found.trailing_zeros() as usize / 8), expected);
+        }
+    }
+}
