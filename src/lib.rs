@@ -6,5 +6,6 @@
 pub mod app;
 pub mod domain;
 pub mod replay;
+pub mod runtime;
 pub mod session;
 pub mod sources;

@@ -1,8 +1,10 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+mod filter;
 mod find;
 mod walker;
 
+pub use filter::StreamFilter;
 pub use find::find;
 pub use walker::{Reached, Walker};
