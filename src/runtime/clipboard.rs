@@ -41,7 +41,9 @@ pub(crate) fn copy(text: &str, between: Between, directory: &Path) -> Copy {
     let size = text.len();
     let said = match keep(text, directory) {
         Ok(path) => format!("{size} bytes are too many for a terminal's clipboard: written to {}", path.display()),
-        Err(error) => format!("{size} bytes are too many for a terminal's clipboard, and no file could be written: {error}"),
+        Err(error) => {
+            format!("{size} bytes are too many for a terminal's clipboard, and no file could be written: {error}")
+        }
     };
     Copy { bytes: Vec::new(), said: Err(said) }
 }

@@ -18,12 +18,12 @@ use super::clipboard::{self, Between};
 use super::input::supersedes;
 use super::notice::{Notice, Urgent};
 use super::output::Output;
+use super::panics;
 use super::replay::{Command, Desk, Walk};
 use super::run::Screen;
 use super::signals::{JobControl, Whom};
 use super::tasks::Tasks;
 use super::terminal::{self, Tty};
-use super::panics;
 use crate::app::{Effect, Msg};
 
 /// The least time between two frames: sixty a second.
@@ -228,7 +228,9 @@ impl<S: Screen> EventLoop<S> {
                 following = self.notices.try_recv().ok();
             }
             match (&notice, &following) {
-                (Notice::Input(earlier), Some(Notice::Input(later))) if supersedes(later, earlier) => self.count_input(),
+                (Notice::Input(earlier), Some(Notice::Input(later))) if supersedes(later, earlier) => {
+                    self.count_input()
+                }
                 _ => self.handle(notice),
             }
             next = following;

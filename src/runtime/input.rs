@@ -78,7 +78,9 @@ fn read(tty: &Tty, outlet: &Outlet, urgent: &UnboundedSender<Urgent>) {
 /// What an event of the terminal means to the interface; `None` when it means nothing. Sizes come by signal.
 fn meaning(event: Event) -> Option<Msg> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Msg::KeyPressed(self::key(key.code, key.modifiers)?)),
+        Event::Key(key) if key.kind != KeyEventKind::Release => {
+            Some(Msg::KeyPressed(self::key(key.code, key.modifiers)?))
+        }
         Event::Mouse(mouse) => {
             let kind = match mouse.kind {
                 MouseEventKind::Down(MouseButton::Left) => MouseKind::Pressed,
@@ -159,8 +161,7 @@ mod tests {
             pressed(event::KeyCode::Char('S'), KeyModifiers::SHIFT),
             Some(Key { code: KeyCode::Char('S'), modifiers: plain })
         );
-        for (code, held) in
-            [(event::KeyCode::BackTab, KeyModifiers::SHIFT), (event::KeyCode::Tab, KeyModifiers::SHIFT)]
+        for (code, held) in [(event::KeyCode::BackTab, KeyModifiers::SHIFT), (event::KeyCode::Tab, KeyModifiers::SHIFT)]
         {
             assert_eq!(pressed(code, held), Some(Key { code: KeyCode::BackTab, modifiers: plain }));
         }

@@ -3,8 +3,8 @@
 //! The invariant: at most one frame is under way. Whoever draws waits for [`Notice::Written`] before handing over the
 //! next, and what changed meanwhile goes into that one: frames are dropped by not being drawn.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;

@@ -110,7 +110,8 @@ impl Screen for Probe {
 
     fn draw(&self, frame: &mut Frame<'_>) {
         let (width, height) = self.size;
-        let noise = if self.loud { self.typed.repeat(usize::from(width) * usize::from(height) / 4) } else { String::new() };
+        let noise =
+            if self.loud { self.typed.repeat(usize::from(width) * usize::from(height) / 4) } else { String::new() };
         let text = format!(
             "probe {width}x{height}\ntyped {}\ntold {}\nat {}\nstreams {}\nmatches {}\n{noise}",
             self.typed, self.told, self.at, self.streams, self.matches

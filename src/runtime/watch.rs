@@ -27,7 +27,8 @@ const SHARE: u32 = 10;
 /// Says what is known, waits for `begin` (the first frame is painted), reads the source to its end and says what it
 /// finds. Ends early when `begin` is dropped or the token says so.
 pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, outlet: &Outlet) {
-    let mut reporter = Reporter { source, cancel, outlet, about: None, progress: None, listed: None, cost: Duration::ZERO };
+    let mut reporter =
+        Reporter { source, cancel, outlet, about: None, progress: None, listed: None, cost: Duration::ZERO };
     reporter.describe();
     reporter.progress(source.progress(), Due::Now);
     let first = reporter.list(FIRST_STREAMS);

@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(found(&mut filter, &streams, "order-"), [1, 2, 4, 0]);
         assert_eq!(found(&mut filter, &streams, "order-1"), [1, 4, 0]);
         assert_eq!(found(&mut filter, &streams, "ORD"), [4]);
-        assert_eq!(found(&mut filter, &streams, "o1"), [1, 4, 0, 3]);
+        assert_eq!(found(&mut filter, &streams, "o1"), [1, 4, 3, 0]);
         assert_eq!(found(&mut filter, &streams, "x"), [0; 0]);
         assert_eq!(found(&mut filter, &streams, ""), [0, 1, 2, 3, 4]);
     }
