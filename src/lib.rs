@@ -7,5 +7,6 @@ pub mod app;
 pub mod domain;
 pub mod reducers;
 pub mod replay;
+pub mod runtime;
 pub mod session;
 pub mod sources;

@@ -3,6 +3,7 @@
 
 pub mod demo;
 pub mod embedded;
+mod filter;
 mod find;
 mod open;
 mod reducers;
@@ -10,6 +11,7 @@ mod similar;
 mod walker;
 
 pub use crate::sources::Source;
+pub use filter::StreamFilter;
 pub use find::find;
 pub use open::Opening;
 pub use reducers::{PROJECT_FILE, ReducerBook, ReducerPlaces};

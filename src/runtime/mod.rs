@@ -1,0 +1,28 @@
+//! Hands: the loop that owns the screen and the terminal, and the threads that read keys, walk, search and write.
+//!
+//! Nothing here decides what is shown: messages go into the screen, effects come out, and this module carries them out.
+//! The invariant: the loop awaits nothing but the next notice. Whatever may take long is on another thread, has a token
+//! that stops it, and answers through one bounded channel.
+
+mod canvas;
+mod clipboard;
+mod colors;
+mod event_loop;
+mod input;
+mod notice;
+mod output;
+mod panics;
+#[cfg(debug_assertions)]
+mod probe;
+mod replay;
+mod run;
+mod signals;
+mod tasks;
+mod terminal;
+mod watch;
+
+pub use colors::{Background, ColorDepth, background, color_depth};
+#[cfg(debug_assertions)]
+pub use probe::{Probe, probe};
+pub use run::{Launch, Screen, run};
+pub use terminal::missing_terminal;

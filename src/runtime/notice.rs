@@ -1,0 +1,64 @@
+//! What the other threads tell the loop: one bounded channel for the work, one small one for what cannot wait.
+//!
+//! The invariant: whatever a job says, it says before it is reported as ended, through the same channel.
+
+use tokio::sync::mpsc::Sender;
+
+use crate::app::Msg;
+
+/// How many notices may wait for the loop; who has more to say waits.
+pub(crate) const WAITING_NOTICES: usize = 1024;
+
+/// Something for the loop.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// Something the person did.
+    Input(Msg),
+    /// Something for the screen.
+    Said(Msg),
+    /// What the source is and the beginning of its list have been said.
+    Opened,
+    /// The source has been read to its end, or cannot be.
+    SourceRead,
+    /// The replay thread has finished what it was told to; these belong into one frame.
+    Walked(Vec<Msg>),
+    /// Reducer files changed and have been loaded anew, or cannot be: the sentence to show.
+    Reloaded(String),
+    /// A slot has nothing to do any more.
+    SlotEmptied,
+    /// What was handed to the output is written, or was dropped. The buffer comes back.
+    Written(Vec<u8>),
+}
+
+/// What cannot wait behind anything.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Urgent {
+    /// A signal that ends the program.
+    Ended(i32),
+    /// A signal that asks to suspend it.
+    Suspended,
+    /// The program was stopped and goes on.
+    Continued,
+    /// The terminal has another size.
+    Resized,
+    /// Nobody is at the terminal any more.
+    HungUp,
+    /// A thread of ours panicked.
+    Panicked(String),
+}
+
+/// A thread's way to the loop.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet(pub(crate) Sender<Notice>);
+
+impl Outlet {
+    /// Tells the loop, waiting while too much waits already. False when the loop is gone: the work is pointless.
+    pub(crate) fn send(&self, notice: Notice) -> bool {
+        self.0.blocking_send(notice).is_ok()
+    }
+
+    /// Tells the screen.
+    pub(crate) fn say(&self, msg: Msg) -> bool {
+        self.send(Notice::Said(msg))
+    }
+}

@@ -1,0 +1,117 @@
+//! From a launch to an exit code: opens the terminal, starts the threads, runs the loop, and gives everything back.
+//!
+//! The invariant: whatever ends the program (a key, a signal, a bug, a vanished terminal), the terminal is given back
+//! exactly once, before anything is printed, and within the budget.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use ratatui::Frame;
+use tokio::sync::mpsc;
+
+use super::event_loop::{Ending, EventLoop, Threads};
+use super::notice::{Outlet, WAITING_NOTICES};
+use super::output::Output;
+use super::tasks::Tasks;
+use super::terminal::{self, TerminalGuard, Tty};
+use super::{input, panics, replay, signals, watch};
+use crate::app::{Effect, Msg};
+use crate::domain::{Cancel, Failure};
+use crate::session::Walker;
+use crate::sources::Source;
+
+/// The exit code of a terminal that is missing (usage) and of one that vanished (as if by `SIGHUP`).
+const NO_TERMINAL: u8 = 2;
+const HUNG_UP: u8 = 128 + 1;
+
+/// How long ending by a key waits for the replay thread, so that the processes of reducers end before we do.
+const GOODBYE: Duration = Duration::from_millis(300);
+
+/// What the loop drives: it takes what happened, says what it wants, and can be drawn.
+pub trait Screen {
+    /// Takes what happened and answers with what is wanted.
+    fn update(&mut self, msg: Msg) -> Vec<Effect>;
+
+    /// Draws. The same screen is the same picture.
+    fn draw(&self, frame: &mut Frame<'_>);
+}
+
+/// What the interface is started with.
+pub struct Launch<S> {
+    /// The opened store. It is read to its end once the first frame is painted.
+    pub source: Arc<dyn Source>,
+    /// What walks it.
+    pub walker: Walker,
+    /// What is shown. Its first message is the size of the terminal.
+    pub screen: S,
+}
+
+/// Runs the interface until it is left. Without a terminal it says so on standard error and gives exit code 2; a signal
+/// that ends programs ends this one by itself, so that the parent sees it.
+///
+/// # Errors
+/// When the system refuses a thread, a handler, or the terminal its modes; the terminal is as it was then.
+pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
+    let tty = match Tty::open() {
+        Ok(tty) => Arc::new(tty),
+        Err(why) => {
+            panics::print_line(&format!("stepback: {why}"));
+            return Ok(ExitCode::from(NO_TERMINAL));
+        }
+    };
+    let refused = |error: std::io::Error| Failure::io("terminal", "start the interface", &error);
+    panics::install();
+    let (urgent, urgent_waiting) = mpsc::unbounded_channel();
+    let (notices, waiting) = mpsc::channel(WAITING_NOTICES);
+    let outlet = Outlet(notices);
+    let jobs = signals::start(&urgent).map_err(refused)?;
+
+    let guard = TerminalGuard::enter(&tty).map_err(refused)?;
+    let (walked_out, replay_ended) = channel();
+    let commands = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
+    let tasks = Tasks::start(Arc::clone(&launch.source), outlet.clone(), &urgent).map_err(refused)?;
+    let output = Output::start(Arc::clone(&tty), outlet.clone(), urgent.clone()).map_err(refused)?;
+    input::start(&tty, outlet.clone(), &urgent).map_err(refused)?;
+    let (begin, begun) = channel();
+    let reading = Cancel::default();
+    let (watched, token) = (launch.source, reading.clone());
+    panics::spawn("watch", urgent, move || watch::watch(&*watched, &begun, &token, &outlet)).map_err(refused)?;
+
+    let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
+    let threads = Threads { tty, output, commands, tasks, jobs, begin };
+    let ending = panics::contain(|| {
+        let mut events = EventLoop::new(launch.screen, threads, waiting, urgent_waiting);
+        clock.block_on(events.run())
+        // Dropped here: every job is stopped and every thread of ours ends when it next looks up.
+    });
+    reading.cancel();
+    Ok(end(ending.unwrap_or_else(Ending::Panicked), guard, &replay_ended))
+}
+
+fn end(ending: Ending, guard: TerminalGuard, replay_ended: &Receiver<()>) -> ExitCode {
+    if ending == Ending::HungUp {
+        terminal::forget();
+    }
+    // The person gets the terminal back first; whatever else has to end does so behind the prompt's back.
+    drop(guard);
+    match ending {
+        Ending::Quit => {
+            let _ = replay_ended.recv_timeout(GOODBYE);
+            ExitCode::SUCCESS
+        }
+        Ending::HungUp => {
+            let _ = replay_ended.recv_timeout(GOODBYE);
+            ExitCode::from(HUNG_UP)
+        }
+        Ending::Panicked(report) => {
+            panics::say(&report);
+            ExitCode::from(panics::BUG)
+        }
+        Ending::Signal(signal) => {
+            let _ = replay_ended.recv_timeout(GOODBYE);
+            signals::die_of(signal)
+        }
+    }
+}

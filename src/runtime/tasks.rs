@@ -1,0 +1,225 @@
+//! Long work beside the walk: one slot for each kind, one thread for each slot.
+//!
+//! The invariants of a slot: one job at a time; a newer one replaces the one that waits and stops the one that runs; and
+//! whatever a job says reaches the loop before the word that the slot is empty. Answers carry the generation of their
+//! question; dropping late ones is the screen's business.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::notice::{Notice, Outlet, Urgent};
+use super::panics;
+use super::replay::PROGRESS_EVERY;
+use crate::app::{Generation, Msg};
+use crate::domain::{Cancel, Direction, EventQuery, Failure, Scope, StreamSummary};
+use crate::session::{self, StreamFilter};
+use crate::sources::Source;
+
+type Job = Box<dyn FnOnce(&Cancel) + Send>;
+
+#[derive(Default)]
+struct State {
+    next: Option<Job>,
+    running: Option<Cancel>,
+    closed: bool,
+}
+
+/// A place for one job at a time, with a thread that does it.
+#[derive(Clone, Default)]
+struct Slot(Arc<(Mutex<State>, Condvar)>);
+
+impl Slot {
+    fn start(name: &str, outlet: Outlet, urgent: UnboundedSender<Urgent>) -> std::io::Result<Self> {
+        let slot = Self::default();
+        let worker = slot.clone();
+        panics::spawn(name, urgent, move || worker.work(&outlet))?;
+        Ok(slot)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a job in the place of the one that runs and the one that waits.
+    fn submit(&self, job: impl FnOnce(&Cancel) + Send + 'static) {
+        let mut state = self.state();
+        if let Some(running) = &state.running {
+            running.cancel();
+        }
+        state.next = Some(Box::new(job));
+        self.0.1.notify_one();
+    }
+
+    /// Stops the job that runs. One that waits runs into its stopped token, so that its question is answered.
+    fn stop(&self) {
+        let mut state = self.state();
+        if let Some(running) = &state.running {
+            running.cancel();
+        }
+        let waiting = state.next.take();
+        drop(state);
+        if let Some(job) = waiting {
+            let cancelled = Cancel::default();
+            cancelled.cancel();
+            self.submit(move |_| job(&cancelled));
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.next.is_none() && state.running.is_none()
+    }
+
+    fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.next = None;
+        if let Some(running) = &state.running {
+            running.cancel();
+        }
+        self.0.1.notify_one();
+    }
+
+    fn work(&self, outlet: &Outlet) {
+        loop {
+            let (job, cancel) = {
+                let mut state = self.state();
+                loop {
+                    if state.closed {
+                        return;
+                    }
+                    if let Some(job) = state.next.take() {
+                        let cancel = Cancel::default();
+                        state.running = Some(cancel.clone());
+                        break (job, cancel);
+                    }
+                    state = self.0.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            };
+            job(&cancel);
+            let mut state = self.state();
+            state.running = None;
+            let empty = state.next.is_none();
+            drop(state);
+            if empty && !outlet.send(Notice::SlotEmptied) {
+                return;
+            }
+        }
+    }
+}
+
+/// The long work the screen can ask for besides walking.
+pub(crate) struct Tasks {
+    source: Arc<dyn Source>,
+    outlet: Outlet,
+    events: Slot,
+    filter: Slot,
+    find: Slot,
+    streams: Arc<Vec<StreamSummary>>,
+    searched: Arc<Mutex<StreamFilter>>,
+}
+
+impl Tasks {
+    /// Starts the slots.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub(crate) fn start(
+        source: Arc<dyn Source>,
+        outlet: Outlet,
+        urgent: &UnboundedSender<Urgent>,
+    ) -> std::io::Result<Self> {
+        let slot = |name| Slot::start(name, outlet.clone(), urgent.clone());
+        Ok(Self {
+            events: slot("events")?,
+            filter: slot("filter")?,
+            find: slot("find")?,
+            source,
+            outlet,
+            streams: Arc::default(),
+            searched: Arc::default(),
+        })
+    }
+
+    /// The list of streams that is shown from now on: what a filter's answers count in.
+    pub(crate) fn listed(&mut self, streams: &Arc<Vec<StreamSummary>>) {
+        self.streams = Arc::clone(streams);
+    }
+
+    /// Reads events.
+    pub(crate) fn load(&self, generation: Generation, query: EventQuery) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.events.submit(move |cancel| {
+            panics::inject("task");
+            outlet.say(match source.events(&query, cancel) {
+                Ok(page) => Msg::EventsLoaded { generation, scope: query.scope, page },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Narrows the list of streams.
+    pub(crate) fn filter(&self, generation: Generation, pattern: String) {
+        let (streams, outlet) = (Arc::clone(&self.streams), self.outlet.clone());
+        let searched = Arc::clone(&self.searched);
+        self.filter.submit(move |cancel| {
+            // Nobody else takes this lock: the slot runs one job at a time.
+            let mut filter = searched.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = filter.search(&streams, &pattern, cancel, &mut |matches| {
+                if !outlet.say(Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: false }) {
+                    cancel.cancel();
+                }
+            });
+            outlet.say(match found {
+                Some(matches) => Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true },
+                None => Msg::JobFailed { generation, failure: cancelled("filter the streams") },
+            });
+        });
+    }
+
+    /// Looks for text.
+    pub(crate) fn find(&self, generation: Generation, pattern: String, scope: Scope, from: u64, direction: Direction) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.find.submit(move |cancel| {
+            let mut said = Instant::now();
+            let found = session::find(&*source, &scope, &pattern, from, direction, cancel, &mut |looked, total| {
+                if said.elapsed() >= PROGRESS_EVERY {
+                    said = Instant::now();
+                    if !outlet.say(Msg::FindProgressed { generation, looked, total }) {
+                        cancel.cancel();
+                    }
+                }
+            });
+            outlet.say(match found {
+                Ok(Some(scope_at)) => Msg::Found { generation, scope_at },
+                Ok(None) => Msg::NotFound { generation },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Stops what the person waits for: the filter and the find.
+    pub(crate) fn stop(&self) {
+        self.filter.stop();
+        self.find.stop();
+    }
+
+    /// Whether nothing is under way and nothing waits.
+    pub(crate) fn are_idle(&self) -> bool {
+        [&self.events, &self.filter, &self.find].into_iter().all(Slot::is_idle)
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for slot in [&self.events, &self.filter, &self.find] {
+            slot.close();
+        }
+    }
+}
+
+fn cancelled(doing: &str) -> Failure {
+    Failure::new(crate::domain::FailureKind::Cancelled, "stepback", doing, "stopped")
+}

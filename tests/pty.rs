@@ -1,0 +1,316 @@
+//! The interface in a real terminal: how it starts, how it ends, and what it leaves behind.
+
+mod support;
+
+use std::io::Write;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::pty::{Pty, Setup, await_end};
+
+/// The program on its trial screen.
+fn setup() -> Setup {
+    Setup::default().env("STEPBACK_PROBE", "1000")
+}
+
+fn started() -> Pty {
+    start(setup())
+}
+
+fn start(setup: Setup) -> Pty {
+    let mut pty = Pty::run(setup);
+    pty.ready();
+    pty.assert_entered();
+    pty
+}
+
+#[test]
+fn it_starts_and_a_key_leaves_it() {
+    for keys in ["q", "Q", "<c-c>"] {
+        let mut pty = Pty::run(setup());
+        pty.wait_for("probe 100x30").wait_for("streams 1000").ready();
+        pty.keys(keys);
+        assert_eq!(pty.exit(), 0, "{keys}");
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+#[test]
+fn keys_mouse_and_pastes_arrive() {
+    let mut pty = started();
+    pty.keys("ab<up><tab>é").ready();
+    pty.wait_for("typed ab<Up><Tab>é");
+    pty.send("\x1b[<0;5;7M", 1).wait_for("told Pressed 4 6");
+    pty.send("\x1b[<32;6;7M\x1b[<32;9;7M\x1b[<0;9;7m", 3).ready();
+    pty.wait_for("told Released 8 6");
+    pty.send("\x1b[<65;1;1M", 1).wait_for("told WheelDown 0 0");
+    let paste = "word ".repeat(4_000);
+    pty.send(&format!("\x1b[200~{paste}\x1b[201~"), 1).wait_for(&format!("told pasted {}", paste.len()));
+    pty.close();
+}
+
+#[test]
+fn thousands_of_keys_at_once_all_arrive() {
+    let mut pty = started();
+    // More than crossterm reads at once.
+    pty.keys(&"x".repeat(3_000)).ready();
+    pty.keys("q");
+    assert_eq!(pty.exit(), 0);
+    pty.close();
+}
+
+#[test]
+fn text_reaches_the_clipboard() {
+    let mut pty = started();
+    pty.keys("y").ready();
+    pty.wait_for("told copied Ok(6)");
+    assert_eq!(pty.heard().clipboard, [b"Y29waWVk".to_vec()]);
+    pty.close();
+}
+
+#[test]
+fn a_slot_answers_and_the_program_is_idle_again() {
+    let mut pty = start(Setup::default().env("STEPBACK_PROBE", "20000"));
+    pty.keys("/").ready();
+    pty.wait_for("told filtered").wait_for("matches 1");
+    pty.keys("e").ready();
+    pty.wait_for("told loaded");
+    pty.close();
+}
+
+#[test]
+fn it_follows_the_size_of_the_terminal() {
+    let mut pty = started();
+    for size in [(80, 24), (40, 12), (1, 1), (300, 100), (2, 50), (120, 36)] {
+        pty.resize(size);
+    }
+    pty.wait_for("probe 120x36").keys("x").ready();
+    for step in 0..200u16 {
+        pty.resize((60 + step % 7, 20 + step % 5));
+    }
+    pty.resize((90, 25)).wait_for("probe 90x25");
+    pty.resize((1, 1)).keys("x").ready();
+    pty.resize((70, 20)).wait_for("probe 70x20");
+    pty.keys("q");
+    assert_eq!(pty.exit(), 0);
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn signals_that_end_programs_end_it_in_order() {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::QUIT, 131), (Signal::HUP, 129)] {
+        let mut pty = start(Setup { before: "trap : INT; ulimit -c 0;".to_owned(), ..setup() });
+        pty.signal(signal);
+        assert_eq!(pty.exit(), status, "{signal:?}");
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+#[test]
+fn it_suspends_and_comes_back() {
+    let mut pty = started();
+    pty.keys("<c-z>");
+    // 128 and the number of a stop signal: SIGSTOP 19, SIGTSTP 20.
+    let status = pty.exit();
+    assert!(matches!(status, 147 | 148), "{status}");
+    pty.assert_restored();
+    pty.line("clear; echo '<shell>'").wait_for("<shell>");
+    // The size changes while nobody looks.
+    pty.resize((80, 20));
+    pty.line("fg; echo \"<ended $?>\"").wait_for("told resumed").wait_for("probe 80x20");
+    pty.ready();
+    pty.assert_entered();
+    pty.keys("abc").ready();
+    pty.wait_for("abc");
+    pty.keys("q");
+    assert_eq!(pty.exit(), 0);
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn a_stop_from_outside_gives_the_terminal_back_too() {
+    let mut pty = started();
+    pty.signal(Signal::TSTP);
+    assert!(matches!(pty.exit(), 147 | 148));
+    pty.assert_restored();
+    pty.line("fg; echo \"<ended $?>\"").wait_for("told resumed");
+    pty.keys("<c-z>");
+    assert!(matches!(pty.exit(), 147 | 148));
+    pty.assert_restored();
+    pty.line("clear; fg; echo \"<ended $?>\"").wait_for("told resumed");
+    pty.keys("q");
+    pty.wait_for("<ended 0>");
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn after_a_stop_that_cannot_be_caught_everything_is_drawn_anew() {
+    let mut pty = started();
+    pty.signal(Signal::STOP);
+    assert!(matches!(pty.exit(), 147));
+    // The shell used the terminal as it was left.
+    pty.line("stty sane; printf '\\033[?1049l\\033[2J'; fg; echo \"<ended $?>\"").wait_for("told resumed");
+    pty.ready();
+    pty.assert_entered();
+    pty.keys("q");
+    assert_eq!(pty.exit(), 0);
+    pty.assert_restored();
+    pty.close();
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_bug_in_any_thread_gives_the_terminal_back() {
+    for (place, keys) in [("ui", "x"), ("replay", "j"), ("task", "e")] {
+        let mut pty = start(setup().env("STEPBACK_PANIC", place));
+        pty.keys(keys);
+        assert_eq!(pty.exit(), 70, "{place}");
+        pty.assert_restored();
+        let line = format!("this is a bug: injected into {place} (src/runtime/panics.rs");
+        assert!(pty.text().contains(&line), "{}", pty.text());
+        pty.close();
+    }
+}
+
+#[test]
+fn it_ends_when_the_terminal_goes_away_although_hang_up_signals_are_ignored() {
+    let pty = start(Setup { before: "trap '' HUP;".to_owned(), ..setup() });
+    await_end(&pty.hang_up("x"));
+}
+
+#[test]
+fn it_ends_when_the_terminal_goes_away_in_the_middle_of_a_key() {
+    let mut pty = start(Setup { before: "trap '' HUP;".to_owned(), ..setup() });
+    // Shown, so that the reader lets go; then a key of which only the beginning comes.
+    pty.keys("w").ready();
+    await_end(&pty.hang_up("x\x1b["));
+}
+
+#[test]
+fn a_terminal_that_does_not_read_does_not_keep_it() {
+    // Each key changes every cell of a large screen; nobody reads.
+    for keys in ["q", "<c-c>"] {
+        let mut pty = start(Setup { size: (250, 80), ..setup() });
+        pty.keys("!abcdefghijkl");
+        pty.keys(keys);
+        pty.gone();
+        assert_eq!(pty.exit(), 0);
+        pty.assert_restored();
+        pty.close();
+    }
+    let mut pty = start(Setup { size: (250, 80), ..setup() });
+    pty.keys("!abcdefghijkl").signal(Signal::TERM);
+    pty.gone();
+    assert_eq!(pty.exit(), 143);
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn an_idle_program_draws_nothing_and_a_key_that_changes_nothing_does_not_either() {
+    let mut pty = started();
+    pty.keys("a").ready();
+    let frames = pty.keys("<c-l>").ready();
+    pty.quiet(Duration::from_millis(1_500));
+    let again = pty.keys("x").ready();
+    assert_eq!(again, frames + 1, "one key, one frame");
+    pty.close();
+}
+
+#[test]
+fn time_passes_while_it_plays() {
+    let mut pty = started();
+    pty.keys("p").wait_for("told ticked");
+    pty.keys("P").ready();
+    pty.quiet(Duration::from_millis(300));
+    pty.close();
+}
+
+#[test]
+fn keys_come_from_the_terminal_when_the_dump_comes_through_a_pipe() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"{}\n").unwrap();
+    let before = format!("cat {} |", file.path().display());
+    let mut pty = start(Setup { args: vec!["-".to_owned()], before, ..setup() });
+    pty.keys("abc").ready();
+    pty.wait_for("typed abc");
+    // The whole pipeline stops and comes back.
+    pty.keys("<c-z>");
+    assert!(matches!(pty.exit(), 147 | 148));
+    pty.assert_restored();
+    pty.line("fg; echo \"<ended $?>\"").wait_for("told resumed");
+    pty.keys("q");
+    assert_eq!(pty.exit(), 0);
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn without_a_terminal_it_says_so_and_touches_nothing() {
+    for term in ["xterm", "dumb", ""] {
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_stepback"))
+            .envs([("STEPBACK_PROBE", "1"), ("TERM", term)])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(program.status.code(), Some(2));
+        assert!(program.stdout.is_empty());
+        assert_eq!(String::from_utf8(program.stderr).unwrap(), "stepback: standard output is not a terminal\n");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_is_told_so() {
+    for term in ["dumb", ""] {
+        let mut pty = Pty::run(setup().env("TERM", term));
+        assert_eq!(pty.exit(), 2, "{term}");
+        pty.assert_restored();
+        pty.wait_for("stepback: this terminal cannot be drawn on");
+        pty.close();
+    }
+}
+
+/// Signals and sizes at moments nobody chose; whatever ends it, the terminal is given back.
+#[test]
+fn signals_at_any_moment_leave_the_terminal_as_it_was() {
+    let mut state = 0x5eed_u64;
+    let mut next = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for round in 0..rounds() {
+        let mut pty = Pty::run(Setup { before: "trap : INT; ulimit -c 0;".to_owned(), ..setup() });
+        // Before it is ready a broken pipe still ends it, as it ends any program.
+        let awake = next(3) > 0;
+        if awake {
+            pty.ready();
+        }
+        for _ in 0..next(6) {
+            match next(6) {
+                0 => drop(pty.signal(Signal::WINCH)),
+                1 => drop(pty.resize((1 + next(120) as u16, 1 + next(40) as u16))),
+                2 => drop(pty.signal(Signal::CONT)),
+                3 if awake => drop(pty.signal(Signal::PIPE)),
+                _ => drop(pty.keys("!x")),
+            }
+        }
+        pty.resize((100, 30));
+        let signals = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP];
+        let signal = signals[next(4) as usize];
+        pty.signal(signal);
+        let status = pty.exit();
+        assert_eq!(status, 128 + signal.as_raw(), "round {round}");
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+/// How often chance is tried: more before a release.
+fn rounds() -> u64 {
+    std::env::var("STEPBACK_PTY_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(25)
+}
