@@ -47,7 +47,7 @@ fn paint_first_screen(file: &str) {
     let mut child = pair.slave.spawn_command(command).expect("stepback starts");
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().expect("a reader");
-    let mut screen = vt100::Parser::new(36, 120, 0);
+    let mut screen = vt100::Parser::new(36.try_into().expect("rows"), 120.try_into().expect("columns"), 0);
     let mut buffer = [0; 64 * 1024];
     loop {
         let read = reader.read(&mut buffer).expect("output");

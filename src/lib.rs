@@ -10,3 +10,5 @@ pub mod replay;
 pub mod runtime;
 pub mod session;
 pub mod sources;
+pub mod cli;
+pub mod config;

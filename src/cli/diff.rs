@@ -43,6 +43,7 @@ pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn
     } else {
         table(out, &before, &after, &patch)?;
     }
+    out.flush()?;
     state::say_fault(&before);
     state::say_fault(&after);
     Ok(ExitCode::SUCCESS)

@@ -3,18 +3,18 @@
 //! Standard output carries data, standard error carries messages. Exit codes: 0; 1 nothing found; 2 usage; 65 bad data;
 //! 69 source unavailable; 70 a bug of ours; 74 reading or writing failed.
 
-mod append;
+//mod append;
 mod args;
 mod diff;
 mod events;
 mod export;
-mod import;
+//mod import;
 mod output;
 mod place;
 mod state;
 mod streams;
 mod tree;
-mod verify;
+//mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,9 +40,9 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
-        Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
-        Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
-        Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
+//        Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
+//        Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
+//        Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));
     match result {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, EventQuery, Failure, Scope, StreamSummary, Timestamp, Version, time,
+    Anchor, Cancel, Destination, Direction, EventQuery, Scope, StreamSummary, Timestamp, Version, time,
 };
 use crate::session::Source;
 

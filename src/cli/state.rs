@@ -49,6 +49,7 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
             None => writeln!(out, "(absent: there is no such entity at this place)")?,
         }
     }
+    out.flush()?;
     say_fault(&reached);
     Ok(ExitCode::SUCCESS)
 }

@@ -11,13 +11,13 @@ use crate::domain::{
     About, Cancel, Destination, EventPage, EventQuery, Failure, Progress, Scope, StreamName, StreamPage, StreamSummary,
     Version,
 };
-use crate::session::Walker;
+use crate::session::{ReducerBook, Walker};
 use crate::sources::Source;
 
 /// The probe over a store of so many streams without events.
 pub fn probe(streams: usize) -> Launch<Probe> {
     let source: Arc<dyn Source> = Arc::new(Store { streams });
-    Launch { walker: Walker::new(Arc::clone(&source)), source, screen: Probe::default() }
+    Launch { walker: Walker::new(Arc::clone(&source), ReducerBook::empty()), source, screen: Probe::default() }
 }
 
 /// Shows what it was told.

@@ -49,12 +49,17 @@ pub struct ReducerBook {
 type Stamp = (SystemTime, u64);
 
 impl ReducerBook {
+    /// A book without scripts: everything is folded by `merge`.
+    pub fn empty() -> Self {
+        Self { places: ReducerPlaces::default(), named: BTreeMap::new(), seen: Vec::new() }
+    }
+
     /// Reads the project files.
     ///
     /// # Errors
     /// When a project file is there but cannot be understood: file, line and reason.
     pub fn read(places: ReducerPlaces) -> Result<Self, Failure> {
-        let mut book = Self { places, named: BTreeMap::new(), seen: Vec::new() };
+        let mut book = Self { places, ..Self::empty() };
         book.load()?;
         Ok(book)
     }
