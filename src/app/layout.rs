@@ -1,6 +1,6 @@
 //! From the size of the window to the place of everything in it: one pure function for mouse, scrolling and drawing.
 
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 
 use super::panes::Pane;
 
@@ -54,48 +54,64 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool) -> Option<Are
         14.. => 1,
         _ => 0,
     };
-    let rows =
-        [1, 0, timeline, 1, 1].map(|rows| if rows == 0 { Constraint::Fill(1) } else { Constraint::Length(rows) });
-    let rows = if timeline == 0 { [rows[0], rows[1], Constraint::Length(0), rows[3], rows[4]] } else { rows };
-    let [header, body, timeline, status, hints] = Rect::new(0, 0, width, height).layout(&Layout::vertical(rows));
-    let mut areas = Areas { header, timeline, status, hints, panes: [None; 4] };
-    let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
-    let columns = |widths: [Constraint; 3]| -> [Rect; 3] { body.layout(&Layout::horizontal(widths)) };
-    let halves = |area: Rect, upper: u16| -> [Rect; 2] {
-        area.layout(&Layout::vertical([Constraint::Percentage(upper), Constraint::Fill(1)]))
+    let row = |y: u16, height: u16| Rect { x: 0, y, width, height };
+    let body = row(1, height - 3 - timeline);
+    let mut areas = Areas {
+        header: row(0, 1),
+        timeline: row(body.bottom(), timeline),
+        status: row(height - 2, 1),
+        hints: row(height - 1, 1),
+        panes: [None; 4],
     };
+    let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
     if zoomed || width < 80 || height < 20 {
         place(focus, body);
     } else if width >= 150 {
-        let [streams, events, right] =
-            columns([Constraint::Percentage(21), Constraint::Percentage(41), Constraint::Fill(1)]);
-        let [state, event] = halves(right, 58);
+        let (streams, rest) = beside(body, part(width, 21));
+        let (events, right) = beside(rest, part(width, 41));
+        let (state, event) = above(right, 58);
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::State, state);
         place(Pane::Event, event);
     } else if width >= 110 {
-        let [streams, middle, state] =
-            columns([Constraint::Percentage(23), Constraint::Percentage(42), Constraint::Fill(1)]);
-        let [events, event] = halves(middle, 58);
+        let (streams, rest) = beside(body, part(width, 23));
+        let (middle, state) = beside(rest, part(width, 42));
+        let (events, event) = above(middle, 58);
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::Event, event);
         place(Pane::State, state);
     } else if focus == Pane::Streams {
-        let [streams, right] = body.layout(&Layout::horizontal([Constraint::Percentage(36), Constraint::Fill(1)]));
-        let [events, state] = halves(right, 50);
+        let (streams, right) = beside(body, part(width, 36));
+        let (events, state) = above(right, 50);
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::State, state);
     } else {
-        let [left, state] = body.layout(&Layout::horizontal([Constraint::Percentage(54), Constraint::Fill(1)]));
-        let [events, event] = halves(left, 56);
+        let (left, state) = beside(body, part(width, 54));
+        let (events, event) = above(left, 56);
         place(Pane::Events, events);
         place(Pane::Event, event);
         place(Pane::State, state);
     }
     Some(areas)
+}
+
+/// So many percent of a length.
+fn part(length: u16, percent: u16) -> u16 {
+    (u32::from(length) * u32::from(percent) / 100) as u16
+}
+
+/// A column of this width, and what is to the right of it.
+fn beside(area: Rect, width: u16) -> (Rect, Rect) {
+    (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
+}
+
+/// The upper so many percent, and what is below.
+fn above(area: Rect, percent: u16) -> (Rect, Rect) {
+    let height = part(area.height, percent);
+    (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
 }
 
 /// What is inside the border of a pane.

@@ -107,6 +107,8 @@ pub(super) enum Inherited {
     Nothing,
     Added,
     Removed,
+    /// It is gone, alone: shown to be seen, not to be walked through.
+    Gone,
 }
 
 pub(super) struct Flattening {
@@ -148,16 +150,15 @@ impl Flattening {
         }
         for (n, chunk) in children.chunks(RANGE).enumerate() {
             let label = Label::Range(n * RANGE, n * RANGE + chunk.len());
-            let inside_range =
-                |step: &Step| chunk.iter().any(|child| Some(step) == self::step(child.label.clone()).as_ref());
-            let marks = overlay.map_or(0, |overlay| overlay.inside.keys().filter(|step| inside_range(step)).count());
+            let marked = |overlay: &Overlay| chunk.iter().filter(|child| overlay.has(&child.label)).count();
+            let marks = overlay.filter(|overlay| !overlay.inside.is_empty()).map_or(0, marked);
             let here = folds.and_then(|folds| folds.inside.get(&label));
             let open = here.and_then(|folds| folds.open).unwrap_or(self.unfolding == Unfolding::All);
             let mark = match (inherited, marks) {
                 (Inherited::Nothing, 0) => Mark::Same,
                 (Inherited::Nothing, marks) => Mark::Inside(marks),
                 (Inherited::Added, _) => Mark::Added,
-                (Inherited::Removed, _) => Mark::Removed,
+                (Inherited::Removed | Inherited::Gone, _) => Mark::Removed,
             };
             let value = Json::Null;
             let row = Row { depth, label, value, open: Some(open), mark, duplicate: false, align: 0, parent };
@@ -171,7 +172,7 @@ impl Flattening {
         }
         for (step, value) in gone {
             let child = Child { label: label(step), value, duplicate: false };
-            self.row(child, parent, depth, 0, None, None, Inherited::Removed);
+            self.row(child, parent, depth, 0, None, None, Inherited::Gone);
         }
     }
 
@@ -189,7 +190,7 @@ impl Flattening {
         let align = children.iter().map(|child| label_width(&child.label)).max().unwrap_or(0).min(ALIGN) as u16;
         let ghost = |flattening: &mut Self, step: &Step, value: &Json| {
             let child = Child { label: label(step), value, duplicate: false };
-            flattening.row(child, parent, depth, align, None, None, Inherited::Removed);
+            flattening.row(child, parent, depth, align, None, None, Inherited::Gone);
         };
         for child in children {
             for (step, value) in gone {
@@ -228,21 +229,20 @@ impl Flattening {
     ) -> bool {
         let Child { label, value, duplicate } = child;
         let marks = overlay.map_or(0, |overlay| overlay.marks);
+        let gone = inherited == Inherited::Gone;
         let (mark, inherited) = match (inherited, overlay.map(|overlay| &overlay.happened)) {
-            (Inherited::Removed, _) => (Mark::Removed, Inherited::Removed),
+            (Inherited::Removed | Inherited::Gone, _) => (Mark::Removed, Inherited::Removed),
             (Inherited::Added, _) | (_, Some(Happened::Added)) => (Mark::Added, Inherited::Added),
             (_, Some(Happened::Changed(before))) => (Mark::Changed(before.clone()), Inherited::Nothing),
             _ if marks > 0 => (Mark::Inside(marks), Inherited::Nothing),
             _ => (Mark::Same, Inherited::Nothing),
         };
-        let foldable = value.children() > 0 || overlay.is_some_and(|overlay| !overlay.gone.is_empty());
+        let foldable = !gone && value.children() > 0 || overlay.is_some_and(|overlay| !overlay.gone.is_empty());
         let usual = match self.unfolding {
             Unfolding::All => true,
             Unfolding::None => false,
             Unfolding::Usual => depth < 3 && value.children() <= 16,
         };
-        // Ghosts are closed: they are shown to be seen, not to be walked through.
-        let usual = usual && !(mark == Mark::Removed && label != Label::Root && parent != NO_PARENT);
         let open = foldable.then(|| folds.and_then(|folds| folds.open).unwrap_or(usual));
         let row = Row { depth, label, value: value.clone(), open, mark, duplicate, align, parent };
         if !self.push(row) {
@@ -265,6 +265,12 @@ impl Flattening {
             *last = Row { label: Label::Cut, value: Json::Null, open: None, mark: Mark::Same, parent, ..row };
         }
         false
+    }
+}
+
+impl Overlay {
+    fn has(&self, label: &Label) -> bool {
+        step(label.clone()).is_some_and(|step| self.inside.contains_key(&step))
     }
 }
 

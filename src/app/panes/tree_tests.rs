@@ -69,7 +69,7 @@ fn changes_are_marked_and_unfolded_and_what_is_gone_stays_visible() {
     tree.show(Some(json(r#"{"n":2,"list":[8,[7]]}"#)), Overlay::of(&patch).0);
     assert_eq!(
         shown(&tree),
-        ["n ~", "v list *", "  [0] -", "  [0]", "  v [1] +", "    [0] +", "> old -"],
+        ["n ~", "v list *", "  [0] -", "  [0]", "  v [1] +", "    [0] +", "old -"],
         "the ghost stands where it was"
     );
     tree.fold(Folding::NextChange, 10);
@@ -81,7 +81,7 @@ fn an_ended_entity_shows_what_it_was() {
     let gone = Patch(vec![Change { path: Path::root(), before: Some(json(r#"{"a":{"b":1}}"#)), after: None }]);
     let mut tree = Tree::default();
     tree.show(None, Overlay::of(&gone).0);
-    assert_eq!(shown(&tree), ["> a -"]);
+    assert_eq!(shown(&tree), ["v a -", "  b -"]);
 }
 
 #[test]
