@@ -4,11 +4,13 @@
 //! event and step forward or back. `docs/architecture.md` says which module may use which; `tests/layers.rs` holds it.
 
 pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod reducers;
 pub mod replay;
 pub mod runtime;
 pub mod session;
 pub mod sources;
-pub mod cli;
-pub mod config;
+pub mod store;
+pub mod ui;

@@ -1,12 +1,500 @@
 //! What the screen knows: one value, changed through one door.
 //!
 //! `App::update` takes everything that can happen (`Msg`) and answers with what it wants (`Effect`). It has no clock, no
-//! terminal and no store.
+//! terminal and no store. The state is a handful of parts: the catalogue of the source, the walk, the panes, the jobs,
+//! the mode of the keyboard. Invariant: whatever was asked for and has not arrived changes no pane.
 
+pub mod action;
+pub mod catalogue;
+mod copy;
 pub mod effect;
+mod going;
+pub mod goto;
+pub mod hints;
+pub mod jobs;
 pub mod key;
-pub mod msg;
+pub mod keymap;
+pub mod layout;
+pub mod lines;
+pub mod mode;
+mod mouse;
+pub mod notation;
+pub mod overlay;
+pub mod panes;
+mod perform;
+mod typing;
+pub mod walk;
+pub mod words;
 
+use std::sync::Arc;
+
+pub use action::Action;
 pub use effect::{Effect, Generation};
 pub use key::{Key, KeyCode, Modifiers, Mouse, MouseKind};
+pub use keymap::Keymap;
 pub use msg::Msg;
+pub mod msg;
+
+use catalogue::Catalogue;
+use jobs::Jobs;
+use layout::Areas;
+use mode::Mode;
+use panes::{EventPane, EventsPane, Pane, StatePane, StreamsPane};
+use walk::{Fact, Walk};
+
+use crate::domain::{Destination, Failure, FailureKind, Scope, StreamName};
+use crate::replay::Moment;
+
+/// With what the interface starts.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Columns of the window.
+    pub width: u16,
+    /// Rows of the window.
+    pub height: u16,
+    /// The stream to open; otherwise the first one.
+    pub stream: Option<StreamName>,
+    /// Where in it; otherwise at its end.
+    pub at: Option<Destination>,
+    /// The names of the themes, as `ui::theme` knows them.
+    pub themes: Vec<String>,
+    /// Which of them to start with.
+    pub theme: usize,
+    /// The keys.
+    pub keymap: Keymap,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let themes = vec!["base".into()];
+        Self { width: 80, height: 24, stream: None, at: None, themes, theme: 0, keymap: Keymap::built_in() }
+    }
+}
+
+/// The size of the window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size {
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+/// The panes, and which of them has the focus.
+#[derive(Clone, Debug, Default)]
+pub struct Panes {
+    /// The one with the focus.
+    pub focus: Pane,
+    /// Whether it is shown alone.
+    pub zoomed: bool,
+    /// The list of streams.
+    pub streams: StreamsPane,
+    /// The events of the scope.
+    pub events: EventsPane,
+    /// The event of the cursor.
+    pub event: EventPane,
+    /// The state after it.
+    pub state: StatePane,
+}
+
+/// The keyboard: what is bound, and what has been begun.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// The keys.
+    pub map: Keymap,
+    /// The beginning of a chord.
+    pub begun: Vec<Key>,
+    /// A count that is being typed, and the focus from before a digit of it was taken for a pane.
+    pub count: Option<(u64, Pane)>,
+    /// A digit that went to a pane and may yet turn out to begin a count: it, and the focus before.
+    digit: Option<(u64, Pane)>,
+    /// Whether the last key asked to stop when nothing was running.
+    armed: bool,
+    /// The texts last typed, to be recalled.
+    found: String,
+    gone: String,
+}
+
+/// How times are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Times {
+    /// In UTC.
+    #[default]
+    Utc,
+    /// As the gap to the event before.
+    Gap,
+}
+
+/// How things look.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Look {
+    /// Times.
+    pub times: Times,
+    themes: Vec<String>,
+    theme: usize,
+}
+
+/// How bad a notice is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something did not happen.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+/// Something said to the user in the status line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The whole text; the line shows its first line.
+    pub text: String,
+}
+
+/// What is known before the first walk.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Opening {
+    stream: Option<StreamName>,
+    at: Option<Destination>,
+    done: bool,
+}
+
+/// What the screen knows.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The size of the window.
+    pub size: Size,
+    /// What is known of the source.
+    pub catalogue: Catalogue,
+    /// Where the walk stands.
+    pub walk: Walk,
+    /// The panes.
+    pub panes: Panes,
+    /// What is under way.
+    pub jobs: Jobs,
+    /// What the keyboard is for.
+    pub mode: Mode,
+    /// The keyboard.
+    pub keys: Keys,
+    /// What was said last.
+    pub notice: Option<Notice>,
+    /// How things look.
+    pub look: Look,
+    scrubbing: bool,
+    copied: &'static str,
+    opening: Opening,
+}
+
+impl App {
+    /// The interface before anything is known.
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            size: Size { width: setup.width, height: setup.height },
+            catalogue: Catalogue::default(),
+            walk: Walk::default(),
+            panes: Panes::default(),
+            jobs: Jobs::default(),
+            mode: Mode::default(),
+            keys: Keys {
+                map: setup.keymap,
+                begun: Vec::new(),
+                count: None,
+                digit: None,
+                armed: false,
+                found: String::new(),
+                gone: String::new(),
+            },
+            notice: None,
+            look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
+            scrubbing: false,
+            copied: "",
+            opening: Opening { stream: setup.stream, at: setup.at, done: false },
+        }
+    }
+
+    /// The name of the theme to draw with.
+    pub fn theme(&self) -> &str {
+        self.look.themes.get(self.look.theme).map_or("base", String::as_str)
+    }
+
+    /// Whether something is under way that the user can stop.
+    pub fn is_busy(&self) -> bool {
+        let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
+        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering
+    }
+
+    /// Where everything is on the screen; `None` when it is too small for anything.
+    pub fn areas(&self) -> Option<Areas> {
+        layout::arrange(self.size.width, self.size.height, self.panes.focus, self.panes.zoomed)
+    }
+
+    /// How many rows of a pane are seen; what is not on the screen behaves as if it had ten.
+    pub fn height(&self, pane: Pane) -> usize {
+        let area = self.areas().and_then(|areas| areas.pane(pane));
+        area.map_or(10, |area| usize::from(layout::rows(pane, area).height))
+    }
+
+    /// How many events a scope has as far as known.
+    pub fn total(&self, scope: &Scope) -> u64 {
+        let windows = [&self.panes.events.window, &self.panes.events.incoming];
+        let seen = windows.into_iter().flatten().filter(|window| window.scope == *scope).map(|window| window.total);
+        seen.chain([self.catalogue.events_in(scope)]).max().unwrap_or(0)
+    }
+
+    /// Takes what happened and answers with what is wanted.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match msg {
+            Msg::KeyPressed(key) => self.key_pressed(key, &mut out),
+            Msg::MouseMoved(mouse) => self.mouse_moved(mouse, &mut out),
+            Msg::Pasted(text) => self.pasted(&text, &mut out),
+            Msg::Resized { width, height } => self.size = Size { width, height },
+            Msg::Resumed => out.push(Effect::Repaint),
+            Msg::PlayTicked => self.play_ticked(&mut out),
+            Msg::Copied(result) => self.copied(result),
+            Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
+            Msg::JobFailed { generation, failure } => self.job_failed(generation, &failure),
+            msg => self.learned(msg, &mut out),
+        }
+        self.settle(&mut out);
+        out
+    }
+
+    /// Answers about the source and from the walk.
+    fn learned(&mut self, msg: Msg, out: &mut Vec<Effect>) {
+        match msg {
+            Msg::SourceDescribed(about) => self.catalogue.about = Some(about),
+            Msg::SourceProgressed(progress) => self.progressed(progress, out),
+            Msg::StreamsListed(streams) => self.streams_listed(streams, out),
+            Msg::StreamsFiltered { generation, matches, complete } => {
+                self.streams_filtered(generation, matches, complete, out);
+            }
+            Msg::EventsLoaded { generation, page, .. } => {
+                let height = self.height(Pane::Events) as u64;
+                self.panes.events.loaded(generation, page, &self.walk.facts, height);
+            }
+            Msg::MomentReached { generation, scope, scope_at, moment } => {
+                self.moment_reached(generation, scope, scope_at, moment, out);
+            }
+            Msg::WalkProgressed { generation, folded, total } => {
+                if let Some(wanted) = self.walk.wanted.as_mut().filter(|wanted| wanted.generation == generation) {
+                    wanted.progress = Some((folded, total));
+                }
+            }
+            Msg::DiffMade { generation, patch } => {
+                // One for a walk that is no longer shown, nor yet, compares with nothing on the screen.
+                if generation >= self.walk.shown {
+                    self.walk.difference = Some((generation, patch));
+                    self.show_state();
+                }
+            }
+            Msg::Found { generation, scope_at } => self.found(generation, scope_at, out),
+            Msg::FindProgressed { generation, looked, total } => {
+                if let Some(search) = self.jobs.search(generation) {
+                    search.running = Some((looked, total));
+                }
+            }
+            Msg::NotFound { generation } => self.not_found(generation),
+            _ => {}
+        }
+    }
+
+    fn progressed(&mut self, progress: crate::domain::Progress, out: &mut Vec<Effect>) {
+        let finished = progress.complete && !self.catalogue.progress.complete;
+        self.catalogue.progress = progress;
+        if let Some(window) = &mut self.panes.events.window {
+            window.grow(self.catalogue.events_in(&window.scope.clone()));
+            if finished && window.partial {
+                window.ask_again();
+            }
+        }
+        self.open_first(out);
+    }
+
+    fn streams_listed(&mut self, streams: Arc<Vec<crate::domain::StreamSummary>>, out: &mut Vec<Effect>) {
+        self.catalogue.list(streams);
+        let height = self.height(Pane::Streams);
+        let scope = self.walk.target().0.cloned();
+        self.panes.streams.listed(&self.catalogue, scope.as_ref(), height);
+        if let Some(window) = &mut self.panes.events.window {
+            window.grow(self.catalogue.events_in(&window.scope.clone()));
+        }
+        let stale = |narrowing: &panes::streams::Narrowing| {
+            narrowing.complete && narrowing.asked_of < self.catalogue.streams.len()
+        };
+        if let Some(narrowing) = self.panes.streams.narrowing.as_ref().filter(|narrowing| stale(narrowing)) {
+            let pattern = narrowing.pattern.clone();
+            self.narrow(&pattern, out);
+        }
+        self.open_first(out);
+    }
+
+    fn moment_reached(
+        &mut self,
+        generation: Generation,
+        scope: Scope,
+        place: u64,
+        moment: Box<Moment>,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.walk.wanted.as_ref().is_none_or(|wanted| wanted.generation != generation) {
+            return;
+        }
+        self.walk.wanted = None;
+        if self.walk.scope.as_ref() != Some(&scope) {
+            let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
+            self.walk.leave(total);
+        }
+        // A state of another kind has other folds; one of the same kind is read with the same ones.
+        let category = |moment: &Moment| moment.stream.category().to_owned();
+        if self.walk.moment.as_ref().is_none_or(|before| category(before) != category(&moment)) {
+            self.panes.state.tree.reset();
+        }
+        let fact = Fact::of(&moment);
+        let total = match &scope {
+            Scope::Stream(_) => moment.total,
+            Scope::Category(_) | Scope::All => place,
+        };
+        self.panes.events.arrive(&scope, total.max(self.catalogue.events_in(&scope)));
+        if let Some(event) = &moment.event {
+            self.walk.facts.note(event, fact);
+            if let Some(window) = &mut self.panes.events.window {
+                window.note(place, fact);
+            }
+        }
+        let height = self.height(Pane::Streams);
+        self.panes.streams.select_scope(&self.catalogue, &scope, height);
+        self.panes.event.show(moment.event.clone());
+        self.walk.scope = Some(scope);
+        self.walk.place = place;
+        self.walk.shown = generation;
+        self.walk.moment = Some(moment);
+        self.show_state();
+        self.follow_cursor();
+        if self.panes.focus != Pane::State {
+            let height = self.height(Pane::State);
+            self.panes.state.tree.follow_changes(height);
+        }
+        self.step_queued(out);
+    }
+
+    /// Scrolls Events to the cursor.
+    fn follow_cursor(&mut self) {
+        let height = self.height(Pane::Events) as u64;
+        if let Some(window) = &mut self.panes.events.window {
+            window.top = panes::keep_visible(window.top, self.walk.place, height, window.len(), 2);
+        }
+    }
+
+    /// Shows the state of the moment with the marks that are asked for.
+    fn show_state(&mut self) {
+        let Some(moment) = &self.walk.moment else { return };
+        let none = Arc::default();
+        let patch = match self.panes.state.against {
+            panes::state::Against::Before => &moment.patch,
+            panes::state::Against::Pinned => self.walk.difference_here().unwrap_or(&none),
+        };
+        self.panes.state.show(&moment.state, patch);
+    }
+
+    fn job_failed(&mut self, generation: Generation, failure: &Failure) {
+        let mut ours = self.panes.events.failed(generation);
+        if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
+            ours = true;
+            self.walk.queued = None;
+            self.panes.events.incoming = None;
+            self.select_shown_scope();
+        }
+        if let Some(search) = self.jobs.search(generation) {
+            ours = true;
+            search.running = None;
+        }
+        if let Some(narrowing) = &mut self.panes.streams.narrowing
+            && narrowing.generation == generation
+        {
+            ours = true;
+            narrowing.complete = true;
+        }
+        if ours && failure.kind != FailureKind::Cancelled {
+            self.say(Severity::Error, failure.to_string());
+        }
+    }
+
+    /// The selection in Streams goes back to what is shown.
+    fn select_shown_scope(&mut self) {
+        let height = self.height(Pane::Streams);
+        if let Some(scope) = &self.walk.scope {
+            self.panes.streams.select_scope(&self.catalogue, scope, height);
+        }
+    }
+
+    fn reducer_reloaded(&mut self, text: String, out: &mut Vec<Effect>) {
+        self.say(Severity::Info, text);
+        self.walk.facts.clear();
+        if let Some(window) = &mut self.panes.events.window {
+            window.forget_facts();
+        }
+        if let Some(scope) = self.walk.scope.clone() {
+            let place = self.walk.place;
+            self.go(scope, Destination::To(place), Some(place), out);
+        }
+    }
+
+    fn copied(&mut self, result: Result<usize, String>) {
+        match result {
+            Ok(bytes) => {
+                self.say(Severity::Info, format!("copied {}: {}", self.copied, words::counted(bytes as u64, "byte")));
+            }
+            Err(why) => self.say(Severity::Error, format!("cannot copy {}: {why}", self.copied)),
+        }
+    }
+
+    /// Says something in the status line.
+    fn say(&mut self, severity: Severity, text: impl Into<String>) {
+        self.notice = Some(Notice { severity, text: text.into() });
+    }
+
+    /// The whole text of what is only hinted at in the status line: the last failure, or the fault of the event.
+    pub fn whole_message(&self) -> Option<String> {
+        if let Some(notice) = self.notice.as_ref().filter(|notice| notice.severity == Severity::Error) {
+            return Some(notice.text.clone());
+        }
+        let moment = self.walk.moment.as_ref()?;
+        if let Some(fault) = &moment.fault {
+            let mut text =
+                format!("The reducer {} could not fold this event:\n\n{}\n", moment.reducer.name, fault.message);
+            if let Some(place) = &fault.place {
+                text.push_str(&format!("\nat {}:{}", place.file, place.line));
+                if place.column > 0 {
+                    text.push_str(&format!(":{}", place.column));
+                }
+            }
+            text.push_str("\n\nThe state shown is the one before it; the walk goes on.");
+            return Some(text);
+        }
+        let trouble = moment.event.as_ref()?.trouble.as_ref()?;
+        Some(format!("This record could not be read as an event.\n\n{trouble}"))
+    }
+
+    /// Makes everything fit the window, and asks for what will be seen soon.
+    fn settle(&mut self, out: &mut Vec<Effect>) {
+        let [streams, state, event] = [Pane::Streams, Pane::State, Pane::Event].map(|pane| self.height(pane));
+        self.panes.streams.fit(&self.catalogue, streams);
+        self.panes.state.fit(state);
+        let areas = self.areas();
+        let width = areas.and_then(|areas| areas.pane(Pane::Event)).map_or(40, |area| layout::inner(area).width);
+        self.panes.event.fit(usize::from(width), event);
+        if let (Mode::Popup(popup), Some(areas)) = (&mut self.mode, areas) {
+            popup.fit(layout::inner(layout::popup(&areas)));
+        }
+        let height = self.height(Pane::Events) as u64;
+        if let Some(window) = &mut self.panes.events.window {
+            window.scroll(0, height);
+        }
+        let Self { panes, jobs, .. } = self;
+        out.extend(panes.events.load(height, || jobs.next()));
+    }
+}

@@ -1,0 +1,438 @@
+//! Going somewhere: steps, jumps, other scopes, searches. Nothing moves before the walk has arrived.
+
+use std::sync::Arc;
+
+use super::action::{Finding, Motion, Stepping, Watching};
+use super::effect::{Effect, Generation};
+use super::goto::Goto;
+use super::jobs::Search;
+use super::mode::{Asking, Mode, Prompt};
+use super::panes::state::Against;
+use super::panes::streams::{Narrowing, Row};
+use super::panes::{self, Pane};
+use super::walk::{Pin, Play, Wanted};
+use super::{App, Severity, words};
+use crate::domain::{Destination, Direction, Scope};
+
+impl App {
+    /// Asks for a walk. `place` is where it leads, when that is known beforehand.
+    pub(super) fn go(&mut self, scope: Scope, to: Destination, place: Option<u64>, out: &mut Vec<Effect>) {
+        let here = self.walk.scope.as_ref() == Some(&scope);
+        let from = if here { self.walk.place } else { 0 };
+        let generation = self.jobs.next();
+        if here {
+            self.panes.events.incoming = None;
+        } else if let Some(place) = place {
+            let (total, height) = (self.total(&scope), self.height(Pane::Events) as u64);
+            self.panes.events.expect(&scope, total, place, height);
+        }
+        let known = !matches!(to, Destination::Store(_) | Destination::Id(_));
+        let wanted = known.then(|| scope.clone());
+        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, progress: None });
+        out.push(Effect::Go { generation, scope, from, to });
+    }
+
+    /// Goes to a place of a scope, unless one stands there or is on the way there.
+    pub(super) fn go_to_place(&mut self, scope: Scope, place: u64, out: &mut Vec<Effect>) {
+        let place = place.min(self.total(&scope));
+        let (target, at) = self.walk.target();
+        let is_there = target == Some(&scope) && at == place;
+        let lost = self.walk.wanted.as_ref().is_some_and(|wanted| wanted.place.is_none());
+        if !is_there || lost {
+            self.walk.queued = None;
+            self.go(scope, Destination::To(place), Some(place), out);
+        }
+    }
+
+    /// Opens a scope where it was left, or at its end.
+    pub(super) fn open(&mut self, scope: Scope, out: &mut Vec<Effect>) {
+        if self.walk.target().0 == Some(&scope) {
+            return;
+        }
+        let total = self.total(&scope);
+        let place = self.walk.left.get(&scope).copied().unwrap_or(total).min(total);
+        self.go_to_place(scope, place, out);
+    }
+
+    /// The first walk: as soon as there is something to walk to.
+    pub(super) fn open_first(&mut self, out: &mut Vec<Effect>) {
+        if self.opening.done {
+            return;
+        }
+        let complete = self.catalogue.progress.complete && self.catalogue.listed;
+        let asked = self.opening.stream.clone();
+        let summary = match &asked {
+            Some(stream) => self.catalogue.summary(stream),
+            None => self.catalogue.streams.first(),
+        };
+        match (summary, asked) {
+            (Some(summary), _) => {
+                let scope = Scope::Stream(summary.stream.clone());
+                let end = summary.events;
+                self.opening.done = true;
+                match self.opening.at.take() {
+                    Some(at) => self.go(scope, at, None, out),
+                    None => self.go(scope, Destination::To(end), Some(end), out),
+                }
+                self.panes.streams.selected = 0;
+                let target = self.walk.target().0.cloned();
+                let height = self.height(Pane::Streams);
+                if let Some(scope) = target {
+                    self.panes.streams.select_scope(&self.catalogue, &scope, height);
+                }
+            }
+            (None, Some(stream)) if complete => {
+                self.opening.stream = None;
+                self.opening.at = None;
+                self.say(Severity::Error, format!("there is no stream {stream} here; this is the first one"));
+                self.open_first(out);
+            }
+            (None, None) if complete && self.catalogue.progress.troubles > 0 => {
+                self.opening.done = true;
+                self.go(Scope::All, Destination::To(1), Some(1), out);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn step(&mut self, stepping: Stepping, count: Option<u64>, out: &mut Vec<Effect>) {
+        let times = count.unwrap_or(1);
+        match stepping {
+            Stepping::Forward | Stepping::Back => self.step_by(stepping == Stepping::Forward, times, out),
+            Stepping::StoreForward => self.step_store(Direction::Forward, times, out),
+            Stepping::StoreBack => self.step_store(Direction::Backward, times, out),
+            Stepping::Open => self.open_selected(out),
+            Stepping::WholeStore => self.whole_store(out),
+        }
+    }
+
+    fn step_by(&mut self, forward: bool, times: u64, out: &mut Vec<Effect>) {
+        let (Some(scope), place) = self.walk.target() else { return };
+        let scope = scope.clone();
+        let total = self.total(&scope);
+        let to = if forward { place.saturating_add(times).min(total) } else { place.saturating_sub(times) };
+        if to == place {
+            let end =
+                if forward { "this is the last event" } else { "this is the initial state, before the first event" };
+            let more = if forward && !self.catalogue.progress.complete { " so far" } else { "" };
+            self.say(Severity::Info, format!("{end}{more}"));
+        }
+        self.go_to_place(scope, to, out);
+    }
+
+    fn step_store(&mut self, direction: Direction, times: u64, out: &mut Vec<Effect>) {
+        let Some(scope) = self.walk.scope.clone() else { return };
+        let under_way = self.walk.wanted.as_ref().is_some_and(|wanted| wanted.scope.is_none());
+        match &mut self.walk.queued {
+            // Where the step under way leads is not known: the next ones are made from there.
+            Some((queued, more)) if under_way && *queued == direction => *more = more.saturating_add(times),
+            _ if under_way => self.walk.queued = Some((direction, times)),
+            _ => {
+                self.walk.queued = (times > 1).then(|| (direction, times - 1));
+                self.go(scope, Destination::Store(direction), None, out);
+            }
+        }
+    }
+
+    /// Makes the next of several steps across the store.
+    pub(super) fn step_queued(&mut self, out: &mut Vec<Effect>) {
+        if let (Some((direction, times)), Some(scope)) = (self.walk.queued.take(), self.walk.scope.clone()) {
+            self.walk.queued = (times > 1).then(|| (direction, times - 1));
+            self.go(scope, Destination::Store(direction), None, out);
+        }
+    }
+
+    fn open_selected(&mut self, out: &mut Vec<Effect>) {
+        match self.panes.focus {
+            Pane::Streams => {
+                if let Some(scope) = self.panes.streams.scope(&self.catalogue, self.panes.streams.selected) {
+                    self.open(scope, out);
+                    self.panes.focus = Pane::Events;
+                }
+            }
+            _ => match (&self.walk.scope, self.walk.moment.as_deref()) {
+                (Some(Scope::All | Scope::Category(_)), Some(moment)) => match &moment.event {
+                    Some(event) if event.trouble.is_none() => {
+                        let (scope, at) = (Scope::Stream(event.stream.clone()), moment.at);
+                        self.go(scope, Destination::To(at), Some(at), out);
+                    }
+                    Some(_) => self.say(Severity::Warning, "this record belongs to no stream"),
+                    None => self.say(Severity::Info, "this is before the first event: step on to open a stream"),
+                },
+                _ => self.panes.focus = Pane::Event,
+            },
+        }
+    }
+
+    fn whole_store(&mut self, out: &mut Vec<Effect>) {
+        let (to, place) = match self.walk.event() {
+            Some(event) if self.walk.scope != Some(Scope::All) => match (&event.id, event.time) {
+                (Some(id), _) => (Destination::Id(id.clone()), None),
+                (None, Some(time)) => (Destination::AsOf(time), None),
+                (None, None) => (Destination::To(1), Some(1)),
+            },
+            _ => (Destination::To(1), Some(1)),
+        };
+        if self.walk.scope.is_some() && self.walk.scope != Some(Scope::All) {
+            self.go(Scope::All, to, place, out);
+        }
+    }
+
+    /// Moves the cursor in Events: which is to step.
+    pub(super) fn move_cursor(&mut self, motion: Motion, count: Option<u64>, out: &mut Vec<Effect>) {
+        let (Some(scope), place) = self.walk.target() else { return };
+        let scope = scope.clone();
+        let total = self.total(&scope);
+        match (motion, count) {
+            (Motion::Down, _) => self.step_by(true, count.unwrap_or(1), out),
+            (Motion::Up, _) => self.step_by(false, count.unwrap_or(1), out),
+            // Row n is the n-th event, row 0 the initial state.
+            (Motion::Last | Motion::First, Some(row)) => self.go_to_place(scope, row, out),
+            _ => {
+                let to = panes::moved(motion, count, place, self.height(Pane::Events) as u64, total + 1);
+                self.go_to_place(scope, to, out);
+                self.follow_cursor();
+            }
+        }
+    }
+
+    /// Goes where was asked for by name. `Err` is what is wrong with it.
+    pub(super) fn go_to(&mut self, goto: Goto, out: &mut Vec<Effect>) -> Result<(), String> {
+        let (Some(scope), place) = self.walk.target() else { return Err("nothing is open yet".into()) };
+        let scope = scope.clone();
+        let total = self.total(&scope);
+        match goto {
+            Goto::Number(version) if matches!(scope, Scope::Stream(_)) => {
+                self.walk.queued = None;
+                self.go(scope, Destination::Version(version), None, out);
+            }
+            Goto::Number(number) => self.go_to_place(scope, number, out),
+            Goto::By(by) => self.go_to_place(scope, place.saturating_add_signed(by), out),
+            Goto::Part(part) => {
+                self.go_to_place(scope, (u128::from(total) * u128::from(part) / 100_000) as u64, out);
+            }
+            Goto::AsOf(time) => self.go(scope, Destination::AsOf(time), None, out),
+            Goto::First => self.go_to_place(scope, 1, out),
+            Goto::Last => self.go_to_place(scope, total, out),
+            Goto::Name(name) => match self.catalogue.index_of(&Arc::clone(&name).into()) {
+                Some(_) => self.open(Scope::Stream(name.into()), out),
+                None if name.chars().any(char::is_whitespace) => {
+                    return Err(format!("{name} is no version, time or id"));
+                }
+                None => self.go(scope, Destination::Id(name), None, out),
+            },
+        }
+        Ok(())
+    }
+
+    // Streams
+
+    /// Narrows the list of streams.
+    pub(super) fn narrow(&mut self, pattern: &str, out: &mut Vec<Effect>) {
+        let earlier = self.panes.streams.narrowing.take();
+        if pattern.is_empty() {
+            self.select_shown_scope();
+            return;
+        }
+        let generation = self.jobs.next();
+        self.panes.streams.narrowing = Some(Narrowing::asked(pattern, generation, &self.catalogue, earlier));
+        out.push(Effect::FilterStreams { generation, pattern: pattern.into() });
+    }
+
+    pub(super) fn streams_filtered(
+        &mut self,
+        generation: Generation,
+        matches: Arc<Vec<u32>>,
+        complete: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let known = self.catalogue.streams.len();
+        let Some(narrowing) = &mut self.panes.streams.narrowing else { return };
+        if narrowing.generation != generation {
+            return;
+        }
+        // The list the filter saw may be longer than the one that has come here.
+        narrowing.matches = Some(match matches.iter().all(|n| (*n as usize) < known) {
+            true => matches,
+            false => Arc::new(matches.iter().copied().filter(|n| (*n as usize) < known).collect()),
+        });
+        narrowing.complete = complete;
+        if matches!(self.mode, Mode::Prompt(Prompt { asking: Asking::Filter { .. }, .. })) {
+            let streams = &mut self.panes.streams;
+            let len = streams.len(&self.catalogue);
+            // The best stream is what was meant; a category is only selected when no stream matches.
+            let best = (0..len).find(|row| matches!(streams.row(&self.catalogue, *row), Some(Row::Stream(_))));
+            streams.selected = best.unwrap_or(0);
+            streams.top = 0;
+            self.preview(out);
+        } else {
+            self.select_shown_scope();
+        }
+    }
+
+    /// Shows what is selected in Streams.
+    pub(super) fn preview(&mut self, out: &mut Vec<Effect>) {
+        if let Some(scope) = self.panes.streams.scope(&self.catalogue, self.panes.streams.selected) {
+            self.open(scope, out);
+        }
+    }
+
+    // Searching
+
+    pub(super) fn find(&mut self, finding: Finding, out: &mut Vec<Effect>) {
+        match finding {
+            Finding::Find => {
+                let (Some(scope), place) = self.walk.target() else { return };
+                let asking = Asking::Find { scope: scope.clone(), place };
+                self.mode = Mode::Prompt(Prompt::new(asking, ""));
+            }
+            Finding::Filter => {
+                let (scope, place) = self.walk.target();
+                let asking = Asking::Filter { scope: scope.cloned(), place };
+                let before = self.panes.streams.narrowing.as_ref().map_or(String::new(), |n| n.pattern.clone());
+                self.panes.focus = Pane::Streams;
+                self.mode = Mode::Prompt(Prompt::new(asking, &before));
+            }
+            Finding::GoTo => self.mode = Mode::Prompt(Prompt::new(Asking::GoTo, "")),
+            Finding::Next => self.find_again(Direction::Forward, out),
+            Finding::Previous => self.find_again(Direction::Backward, out),
+        }
+    }
+
+    /// Looks for the last text once more, from the cursor.
+    pub(super) fn find_again(&mut self, direction: Direction, out: &mut Vec<Effect>) {
+        let (Some(scope), place) = self.walk.target() else { return };
+        let Some(search) = &self.jobs.search else {
+            self.say(Severity::Info, "nothing has been looked for yet");
+            return;
+        };
+        let (scope, pattern) = (scope.clone(), search.pattern.clone());
+        self.search(scope, pattern, place, direction, out);
+    }
+
+    pub(super) fn search(
+        &mut self,
+        scope: Scope,
+        pattern: String,
+        from: u64,
+        direction: Direction,
+        out: &mut Vec<Effect>,
+    ) {
+        let generation = self.jobs.next();
+        let total = self.total(&scope);
+        self.jobs.search = Some(Search {
+            generation,
+            pattern: pattern.clone(),
+            scope: scope.clone(),
+            direction,
+            running: Some((0, total)),
+            failed: false,
+        });
+        out.push(Effect::Find { generation, pattern, scope, from, direction });
+    }
+
+    pub(super) fn found(&mut self, generation: Generation, place: u64, out: &mut Vec<Effect>) {
+        let Some(search) = self.jobs.search(generation) else { return };
+        search.running = None;
+        let scope = search.scope.clone();
+        self.go_to_place(scope, place, out);
+    }
+
+    pub(super) fn not_found(&mut self, generation: Generation) {
+        let Some(search) = self.jobs.search(generation) else { return };
+        search.running = None;
+        search.failed = true;
+        let text = format!("nothing here contains {}", search.pattern);
+        if matches!(self.mode, Mode::Normal) {
+            self.say(Severity::Warning, text);
+        }
+    }
+
+    // Comparing and playing
+
+    pub(super) fn watch(&mut self, watching: Watching, out: &mut Vec<Effect>) {
+        match watching {
+            Watching::Pin if self.walk.is_at_pin() => {
+                self.walk.pin = None;
+                self.walk.difference = None;
+                self.panes.state.against = Against::Before;
+                self.say(Severity::Info, "unpinned");
+                out.push(Effect::Unpin);
+            }
+            Watching::Pin => {
+                let Some(moment) = &self.walk.moment else { return };
+                let name = match &moment.event {
+                    Some(event) => format!("{}@{}", moment.stream, event.version),
+                    None => format!("{} at its start", moment.stream),
+                };
+                self.walk.pin = Some(Pin { stream: moment.stream.clone(), at: moment.at, name: name.clone() });
+                // A state does not differ from itself.
+                self.walk.difference = Some((self.walk.shown, Arc::default()));
+                self.say(Severity::Info, format!("pinned {name}: step away and compare"));
+                out.push(Effect::Pin);
+            }
+            Watching::Compare if self.walk.pin.is_none() => {
+                self.say(Severity::Info, "nothing is pinned to compare with");
+            }
+            Watching::Compare => {
+                self.panes.state.against = match self.panes.state.against {
+                    Against::Before => Against::Pinned,
+                    Against::Pinned => Against::Before,
+                };
+            }
+            Watching::Play => {
+                self.walk.play.running = !self.walk.play.running;
+                let every = self.walk.play.running.then(|| self.walk.play.every());
+                out.push(Effect::Play(every));
+            }
+            Watching::Slower | Watching::Faster => {
+                let by = if watching == Watching::Faster { 1 } else { -1 };
+                let play = &mut self.walk.play;
+                play.speed = (play.speed + by).clamp(*Play::SPEEDS.start(), *Play::SPEEDS.end());
+                let (running, every, words) = (play.running, play.every(), play.words());
+                if running {
+                    out.push(Effect::Play(Some(every)));
+                }
+                self.say(Severity::Info, format!("playing speed {words}"));
+            }
+        }
+        self.show_state();
+    }
+
+    pub(super) fn play_ticked(&mut self, out: &mut Vec<Effect>) {
+        // A slow walk is not overtaken: the next tick steps on.
+        if !self.walk.play.running || self.walk.wanted.is_some() {
+            return;
+        }
+        let Some(scope) = self.walk.scope.clone() else { return };
+        if self.walk.place < self.total(&scope) {
+            let to = self.walk.place + 1;
+            self.go_to_place(scope, to, out);
+        } else if self.catalogue.progress.complete {
+            self.stop_playing(out);
+            let total = words::counted(self.walk.place, "event");
+            self.say(Severity::Info, format!("played to the end: {total}"));
+        }
+    }
+
+    pub(super) fn stop_playing(&mut self, out: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.walk.play.running) {
+            out.push(Effect::Play(None));
+        }
+    }
+
+    /// Stops everything under way. Where one stands stays.
+    pub(super) fn stop_jobs(&mut self, out: &mut Vec<Effect>) {
+        self.walk.wanted = None;
+        self.walk.queued = None;
+        self.panes.events.incoming = None;
+        if let Some(search) = &mut self.jobs.search {
+            search.running = None;
+        }
+        if let Some(narrowing) = &mut self.panes.streams.narrowing {
+            narrowing.complete = true;
+        }
+        self.select_shown_scope();
+        out.push(Effect::StopJobs);
+    }
+}

@@ -1,0 +1,219 @@
+//! From the size of the window to the place of everything in it: one pure function for mouse, scrolling and drawing.
+
+use ratatui::layout::Rect;
+
+use super::panes::Pane;
+
+/// Smaller windows show nothing but a word about it.
+pub const SMALLEST: (u16, u16) = (40, 10);
+
+/// Where everything is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Areas {
+    /// What is looked at, and where one stands.
+    pub header: Rect,
+    /// The timeline; its height says how much it may show.
+    pub timeline: Rect,
+    /// Messages, prompts, progress.
+    pub status: Rect,
+    /// The keys that work now.
+    pub hints: Rect,
+    panes: [Option<Rect>; 4],
+}
+
+impl Areas {
+    /// The place of a pane, when it is on the screen.
+    pub fn pane(&self, pane: Pane) -> Option<Rect> {
+        self.panes[pane as usize]
+    }
+
+    /// The panes on the screen.
+    pub fn visible(&self) -> impl Iterator<Item = (Pane, Rect)> + '_ {
+        Pane::ALL.into_iter().filter_map(|pane| Some((pane, self.pane(pane)?)))
+    }
+
+    /// What lies between the header and the timeline.
+    pub fn body(&self) -> Rect {
+        let bottom = if self.timeline.height > 0 { self.timeline.y } else { self.status.y };
+        Rect { y: self.header.bottom(), height: bottom.saturating_sub(self.header.bottom()), ..self.header }
+    }
+}
+
+/// The arrangement of a window; `None` when it is too small.
+///
+/// From 150 columns on everything is side by side; from 110 on Event lies under Events; from 80 on Streams is beside
+/// Events and State while it has the focus, and gives way to Event otherwise; below that, or below 20 rows, the pane with
+/// the focus is alone.
+pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool) -> Option<Areas> {
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let timeline = match height {
+        40.. if width >= 80 => 5,
+        30.. => 3,
+        14.. => 1,
+        _ => 0,
+    };
+    let row = |y: u16, height: u16| Rect { x: 0, y, width, height };
+    let body = row(1, height - 3 - timeline);
+    let mut areas = Areas {
+        header: row(0, 1),
+        timeline: row(body.bottom(), timeline),
+        status: row(height - 2, 1),
+        hints: row(height - 1, 1),
+        panes: [None; 4],
+    };
+    let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
+    if zoomed || width < 80 || height < 20 {
+        place(focus, body);
+    } else if width >= 150 {
+        let (streams, rest) = beside(body, part(width, 21));
+        let (events, right) = beside(rest, part(width, 41));
+        let (state, event) = above(right, 58);
+        place(Pane::Streams, streams);
+        place(Pane::Events, events);
+        place(Pane::State, state);
+        place(Pane::Event, event);
+    } else if width >= 110 {
+        let (streams, rest) = beside(body, part(width, 23));
+        let (middle, state) = beside(rest, part(width, 42));
+        let (events, event) = above(middle, 58);
+        place(Pane::Streams, streams);
+        place(Pane::Events, events);
+        place(Pane::Event, event);
+        place(Pane::State, state);
+    } else if focus == Pane::Streams {
+        let (streams, right) = beside(body, part(width, 36));
+        let (events, state) = above(right, 50);
+        place(Pane::Streams, streams);
+        place(Pane::Events, events);
+        place(Pane::State, state);
+    } else {
+        let (left, state) = beside(body, part(width, 54));
+        let (events, event) = above(left, 56);
+        place(Pane::Events, events);
+        place(Pane::Event, event);
+        place(Pane::State, state);
+    }
+    Some(areas)
+}
+
+/// So many percent of a length.
+fn part(length: u16, percent: u16) -> u16 {
+    (u32::from(length) * u32::from(percent) / 100) as u16
+}
+
+/// A column of this width, and what is to the right of it.
+fn beside(area: Rect, width: u16) -> (Rect, Rect) {
+    (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
+}
+
+/// The upper so many percent, and what is below.
+fn above(area: Rect, percent: u16) -> (Rect, Rect) {
+    let height = part(area.height, percent);
+    (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
+}
+
+/// What is inside the border of a pane.
+pub fn inner(area: Rect) -> Rect {
+    Rect {
+        x: area.x.saturating_add(1),
+        y: area.y.saturating_add(1),
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
+    }
+}
+
+/// Where the rows of a list stand: under a line of column names, where there is room for one.
+pub fn rows(pane: Pane, area: Rect) -> Rect {
+    let inner = inner(area);
+    let names = match pane {
+        Pane::Streams | Pane::Events => u16::from(inner.height >= 6),
+        // The line that says which reducer made the state, or that the data is no JSON.
+        Pane::State => u16::from(inner.height >= 3),
+        Pane::Event => 0,
+    };
+    Rect { y: inner.y + names, height: inner.height - names, ..inner }
+}
+
+/// The columns of the timeline that stand for places, from the beginning of the scope to its end.
+pub fn track(timeline: Rect) -> Rect {
+    const LABEL: u16 = 11;
+    let boxed = u16::from(timeline.height >= 5);
+    let lanes = timeline.height.saturating_sub(2 * boxed);
+    Rect {
+        x: timeline.x + 2 + boxed,
+        y: timeline.y + boxed + lanes.saturating_sub(1).min(1),
+        width: timeline.width.saturating_sub(2 * boxed + 3 + LABEL),
+        height: 1.min(timeline.height),
+    }
+}
+
+/// The column of a place on a track of `width` columns.
+pub fn column_of(place: u64, total: u64, width: u16) -> u16 {
+    let last = u64::from(width.saturating_sub(1));
+    if total == 0 { 0 } else { (u128::from(place.min(total)) * u128::from(last) / u128::from(total)) as u16 }
+}
+
+/// The place of a column on a track of `width` columns.
+pub fn place_of(column: u16, total: u64, width: u16) -> u64 {
+    let last = u128::from(width.saturating_sub(1));
+    if last == 0 {
+        return 0;
+    }
+    ((u128::from(column).min(last) * u128::from(total)).div_ceil(last)) as u64
+}
+
+/// The rectangle of something that covers the panes.
+pub fn popup(areas: &Areas) -> Rect {
+    let body = areas.body();
+    let width = body.width.saturating_sub(if body.width >= 80 { 8 } else { 0 }).min(110);
+    let height = body.height.saturating_sub(if body.height >= 24 { 4 } else { 0 });
+    Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_lie_inside_the_window_and_beside_each_other() {
+        for width in 0..200 {
+            for height in [0, 9, 10, 13, 19, 20, 24, 29, 30, 36, 45, 100] {
+                for focus in Pane::ALL {
+                    for zoomed in [false, true] {
+                        let Some(areas) = arrange(width, height, focus, zoomed) else {
+                            assert!(width < 40 || height < 10);
+                            continue;
+                        };
+                        let window = Rect::new(0, 0, width, height);
+                        assert!(areas.pane(focus).is_some(), "the focus is always seen");
+                        let mut covered = u32::from(width) * u32::from(3 + areas.timeline.height);
+                        for (pane, area) in areas.visible() {
+                            assert_eq!(area.intersection(window), area);
+                            assert!(area.width >= 16 && area.height >= 5, "{pane:?} {area:?} at {width}x{height}");
+                            assert!(rows(pane, area).height >= 2);
+                            covered += area.area();
+                        }
+                        assert_eq!(covered, window.area(), "nothing overlaps, nothing is left");
+                        assert!(popup(&areas).width >= 40);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_leads_to_a_place_and_back() {
+        for (total, width) in [(0, 10), (1, 10), (9, 10), (318, 70), (1_000_000, 70), (5, 0), (5, 1)] {
+            for column in 0..width {
+                let place = place_of(column, total, width);
+                assert!(place <= total);
+                if total >= u64::from(width) {
+                    assert_eq!(column_of(place, total, width), column, "{total} in {width}");
+                }
+            }
+            assert_eq!(place_of(u16::MAX, total, 70), total);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The event of the cursor: its data, what is said about it, and its bytes.
+
+use std::sync::Arc;
+
+use super::tree::Tree;
+use crate::app::action::{Folding, Motion};
+use crate::app::lines::{Lines, SHOWN};
+use crate::app::overlay::Overlay;
+use crate::app::words;
+use crate::domain::{Event, Form, Json, Payload};
+
+/// How the event is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EventView {
+    /// The data as a tree.
+    #[default]
+    Data,
+    /// The envelope and the metadata as a tree.
+    Metadata,
+    /// The bytes as stored.
+    Raw,
+}
+
+impl EventView {
+    /// All, in order, with their names.
+    pub const ALL: [(Self, &'static str); 3] = [(Self::Data, "data"), (Self::Metadata, "metadata"), (Self::Raw, "raw")];
+}
+
+/// The pane.
+#[derive(Clone, Debug, Default)]
+pub struct EventPane {
+    /// The event.
+    pub event: Option<Arc<Event>>,
+    /// How it is shown.
+    pub view: EventView,
+    /// Why the data is shown as text and not as a tree.
+    pub problem: Option<String>,
+    data: Tree,
+    metadata: Tree,
+    raw: Lines,
+    width: usize,
+}
+
+impl EventPane {
+    /// Shows another event.
+    pub fn show(&mut self, event: Option<Arc<Event>>) {
+        if matches!((&self.event, &event), (Some(a), Some(b)) if Arc::ptr_eq(a, b)) {
+            return;
+        }
+        let other_type = match (&self.event, &event) {
+            (Some(before), Some(now)) => before.event_type != now.event_type,
+            _ => true,
+        };
+        if other_type {
+            self.data.reset();
+        }
+        self.event = event;
+        self.problem = None;
+        let Some(event) = self.event.clone() else {
+            self.data.show(None, Overlay::default());
+            self.metadata.show(None, Overlay::default());
+            self.raw = Lines::default();
+            return;
+        };
+        let data = if event.data.is_absent() { Ok(None) } else { event.data.json().map(Some) };
+        match (&event.trouble, data) {
+            (Some(trouble), _) => self.problem = Some(trouble.to_string()),
+            (None, Err(error)) => self.problem = Some(format!("not JSON: {error}")),
+            (None, Ok(data)) => self.data.show(data, Overlay::default()),
+        }
+        self.metadata.show(Some(envelope(&event)), Overlay::default());
+        self.lay_out();
+    }
+
+    /// The tree of the view, when it is one.
+    pub fn tree(&self) -> Option<&Tree> {
+        match self.view {
+            EventView::Data if self.problem.is_none() => Some(&self.data),
+            EventView::Metadata => Some(&self.metadata),
+            EventView::Data | EventView::Raw => None,
+        }
+    }
+
+    fn tree_mut(&mut self) -> Option<&mut Tree> {
+        match self.view {
+            EventView::Data if self.problem.is_none() => Some(&mut self.data),
+            EventView::Metadata => Some(&mut self.metadata),
+            EventView::Data | EventView::Raw => None,
+        }
+    }
+
+    /// The lines of the view, when it is no tree.
+    pub fn lines(&self) -> &Lines {
+        &self.raw
+    }
+
+    /// Moves the selection, or scrolls text.
+    pub fn go(&mut self, motion: Motion, count: Option<u64>, height: usize) {
+        match self.tree_mut() {
+            Some(tree) => tree.go(motion, count, height),
+            None => self.raw.go(motion, count, height),
+        }
+    }
+
+    /// Folds.
+    pub fn fold(&mut self, folding: Folding, height: usize) {
+        if let Some(tree) = self.tree_mut() {
+            tree.fold(folding, height);
+        }
+    }
+
+    /// Scrolls without moving the selection.
+    pub fn scroll(&mut self, by: isize, height: usize) {
+        match self.tree_mut() {
+            Some(tree) => tree.scroll(by, height),
+            None => self.raw.scroll(by, height),
+        }
+    }
+
+    /// Selects the row shown in this line of the window.
+    pub fn click(&mut self, line: usize) {
+        if let Some(tree) = self.tree_mut() {
+            tree.select(tree.top() + line);
+        }
+    }
+
+    /// Takes the next view.
+    pub fn next_view(&mut self) {
+        self.view = match self.view {
+            EventView::Data => EventView::Metadata,
+            EventView::Metadata => EventView::Raw,
+            EventView::Raw => EventView::Data,
+        };
+    }
+
+    /// Adapts to the size of the pane.
+    pub fn fit(&mut self, width: usize, height: usize) {
+        if width != self.width {
+            self.width = width;
+            self.lay_out();
+        }
+        self.data.fit(height);
+        self.metadata.fit(height);
+        self.raw.scroll(0, height);
+    }
+
+    fn lay_out(&mut self) {
+        let Some(event) = &self.event else { return };
+        let mut text = String::new();
+        for (name, payload) in [("data", &event.data), ("metadata", &event.metadata)] {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&format!("{name}: {}\n", describe(payload)));
+            let stored = payload.stored();
+            let shown = &stored[..stored.len().min(SHOWN / 2 - 256)];
+            text.push_str(&String::from_utf8_lossy(shown));
+            text.push('\n');
+            if shown.len() < stored.len() {
+                let rest = words::count((stored.len() - shown.len()) as u64);
+                text.push_str(&format!("… {rest} more bytes are not shown; copying the event takes all\n"));
+            }
+        }
+        self.raw = Lines::wrap(&text, self.width);
+    }
+}
+
+fn describe(payload: &Payload) -> String {
+    let bytes = words::counted(payload.stored().len() as u64, "byte");
+    match payload.form() {
+        Form::Absent => "nothing is stored".into(),
+        Form::Json => format!("{bytes} of JSON, as stored"),
+        Form::JsonText => format!("{bytes}, a JSON string that holds JSON, as stored"),
+        Form::Opaque => format!("{bytes} of unknown meaning"),
+    }
+}
+
+/// Everything that is known of an event besides its data.
+fn envelope(event: &Event) -> Json {
+    let text = |text: &str| Json::string(text);
+    let mut pairs = vec![
+        ("type", text(&event.event_type)),
+        ("stream", text(event.stream.as_str())),
+        ("version", number(&event.version.to_string())),
+        ("position", number(&event.position.to_string())),
+    ];
+    let optional = [
+        ("time", event.time.map(|time| time.to_string())),
+        ("id", event.id.as_deref().map(str::to_owned)),
+        ("correlation", event.correlation.as_deref().map(str::to_owned)),
+        ("causation", event.causation.as_deref().map(str::to_owned)),
+    ];
+    pairs.extend(optional.iter().filter_map(|(name, value)| Some((*name, text(value.as_deref()?)))));
+    if !event.metadata.is_absent() {
+        pairs.push(("metadata", event.metadata.json().unwrap_or_else(|_| text(&event.metadata.text()))));
+    }
+    Json::Object(pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
+}
+
+fn number(written: &str) -> Json {
+    match Json::parse(written.as_bytes()) {
+        Ok(number @ Json::Number(_)) => number,
+        _ => Json::string(written),
+    }
+}

@@ -1,0 +1,90 @@
+//! The panes: what each shows and where it stands, and how it changes. Drawing is `ui`.
+
+pub mod event;
+pub mod events;
+pub mod rows;
+pub mod state;
+pub mod streams;
+pub mod timeline;
+pub mod tree;
+
+pub use event::EventPane;
+pub use events::EventsPane;
+pub use state::StatePane;
+pub use streams::StreamsPane;
+pub use tree::Tree;
+
+/// A pane that can have the focus, in the order of their numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Pane {
+    /// The list of streams.
+    #[default]
+    Streams,
+    /// The events of the scope.
+    Events,
+    /// The event of the cursor.
+    Event,
+    /// The state after it.
+    State,
+}
+
+impl Pane {
+    /// All, in order.
+    pub const ALL: [Self; 4] = [Self::Streams, Self::Events, Self::Event, Self::State];
+
+    /// Its number on the keyboard.
+    pub fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Streams => "Streams",
+            Self::Events => "Events",
+            Self::Event => "Event",
+            Self::State => "State",
+        }
+    }
+}
+
+/// The top row of a list of `len` rows so that `selected` stands at least `margin` rows inside a window of `height` rows.
+pub fn keep_visible(top: u64, selected: u64, height: u64, len: u64, margin: u64) -> u64 {
+    let margin = margin.min(height.saturating_sub(1) / 2);
+    let top = top.min(selected.saturating_sub(margin)).max((selected + margin + 1).saturating_sub(height));
+    top.min(len.saturating_sub(height))
+}
+
+/// Where a motion leads from `selected` among `len` rows shown `height` at a time.
+pub fn moved(motion: super::action::Motion, count: Option<u64>, selected: u64, height: u64, len: u64) -> u64 {
+    use super::action::Motion;
+    let times = count.unwrap_or(1);
+    let page = height.saturating_sub(1).max(1);
+    let last = len.saturating_sub(1);
+    let to = match motion {
+        Motion::Down => selected.saturating_add(times),
+        Motion::Up => selected.saturating_sub(times),
+        Motion::HalfDown => selected.saturating_add((height / 2).max(1).saturating_mul(times)),
+        Motion::HalfUp => selected.saturating_sub((height / 2).max(1).saturating_mul(times)),
+        Motion::PageDown => selected.saturating_add(page.saturating_mul(times)),
+        Motion::PageUp => selected.saturating_sub(page.saturating_mul(times)),
+        Motion::First => count.unwrap_or(0),
+        Motion::Last => count.map_or(last, |row| row.saturating_sub(1)),
+    };
+    to.min(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selected_row_is_always_in_the_window() {
+        for (top, selected, height, len) in
+            [(0, 0, 10, 100), (0, 99, 10, 100), (50, 3, 10, 100), (90, 5, 1, 6), (0, 0, 0, 0), (7, 2, 40, 3)]
+        {
+            let top = keep_visible(top, selected, height, len, 2);
+            assert!(top <= selected && (height == 0 || selected < top + height), "{top} {selected} {height}");
+        }
+    }
+}

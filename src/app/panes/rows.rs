@@ -1,0 +1,312 @@
+//! The rows of an unfolded value: what is listed, in which order, with which mark.
+//!
+//! One recursion over value, folds and marks at once. Nothing here scrolls or selects; it never lists more than [`ROWS`].
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::app::overlay::{Happened, Overlay};
+use crate::domain::json::Entry;
+use crate::domain::{Json, Step, text};
+
+/// Containers with more children are shown as ranges of this many.
+pub const RANGE: usize = 1_000;
+/// No more rows than this are ever unfolded at once; the last one says so.
+pub const ROWS: usize = 100_000;
+/// Keys are aligned up to this width.
+const ALIGN: usize = 18;
+
+/// What a row stands for within its parent.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Label {
+    /// The whole value.
+    Root,
+    /// The value of a key.
+    Key(Arc<str>),
+    /// An element.
+    Index(usize),
+    /// The children from this one to before that one.
+    Range(usize, usize),
+    /// Rows that are not listed: how many at least.
+    Cut,
+}
+
+/// What happened to the value of a row.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Mark {
+    /// Nothing.
+    Same,
+    /// Something inside: so many marks.
+    Inside(usize),
+    /// It is new.
+    Added,
+    /// It was this.
+    Changed(Json),
+    /// It is gone; the row shows what it was.
+    Removed,
+}
+
+/// One row.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Row {
+    /// How deep inside, from 0.
+    pub depth: u16,
+    /// What it stands for.
+    pub label: Label,
+    /// The value.
+    pub value: Json,
+    /// Whether it is unfolded; `None` when it cannot be.
+    pub open: Option<bool>,
+    /// What happened to it.
+    pub mark: Mark,
+    /// Whether its key stands in its object more than once.
+    pub duplicate: bool,
+    /// The width that the keys beside it share.
+    pub align: u16,
+    pub(super) parent: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Folds {
+    pub(super) open: Option<bool>,
+    pub(super) inside: HashMap<Label, Folds>,
+}
+
+/// What is open where nobody said otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unfolding {
+    /// Small things near the top.
+    Usual,
+    /// Everything.
+    All,
+    /// Nothing.
+    None,
+}
+
+/// The parent of what stands at the top.
+pub(super) const NO_PARENT: u32 = u32::MAX;
+
+pub(super) fn step(label: Label) -> Option<Step> {
+    match label {
+        Label::Key(key) => Some(Step::Key(key)),
+        Label::Index(index) => Some(Step::Index(index)),
+        Label::Root | Label::Range(..) | Label::Cut => None,
+    }
+}
+
+pub(super) fn label(step: &Step) -> Label {
+    match step {
+        Step::Key(key) => Label::Key(key.clone()),
+        Step::Index(index) => Label::Index(*index),
+    }
+}
+
+/// What is said of a container is said of everything in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inherited {
+    Nothing,
+    Added,
+    Removed,
+    /// It is gone, alone: shown to be seen, not to be walked through.
+    Gone,
+}
+
+pub(super) struct Flattening {
+    pub(super) rows: Vec<Row>,
+    pub(super) unfolding: Unfolding,
+}
+
+struct Child<'a> {
+    label: Label,
+    value: &'a Json,
+    duplicate: bool,
+}
+
+impl Flattening {
+    /// The root itself has a row only when it is no container.
+    pub(super) fn whole(&mut self, value: &Json, folds: &Folds, overlay: &Overlay, inherited: Inherited) {
+        if value.children() == 0 && overlay.gone.is_empty() {
+            let child = Child { label: Label::Root, value, duplicate: false };
+            self.row(child, NO_PARENT, 0, 0, Some(folds), Some(overlay), inherited);
+        } else {
+            self.children(value, NO_PARENT, 0, Some(folds), Some(overlay), inherited);
+        }
+    }
+
+    fn children(
+        &mut self,
+        value: &Json,
+        parent: u32,
+        depth: u16,
+        folds: Option<&Folds>,
+        overlay: Option<&Overlay>,
+        inherited: Inherited,
+    ) {
+        let children = list(value);
+        let gone = overlay.map_or(&[][..], |overlay| &overlay.gone);
+        if children.len() <= RANGE {
+            self.listed(&children, gone, parent, depth, folds, overlay, inherited);
+            return;
+        }
+        for (n, chunk) in children.chunks(RANGE).enumerate() {
+            let label = Label::Range(n * RANGE, n * RANGE + chunk.len());
+            let marked = |overlay: &Overlay| chunk.iter().filter(|child| overlay.has(&child.label)).count();
+            let marks = overlay.filter(|overlay| !overlay.inside.is_empty()).map_or(0, marked);
+            let here = folds.and_then(|folds| folds.inside.get(&label));
+            let open = here.and_then(|folds| folds.open).unwrap_or(self.unfolding == Unfolding::All);
+            let mark = match (inherited, marks) {
+                (Inherited::Nothing, 0) => Mark::Same,
+                (Inherited::Nothing, marks) => Mark::Inside(marks),
+                (Inherited::Added, _) => Mark::Added,
+                (Inherited::Removed | Inherited::Gone, _) => Mark::Removed,
+            };
+            let value = Json::Null;
+            let row = Row { depth, label, value, open: Some(open), mark, duplicate: false, align: 0, parent };
+            if !self.push(row) {
+                return;
+            }
+            let parent = (self.rows.len() - 1) as u32;
+            if open {
+                self.listed(chunk, &[], parent, depth + 1, here, overlay, inherited);
+            }
+        }
+        for (step, value) in gone {
+            let child = Child { label: label(step), value, duplicate: false };
+            self.row(child, parent, depth, 0, None, None, Inherited::Gone);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of one recursion, told apart by type")]
+    fn listed(
+        &mut self,
+        children: &[Child<'_>],
+        gone: &[(Step, Json)],
+        parent: u32,
+        depth: u16,
+        folds: Option<&Folds>,
+        overlay: Option<&Overlay>,
+        inherited: Inherited,
+    ) {
+        let align = children.iter().map(|child| label_width(&child.label)).max().unwrap_or(0).min(ALIGN) as u16;
+        let ghost = |flattening: &mut Self, step: &Step, value: &Json| {
+            let child = Child { label: label(step), value, duplicate: false };
+            flattening.row(child, parent, depth, align, None, None, Inherited::Gone);
+        };
+        for child in children {
+            for (step, value) in gone {
+                if matches!((step, &child.label), (Step::Index(at), Label::Index(index)) if at == index) {
+                    ghost(self, step, value);
+                }
+            }
+            let child = Child { label: child.label.clone(), value: child.value, duplicate: child.duplicate };
+            let folds = folds.and_then(|folds| folds.inside.get(&child.label));
+            let overlay = overlay
+                .filter(|overlay| !overlay.inside.is_empty())
+                .and_then(|overlay| overlay.inside.get(&step(child.label.clone())?));
+            if !self.row(child, parent, depth, align, folds, overlay, inherited) {
+                return;
+            }
+        }
+        for (step, value) in gone {
+            let last = matches!(step, Step::Index(at) if *at >= children.len());
+            if last || matches!(step, Step::Key(_)) {
+                ghost(self, step, value);
+            }
+        }
+    }
+
+    /// Adds the row of a child and, where it is open, of what is in it. `false` when there is no more room.
+    #[expect(clippy::too_many_arguments, reason = "the state of one recursion, told apart by type")]
+    fn row(
+        &mut self,
+        child: Child<'_>,
+        parent: u32,
+        depth: u16,
+        align: u16,
+        folds: Option<&Folds>,
+        overlay: Option<&Overlay>,
+        inherited: Inherited,
+    ) -> bool {
+        let Child { label, value, duplicate } = child;
+        let marks = overlay.map_or(0, |overlay| overlay.marks);
+        let gone = inherited == Inherited::Gone;
+        let (mark, inherited) = match (inherited, overlay.map(|overlay| &overlay.happened)) {
+            (Inherited::Removed | Inherited::Gone, _) => (Mark::Removed, Inherited::Removed),
+            (Inherited::Added, _) | (_, Some(Happened::Added)) => (Mark::Added, Inherited::Added),
+            (_, Some(Happened::Changed(before))) => (Mark::Changed(before.clone()), Inherited::Nothing),
+            _ if marks > 0 => (Mark::Inside(marks), Inherited::Nothing),
+            _ => (Mark::Same, Inherited::Nothing),
+        };
+        let foldable = !gone && value.children() > 0 || overlay.is_some_and(|overlay| !overlay.gone.is_empty());
+        let usual = match self.unfolding {
+            Unfolding::All => true,
+            Unfolding::None => false,
+            Unfolding::Usual => depth < 3 && value.children() <= 16,
+        };
+        let open = foldable.then(|| folds.and_then(|folds| folds.open).unwrap_or(usual));
+        let row = Row { depth, label, value: value.clone(), open, mark, duplicate, align, parent };
+        if !self.push(row) {
+            return false;
+        }
+        if open == Some(true) && usize::from(depth) < 2 * crate::domain::json::MAX_DEPTH {
+            let parent = (self.rows.len() - 1) as u32;
+            self.children(value, parent, depth + 1, folds, overlay, inherited);
+        }
+        self.rows.len() < ROWS
+    }
+
+    fn push(&mut self, row: Row) -> bool {
+        if self.rows.len() < ROWS {
+            self.rows.push(row);
+            return true;
+        }
+        if let Some(last) = self.rows.last_mut() {
+            let parent = last.parent;
+            *last = Row { label: Label::Cut, value: Json::Null, open: None, mark: Mark::Same, parent, ..row };
+        }
+        false
+    }
+}
+
+impl Overlay {
+    fn has(&self, label: &Label) -> bool {
+        step(label.clone()).is_some_and(|step| self.inside.contains_key(&step))
+    }
+}
+
+fn list<'a>(value: &'a Json) -> Vec<Child<'a>> {
+    match value {
+        Json::Object(object) => {
+            let mut twice: HashSet<&str> = HashSet::new();
+            let mut previous: Option<&str> = None;
+            for entry in object.sorted() {
+                if previous == Some(&entry.key) {
+                    twice.insert(&entry.key);
+                }
+                previous = Some(&entry.key);
+            }
+            let child = |entry: &'a Entry| Child {
+                label: Label::Key(entry.key.clone()),
+                value: &entry.value,
+                duplicate: twice.contains(entry.key.as_ref()),
+            };
+            object.in_order().into_iter().map(child).collect()
+        }
+        Json::Array(array) => array
+            .iter()
+            .enumerate()
+            .map(|(n, value)| Child { label: Label::Index(n), value, duplicate: false })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// How wide a label is on the screen.
+pub fn label_width(label: &Label) -> usize {
+    match label {
+        Label::Key(key) if key.len() > 4 * ALIGN => ALIGN,
+        Label::Key(key) => text::width(&text::safe(key)),
+        Label::Index(index) => index.checked_ilog10().unwrap_or(0) as usize + 3,
+        Label::Root | Label::Range(..) | Label::Cut => 0,
+    }
+}

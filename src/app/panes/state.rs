@@ -1,0 +1,112 @@
+//! The state after the cursor, marked with what the event changed or with what differs from a pinned state.
+
+use std::sync::Arc;
+
+use super::tree::Tree;
+use crate::app::action::{Folding, Motion};
+use crate::app::overlay::{Happened, Overlay, Tally};
+use crate::replay::{Patch, State};
+
+/// How the state is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StateView {
+    /// As a folding tree with marks.
+    #[default]
+    Tree,
+    /// As the list of changes alone.
+    Changes,
+}
+
+/// What the marks compare the state with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Against {
+    /// The state before the event.
+    #[default]
+    Before,
+    /// The pinned state.
+    Pinned,
+}
+
+/// The pane.
+#[derive(Clone, Debug, Default)]
+pub struct StatePane {
+    /// The rows.
+    pub tree: Tree,
+    /// How it is shown.
+    pub view: StateView,
+    /// What the marks mean.
+    pub against: Against,
+    /// How many changes are marked.
+    pub tally: Tally,
+    /// The changes that are marked.
+    pub patch: Arc<Patch>,
+    /// The selected row of the list of changes.
+    pub selected: usize,
+    /// Its first row shown.
+    pub top: usize,
+    /// Whether the entity does not exist here.
+    pub absent: bool,
+}
+
+impl StatePane {
+    /// Shows a state and the changes to mark on it.
+    pub fn show(&mut self, state: &State, patch: &Arc<Patch>) {
+        let (mut overlay, tally) = Overlay::of(patch);
+        // What came to be with this event was not there before: marking every row of it would say nothing.
+        if overlay.happened == Happened::Added && overlay.marks == 0 {
+            overlay.happened = Happened::Nothing;
+        }
+        self.absent = state.is_none();
+        self.tally = tally;
+        self.patch = patch.clone();
+        self.selected = self.selected.min(patch.0.len().saturating_sub(1));
+        self.tree.show(state.clone(), overlay);
+    }
+
+    /// Moves the selection.
+    pub fn go(&mut self, motion: Motion, count: Option<u64>, height: usize) {
+        match self.view {
+            StateView::Tree => self.tree.go(motion, count, height),
+            StateView::Changes => {
+                let len = self.patch.0.len() as u64;
+                self.selected = super::moved(motion, count, self.selected as u64, height as u64, len) as usize;
+                self.top = super::keep_visible(self.top as u64, self.selected as u64, height as u64, len, 1) as usize;
+            }
+        }
+    }
+
+    /// Folds, or goes to a change.
+    pub fn fold(&mut self, folding: Folding, height: usize) {
+        match (self.view, folding) {
+            (StateView::Tree, _) => self.tree.fold(folding, height),
+            (StateView::Changes, Folding::NextChange) => self.go(Motion::Down, None, height),
+            (StateView::Changes, Folding::PreviousChange) => self.go(Motion::Up, None, height),
+            (StateView::Changes, _) => {}
+        }
+    }
+
+    /// Scrolls without moving the selection.
+    pub fn scroll(&mut self, by: isize, height: usize) {
+        match self.view {
+            StateView::Tree => self.tree.scroll(by, height),
+            StateView::Changes => {
+                let last = self.patch.0.len().saturating_sub(height);
+                self.top = self.top.saturating_add_signed(by).min(last);
+            }
+        }
+    }
+
+    /// Selects the row shown in this line of the window.
+    pub fn click(&mut self, line: usize) {
+        match self.view {
+            StateView::Tree => self.tree.select(self.tree.top() + line),
+            StateView::Changes => self.selected = (self.top + line).min(self.patch.0.len().saturating_sub(1)),
+        }
+    }
+
+    /// Scrolls so that the window is not empty.
+    pub fn fit(&mut self, height: usize) {
+        self.tree.fit(height);
+        self.top = self.top.min(self.patch.0.len().saturating_sub(height.max(1)));
+    }
+}

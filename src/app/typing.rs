@@ -1,0 +1,332 @@
+//! Keys: counts, chords, prompts, and the typing inside the help.
+
+use super::action::{ACTIONS, Action, Context, Editing, Motion, Spec};
+use super::effect::Effect;
+use super::goto::Goto;
+use super::key::{Key, KeyCode};
+use super::keymap::Meaning;
+use super::mode::{self, Asking, Mode, Prompt};
+use super::panes::{Pane, moved};
+use super::{App, Severity, layout, words};
+use crate::domain::Direction;
+
+impl App {
+    pub(super) fn key_pressed(&mut self, key: Key, out: &mut Vec<Effect>) {
+        if self.notice.as_ref().is_some_and(|notice| notice.severity != Severity::Error) {
+            self.notice = None;
+        }
+        let normal = matches!(self.mode, Mode::Normal);
+        if normal && self.keys.begun.is_empty() && self.counted(key) {
+            return;
+        }
+        let armed = std::mem::take(&mut self.keys.armed);
+        self.keys.digit = None;
+        let mut keys = std::mem::take(&mut self.keys.begun);
+        let cancels = (!keys.is_empty() || self.keys.count.is_some()) && key.code == KeyCode::Esc;
+        if cancels {
+            self.keys.count = None;
+            return;
+        }
+        keys.push(key);
+        let contexts = self.contexts();
+        match self.keys.map.meaning(&contexts, &keys) {
+            Meaning::Begun => self.keys.begun = keys,
+            Meaning::Action(action) => {
+                let count = self.keys.count.take().map(|(count, _)| count);
+                self.keys.armed = armed;
+                if let (Action::View(super::action::Viewing::Focus(_)), KeyCode::Char(c @ '1'..='9')) =
+                    (action, key.code)
+                {
+                    self.keys.digit = Some((u64::from(c as u32 - '0' as u32), self.panes.focus));
+                }
+                self.perform(action, count, out);
+                if action != Action::Session(super::action::Session::Stop) {
+                    self.keys.armed = false;
+                }
+            }
+            Meaning::Unbound => {
+                let plain = !key.modifiers.control && !key.modifiers.alt;
+                match key.code {
+                    KeyCode::Char(c) if plain && !normal => self.typed(&c.to_string(), out),
+                    _ if normal => self.unbound(&keys),
+                    _ => {}
+                }
+                self.keys.count = None;
+            }
+        }
+    }
+
+    fn unbound(&mut self, keys: &[Key]) {
+        let help = self.keys.map.keys_of(&[Context::Everywhere], Action::View(super::action::Viewing::Help));
+        let help = help.into_iter().next().map_or(String::new(), |key| format!(": {key} lists the keys"));
+        self.say(Severity::Info, format!("{} does nothing here{help}", super::notation::write(keys)));
+    }
+
+    /// Takes a digit of a count. The digits of panes go to their panes at once; when a digit follows that is no pane's,
+    /// they were the beginning of a count, and the focus goes back.
+    fn counted(&mut self, key: Key) -> bool {
+        const MOST: u64 = 1_000_000_000;
+        let KeyCode::Char(c @ '0'..='9') = key.code else { return false };
+        if key.modifiers.control || key.modifiers.alt {
+            return false;
+        }
+        let digit = u64::from(c as u32 - '0' as u32);
+        if let Some((count, focus)) = self.keys.count {
+            self.keys.count = Some(((count * 10 + digit).min(MOST), focus));
+            return true;
+        }
+        let bound = self.keys.map.meaning(&self.contexts(), &[key]) != Meaning::Unbound;
+        match self.keys.digit.take() {
+            Some((first, focus)) if digit == 0 || !bound => {
+                self.focus(focus);
+                self.keys.count = Some((first * 10 + digit, focus));
+                true
+            }
+            _ if !bound => {
+                self.keys.count = Some((digit, self.panes.focus));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn pasted(&mut self, text: &str, out: &mut Vec<Effect>) {
+        match self.mode {
+            Mode::Prompt(_) | Mode::Help(_) => self.typed(text, out),
+            Mode::Normal => self.say(Severity::Info, "press / or : first, then paste"),
+            Mode::Popup(_) | Mode::ConfirmQuit => {}
+        }
+    }
+
+    fn typed(&mut self, text: &str, out: &mut Vec<Effect>) {
+        let changed = match &mut self.mode {
+            Mode::Prompt(prompt) => mode::insert(&mut prompt.line, text),
+            Mode::Help(help) => mode::insert(&mut help.line, text),
+            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => false,
+        };
+        if changed {
+            self.line_changed(out);
+        }
+    }
+
+    pub(super) fn edit(&mut self, editing: Editing, out: &mut Vec<Effect>) {
+        let changed = match &mut self.mode {
+            Mode::Prompt(prompt) => {
+                // Deleting in an empty line is the way out of it, as in a pager.
+                if editing == Editing::DeleteBack && prompt.line.value().is_empty() {
+                    return self.cancel_prompt(out);
+                }
+                mode::edit(&mut prompt.line, editing)
+            }
+            Mode::Help(help) => mode::edit(&mut help.line, editing),
+            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => false,
+        };
+        if changed {
+            self.line_changed(out);
+        }
+    }
+
+    /// Looks at what is typed while it is typed.
+    fn line_changed(&mut self, out: &mut Vec<Effect>) {
+        match &mut self.mode {
+            Mode::Help(help) => (help.selected, help.top) = (0, 0),
+            Mode::Prompt(prompt) => {
+                prompt.problem = None;
+                let text = prompt.line.value().to_owned();
+                match prompt.asking.clone() {
+                    Asking::Filter { .. } => self.narrow(&text, out),
+                    Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
+                    Asking::Find { scope, place } => {
+                        // The event one stands on may be the first match.
+                        self.search(scope, text, place.saturating_sub(1), Direction::Forward, out);
+                    }
+                    Asking::GoTo => {}
+                }
+            }
+            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => {}
+        }
+    }
+
+    pub(super) fn move_in_prompt(&mut self, motion: Motion, out: &mut Vec<Effect>) {
+        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let empty = prompt.line.value().is_empty();
+        match (&prompt.asking, motion) {
+            (Asking::Filter { .. }, _) => {
+                let height = self.height(Pane::Streams);
+                self.panes.streams.go(&self.catalogue, motion, None, height);
+                self.preview(out);
+            }
+            (Asking::Find { .. }, Motion::Up) if empty => {
+                prompt.line = prompt.line.clone().with_value(self.keys.found.clone());
+                self.line_changed(out);
+            }
+            (Asking::Find { .. }, Motion::Down) => self.find_again(Direction::Forward, out),
+            (Asking::Find { .. }, Motion::Up) => self.find_again(Direction::Backward, out),
+            (Asking::GoTo, Motion::Up) => prompt.line = prompt.line.clone().with_value(self.keys.gone.clone()),
+            (Asking::GoTo | Asking::Find { .. }, _) => {}
+        }
+    }
+
+    /// Takes what was typed.
+    pub(super) fn accept(&mut self, out: &mut Vec<Effect>) {
+        match std::mem::take(&mut self.mode) {
+            Mode::Prompt(prompt) => self.accept_prompt(prompt, out),
+            Mode::Help(help) => {
+                if let Some(spec) = self.help_entries(help.line.value()).get(help.selected) {
+                    self.perform(spec.action, None, out);
+                }
+            }
+            Mode::ConfirmQuit => out.push(Effect::Quit),
+            Mode::Normal | Mode::Popup(_) => {}
+        }
+    }
+
+    fn accept_prompt(&mut self, mut prompt: Prompt, out: &mut Vec<Effect>) {
+        let text = prompt.line.value().to_owned();
+        match &prompt.asking {
+            Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
+            Asking::Find { .. } => {
+                self.keys.found = text;
+                if self.panes.focus == Pane::Streams {
+                    self.focus(Pane::Events);
+                }
+                if let Some(search) = self.jobs.search.as_ref().filter(|search| search.failed) {
+                    self.say(Severity::Warning, format!("nothing here contains {}", search.pattern));
+                }
+            }
+            Asking::Filter { .. } => {
+                self.preview(out);
+                if self.panes.streams.len(&self.catalogue) > 0 {
+                    self.focus(Pane::Events);
+                }
+            }
+            Asking::GoTo => {
+                let today = self.walk.event().and_then(|event| event.time);
+                let gone = Goto::parse(&text, today).and_then(|goto| self.go_to(goto, out));
+                match gone {
+                    Ok(()) => {
+                        self.keys.gone = text;
+                        if self.panes.focus == Pane::Streams {
+                            self.focus(Pane::Events);
+                        }
+                    }
+                    Err(why) => {
+                        prompt.problem = Some(why);
+                        self.mode = Mode::Prompt(prompt);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves a prompt as if it had never been.
+    pub(super) fn cancel_prompt(&mut self, out: &mut Vec<Effect>) {
+        let Mode::Prompt(prompt) = std::mem::take(&mut self.mode) else { return };
+        match prompt.asking {
+            Asking::Find { scope, place } => {
+                if self.jobs.is_searching() {
+                    out.push(Effect::StopJobs);
+                }
+                self.jobs.search = None;
+                self.go_to_place(scope, place, out);
+            }
+            Asking::Filter { scope, place } => {
+                self.narrow("", out);
+                if let Some(scope) = scope {
+                    self.go_to_place(scope.clone(), place, out);
+                    let height = self.height(Pane::Streams);
+                    self.panes.streams.select_scope(&self.catalogue, &scope, height);
+                }
+            }
+            Asking::GoTo => {}
+        }
+    }
+
+    // The help
+
+    /// The actions whose name, keys or documentation contain every word that was typed.
+    pub fn help_entries(&self, typed: &str) -> Vec<&'static Spec> {
+        let typed = typed.trim().to_lowercase();
+        let matches = |spec: &&Spec| {
+            if typed.is_empty() {
+                return true;
+            }
+            let places = self.keys.map.places_of(spec.action);
+            let keys = || places.iter().flat_map(|(_, keys)| keys);
+            let text = format!("{} {} {}", spec.name, spec.doc, spec.group).to_lowercase();
+            keys().any(|key| key.to_lowercase() == typed) || typed.split_whitespace().all(|word| text.contains(word))
+        };
+        let mut entries: Vec<&Spec> = ACTIONS.iter().filter(matches).collect();
+        // Who types a key asks for that key.
+        entries.sort_by_key(|spec| {
+            let places = self.keys.map.places_of(spec.action);
+            !places.iter().any(|(_, keys)| keys.iter().any(|key| key.to_lowercase() == typed))
+        });
+        entries
+    }
+
+    pub(super) fn move_in_help(&mut self, motion: Motion, count: Option<u64>) {
+        let height = self.areas().map_or(10, |areas| layout::inner(layout::popup(&areas)).height.saturating_sub(2));
+        let Mode::Help(help) = &self.mode else { return };
+        let len = self.help_entries(help.line.value()).len() as u64;
+        let Mode::Help(help) = &mut self.mode else { return };
+        help.selected = moved(motion, count, help.selected as u64, u64::from(height), len) as usize;
+        help.top =
+            super::panes::keep_visible(help.top as u64, help.selected as u64, u64::from(height), len, 1) as usize;
+    }
+
+    /// What the prompt says about what is typed: where it would lead, how far the search is, what is wrong.
+    pub fn prompt_words(&self) -> Option<(Severity, String)> {
+        let Mode::Prompt(prompt) = &self.mode else { return None };
+        let text = prompt.line.value();
+        if let Some(problem) = &prompt.problem {
+            return Some((Severity::Error, problem.clone()));
+        }
+        match &prompt.asking {
+            Asking::Find { .. } if text.is_empty() => {
+                Some((Severity::Info, "text in types, data and metadata of this scope".into()))
+            }
+            Asking::Find { .. } => {
+                let search = self.jobs.search.as_ref()?;
+                match search.running {
+                    Some((looked, total)) => {
+                        let percent = words::percent(looked, total);
+                        Some((Severity::Info, format!("{} looked at, {percent} %", words::count(looked))))
+                    }
+                    None if search.failed => Some((Severity::Warning, "nothing here contains it".into())),
+                    None => None,
+                }
+            }
+            Asking::Filter { .. } => {
+                let narrowing = self.panes.streams.narrowing.as_ref()?;
+                let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len());
+                let so_far = if narrowing.complete { "" } else { " so far" };
+                let severity = if found == 0 && narrowing.complete { Severity::Warning } else { Severity::Info };
+                Some((severity, format!("{} match{so_far}", words::counted(found as u64, "stream"))))
+            }
+            Asking::GoTo => {
+                let today = self.walk.event().and_then(|event| event.time);
+                match Goto::parse(text, today) {
+                    Ok(goto) => Some((Severity::Info, self.goto_words(&goto))),
+                    Err(why) => Some((if text.is_empty() { Severity::Info } else { Severity::Warning }, why)),
+                }
+            }
+        }
+    }
+
+    fn goto_words(&self, goto: &Goto) -> String {
+        let stream = matches!(self.walk.target().0, Some(crate::domain::Scope::Stream(_)));
+        match goto {
+            Goto::Number(n) if stream => format!("version {n}"),
+            Goto::Number(n) => format!("event {} of the scope", words::count(*n)),
+            Goto::By(by @ 0..) => format!("{} on", words::counted(*by as u64, "event")),
+            Goto::By(by) => format!("{} back", words::counted(by.unsigned_abs(), "event")),
+            Goto::Part(part) => format!("{} % of the scope", *part as f64 / 1_000.0),
+            Goto::AsOf(time) => format!("as of {}", words::instant(*time)),
+            Goto::First => "the first event".into(),
+            Goto::Last => "the last event".into(),
+            Goto::Name(name) if self.catalogue.index_of(&name.clone().into()).is_some() => "this stream".into(),
+            Goto::Name(_) => "the event with this id".into(),
+        }
+    }
+}

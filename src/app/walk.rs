@@ -1,0 +1,195 @@
+//! Where the walk stands and where it is going.
+//!
+//! Invariant: what is shown (scope, place, moment) changes only all at once, when the newest walk has arrived. What was
+//! asked for and has not arrived is `wanted`; no pane shows it but as a mark.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::effect::Generation;
+use crate::domain::{Direction, Event, Scope, StreamName, Version};
+use crate::replay::{Moment, Patch};
+
+/// What an event did to the state, as far as its moment has been seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// It brought the state into being.
+    Began,
+    /// It changed the state.
+    Changed,
+    /// It changed nothing.
+    Idle,
+    /// It ended the entity.
+    Ended,
+    /// It could not be folded.
+    Faulted,
+}
+
+impl Fact {
+    /// What a moment says of its event.
+    pub fn of(moment: &Moment) -> Self {
+        let began = moment.patch.0.iter().any(|change| change.path.0.is_empty() && change.before.is_none());
+        match (&moment.fault, &moment.state) {
+            (Some(_), _) => Self::Faulted,
+            (None, _) if moment.patch.0.is_empty() => Self::Idle,
+            (None, None) => Self::Ended,
+            (None, Some(_)) if began => Self::Began,
+            (None, Some(_)) => Self::Changed,
+        }
+    }
+}
+
+/// The facts of the moments seen, whatever scope they were seen in.
+#[derive(Clone, Debug, Default)]
+pub struct Facts(HashMap<(StreamName, Version), Fact>);
+
+impl Facts {
+    /// More than this and all are forgotten: they are marks for the eye, made again by walking.
+    const KEPT: usize = 100_000;
+
+    /// Remembers.
+    pub fn note(&mut self, event: &Event, fact: Fact) {
+        if self.0.len() >= Self::KEPT {
+            self.0.clear();
+        }
+        self.0.insert((event.stream.clone(), event.version), fact);
+    }
+
+    /// What is known of an event.
+    pub fn of(&self, event: &Event) -> Option<Fact> {
+        self.0.get(&(event.stream.clone(), event.version)).copied()
+    }
+
+    /// Forgets everything: another reducer may say something else.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// A walk that has not arrived.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Wanted {
+    /// Its number.
+    pub generation: Generation,
+    /// In which scope; that of a step across the store is not known before it arrives.
+    pub scope: Option<Scope>,
+    /// To which place, where that is known.
+    pub place: Option<u64>,
+    /// Events folded for it so far, and to fold in all, once it says so.
+    pub progress: Option<(u64, u64)>,
+}
+
+/// A moment kept to compare with.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pin {
+    /// Of which stream.
+    pub stream: StreamName,
+    /// After how many of its events.
+    pub at: u64,
+    /// What is said of that place.
+    pub name: String,
+}
+
+/// Stepping by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Play {
+    /// Whether it does now.
+    pub running: bool,
+    /// Steps a second, doubled this often; below 0 halved.
+    pub speed: i8,
+}
+
+impl Default for Play {
+    fn default() -> Self {
+        Self { running: false, speed: 1 }
+    }
+}
+
+impl Play {
+    /// The slowest and the fastest speed.
+    pub const SPEEDS: std::ops::RangeInclusive<i8> = -2..=6;
+
+    /// The time from step to step.
+    pub fn every(self) -> Duration {
+        Duration::from_secs_f64(f64::powi(0.5, self.speed.into()))
+    }
+
+    /// Steps a second, in words.
+    pub fn words(self) -> String {
+        match self.speed {
+            speed @ 0.. => format!("{}/s", 1_u32 << speed),
+            speed => format!("1/{}/s", 1_u32 << -speed),
+        }
+    }
+}
+
+/// Where the walk stands.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    /// The scope that is shown.
+    pub scope: Option<Scope>,
+    /// The place in it: 0 is before the first event.
+    pub place: u64,
+    /// What is so there.
+    pub moment: Option<Box<Moment>>,
+    /// The number of the walk that is shown.
+    pub shown: Generation,
+    /// The walk that is waited for.
+    pub wanted: Option<Wanted>,
+    /// Steps across the store still to be made once the one under way has arrived.
+    pub queued: Option<(Direction, u64)>,
+    /// What is pinned.
+    pub pin: Option<Pin>,
+    /// What differs from it, and for which walk that was computed.
+    pub difference: Option<(Generation, Arc<Patch>)>,
+    /// Stepping by itself.
+    pub play: Play,
+    /// What events did.
+    pub facts: Facts,
+    /// Where one stood in scopes that were left.
+    pub left: HashMap<Scope, u64>,
+}
+
+impl Walk {
+    /// Where one will stand when everything has arrived: what the next step starts from.
+    pub fn target(&self) -> (Option<&Scope>, u64) {
+        match &self.wanted {
+            Some(Wanted { scope: Some(scope), place: Some(place), .. }) => (Some(scope), *place),
+            _ => (self.scope.as_ref(), self.place),
+        }
+    }
+
+    /// The event of the moment.
+    pub fn event(&self) -> Option<&Arc<Event>> {
+        self.moment.as_ref()?.event.as_ref()
+    }
+
+    /// Whether the moment is the pinned one.
+    pub fn is_at_pin(&self) -> bool {
+        match (&self.pin, &self.moment) {
+            (Some(pin), Some(moment)) => pin.stream == moment.stream && pin.at == moment.at,
+            _ => false,
+        }
+    }
+
+    /// What differs from the pinned state here, when it is known.
+    pub fn difference_here(&self) -> Option<&Arc<Patch>> {
+        self.pin.as_ref()?;
+        self.difference.as_ref().filter(|(generation, _)| *generation == self.shown).map(|(_, patch)| patch)
+    }
+
+    /// Remembers the place in the scope that is left; the end is no place to remember, it moves.
+    pub fn leave(&mut self, total: u64) {
+        if self.left.len() > 10_000 {
+            self.left.clear();
+        }
+        if let Some(scope) = &self.scope {
+            if self.place < total {
+                self.left.insert(scope.clone(), self.place);
+            } else {
+                self.left.remove(scope);
+            }
+        }
+    }
+}

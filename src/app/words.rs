@@ -1,0 +1,248 @@
+//! Numbers, times and values as a person reads them in one line.
+
+use crate::domain::{Event, Json, StreamName, Timestamp, json::print::write_string, text};
+
+/// A number with its thousands separated: `1,234,567`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 event`, `2 events`.
+pub fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// A part of a whole, in percent, rounded down so that 100 means all.
+pub fn percent(part: u64, whole: u64) -> u64 {
+    if whole == 0 { 100 } else { (u128::from(part.min(whole)) * 100 / u128::from(whole)) as u64 }
+}
+
+/// A whole instant in UTC.
+pub fn instant(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string()
+}
+
+/// An instant in at most twelve cells: the clock time on the day of `reference`, otherwise the date.
+pub fn short_instant(time: Timestamp, reference: Option<Timestamp>) -> String {
+    let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
+    let (today, its) = (reference.map(day), day(time));
+    match today {
+        Some(today) if today == its => time.strftime("%H:%M:%S%.3f").to_string(),
+        Some(today) if today[..4] == its[..4] => time.strftime("%m-%d %H:%M").to_string(),
+        _ => its,
+    }
+}
+
+/// The time between two instants: `+803ms`, `+2.8s`, `-3d04h`.
+pub fn gap(from: Timestamp, to: Timestamp) -> String {
+    let milliseconds = to.duration_since(from).as_millis();
+    let sign = if milliseconds < 0 { '-' } else { '+' };
+    let ms = milliseconds.unsigned_abs();
+    match ms {
+        0..1_000 => format!("{sign}{ms}ms"),
+        1_000..60_000 => format!("{sign}{}.{}s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{sign}{}m{:02}s", ms / 60_000, ms % 60_000 / 1_000),
+        3_600_000..86_400_000 => format!("{sign}{}h{:02}m", ms / 3_600_000, ms % 3_600_000 / 60_000),
+        _ => format!("{sign}{}d{:02}h", ms / 86_400_000, ms % 86_400_000 / 3_600_000),
+    }
+}
+
+/// Containers with more children than this are not looked into for one line.
+const PREVIEW: usize = 32;
+
+/// A value in one line of roughly at most `cells` characters: exact scalars, the beginning of containers. What does not
+/// fit ends with `…`. Not yet safe to show.
+pub fn value(value: &Json, cells: usize) -> String {
+    let mut out = String::new();
+    write_value(&mut out, value, cells, 0);
+    out
+}
+
+fn write_value(out: &mut String, value: &Json, cells: usize, depth: usize) {
+    let left = cells.saturating_sub(out.len());
+    match value {
+        Json::String(text) => write_text(out, text, left),
+        Json::Verbatim(text) => out.push_str(beginning(text, left)),
+        Json::Object(object) if object.is_empty() => out.push_str("{}"),
+        Json::Array(array) if array.is_empty() => out.push_str("[]"),
+        Json::Object(object) if depth > 2 || object.len() > PREVIEW => {
+            out.push_str(&format!("{{{}}}", counted(object.len() as u64, "key")));
+        }
+        Json::Array(array) if depth > 2 => out.push_str(&format!("[{}]", counted(array.len() as u64, "item"))),
+        Json::Object(object) => {
+            out.push('{');
+            for (n, entry) in object.in_order().into_iter().enumerate() {
+                if n > 0 {
+                    out.push_str(", ");
+                }
+                if out.len() >= cells {
+                    out.push('…');
+                    break;
+                }
+                out.push_str(beginning(&entry.key, cells));
+                out.push_str(": ");
+                write_value(out, &entry.value, cells, depth + 1);
+            }
+            out.push('}');
+        }
+        Json::Array(array) => {
+            out.push('[');
+            for (n, element) in array.iter().enumerate() {
+                if n > 0 {
+                    out.push_str(", ");
+                }
+                if out.len() >= cells {
+                    out.push('…');
+                    break;
+                }
+                write_value(out, element, cells, depth + 1);
+            }
+            out.push(']');
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => out.push_str(&value.to_string()),
+    }
+}
+
+fn write_text(out: &mut String, text: &str, cells: usize) {
+    let shown = beginning(text, cells);
+    // Writing into a string cannot fail.
+    let _ = write_string(out, shown);
+    if shown.len() < text.len() {
+        out.pop();
+        out.push('…');
+    }
+}
+
+/// The beginning of a text that surely fills so many cells: what follows is never looked at.
+fn beginning(text: &str, cells: usize) -> &str {
+    let mut end = text.len().min(cells.saturating_mul(4).saturating_add(64));
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Payloads longer than this are not parsed for one line of a list.
+const DIGESTED: usize = 8 * 1024;
+
+/// The data of an event in one line: its fields without braces, the value that only repeats the stream's own name left
+/// out. At most some 200 characters. Not yet safe to show.
+pub fn digest(event: &Event) -> String {
+    const CELLS: usize = 200;
+    if let Some(trouble) = &event.trouble {
+        return trouble.to_string();
+    }
+    if event.data.is_absent() {
+        return String::new();
+    }
+    let stored = event.data.stored();
+    if stored.len() > DIGESTED {
+        let start = String::from_utf8_lossy(&stored[..CELLS * 2]).into_owned();
+        return format!("{} bytes  {}", count(stored.len() as u64), text::fit(&start, CELLS));
+    }
+    match event.data.json() {
+        Ok(Json::Object(object)) if object.len() <= 256 => {
+            let mut out = String::new();
+            for entry in object.in_order() {
+                if entry.value.as_str().is_some_and(|text| names(&event.stream, text)) {
+                    continue;
+                }
+                if !out.is_empty() {
+                    out.push_str("  ");
+                }
+                if out.len() >= CELLS {
+                    out.push('…');
+                    break;
+                }
+                out.push_str(beginning(&entry.key, CELLS));
+                out.push(' ');
+                let room = out.len() + 60;
+                write_value(&mut out, &entry.value, room, 1);
+            }
+            out
+        }
+        Ok(other) => value(&other, CELLS),
+        Err(_) => text::fit(&event.data.text(), CELLS),
+    }
+}
+
+/// Whether a text is the stream's name or what stands after its category.
+fn names(stream: &StreamName, text: &str) -> bool {
+    let name = stream.as_str();
+    text == name || (name.len() == stream.category().len() + 1 + text.len() && name.ends_with(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Payload, Position, Version, time};
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(percent(999_999, 1_000_000), 99);
+        assert_eq!(percent(0, 0), 100);
+    }
+
+    #[test]
+    fn times_are_short_and_whole() {
+        let at = |text: &str| time::parse(text).expect("an instant");
+        let noon = at("2026-03-01T12:00:00.5Z");
+        assert_eq!(instant(noon), "2026-03-01 12:00:00.500Z");
+        assert_eq!(short_instant(noon, Some(at("2026-03-01"))), "12:00:00.500");
+        assert_eq!(short_instant(noon, Some(at("2026-05-01"))), "03-01 12:00");
+        assert_eq!(short_instant(noon, Some(at("2025-03-01"))), "2026-03-01");
+        for (to, words) in [
+            ("2026-03-01T12:00:00.5Z", "+0ms"),
+            ("2026-03-01T12:00:03.3Z", "+2.8s"),
+            ("2026-03-01T12:01:10.5Z", "+1m10s"),
+            ("2026-03-04T16:00:00.5Z", "+3d04h"),
+            ("2026-03-01T11:59:59.5Z", "-1.0s"),
+        ] {
+            assert_eq!(gap(noon, at(to)), words);
+        }
+    }
+
+    #[test]
+    fn a_digest_leaves_out_what_the_row_already_says() {
+        let event = |data: &str| Event {
+            stream: "order-7".into(),
+            version: Version(1),
+            position: Position::Number(1),
+            id: None,
+            event_type: "X".into(),
+            time: None,
+            data: Payload::json_text(data),
+            metadata: Payload::default(),
+            correlation: None,
+            causation: None,
+            trouble: None,
+        };
+        assert_eq!(digest(&event(r#"{"orderId":"order-7","qty":2,"sku":{"a":[1,2]}}"#)), "qty 2  sku {a: [1, 2]}");
+        assert_eq!(digest(&event(r#"{"id":"7","n":9007199254740993}"#)), "n 9007199254740993");
+        assert_eq!(digest(&event("not json")), "not json");
+        let wide = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000));
+        assert!(digest(&event(&wide)).len() < 1_000);
+        assert!(digest(&event(&wide[..8_000])).len() < 1_000);
+    }
+
+    #[test]
+    fn one_line_of_a_value_is_bounded() {
+        let json = |text: &str| Json::parse(text.as_bytes()).expect("JSON");
+        assert_eq!(value(&json(r#"{"a":1,"b":[true,null,"x\n"]}"#), 80), r#"{a: 1, b: [true, null, "x\n"]}"#);
+        let wide = format!("[{}]", vec!["12345678"; 100_000].join(","));
+        assert!(value(&json(&wide), 40).len() < 80);
+        assert!(value(&Json::string(&"é".repeat(1_000_000)), 40).len() < 600);
+    }
+}

@@ -1,0 +1,186 @@
+//! The events of the scope, one line each.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{focused, pattern, say, title, title_role};
+use crate::app::layout::rows;
+use crate::app::panes::Pane;
+use crate::app::panes::events::{EventRow, Window};
+use crate::app::walk::Fact;
+use crate::app::words::{self, count, gap, short_instant};
+use crate::app::{App, Times};
+use crate::domain::{Event, Scope, Timestamp, text};
+use crate::ui::theme::{Role, Theme};
+use crate::ui::widgets::{self, Pen};
+
+/// The widths of the columns, by what is seen and by the room there is.
+struct Columns {
+    number: usize,
+    time: usize,
+    stream: usize,
+    kind: usize,
+}
+
+pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let window = app.panes.events.window.as_ref();
+    let (name, note) = match (&app.walk.scope, window) {
+        (Some(scope), Some(window)) => {
+            let name = match scope {
+                Scope::Stream(name) => name.to_string(),
+                Scope::Category(name) => format!("{name}-*"),
+                Scope::All => "whole store".into(),
+            };
+            let so_far = if window.partial && !app.catalogue.progress.complete { " so far" } else { "" };
+            (name, format!("{} of {}{so_far}", count(app.walk.place), count(app.total(scope))))
+        }
+        _ => (String::new(), String::new()),
+    };
+    let titles = [(title(Pane::Events), title_role(app, Pane::Events)), (name, Role::Stream)];
+    let titles = titles.each_ref().map(|(text, role)| (text.as_str(), *role));
+    widgets::Frame { area, focused: focused(app, Pane::Events), theme }.draw(&titles, &note, buffer);
+
+    let list = rows(Pane::Events, area);
+    let (Some(window), Some(_)) = (window, &app.walk.scope) else {
+        let words = if app.catalogue.is_empty() { "No events." } else { "Reading …" };
+        return say(&[words], Role::Muted, theme, list, buffer);
+    };
+    let style = theme.style(Role::Muted);
+    widgets::scrollbar(area, window.top, list.height.into(), window.len(), style, buffer);
+    let columns = columns(app, window, list);
+    if list.y > area.y + 1 {
+        let mut pen = Pen::new(buffer, Rect { y: list.y - 1, height: 1, ..list });
+        let number = if matches!(window.scope, Scope::Stream(_)) { "ver" } else { "#" };
+        pen.skip(2).put_right_in(number, columns.number, style).skip(1);
+        if columns.time > 0 {
+            pen.put_in(if app.look.times == Times::Gap { "gap" } else { "time" }, columns.time, style).skip(1);
+        }
+        if columns.stream > 0 {
+            pen.put_in("stream", columns.stream, style).skip(1);
+        }
+        pen.put_in("type", columns.kind, style).skip(2);
+        if pen.room() >= 4 {
+            pen.put("data", style);
+        }
+    }
+    for (place, y) in (window.top..window.len()).zip(list.y..list.bottom()) {
+        draw_row(app, theme, window, place, &columns, Rect { y, height: 1, ..list }, buffer);
+    }
+}
+
+fn columns(app: &App, window: &Window, list: Rect) -> Columns {
+    let width = usize::from(list.width);
+    let seen = || (window.top..window.top + u64::from(list.height)).filter_map(|place| window.row(place));
+    let in_stream = matches!(window.scope, Scope::Stream(_));
+    let number = if in_stream {
+        let widest = seen().map(|row| row.event.version.0).max().unwrap_or(0).max(window.total);
+        words::count(widest).replace(',', "").len()
+    } else {
+        count(window.total).len()
+    };
+    let time = match app.look.times {
+        Times::Utc if seen().all(|row| row.event.time.is_none()) => 0,
+        Times::Utc if width >= if in_stream { 36 } else { 60 } => 12,
+        Times::Gap if width >= if in_stream { 30 } else { 52 } => 7,
+        Times::Utc | Times::Gap => 0,
+    };
+    let widest = |part: fn(&EventRow) -> &str| seen().map(|row| text::width(&text::safe(part(row)))).max().unwrap_or(0);
+    let stream = match in_stream {
+        true => 0,
+        false => widest(|row| row.event.stream.as_str()).clamp(6, (width / 4).clamp(6, 24)),
+    };
+    let used = 2 + number + 1 + time + usize::from(time > 0) + stream + usize::from(stream > 0);
+    let kind = widest(|row| &row.event.event_type).clamp(4, width.saturating_sub(used).clamp(4, 26));
+    Columns { number: number.max(3), time, stream, kind }
+}
+
+fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Columns, line: Rect, buffer: &mut Buffer) {
+    let style = |role| theme.style(role);
+    let here = place == app.walk.place;
+    let wanted = app
+        .walk
+        .wanted
+        .as_ref()
+        .is_some_and(|wanted| wanted.place == Some(place) && wanted.scope.as_ref() == Some(&window.scope) && !here);
+    if here {
+        let role = if focused(app, Pane::Events) { Role::Selected } else { Role::SelectedElsewhere };
+        buffer.set_style(line, style(role));
+    } else if wanted {
+        buffer.set_style(line, style(Role::Pending));
+    }
+    let mut pen = Pen::new(buffer, line);
+    let sign = match (here, wanted) {
+        (true, _) => "›",
+        (_, true) => "»",
+        _ => " ",
+    };
+    pen.put(sign, style(Role::Cursor));
+    if place == 0 {
+        pen.skip(1).skip(columns.number + 1).put("initial state, before the first event", style(Role::Muted));
+        return;
+    }
+    // The event of the moment is known even when its page has not come yet.
+    let row = window.row(place);
+    let event = row.map(|row| &row.event).or(app.walk.event().filter(|_| here));
+    let Some(event) = event else {
+        pen.skip(1)
+            .put_right_in(&count(place), columns.number, style(Role::Muted))
+            .skip(1)
+            .put("…", style(Role::Muted));
+        return;
+    };
+    let (mark, role) = mark(event, row.and_then(|row| row.fact));
+    pen.put(mark, style(role));
+    let number = match window.scope {
+        Scope::Stream(_) => event.version.to_string(),
+        Scope::Category(_) | Scope::All => count(place),
+    };
+    pen.put_right_in(&number, columns.number, style(Role::Version)).skip(1);
+    if columns.time > 0 {
+        pen.put_in(&time(app, window, place, event), columns.time, style(Role::Time)).skip(1);
+    }
+    if columns.stream > 0 {
+        pen.put_in(event.stream.as_str(), columns.stream, style(Role::Stream)).skip(1);
+    }
+    let matched = style(Role::Match);
+    if event.trouble.is_some() {
+        pen.put("unreadable ", style(Role::Fault));
+    } else {
+        let kind = text::fit(&event.event_type, columns.kind);
+        let start = usize::from(pen.column());
+        pen.put_matching(&kind, style(Role::Type), pattern(app), matched);
+        let used = usize::from(pen.column()) - start;
+        pen.skip(columns.kind.saturating_sub(used)).skip(1);
+    }
+    let digest = row.map_or_else(|| words::digest(event), |row| row.digest.clone());
+    if pen.room() > 5 {
+        pen.skip(1).put_matching(&digest, style(Role::Muted), pattern(app), matched);
+    }
+}
+
+fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
+    if event.trouble.is_some() {
+        return ("!", Role::Fault);
+    }
+    match fact {
+        Some(Fact::Began) => ("+", Role::Added),
+        Some(Fact::Changed) => ("~", Role::Changed),
+        Some(Fact::Ended) => ("-", Role::Removed),
+        Some(Fact::Faulted) => ("!", Role::Fault),
+        Some(Fact::Idle) | None => (" ", Role::Muted),
+    }
+}
+
+fn time(app: &App, window: &Window, place: u64, event: &Event) -> String {
+    let Some(time) = event.time else { return String::new() };
+    match app.look.times {
+        Times::Utc => {
+            let reference: Option<Timestamp> = app.walk.event().and_then(|event| event.time);
+            short_instant(time, reference)
+        }
+        Times::Gap => {
+            let before = window.row(place - 1).and_then(|row| row.event.time);
+            before.map_or(String::new(), |before| gap(before, time))
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The last two lines: what is said, typed or under way, and the keys that work now.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use crate::app::action::{Action, Session};
+use crate::app::mode::{Asking, Mode};
+use crate::app::words::{count, percent};
+use crate::app::{App, Severity, hints, notation};
+use crate::domain::text;
+use crate::ui::theme::{Role, Theme};
+use crate::ui::widgets::Pen;
+
+/// Draws the status line; gives the place of the cursor when something is typed there.
+pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let style = |role| theme.style(role);
+    let mut pen = Pen::new(buffer, area);
+    pen.skip(1);
+    let pending = pending(app);
+    if !pending.is_empty() {
+        pen.put_right(&format!(" {pending} "), style(Role::Prompt));
+    }
+    let under_way = under_way(app);
+    if !under_way.is_empty() {
+        pen.put_right(&format!(" {under_way} "), style(Role::Info));
+    }
+    match &app.mode {
+        Mode::Prompt(prompt) => {
+            let label = match prompt.asking {
+                Asking::Find { .. } => "find: ",
+                Asking::Filter { .. } => "streams: ",
+                Asking::GoTo => "go to: ",
+            };
+            let words = app.prompt_words();
+            let room = pen.room().saturating_sub(label.len());
+            let hint = words.as_ref().map_or(0, |(_, words)| (text::width(words) + 3).min(room / 2));
+            pen.put(label, style(Role::Prompt));
+            let x = pen.column();
+            let cells = (room - hint).max(1);
+            let scroll = prompt.line.visual_scroll(cells.saturating_sub(1));
+            let shown: String = skip_cells(prompt.line.value(), scroll);
+            let used = text::width(&text::fit(&shown, cells));
+            pen.put(&text::fit(&shown, cells), style(Role::Text));
+            if let Some((severity, words)) = words {
+                pen.skip(cells.saturating_sub(used).min(3)).put(&words, style(role(severity)));
+            }
+            let column = prompt.line.visual_cursor().saturating_sub(scroll).min(cells - 1);
+            return Some(Position::new(x + column as u16, area.y));
+        }
+        Mode::Help(help) => {
+            if let Some(spec) = app.help_entries(help.line.value()).get(help.selected) {
+                pen.put(spec.doc, style(Role::Info));
+            }
+        }
+        Mode::ConfirmQuit => {
+            pen.put("Quit stepback?", style(Role::Prompt));
+        }
+        Mode::Popup(_) | Mode::Normal => said(app, theme, &mut pen),
+    }
+    None
+}
+
+/// What is left of a line after so many cells.
+fn skip_cells(line: &str, cells: usize) -> String {
+    let mut used = 0;
+    line.chars()
+        .skip_while(|c| {
+            let skip = used < cells;
+            used += text::width(c.encode_utf8(&mut [0; 4]));
+            skip
+        })
+        .collect()
+}
+
+fn role(severity: Severity) -> Role {
+    match severity {
+        Severity::Info => Role::Info,
+        Severity::Warning => Role::Warning,
+        Severity::Error => Role::Fault,
+    }
+}
+
+fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
+    let style = |role| theme.style(role);
+    if let Some(notice) = &app.notice {
+        let mut lines = notice.text.lines();
+        let first = lines.next().unwrap_or_default();
+        let more = if lines.next().is_some() { " …" } else { "" };
+        let sign = if notice.severity == Severity::Error { "! " } else { "" };
+        pen.put(&format!("{sign}{first}{more}"), style(role(notice.severity)));
+        return;
+    }
+    let moment = app.walk.moment.as_deref();
+    if let Some(fault) = moment.and_then(|moment| moment.fault.as_ref()) {
+        pen.put(&format!("! this event could not be folded: {fault}"), style(Role::Fault));
+        return;
+    }
+    if let Some(trouble) = moment.and_then(|moment| moment.event.as_ref()?.trouble.as_ref()) {
+        pen.put(&format!("! {trouble}"), style(Role::Fault));
+        return;
+    }
+    let mut parts: Vec<(String, Role)> = Vec::new();
+    if app.walk.play.running {
+        parts.push((format!("▶ playing {}", app.walk.play.words()), Role::Info));
+    }
+    if let Some(pin) = &app.walk.pin {
+        let words = match app.walk.difference_here() {
+            _ if app.walk.is_at_pin() => "here".into(),
+            Some(patch) if patch.0.is_empty() => "no difference".into(),
+            Some(patch) => crate::app::words::counted(patch.0.len() as u64, "difference"),
+            None => "comparing …".into(),
+        };
+        parts.push((format!("pinned {}: {words}", pin.name), Role::Pin));
+    }
+    if let Some(search) = &app.jobs.search {
+        parts.push((format!("/{}", search.pattern), Role::Muted));
+    }
+    if parts.is_empty()
+        && let Some(caveat) = app.catalogue.about.as_ref().and_then(|about| about.caveats.first())
+    {
+        parts.push((caveat.clone(), Role::Muted));
+    }
+    for (n, (text, role)) in parts.iter().enumerate() {
+        pen.skip(if n > 0 { 3 } else { 0 }).put(text, style(*role));
+    }
+}
+
+/// What has been typed of a count or a chord.
+fn pending(app: &App) -> String {
+    let count = app.keys.count.map_or(String::new(), |(count, _)| count.to_string());
+    let begun = notation::write(&app.keys.begun);
+    let more = if begun.is_empty() { "" } else { "…" };
+    format!("{count}{begun}{more}")
+}
+
+/// What is under way, how far it is, and what stops it.
+fn under_way(app: &App) -> String {
+    let stop = || {
+        let contexts = app.contexts();
+        let keys =
+            [Session::Back, Session::Stop].map(|session| app.keys.map.keys_of(&contexts, Action::Session(session)));
+        let key = if matches!(app.mode, Mode::Normal) { keys.concat() } else { keys[1].clone() };
+        key.into_iter().next().map_or(String::new(), |key| format!("  {key} stops"))
+    };
+    if let Some((folded, total)) = app.walk.wanted.as_ref().and_then(|wanted| wanted.progress) {
+        let percent = percent(folded, total);
+        return format!("walking {} of {}, {percent} %{}", count(folded), count(total), stop());
+    }
+    if let Some((looked, total)) = app.jobs.search.as_ref().and_then(|search| search.running)
+        && looked > 0
+    {
+        return format!("looking {} of {}, {} %{}", count(looked), count(total), percent(looked, total), stop());
+    }
+    let progress = &app.catalogue.progress;
+    match app.catalogue.percent_read() {
+        Some(read) => format!("reading {read} %"),
+        None if !progress.complete && app.catalogue.about.is_some() => {
+            format!("reading, {} so far", count(progress.events))
+        }
+        None => String::new(),
+    }
+}
+
+/// Draws the keys that work now.
+pub fn draw_hints(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    for (place, hint) in hints::placed(app, area) {
+        let mut pen = Pen::new(buffer, place);
+        pen.put(&hint.key, theme.style(Role::HintKey)).skip(1).put(hint.label, theme.style(Role::Hint));
+    }
+}

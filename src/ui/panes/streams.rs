@@ -1,0 +1,117 @@
+//! The list of streams.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{focused, say, title, title_role};
+use crate::app::App;
+use crate::app::layout::rows;
+use crate::app::panes::Pane;
+use crate::app::panes::streams::Row;
+use crate::app::words::{count, counted, short_instant};
+use crate::ui::theme::{Role, Theme};
+use crate::ui::widgets::{self, Pen};
+
+/// The columns: what of the width goes to the count and to the time; the name has the rest.
+struct Columns {
+    count: usize,
+    time: usize,
+}
+
+pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let pane = &app.panes.streams;
+    let catalogue = &app.catalogue;
+    let streams = catalogue.streams.len() as u64;
+    let so_far = if catalogue.progress.complete || !catalogue.listed { "" } else { " so far" };
+    let (filter, note) = match &pane.narrowing {
+        Some(narrowing) => {
+            let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len()) as u64;
+            let more = if narrowing.complete { "" } else { " …" };
+            (format!("/{}", narrowing.pattern), format!("{} of {}{more}", count(found), count(streams)))
+        }
+        None => (String::new(), format!("{}{so_far} {}", count(streams), pane.order.words())),
+    };
+    let titles = [(title(Pane::Streams), title_role(app, Pane::Streams)), (filter, Role::Changed)];
+    let titles = titles.each_ref().map(|(text, role)| (text.as_str(), *role));
+    let frame = widgets::Frame { area, focused: focused(app, Pane::Streams), theme };
+    frame.draw(&titles, &note, buffer);
+
+    let list = rows(Pane::Streams, area);
+    let len = pane.len(catalogue);
+    widgets::scrollbar(area, pane.top as u64, list.height.into(), len as u64, theme.style(Role::Muted), buffer);
+    if catalogue.is_empty() {
+        return say(&["This source holds no events.", "", "i: what is known of it"], Role::Muted, theme, list, buffer);
+    }
+    if !catalogue.listed {
+        return say(&["Reading …"], Role::Muted, theme, list, buffer);
+    }
+    if len == 0 && pane.narrowing.is_some() {
+        return say(&["No stream matches.", "", "Esc: all streams"], Role::Muted, theme, list, buffer);
+    }
+    let most = catalogue.progress.events.max(1);
+    let digits = count(most).len().clamp(6, 11);
+    let columns = Columns { count: digits, time: if list.width >= 36 { 12 } else { 0 } };
+    if list.y > area.y + 1 {
+        let head = Rect { y: list.y - 1, height: 1, ..list };
+        let mut pen = Pen::new(buffer, head);
+        if columns.time > 0 {
+            pen.put_right(&format!("{:<12}", "last"), theme.style(Role::Muted))
+                .put_right("  ", theme.style(Role::Text));
+        }
+        pen.put_right("events", theme.style(Role::Muted)).skip(2).put("name", theme.style(Role::Muted));
+    }
+    for (number, y) in (pane.top..len).zip(list.y..list.bottom()) {
+        let line = Rect { y, height: 1, ..list };
+        draw_row(app, theme, number, &columns, line, buffer);
+    }
+}
+
+fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Rect, buffer: &mut Buffer) {
+    let pane = &app.panes.streams;
+    let catalogue = &app.catalogue;
+    let Some(row) = pane.row(catalogue, number) else { return };
+    let selected = number == pane.selected;
+    if selected {
+        let role = if focused(app, Pane::Streams) { Role::Selected } else { Role::SelectedElsewhere };
+        buffer.set_style(line, theme.style(role));
+    }
+    let mut pen = Pen::new(buffer, line);
+    pen.put(if selected { "›" } else { " " }, theme.style(Role::Cursor)).skip(1);
+    match row {
+        Row::All => {
+            let events = app.total(&crate::domain::Scope::All);
+            right(&mut pen, columns, "", &count(events), theme);
+            pen.put("whole store", theme.style(Role::Type));
+        }
+        Row::Category(n) => {
+            let Some(category) = catalogue.categories.get(n as usize) else { return };
+            let streams = format!("{} streams", count(category.streams));
+            right(&mut pen, columns, &streams, &count(category.events), theme);
+            pen.put(&format!("{}-*", category.name), theme.style(Role::Type));
+        }
+        Row::MoreCategories(more) => {
+            pen.put(
+                &format!("… {}", counted(u64::from(more), "more category").replace("ys", "ies")),
+                theme.style(Role::Muted),
+            );
+        }
+        Row::Stream(n) => {
+            let Some(summary) = catalogue.streams.get(n as usize) else { return };
+            let reference = app.walk.event().and_then(|event| event.time);
+            let time = summary.last_time.map_or(String::new(), |time| short_instant(time, reference));
+            right(&mut pen, columns, &time, &count(summary.events), theme);
+            let typed = pane.narrowing.as_ref().map(|narrowing| narrowing.pattern.as_str());
+            pen.put_matching(summary.stream.as_str(), theme.style(Role::Stream), typed, theme.style(Role::Match));
+        }
+    }
+}
+
+/// The columns at the right end of a row.
+fn right(pen: &mut Pen<'_>, columns: &Columns, time: &str, events: &str, theme: &Theme) {
+    if columns.time > 0 {
+        let cells = columns.time;
+        pen.put_right(&format!("{time:<cells$}"), theme.style(Role::Time)).put_right("  ", theme.style(Role::Text));
+    }
+    let cells = columns.count;
+    pen.put_right(&format!("{events:>cells$}"), theme.style(Role::Number)).put_right(" ", theme.style(Role::Text));
+}
