@@ -8,3 +8,4 @@ pub mod domain;
 pub mod replay;
 pub mod session;
 pub mod sources;
+pub mod store;

@@ -1,8 +1,9 @@
 //! From an address to an opened source.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::Source;
+use super::{Source, embedded};
 use crate::domain::{Failure, FailureKind};
 
 /// How to open an address.
@@ -17,5 +18,8 @@ pub struct OpenOptions {
 /// # Errors
 /// When there is nothing at the address, it may not be read, or nothing in it can be understood.
 pub fn open(address: &str, _options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    if embedded::is_store(Path::new(address)) {
+        return Ok(Arc::new(embedded::Embedded::open(address)?));
+    }
     Err(Failure::new(FailureKind::Unsupported, address, "open", "no source is built in"))
 }
