@@ -4,6 +4,7 @@
 //! event and step forward or back. `docs/architecture.md` says which module may use which; `tests/layers.rs` holds it.
 
 pub mod app;
+pub mod cli;
 pub mod domain;
 pub mod replay;
 pub mod session;

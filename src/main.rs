@@ -1,5 +1,5 @@
 //! The program: hands its arguments to the commands or to the interface.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    stepback::cli::run(&mut std::io::stdout(), &mut std::io::stderr())
 }

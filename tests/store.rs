@@ -80,11 +80,9 @@ fn a_deleted_user_is_no_user() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = Store::open(directory.path()).expect("a new store");
     let user = stream("user-1");
-    for (kind, data) in [
-        ("UserCreated", r#"{"name":"Ada"}"#),
-        ("UserNameUpdated", r#"{"name":"Ada Lovelace"}"#),
-        ("UserDeleted", "{}"),
-    ] {
+    for (kind, data) in
+        [("UserCreated", r#"{"name":"Ada"}"#), ("UserNameUpdated", r#"{"name":"Ada Lovelace"}"#), ("UserDeleted", "{}")]
+    {
         store.append(&user, [NewEvent::new(kind, data)], Expected::Any).expect("appended");
     }
     let fold = |users: &mut BTreeMap<StreamName, String>, event: &Event| {
@@ -328,9 +326,10 @@ fn reading_goes_both_ways_from_any_place() {
         cancelled.cancel();
         let result = history.events(&EventQuery::first(Scope::All, 5), &cancelled);
         assert!(matches!(result, Err(StoreError::Cancelled)));
-        assert_eq!(history.streams(2, 2).streams.iter().map(|it| it.stream.as_str()).collect::<Vec<_>>(), [
-            "c0-2", "c1-3"
-        ]);
+        assert_eq!(
+            history.streams(2, 2).streams.iter().map(|it| it.stream.as_str()).collect::<Vec<_>>(),
+            ["c0-2", "c1-3"]
+        );
     }
 }
 
@@ -426,7 +425,9 @@ fn projections_resume_show_their_lag_and_can_be_rebuilt() {
         });
         assert_eq!((folded, status.expect("folded").lag()), (1200, 0));
         assert_eq!(counts(&store), [("A".to_owned(), "400".to_owned()), ("B".to_owned(), "800".to_owned())].into());
-        store.append(&stream("s"), [NewEvent::new("C", "{}"), NewEvent::new("Bad", "{}")], Expected::Any).expect("appended");
+        store
+            .append(&stream("s"), [NewEvent::new("C", "{}"), NewEvent::new("Bad", "{}")], Expected::Any)
+            .expect("appended");
         assert_eq!(store.projection("types").expect("readable").lag(), 2);
     }
     let store = Store::open(directory.path()).expect("the store");

@@ -146,7 +146,7 @@ impl Source for Embedded {
     }
 
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
-        let partial = !self.progress().complete;
+        let partial = !self.viewer.is_complete();
         Ok(StreamPage { partial, ..self.viewer.history().streams(from, limit) })
     }
 
@@ -155,7 +155,7 @@ impl Source for Embedded {
     }
 
     fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
-        let partial = !self.progress().complete;
+        let partial = !self.viewer.is_complete();
         let page = match self.viewer.damage().filter(|_| query.scope == Scope::All) {
             Some(damage) => self.damaged_page(query, &damage, cancel),
             None => self.viewer.history().events(query, cancel),

@@ -160,9 +160,9 @@ pub(super) fn refusal(stream: &StreamName, event: &NewEvent) -> Option<String> {
             return Some(format!("the {what} is longer than {MAX_NAME} bytes"));
         }
     }
-    let absent = [&event.data, &event.metadata].into_iter().find(|payload| {
-        payload.form() == Form::Absent && !payload.stored().is_empty()
-    });
+    let absent = [&event.data, &event.metadata]
+        .into_iter()
+        .find(|payload| payload.form() == Form::Absent && !payload.stored().is_empty());
     absent.map(|_| "a payload that is absent holds bytes".into())
 }
 

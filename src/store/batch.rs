@@ -109,9 +109,7 @@ pub(super) fn encode(entries: &[Entry<'_>], first_position: u64, settled: u64, o
         let correlation = Identity::of(entry.correlation);
         let causation = Identity::of(entry.causation);
         let time = entry.time.map(micros);
-        events.push(
-            id.bits() | correlation.bits() << 2 | causation.bits() << 4 | u8::from(time.is_some()) << 6,
-        );
+        events.push(id.bits() | correlation.bits() << 2 | causation.bits() << 4 | u8::from(time.is_some()) << 6);
         let nanoseconds = time.map_or(0, |(_, rest)| rest);
         events.push(form(entry.data) | form(entry.metadata) << 2 | u8::from(nanoseconds != 0) << 4);
         put(&mut events, name(&mut names, entry.stream));
@@ -330,11 +328,7 @@ impl Batch {
         if unpacked != payload || unpacked > MAX_PAYLOADS {
             return None;
         }
-        let payloads = if head.packed {
-            lz4_flex::block::decompress(from.0, unpacked).ok()?
-        } else {
-            from.0.to_vec()
-        };
+        let payloads = if head.packed { lz4_flex::block::decompress(from.0, unpacked).ok()? } else { from.0.to_vec() };
         (payloads.len() == unpacked).then_some(())?;
         let first_position = head.first_position;
         Some(Self { events, payloads, first_position, body })

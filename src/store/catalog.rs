@@ -384,7 +384,8 @@ mod tests {
                         stream: name,
                         event_type: "T",
                         version: *version,
-                        time: (n % 5 != 0).then(|| Timestamp::from_nanosecond(n as i128 * 500_000_001 - 9).expect("in range")),
+                        time: (n % 5 != 0)
+                            .then(|| Timestamp::from_nanosecond(n as i128 * 500_000_001 - 9).expect("in range")),
                         id: Some(id),
                         correlation: None,
                         causation: None,
@@ -432,7 +433,8 @@ mod tests {
     fn scopes_agree_with_the_store() {
         let catalog = filled(300);
         let mut categories = Categories::default();
-        for scope in [Scope::All, Scope::Category("c1".into()), Scope::Stream("c0-7".into()), Scope::Stream("?".into())] {
+        for scope in [Scope::All, Scope::Category("c1".into()), Scope::Stream("c0-7".into()), Scope::Stream("?".into())]
+        {
             let total = catalog.total(&scope, &mut categories);
             let mut last = None;
             for n in 0..total {

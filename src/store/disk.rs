@@ -31,15 +31,30 @@ pub type Fate = Result<(), (usize, io::Error)>;
 /// Decides the fate of every operation.
 pub type Faults = Arc<dyn Fn(Operation) -> Fate + Send + Sync>;
 
+/// How a store is kept on disk; the default is what everybody wants, the rest is for tests.
+#[derive(Clone)]
+pub struct Options {
+    /// A segment of the journal that would grow beyond this many bytes gets no further record.
+    pub segment: u64,
+    /// What happens instead of changes of the disk.
+    pub faults: Option<Faults>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment: 64 << 20, faults: None }
+    }
+}
+
 /// The disk; with faults when a test asked for them.
 #[derive(Clone, Default)]
 pub(super) struct Disk {
-    pub(super) faults: Option<Faults>,
+    pub(super) options: Options,
 }
 
 impl Disk {
     fn before(&self, operation: Operation) -> Fate {
-        self.faults.as_ref().map_or(Ok(()), |faults| faults(operation))
+        self.options.faults.as_ref().map_or(Ok(()), |faults| faults(operation))
     }
 
     fn simply(&self, operation: Operation) -> io::Result<()> {

@@ -232,15 +232,9 @@ impl Index {
         value.extend_from_slice(store);
         let End { segment, offset } = catalog.end();
         let origins = &catalog.origins;
-        for number in [
-            events,
-            catalog.seq(),
-            u64::from(segment),
-            offset,
-            u64::from(now.block),
-            now.first,
-            origins.len() as u64,
-        ] {
+        for number in
+            [events, catalog.seq(), u64::from(segment), offset, u64::from(now.block), now.first, origins.len() as u64]
+        {
             put(&mut value, number);
         }
         for origin in origins.values() {
@@ -294,9 +288,7 @@ fn remove_half_snapshots(path: &Path) {
 }
 
 /// Runs a transaction, telling its two kinds of error apart.
-pub(super) fn transact<T>(
-    run: impl FnOnce() -> Result<T, TransactionError<Trouble>>,
-) -> Result<T, Trouble> {
+pub(super) fn transact<T>(run: impl FnOnce() -> Result<T, TransactionError<Trouble>>) -> Result<T, Trouble> {
     run().map_err(|error| match error {
         TransactionError::Abort(trouble) => trouble,
         TransactionError::Storage(error) => error.into(),
@@ -345,10 +337,7 @@ pub(super) fn put_parts(
 }
 
 /// Removes a value.
-pub(super) fn remove_parts(
-    tree: &TransactionalTree,
-    key: &[u8],
-) -> Result<(), ConflictableTransactionError<Trouble>> {
+pub(super) fn remove_parts(tree: &TransactionalTree, key: &[u8]) -> Result<(), ConflictableTransactionError<Trouble>> {
     let before = tree.get(part_key(key, 0))?.map_or(0, |first| parts(u32_at(&first, 0) as usize));
     for number in 0..before {
         tree.remove(part_key(key, number as u16))?;

@@ -19,7 +19,7 @@ use super::catalog::{Catalog, End};
 use super::disk::Disk;
 use super::error::{Damage, StoreError};
 use super::head::Head;
-use super::segment::{self, FRAME, HEADER, Next, Records, SEGMENT, SegmentHeader};
+use super::segment::{self, FRAME, HEADER, Next, Records, SegmentHeader};
 
 /// Opened segments kept at once; more are opened again when needed.
 const KEPT_OPEN: usize = 32;
@@ -46,7 +46,8 @@ impl Segments {
         if first != 1 {
             return Err(damaged("the first segment is missing".into()));
         }
-        let file = File::open(segment::path(directory, 1)).map_err(|error| StoreError::io("open the journal", error))?;
+        let file =
+            File::open(segment::path(directory, 1)).map_err(|error| StoreError::io("open the journal", error))?;
         let header = SegmentHeader::read(&file).map_err(|error| StoreError::io("read the journal", error))?;
         let store = header.map_err(damaged)?.store;
         Ok(Self { directory: directory.to_path_buf(), store, open: Mutex::default() })
@@ -153,11 +154,7 @@ fn try_extend(segments: &Segments, catalog: &mut Catalog, limit: Limit, budget: 
         if offset == HEADER && (header.first_seq, header.events_before) != (catalog.seq(), catalog.events()) {
             return damaged(
                 0,
-                format!(
-                    "the segment begins with record {}, record {} is expected",
-                    header.first_seq,
-                    catalog.seq()
-                ),
+                format!("the segment begins with record {}, record {} is expected", header.first_seq, catalog.seq()),
             );
         }
         let mut records = Records::new(&file, segments.store, offset, stop_at);
@@ -232,8 +229,7 @@ pub(super) struct Journal {
 pub(super) fn create(directory: &Path, disk: &Disk) -> Result<(), StoreError> {
     let doing = |error| StoreError::io("make the journal", error);
     std::fs::create_dir_all(directory).map_err(doing)?;
-    let header =
-        SegmentHeader { store: *uuid::Uuid::new_v4().as_bytes(), number: 1, first_seq: 1, events_before: 0 };
+    let header = SegmentHeader { store: *uuid::Uuid::new_v4().as_bytes(), number: 1, first_seq: 1, events_before: 0 };
     let head = Head { seq: 1, events: 0, segment: 1, end: HEADER, indexed: 0 };
     write_head(&Head::path(directory), &head, disk).map_err(doing)?;
     new_segment(directory, &header, disk).map_err(doing)?;
@@ -304,9 +300,9 @@ impl Journal {
         self.head.seq
     }
 
-    /// Where the next record will begin, and in which segment, if `length` bytes are appended together.
+    /// Whether `length` bytes more belong into the next segment.
     fn full(&self, length: usize) -> bool {
-        self.head.end > HEADER && self.head.end + length as u64 > SEGMENT
+        self.head.end > HEADER && self.head.end + length as u64 > self.disk.options.segment
     }
 
     /// Appends records that are framed already, and waits until they are on disk. Gives the place of the first.

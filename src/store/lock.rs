@@ -22,8 +22,7 @@ impl Lock {
     pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
         let doing = |error| StoreError::io("take the lock", error);
         let path = path(directory);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(doing)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(doing)?;
         // A viewer that looks whether somebody is writing holds it for a moment.
         for _ in 0..10 {
             match file.try_lock() {

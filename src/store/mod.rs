@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use append::{Appended, Expected, MAX_NAME, NewEvent, Origin, Taken, TakenOver, fingerprint};
-pub use disk::{Fate, Faults, Operation};
+pub use disk::{Fate, Faults, Operation, Options};
 pub use error::{Damage, Notice, StoreError};
 pub use history::History;
 pub use projection::{Fold, ProjectionStatus, ReadModel};
@@ -87,18 +87,16 @@ impl Store {
     /// `Locked` when somebody else is writing, `Damaged` when the journal is (viewers still read what comes before),
     /// `NotAStore`, `Io`.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_on(directory.as_ref(), Disk::default())
+        Self::open_with(directory, Options::default())
     }
 
-    /// The same with a disk whose changes fail as the caller wants: for tests of what a store does then.
+    /// The same, kept on disk as the options say.
     ///
     /// # Errors
     /// As for [`Self::open`].
-    pub fn open_with_faults(directory: impl AsRef<Path>, faults: Faults) -> Result<Self, StoreError> {
-        Self::open_on(directory.as_ref(), Disk { faults: Some(faults) })
-    }
-
-    fn open_on(directory: &Path, disk: Disk) -> Result<Self, StoreError> {
+    pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let directory = directory.as_ref();
+        let disk = Disk { options };
         prepare(directory)?;
         let lock = Lock::take(directory)?;
         let journal = directory.join("journal");

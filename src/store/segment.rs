@@ -21,8 +21,6 @@ const MAGIC: &[u8; 8] = b"SBEVJ01\n";
 pub(super) const HEADER: u64 = 56;
 /// The length of what stands before a body.
 pub(super) const FRAME: usize = 16;
-/// A segment that has reached this length gets no further record.
-pub(super) const SEGMENT: u64 = 64 << 20;
 /// The longest body; a longer claim is damage.
 pub(super) const MAX_BODY: usize = 256 << 20;
 
@@ -205,8 +203,6 @@ impl<'a> Records<'a> {
     /// Looks behind a place that is no record for a later one: with a number above `seq` and a matching sum. Gives its
     /// offset and number, and stands before it.
     pub(super) fn resume(&mut self, seq: u64) -> Result<Option<(u64, u64)>, StoreError> {
-        /// Records further ahead than this cannot lie in the same segment.
-        const AHEAD: u64 = SEGMENT / FRAME as u64 * 8;
         let length = self.file.metadata().map_err(|error| StoreError::io("read the journal", error))?.len();
         let end = self.limit.min(length);
         let mut bytes = vec![0; usize::try_from(end.saturating_sub(self.at)).unwrap_or(0)];
@@ -215,7 +211,7 @@ impl<'a> Records<'a> {
         for skip in 1..bytes.len().saturating_sub(FRAME) {
             let header = &bytes[skip..skip + FRAME];
             let (length, found) = (u32_at(header, 0) as usize, u64_at(header, 8));
-            if found <= seq || found > seq + AHEAD {
+            if found <= seq || found > seq + bytes.len() as u64 {
                 continue;
             }
             let body = bytes.get(skip + FRAME..skip + FRAME + length);

@@ -96,11 +96,7 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// `NotFound`, `Cancelled`, or when reading fails. What is damaged is in the report.
-pub fn verify(
-    directory: &Path,
-    cancel: &Cancel,
-    told: &mut dyn FnMut(Progress),
-) -> Result<Report, StoreError> {
+pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<Report, StoreError> {
     let journal = directory.join("journal");
     let mut report = Report {
         segments: 0,
@@ -202,7 +198,8 @@ fn unpack(segments: &Segments, catalog: &Catalog, looked: &mut usize) -> Result<
 /// Counts the whole records behind damage.
 fn behind(segments: &Segments, damage: &Damage, mut seq: u64) -> Result<u64, StoreError> {
     let mut count = 0;
-    let numbers = super::segment::list(&segments.directory).map_err(|error| StoreError::io("list the journal", error))?;
+    let numbers =
+        super::segment::list(&segments.directory).map_err(|error| StoreError::io("list the journal", error))?;
     for number in numbers.into_iter().filter(|&number| number >= damage.segment) {
         let Ok((file, _)) = segments.file(number) else { continue };
         let from = if number == damage.segment { damage.offset.max(HEADER) } else { HEADER };
@@ -238,9 +235,10 @@ fn look_at_index(directory: &Path, segments: &Segments, journal: &Catalog) -> In
         Err(Trouble::Unavailable(why)) => IndexState::NotChecked(why),
         Err(Trouble::Damaged(why)) => IndexState::Damaged(why),
         Ok((None, _)) => IndexState::Behind(journal.events()),
-        Ok((Some(applied), _)) if applied.events > journal.events() => {
-            IndexState::Damaged(format!("it holds {} events that the journal does not", applied.events - journal.events()))
-        }
+        Ok((Some(applied), _)) if applied.events > journal.events() => IndexState::Damaged(format!(
+            "it holds {} events that the journal does not",
+            applied.events - journal.events()
+        )),
         Ok((Some(applied), catalog)) => {
             let same = catalog.records() == &journal.records()[..catalog.records().len()];
             match journal.events() - applied.events {

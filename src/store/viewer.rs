@@ -168,6 +168,12 @@ impl Viewer {
         Ok(())
     }
 
+    /// Whether everything that was acknowledged is known.
+    pub fn is_complete(&self) -> bool {
+        let follower = self.history.follower.as_ref();
+        follower.is_none_or(|it| it.lock().unwrap_or_else(PoisonError::into_inner).complete)
+    }
+
     /// How far the journal is read, in its bytes. A damaged record is one trouble; nothing behind it is known.
     pub fn progress(&self) -> Progress {
         let follower = self.history.follower.as_ref().map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
@@ -177,9 +183,7 @@ impl Viewer {
         let total = self.history.segments.bytes();
         let end = catalog.end();
         let before: u64 = (1..end.segment)
-            .filter_map(|number| {
-                std::fs::metadata(super::segment::path(&self.history.segments.directory, number)).ok()
-            })
+            .filter_map(|number| std::fs::metadata(super::segment::path(&self.history.segments.directory, number)).ok())
             .map(|metadata| metadata.len())
             .sum();
         Progress {

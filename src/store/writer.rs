@@ -155,10 +155,8 @@ impl Writer {
             .checked_add(events.len() as u64 - 1)
             .ok_or_else(|| StoreError::Refused("the stream is full".into()))?;
         let now = Timestamp::now();
-        let made: Vec<Option<Arc<str>>> = events
-            .iter()
-            .map(|event| event.id.is_none().then(|| uuid::Uuid::now_v7().to_string().into()))
-            .collect();
+        let made: Vec<Option<Arc<str>>> =
+            events.iter().map(|event| event.id.is_none().then(|| uuid::Uuid::now_v7().to_string().into())).collect();
         let entries: Vec<Entry<'_>> = events
             .iter()
             .zip(&made)
@@ -208,9 +206,10 @@ impl Writer {
                 let catalog = self.history.catalog();
                 let Some(found) = catalog.stream(stream.as_str()) else { continue };
                 let Ok(n) = found.ordinals.binary_search(&ordinal) else { continue };
-                found.ordinals.get(n..n + events.len()).map(|ordinals| {
-                    (ordinals.to_vec(), found.version(n), found.version(n + events.len() - 1))
-                })
+                found
+                    .ordinals
+                    .get(n..n + events.len())
+                    .map(|ordinals| (ordinals.to_vec(), found.version(n), found.version(n + events.len() - 1)))
             };
             let Some((ordinals, first_version, last_version)) = place else { continue };
             let mut same = true;
@@ -280,12 +279,7 @@ impl Writer {
         Ok(done)
     }
 
-    fn add_taken(
-        &self,
-        record: &mut Vec<(&Event, u64)>,
-        origin: &Origin,
-        round: &mut Round,
-    ) -> Result<(), StoreError> {
+    fn add_taken(&self, record: &mut Vec<(&Event, u64)>, origin: &Origin, round: &mut Round) -> Result<(), StoreError> {
         if record.is_empty() {
             return Ok(());
         }
@@ -382,8 +376,7 @@ impl Writer {
         if self.index_trouble.is_some() {
             return;
         }
-        let result =
-            index.advance(&self.journal.segments.store, &self.history.catalog(), &mut self.applied, finish);
+        let result = index.advance(&self.journal.segments.store, &self.history.catalog(), &mut self.applied, finish);
         if let Err(trouble) = result {
             self.index_trouble = Some(StoreError::from(trouble).to_string());
         }
