@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             exit_code_of_panics();
             cli::run(command, folders.configuration)
         }
-        None => ExitCode::from(99),
+        None => runtime::launch(arguments.interface, &folders, config::read(folders.configuration.as_deref())),
     }
 }
 

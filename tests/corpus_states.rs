@@ -36,7 +36,11 @@ fn every_account_ends_with_the_balance_the_store_computed() {
     for dump in ["message-db/messages.jsonl", "generic/camel.jsonl"] {
         for (stream, balance) in &balances {
             let state = folded(dump, stream);
-            assert_eq!(state.get("state").and_then(|state| state.get("balanceMinor")?.as_i64()), Some(*balance), "{dump} {stream}");
+            assert_eq!(
+                state.get("state").and_then(|state| state.get("balanceMinor")?.as_i64()),
+                Some(*balance),
+                "{dump} {stream}"
+            );
             assert_eq!(state.get("approximate"), Some(&Json::Bool(false)));
         }
     }

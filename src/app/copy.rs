@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::panes::Pane;
 use super::panes::state::StateView;
 use super::{App, Severity};
-use crate::domain::{Event, Json, Path, Step, json::print::write_string};
+use crate::domain::{Event, Json, Path, Step, json::write_string};
 use crate::replay::Patch;
 
 impl App {

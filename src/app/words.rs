@@ -1,6 +1,6 @@
 //! Numbers, times and values as a person reads them in one line.
 
-use crate::domain::{Event, Json, StreamName, Timestamp, json::print::write_string, text};
+use crate::domain::{Event, Json, StreamName, Timestamp, json::write_string, text};
 
 /// A number with its thousands separated: `1,234,567`.
 pub fn count(number: u64) -> String {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{diff::DiffArgs, events::EventsArgs, export::ExportArgs};
-use super::{state::StateArgs, streams::StreamsArgs};
+use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
+use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
 use crate::session::Opening;
 
 const EXAMPLES: &str = "\
@@ -67,9 +67,13 @@ pub enum Command {
     Diff(DiffArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),
-//Append(AppendArgs),
-//Import(ImportArgs),
-//Verify(VerifyArgs),
+    /// Append one event to an embedded store
+    Append(AppendArgs),
+    /// Import a source into an embedded store; started again, it continues
+    Import(ImportArgs),
+    /// Check an embedded store for damage
+    Verify(VerifyArgs),
+    //Verify(VerifyArgs),
 }
 
 /// A source, as every reading command takes it.

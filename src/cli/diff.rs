@@ -73,7 +73,8 @@ fn json(before: &Reached, after: &Reached, patch: &Patch) -> String {
 }
 
 fn table(out: &mut dyn Write, before: &Reached, after: &Reached, patch: &Patch) -> std::io::Result<()> {
-    let place = |reached: &Reached| version(reached).map_or_else(|| "start".to_owned(), |version| format!("version {version}"));
+    let place =
+        |reached: &Reached| version(reached).map_or_else(|| "start".to_owned(), |version| format!("version {version}"));
     let approximate = if after.moment.reducer.approximate { ", approximate" } else { "" };
     let heading = format!(
         "{} from {} to {}   reducer {}{approximate}",

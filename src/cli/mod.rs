@@ -3,24 +3,25 @@
 //! Standard output carries data, standard error carries messages. Exit codes: 0; 1 nothing found; 2 usage; 65 bad data;
 //! 69 source unavailable; 70 a bug of ours; 74 reading or writing failed.
 
-//mod append;
+mod append;
 mod args;
 mod diff;
 mod events;
 mod export;
-//mod import;
+mod import;
 mod output;
 mod place;
 mod state;
 mod streams;
 mod tree;
-//mod verify;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 pub use args::{Arguments, Command, Interface, SourceArgs};
-pub use output::exit_code;
+pub use output::{exit_code, say};
+pub use place::{Place, no_stream};
 
 use crate::domain::{Failure, FailureKind};
 use output::Ended;
@@ -40,9 +41,9 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
-//        Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
-//        Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
-//        Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));
     match result {
@@ -60,6 +61,6 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
 }
 
 /// A failure the user's own words caused.
-fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Unsupported, "stepback", "do that", what).hint(hint)
 }

@@ -80,7 +80,9 @@ pub fn complete(source: &dyn Source) -> Result<(), Failure> {
     let troubles = source.progress().troubles;
     if troubles > 0 {
         let records = if troubles == 1 { "record" } else { "records" };
-        say(&format!("{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"));
+        say(&format!(
+            "{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"
+        ));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, EventQuery, Scope, StreamSummary, Timestamp, Version, time,
+    Anchor, Cancel, Destination, Direction, EventQuery, Failure, Scope, StreamSummary, Timestamp, Version, time,
 };
 use crate::session::Source;
 
@@ -85,12 +85,20 @@ pub fn stream(source: &dyn Source, name: &str) -> Result<StreamSummary, Ended> {
     if let Some(summary) = source.stream(&name.into())? {
         return Ok(summary);
     }
+    Err(Ended::Nothing(no_stream(source, name)?))
+}
+
+/// That there is no such stream, and which names are like it.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn no_stream(source: &dyn Source, name: &str) -> Result<String, Failure> {
     let mut why = format!("there is no stream `{name}` in {}", source.about().name);
     let similar = crate::session::similar_streams(source, name)?;
     if !similar.is_empty() {
         why.push_str(&format!("\ndid you mean {}?", similar.join(", ")));
     }
-    Err(Ended::Nothing(why))
+    Ok(why)
 }
 
 #[cfg(test)]

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_told_with_its_line() {
-        let problems = meant("[interface]\ntheme = \"pink\"\nmouse = 3\nfont = 1\n\n[colours]\n").expect_err("four problems");
+        let problems =
+            meant("[interface]\ntheme = \"pink\"\nmouse = 3\nfont = 1\n\n[colours]\n").expect_err("four problems");
         assert_eq!(problems.len(), 4, "{problems:?}");
         for line in ["line 2:", "line 3:", "line 4:", "line 6:"] {
             assert!(problems.iter().any(|problem| problem.starts_with(line)), "{line} in {problems:?}");

@@ -9,6 +9,7 @@ mod clipboard;
 mod colors;
 mod event_loop;
 mod input;
+mod launch;
 mod notice;
 mod output;
 mod panics;
@@ -22,6 +23,7 @@ mod terminal;
 mod watch;
 
 pub use colors::{Background, ColorDepth, background, color_depth};
+pub use launch::launch;
 #[cfg(debug_assertions)]
 pub use probe::{Probe, probe};
 pub use run::{Launch, Screen, run};

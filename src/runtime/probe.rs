@@ -17,7 +17,12 @@ use crate::sources::Source;
 /// The probe over a store of so many streams without events.
 pub fn probe(streams: usize) -> Launch<Probe> {
     let source: Arc<dyn Source> = Arc::new(Store { streams });
-    Launch { walker: Walker::new(Arc::clone(&source), ReducerBook::empty()), source, screen: Probe::default() }
+    Launch {
+        walker: Walker::new(Arc::clone(&source), ReducerBook::empty()),
+        source,
+        screen: Probe::default(),
+        mouse: true,
+    }
 }
 
 /// Shows what it was told.

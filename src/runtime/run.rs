@@ -46,6 +46,8 @@ pub struct Launch<S> {
     pub walker: Walker,
     /// What is shown. Its first message is the size of the terminal.
     pub screen: S,
+    /// Whether to listen to the mouse.
+    pub mouse: bool,
 }
 
 /// Runs the interface until it is left. Without a terminal it says so on standard error and gives exit code 2; a signal
@@ -55,7 +57,10 @@ pub struct Launch<S> {
 /// When the system refuses a thread, a handler, or the terminal its modes; the terminal is as it was then.
 pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
     let tty = match Tty::open() {
-        Ok(tty) => Arc::new(tty),
+        Ok(mut tty) => {
+            tty.mouse = launch.mouse;
+            Arc::new(tty)
+        }
         Err(why) => {
             panics::print_line(&format!("stepback: {why}"));
             return Ok(ExitCode::from(NO_TERMINAL));

@@ -29,6 +29,9 @@ const MODES: [(&str, &str); 6] = [
     ("\x1b[?2004h", "\x1b[?2004l"),
 ];
 
+/// Those of them that listen to the mouse. They are undone even where they were not set: that changes nothing.
+const MOUSE: [&str; 3] = ["\x1b[?1000h", "\x1b[?1002h", "\x1b[?1006h"];
+
 /// Ends whatever a frame may have left open: synchronised output, colours.
 const CLOSE_FRAME: &str = "\x1b[?2026l\x1b[0m";
 
@@ -51,6 +54,8 @@ pub(crate) struct Tty {
     output: OwnedFd,
     /// Whether `output` is non-blocking.
     never_blocks: bool,
+    /// Whether to listen to the mouse.
+    pub(crate) mouse: bool,
 }
 
 /// What became of a write to an entered terminal.
@@ -99,7 +104,7 @@ impl Tty {
                 .try_clone_to_owned()
                 .map_err(|error| format!("the terminal cannot be opened: {error}"))?,
         };
-        Ok(Self { input, output, never_blocks })
+        Ok(Self { input, output, never_blocks, mouse: true })
     }
 
     /// Its size in cells: columns and rows, at least 1 by 1.
@@ -211,7 +216,7 @@ pub(crate) fn enter(tty: &Arc<Tty>) -> io::Result<()> {
     // From here on there is something to give back, whatever fails.
     *entered = Some(Entered { tty: Arc::clone(tty), saved, midway: false });
     rustix::termios::tcsetattr(&tty.input, OptionalActions::Now, &raw)?;
-    let modes: String = MODES.iter().map(|(set, _)| *set).collect();
+    let modes: String = MODES.iter().map(|(set, _)| *set).filter(|set| tty.mouse || !MOUSE.contains(set)).collect();
     if !tty.write_within(modes.as_bytes(), Duration::from_secs(1)) {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "the terminal does not accept any output"));
     }

@@ -96,7 +96,8 @@ fn by_time() -> Vec<&'static str> {
         .iter()
         .flat_map(|dump| dump.lines())
         .map(|line| {
-            let time = Json::parse(line.as_bytes()).ok().and_then(|event| event.get("time")?.as_str().map(str::to_owned));
+            let time =
+                Json::parse(line.as_bytes()).ok().and_then(|event| event.get("time")?.as_str().map(str::to_owned));
             (time, line)
         })
         .collect();

@@ -1,8 +1,8 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
-//pub mod demo;
-//pub mod embedded;
+pub mod demo;
+pub mod embedded;
 mod filter;
 mod find;
 mod open;

@@ -37,7 +37,8 @@ impl Opening {
     /// When a project file cannot be understood, or the reducer given does not exist.
     pub fn walker(&self, source: &Arc<dyn Source>) -> Result<Walker, Failure> {
         if let Some(reducer) = &self.reducer {
-            std::fs::metadata(reducer).map_err(|error| Failure::io(reducer.display().to_string(), "read the reducer", &error))?;
+            std::fs::metadata(reducer)
+                .map_err(|error| Failure::io(reducer.display().to_string(), "read the reducer", &error))?;
         }
         let beside = (self.address != "-").then(|| {
             let path = std::path::absolute(&self.address).unwrap_or_else(|_| PathBuf::from(&self.address));
@@ -46,7 +47,8 @@ impl Opening {
         let places = ReducerPlaces {
             explicit: self.reducer.clone(),
             folders: beside.into_iter().chain(self.configuration.clone()).collect(),
-            host: std::env::current_exe().map_err(|error| Failure::io("stepback", "find its own program file", &error))?,
+            host: std::env::current_exe()
+                .map_err(|error| Failure::io("stepback", "find its own program file", &error))?,
         };
         Ok(Walker::new(source.clone(), ReducerBook::read(places)?))
     }

@@ -74,7 +74,8 @@ impl ReducerBook {
         let name = path.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
         self.watch(&path);
         let source = std::fs::read_to_string(&path).map_err(|error| {
-            Failure::io(&shown, "read the reducer", &error).hint(format!("streams of `{category}` are folded by this file; see `{PROJECT_FILE}` or --reducer"))
+            Failure::io(&shown, "read the reducer", &error)
+                .hint(format!("streams of `{category}` are folded by this file; see `{PROJECT_FILE}` or --reducer"))
         })?;
         Ok(Definition::JavaScript { file_name: name, source, host: self.places.host.clone() }.build())
     }
@@ -117,8 +118,13 @@ impl ReducerBook {
                 Err(error) => return Err(Failure::io(path.display().to_string(), "read", &error)),
             };
             let project: Project = toml::from_str(&text).map_err(|error| {
-                Failure::new(FailureKind::Malformed, path.display().to_string(), "understand it", error.to_string().trim_end().to_owned())
-                    .hint("it holds `[reducers]` and lines like `account = \"account.js\"`")
+                Failure::new(
+                    FailureKind::Malformed,
+                    path.display().to_string(),
+                    "understand it",
+                    error.to_string().trim_end().to_owned(),
+                )
+                .hint("it holds `[reducers]` and lines like `account = \"account.js\"`")
             })?;
             for (category, file) in project.reducers {
                 self.named.entry(category).or_insert_with(|| folder.join(file));
@@ -153,13 +159,16 @@ mod tests {
         let near = tempfile::tempdir().expect("a folder");
         let far = tempfile::tempdir().expect("a folder");
         std::fs::write(near.path().join(PROJECT_FILE), "[reducers]\naccount = \"near.js\"\n").expect("written");
-        std::fs::write(far.path().join(PROJECT_FILE), "[reducers]\naccount = \"far.js\"\n\"*\" = \"rest.js\"\n").expect("written");
+        std::fs::write(far.path().join(PROJECT_FILE), "[reducers]\naccount = \"far.js\"\n\"*\" = \"rest.js\"\n")
+            .expect("written");
         let folders = vec![near.path().to_path_buf(), far.path().to_path_buf()];
-        let book = ReducerBook::read(ReducerPlaces { folders: folders.clone(), ..Default::default() }).expect("two project files");
+        let book = ReducerBook::read(ReducerPlaces { folders: folders.clone(), ..Default::default() })
+            .expect("two project files");
         assert_eq!(book.script("account"), Some(near.path().join("near.js").as_path()));
         assert_eq!(book.script("order"), Some(far.path().join("rest.js").as_path()));
         let explicit = Some(PathBuf::from("mine.js"));
-        let book = ReducerBook::read(ReducerPlaces { explicit, folders, ..Default::default() }).expect("two project files");
+        let book =
+            ReducerBook::read(ReducerPlaces { explicit, folders, ..Default::default() }).expect("two project files");
         assert_eq!(book.script("account"), Some(Path::new("mine.js")));
     }
 

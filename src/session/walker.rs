@@ -9,9 +9,7 @@ use super::reducers::ReducerBook;
 use crate::domain::{
     Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Scope, StreamName, Timestamp,
 };
-use crate::replay::{
-    Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline,
-};
+use crate::replay::{Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline};
 use crate::sources::Source;
 
 /// Timelines kept: each of a script has a process of its own.
@@ -96,13 +94,7 @@ impl Walker {
     }
 
     /// The place a destination means, and the scope it lies in.
-    fn resolve(
-        &self,
-        scope: &Scope,
-        from: u64,
-        to: &Destination,
-        cancel: &Cancel,
-    ) -> Result<(Scope, u64), Failure> {
+    fn resolve(&self, scope: &Scope, from: u64, to: &Destination, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
         match to {
             Destination::To(place) => Ok((scope.clone(), *place)),
             Destination::Version(version) => {
@@ -132,7 +124,13 @@ impl Walker {
     }
 
     /// The next or previous readable event of the whole store, whatever its stream.
-    fn neighbour(&self, scope: &Scope, from: u64, direction: Direction, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
+    fn neighbour(
+        &self,
+        scope: &Scope,
+        from: u64,
+        direction: Direction,
+        cancel: &Cancel,
+    ) -> Result<(Scope, u64), Failure> {
         // Where we stand, counted in the whole store.
         let here = match from.checked_sub(1) {
             Some(ordinal) => self.source.translate(scope, ordinal, &Scope::All)?.map(|ordinal| ordinal + 1),
@@ -287,7 +285,8 @@ fn unfolded(
 
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.
 fn outside(event: Option<Arc<Event>>) -> Moment {
-    let fault = event.as_ref().and_then(|event| event.trouble.as_ref()).map(|trouble| FoldError::new(trouble.to_string()));
+    let fault =
+        event.as_ref().and_then(|event| event.trouble.as_ref()).map(|trouble| FoldError::new(trouble.to_string()));
     Moment {
         stream: StreamName::from(""),
         at: 0,

@@ -13,6 +13,7 @@
 //! - A cancelled read ends soon with a failure of kind `Cancelled`.
 //! - While `progress().complete` is false every total may grow; afterwards all are exact.
 
+pub mod embedded;
 mod files;
 pub mod open;
 

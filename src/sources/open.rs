@@ -5,8 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Source;
-use super::files;
+use super::{Source, embedded, files};
 use crate::domain::{Failure, FailureKind};
 
 /// How to open an address.
@@ -53,6 +52,9 @@ pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Fai
 
 /// Opens a directory that is a store. Which stores are directories is decided here, one line each.
 fn open_directory(path: &Path, _options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    if embedded::is_store(path) {
+        return Ok(Arc::new(embedded::Embedded::open(path)?));
+    }
     let address = path.display().to_string();
     Err(Failure::new(FailureKind::Unsupported, address, "open", "it is a directory, and no event store")
         .hint("name a file in it"))

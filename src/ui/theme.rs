@@ -122,6 +122,15 @@ impl Theme {
         BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect()
     }
 
+    /// The same theme in the 256 colours of terminals that have no more: each colour the nearest of the colour cube.
+    pub fn indexed(mut self) -> Self {
+        for style in &mut self.styles {
+            style.fg = style.fg.map(nearest);
+            style.bg = style.bg.map(nearest);
+        }
+        self
+    }
+
     /// A built-in theme; an unknown name is the first one.
     pub fn named(name: &str) -> Self {
         let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name).unwrap_or(&BUILT_IN[0]);
@@ -183,9 +192,33 @@ impl Written {
     }
 }
 
+/// The nearest colour of xterm's 6x6x6 cube or its greys; a named colour stays.
+fn nearest(color: Color) -> Color {
+    let Color::Rgb(red, green, blue) = color else { return color };
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let level = |value: u8| (0..6).min_by_key(|&n: &usize| LEVELS[n].abs_diff(value)).unwrap_or(0);
+    let distance =
+        |to: [u8; 3]| -> u32 { [red, green, blue].iter().zip(to).map(|(&a, b)| u32::from(a.abs_diff(b)).pow(2)).sum() };
+    let cube = [level(red), level(green), level(blue)];
+    let grey = ((u16::from(red) + u16::from(green) + u16::from(blue)) / 3).saturating_sub(3).min(235) / 10;
+    let grey = grey.min(23) as u8;
+    if distance([8 + 10 * grey; 3]) < distance(cube.map(|n| LEVELS[n])) {
+        return Color::Indexed(232 + grey);
+    }
+    Color::Indexed((16 + 36 * cube[0] + 6 * cube[1] + cube[2]) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_become_the_nearest_of_256() {
+        assert_eq!(nearest(Color::Rgb(255, 0, 0)), Color::Indexed(196));
+        assert_eq!(nearest(Color::Rgb(0x36, 0x3c, 0x47)), Color::Indexed(237));
+        assert_eq!(nearest(Color::Rgb(255, 255, 255)), Color::Indexed(231));
+        assert_eq!(nearest(Color::Red), Color::Red);
+    }
 
     #[test]
     fn roles_stand_in_their_order() {

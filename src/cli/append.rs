@@ -1,0 +1,88 @@
+//! `stepback append`: one event into an embedded store.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::domain::text::safe;
+use crate::domain::{Failure, FailureKind};
+use crate::session::embedded::{self, Entry, Expected};
+
+/// Append one event to a stream of an embedded store
+#[derive(clap::Args, Debug)]
+pub struct AppendArgs {
+    /// The store: a directory, made when it is not there
+    pub store: PathBuf,
+    /// The stream, such as account-1
+    pub stream: String,
+    /// What happened, such as MoneyDeposited
+    #[arg(long = "type", value_name = "TYPE")]
+    pub event_type: String,
+    /// What it says: JSON, stored byte for byte; `-` reads it from standard input
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub data: String,
+    /// What is said about it: JSON, stored byte for byte
+    #[arg(long, value_name = "JSON")]
+    pub metadata: Option<String>,
+    /// Its identity; appending the same event with the same id again changes nothing
+    #[arg(long, value_name = "UUID")]
+    pub id: Option<String>,
+    /// Append only if the stream is so: `any`, `none` (it has no event), or the version of its last event
+    #[arg(long, value_name = "any|none|N", default_value = "any", value_parser = expected)]
+    pub expect: Expected,
+}
+
+fn expected(text: &str) -> Result<Expected, String> {
+    match text {
+        "any" => Ok(Expected::Any),
+        "none" => Ok(Expected::NoStream),
+        number => number.parse().map(Expected::Exact).map_err(|_| "expected `any`, `none` or a version".to_owned()),
+    }
+}
+
+/// Appends, and says where the event stands.
+///
+/// # Errors
+/// When data is not JSON, the stream is elsewhere than expected, or the store cannot be written.
+pub fn run(args: &AppendArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let data = if args.data == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => {
+                Failure::new(FailureKind::Malformed, "standard input", "read it as JSON", "it is not UTF-8")
+            }
+            _ => Failure::io("standard input", "read", &error),
+        })?;
+        text.truncate(text.trim_end_matches(['\n', '\r']).len());
+        text
+    } else {
+        args.data.clone()
+    };
+    let entry = Entry {
+        stream: args.stream.clone(),
+        event_type: args.event_type.clone(),
+        data,
+        metadata: args.metadata.clone(),
+        id: args.id.clone(),
+        expected: args.expect,
+    };
+    let done = embedded::append(&args.store, &entry)?;
+    for notice in &done.notices {
+        drop(writeln!(err, "stepback: {notice}"));
+    }
+    let there = if done.appended.repeated { " (it was there already)" } else { "" };
+    let stream = safe(&args.stream);
+    let (version, position) = (done.appended.last_version, done.appended.last_position);
+    writeln!(out, "{stream} version {version}, position {position}{there}")
+        .and_then(|()| out.flush())
+        .or_else(quiet)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever closed our output has read enough; everything else is a failure.
+pub(super) fn quiet(error: std::io::Error) -> Result<(), Failure> {
+    match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::io("standard output", "write", &error)),
+    }
+}

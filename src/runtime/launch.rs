@@ -1,0 +1,152 @@
+//! From what was typed to a running interface: opens the store, chooses the colours, and says at once what is wrong.
+
+use std::process::ExitCode;
+
+use ratatui::Frame;
+
+use super::{Background, ColorDepth, Launch, Screen, background, color_depth, missing_terminal, run};
+use crate::app::{App, Effect, Msg, Setup};
+use crate::cli::{self, Interface, Place};
+use crate::config::{Folders, Settings, ThemeChoice};
+use crate::domain::{Cancel, Destination, Failure, FailureKind, StreamName};
+use crate::session::{Opening, Source, demo};
+use crate::ui::{self, theme::Theme};
+
+/// Opens the interface and runs it to its end.
+pub fn launch(interface: Interface, folders: &Folders, settings: Result<Settings, String>) -> ExitCode {
+    let settings = settings.unwrap_or_else(|problems| {
+        cli::say(&problems);
+        Settings::default()
+    });
+    if let Some(why) = missing_terminal() {
+        cli::say(&why);
+        return ExitCode::from(cli::USAGE);
+    }
+    match start(interface, folders, &settings) {
+        Ok(code) => code,
+        Err(failure) => {
+            cli::say(&failure.to_string());
+            cli::exit_code(failure.kind)
+        }
+    }
+}
+
+fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result<ExitCode, Failure> {
+    let theme = match &interface.theme {
+        Some(name) => {
+            ThemeChoice::named(name).map_err(|problem| cli::usage(problem, "name one of these with --theme"))?
+        }
+        None => settings.theme,
+    };
+    let at = interface.at.as_deref().map(str::parse::<Place>).transpose();
+    let at = at.map_err(|problem| cli::usage(problem, "for instance: --at 12"))?;
+
+    // Held until the end: a demo that could only be made for this time goes away with it.
+    let demo = match &interface.source {
+        Some(_) => None,
+        None => Some(demo::demo(folders.data.as_deref())?),
+    };
+    let address = match (&interface.source, &demo) {
+        (Some(source), _) => source.clone(),
+        (None, Some(demo)) => demo.store.display().to_string(),
+        (None, None) => return Err(cli::usage("no source", "name one")),
+    };
+    let opening = Opening {
+        address,
+        map: interface.map,
+        reducer: interface.reducer,
+        configuration: folders.configuration.clone(),
+    };
+    let source = opening.source()?;
+    let walker = opening.walker(&source)?;
+    let stream = match &interface.stream {
+        Some(name) => Some(known_stream(&*source, name)?),
+        None => None,
+    };
+    let themes = Theme::names();
+    let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
+    let setup = Setup { stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
+    run(Launch { source, walker, screen: Interactive::new(App::new(setup)), mouse: settings.mouse })
+}
+
+/// A stream asked for by name: it must be there, so that a typing error is told before the screen is taken. Usually it
+/// is among the streams known already; otherwise the source is read until it is.
+fn known_stream(source: &dyn Source, name: &str) -> Result<StreamName, Failure> {
+    if let Some(summary) = source.stream(&name.into())? {
+        return Ok(summary.stream);
+    }
+    source.complete(&Cancel::default(), &mut |_| {})?;
+    match source.stream(&name.into())? {
+        Some(summary) => Ok(summary.stream),
+        None => {
+            let why = cli::no_stream(source, name)?;
+            Err(Failure::new(FailureKind::NotFound, source.about().name, format!("open {name}"), why))
+        }
+    }
+}
+
+fn destination(place: Place) -> Option<Destination> {
+    match place {
+        Place::Start => Some(Destination::To(0)),
+        Place::First => Some(Destination::To(1)),
+        Place::Last => None,
+        Place::Version(version) => Some(Destination::Version(version)),
+        Place::Time(time) => Some(Destination::AsOf(time)),
+    }
+}
+
+/// The theme that fits the user's choice and the terminal's colours.
+fn theme_name(choice: ThemeChoice) -> &'static str {
+    let get = |name: &str| std::env::var(name).ok();
+    match (choice, color_depth(get)) {
+        (ThemeChoice::Mono, _) | (_, ColorDepth::None) => "mono",
+        (_, ColorDepth::Sixteen) => "base",
+        (ThemeChoice::Light, _) => "light",
+        (ThemeChoice::Dark, _) => "dark",
+        (ThemeChoice::Auto, _) => match background(get) {
+            Some(Background::Light) => "light",
+            _ => "dark",
+        },
+    }
+}
+
+/// The interface as the loop drives it: what it knows, and the theme it is drawn with.
+struct Interactive {
+    app: App,
+    theme: Theme,
+    name: String,
+    depth: ColorDepth,
+}
+
+impl Interactive {
+    fn new(app: App) -> Self {
+        let name = app.theme().to_owned();
+        let depth = color_depth(|name| std::env::var(name).ok());
+        Self { theme: themed(&name, depth), app, name, depth }
+    }
+}
+
+impl Screen for Interactive {
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let effects = self.app.update(msg);
+        if self.app.theme() != self.name {
+            self.name = self.app.theme().to_owned();
+            self.theme = themed(&self.name, self.depth);
+        }
+        effects
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>) {
+        ui::render(&self.app, &self.theme, frame);
+    }
+}
+
+/// A theme in the colours the terminal has.
+fn themed(name: &str, depth: ColorDepth) -> Theme {
+    match depth {
+        ColorDepth::None => Theme::named("mono"),
+        ColorDepth::Sixteen if name != "mono" => Theme::named("base"),
+        ColorDepth::Indexed => Theme::named(name).indexed(),
+        ColorDepth::Sixteen | ColorDepth::True => Theme::named(name),
+    }
+}
