@@ -15,6 +15,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == reducers::javascript::HOST_ARGUMENT) {
         return reducers::host_main();
     }
+    #[cfg(debug_assertions)]
+    if let Some(probe) = runtime::probe_from_environment() {
+        return probe;
+    }
     let arguments = Arguments::parse();
     let folders = Folders::of_user();
     match &arguments.command {

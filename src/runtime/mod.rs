@@ -25,6 +25,6 @@ mod watch;
 pub use colors::{Background, ColorDepth, background, color_depth};
 pub use launch::launch;
 #[cfg(debug_assertions)]
-pub use probe::{Probe, probe};
+pub use probe::{Probe, probe, probe_from_environment};
 pub use run::{Launch, Screen, run};
 pub use terminal::missing_terminal;

@@ -1,5 +1,6 @@
 //! A screen and a store to try the loop with: what was typed, what came back, nothing else. In builds for testing only.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use ratatui::Frame;
@@ -13,6 +14,17 @@ use crate::domain::{
 };
 use crate::session::{ReducerBook, Walker};
 use crate::sources::Source;
+
+/// Runs the probe when the environment asks for it: `STEPBACK_PROBE` is how many streams its store has.
+pub fn probe_from_environment() -> Option<ExitCode> {
+    let streams = std::env::var("STEPBACK_PROBE").ok()?.parse().ok()?;
+    if std::env::args().nth(1).as_deref() == Some("-") {
+        // As a source that is read to its end before anything is shown.
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok()?;
+    }
+    let ended = super::run(probe(streams));
+    Some(ended.unwrap_or_else(|failure| crate::cli::exit_code(failure.kind)))
+}
 
 /// The probe over a store of so many streams without events.
 pub fn probe(streams: usize) -> Launch<Probe> {
