@@ -1,5 +1,7 @@
 //! Hostile and broken files: every fault is a record with its line and reason, the rest stays usable, nothing panics.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs::{self, File, OpenOptions as Options};
 use std::io::Write;
 use std::os::unix::fs::FileExt;

@@ -1,5 +1,7 @@
 //! Dumps whose truths are known (`tests/corpus`) read as their `truth.json` says.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

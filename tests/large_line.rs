@@ -1,5 +1,6 @@
 //! Lines of tens of megabytes: listed, never loaded whole for it. Alone in its process, whose peak memory is looked at.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,16 +22,12 @@ fn large_lines_cost_no_memory() {
     let path = directory.path().join("dump.jsonl");
     let mut file = BufWriter::new(File::create(&path).unwrap());
     let piece = [b'x'; MIB];
-    let mut event = |version: usize, megabytes: usize| {
+    // The first line is too large already: the mapping is guessed from the next.
+    for (version, megabytes) in [80, 0, 20, 0, 0, 80, 0].into_iter().enumerate() {
         write!(file, r#"{{"stream":"a-1","type":"T","version":{version},"data":""#).unwrap();
         (0..megabytes).for_each(|_| file.write_all(&piece).unwrap());
         file.write_all(b"\"}\n").unwrap();
-    };
-    // The first line is too large already: the mapping is guessed from the next.
-    for (version, megabytes) in [80, 0, 20, 0, 0, 80, 0].into_iter().enumerate() {
-        event(version, megabytes);
     }
-    drop(event);
     file.into_inner().unwrap();
 
     let before = peak();

@@ -1,6 +1,8 @@
 //! The same questions to every source. `Memory` is the reference: a source passes when it answers as a memory of the same
 //! events does, and keeps the promises that no single answer shows.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
