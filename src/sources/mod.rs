@@ -7,7 +7,9 @@
 //! The contract:
 //! - Nothing is ever written to what is opened, nor beside it.
 //! - The same question gets the same events in the same order, whatever the limit and however often it is asked.
-//! - A backward read is the forward read reversed.
+//! - A backward read is the forward read reversed. A page begins with the event its anchor names, whichever way it goes;
+//!   where there is no such event (an ordinal past the end, a time before the first, an unknown id) it is empty.
+//! - A page may be shorter than its limit when its events are large; it is empty only where no event is.
 //! - Ordinals are dense from 0 within a scope and never change while a source grows: growing only appends.
 //! - What a source cannot do is a failure of kind `Unsupported`, never an empty page.
 //! - A cancelled read ends soon with a failure of kind `Cancelled`.
@@ -15,6 +17,7 @@
 
 pub mod embedded;
 mod files;
+pub mod memory;
 pub mod open;
 
 use crate::domain::{

@@ -22,7 +22,7 @@ use super::mapping::Mapping;
 use crate::domain::{Cancel, Failure, FailureKind, Progress};
 
 /// How much of the file a thread takes at a time.
-const STRETCH: u64 = 512 << 10;
+const STRETCH: u64 = 256 << 10;
 /// How far past its stretch a thread reads at once, for the end of its last line.
 const SLACK: usize = 4 << 10;
 /// Lines longer than this are listed with their size, not read.

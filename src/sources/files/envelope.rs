@@ -63,21 +63,21 @@ impl std::fmt::Display for Unusable {
 
 /// The parts of the envelope that decide whether a record is an event.
 struct Basics<'a> {
-    stream: Cow<'a, str>,
-    event_type: Cow<'a, str>,
+    stream: Cow<'a, [u8]>,
+    event_type: Cow<'a, [u8]>,
     version: Option<u64>,
 }
 
 fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8]) -> Result<Basics<'a>, Unusable> {
     let stream = match &mapping.stream {
-        StreamFrom::Constant(name) => Cow::Borrowed(name.as_str()),
+        StreamFrom::Constant(name) => Cow::Borrowed(name.as_bytes()),
         StreamFrom::Field(_) => {
             let raw = skimmer.slot(STREAM).of(line);
-            value::name(raw).ok_or_else(|| Unusable::new("stream", raw))?
+            value::name_bytes(raw).ok_or_else(|| Unusable::new("stream", raw))?
         }
     };
     let raw = skimmer.slot(TYPE).of(line);
-    let event_type = value::name(raw).ok_or_else(|| Unusable::new("type", raw))?;
+    let event_type = value::name_bytes(raw).ok_or_else(|| Unusable::new("type", raw))?;
     let raw = skimmer.slot(VERSION).of(line);
     let version = match value::is_nothing(raw) {
         true => None,
@@ -172,13 +172,15 @@ impl Reader {
 
     fn whole(&mut self, place: &Place, line: &Bytes, basics: &Basics<'_>) -> Result<Event, String> {
         let Some(placed) = &place.event else { return Err(CHANGED.into()) };
-        if placed.stream.as_str() != basics.stream || basics.version.is_some_and(|version| version != placed.version) {
+        if placed.stream.as_str().as_bytes() != &*basics.stream
+            || basics.version.is_some_and(|version| version != placed.version)
+        {
             return Err(CHANGED.into());
         }
         let event_type = match &placed.event_type {
-            Some(kept) if **kept == *basics.event_type => kept.clone(),
+            Some(kept) if kept.as_bytes() == &*basics.event_type => kept.clone(),
             Some(_) => return Err(CHANGED.into()),
-            None => Arc::from(&*basics.event_type),
+            None => String::from_utf8_lossy(&basics.event_type).into(),
         };
         let slot = |slot: usize| self.skimmer.slot(slot).of(line);
         let raw = slot(POSITION);

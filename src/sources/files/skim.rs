@@ -108,8 +108,34 @@ impl Plan {
 /// What the n-th key of an object was in the line before.
 #[derive(Clone, Debug, Default)]
 struct Guess {
+    /// The key with its quotes; empty before there was one.
     key: Vec<u8>,
+    /// Its first eight bytes, and which bits of them count.
+    head: u64,
+    mask: u64,
     wanted: Option<usize>,
+}
+
+impl Guess {
+    /// Remembers a key, given with its quotes.
+    fn remember(&mut self, key: &[u8], wanted: Option<usize>) {
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.mask = if key.len() < 8 { (1 << (8 * key.len())) - 1 } else { u64::MAX };
+        self.head = padded(key) & self.mask;
+        self.wanted = wanted;
+    }
+
+    /// Where the key at this place ends, if it is the one remembered.
+    #[inline]
+    fn holds(&self, text: &[u8], at: usize) -> Option<usize> {
+        let eight = u64::from_le_bytes(*text.get(at..)?.first_chunk()?);
+        if eight & self.mask != self.head || self.key.is_empty() {
+            return None;
+        }
+        let end = at + self.key.len();
+        (self.key.len() <= 8 || text.get(at + 8..end)? == &self.key[8..]).then_some(end)
+    }
 }
 
 /// How many keys of an object are remembered.
@@ -122,8 +148,6 @@ pub struct Skimmer {
     guesses: Vec<Vec<Guess>>,
     slots: Vec<Span>,
     open: Vec<u8>,
-    /// Every byte of every string, or-ed: its top bits tell whether any was not ASCII.
-    seen: u64,
 }
 
 impl Skimmer {
@@ -133,7 +157,6 @@ impl Skimmer {
             guesses: vec![Vec::new(); plan.nodes.len()],
             slots: vec![Span::default(); plan.slots],
             open: Vec::new(),
-            seen: 0,
             plan,
         }
     }
@@ -145,36 +168,23 @@ impl Skimmer {
     /// When it is not a JSON object. The slots mean nothing then.
     pub fn skim(&mut self, text: &[u8]) -> Result<usize, Fault> {
         self.slots.fill(Span::default());
-        self.seen = 0;
         let start = space(text, 0);
         if byte(text, start) != b'{' {
             // What it is instead does not matter, but whether it is JSON at all does.
             let end = self.value(text, start)?;
-            self.ended(text, end)?;
+            ended(text, end)?;
             return Err(Fault { at: start, reason: "the line is not a JSON object" });
         }
         let end = self.object(text, start, 0)?;
         for &slot in &self.plan.whole {
             self.slots[slot] = Span::new(start, end);
         }
-        self.ended(text, end)
+        ended(text, end)
     }
 
     /// The i-th wanted value of the line skimmed last.
     pub fn slot(&self, slot: usize) -> Span {
         self.slots[slot]
-    }
-
-    fn ended(&self, text: &[u8], end: usize) -> Result<usize, Fault> {
-        let end = space(text, end);
-        if end < text.len() && text[end] != b'\n' {
-            return Err(Fault { at: end, reason: "something follows the JSON value" });
-        }
-        if self.seen & TOP != 0 {
-            std::str::from_utf8(&text[..end])
-                .map_err(|e| Fault { at: e.valid_up_to(), reason: "the text is not UTF-8" })?;
-        }
-        Ok(end)
     }
 
     /// An object of the plan, `at` its brace.
@@ -185,9 +195,8 @@ impl Skimmer {
         }
         let mut place = 0;
         loop {
-            let start = at + 1;
-            at = self.key(text, at)?;
-            let wanted = self.wanted(text, start, node, place);
+            let wanted;
+            (wanted, at) = self.wanted_key(text, at, node, place)?;
             place += 1;
             match wanted {
                 None => at = self.value(text, at)?,
@@ -221,14 +230,27 @@ impl Skimmer {
         Ok(end)
     }
 
-    /// Which wanted key, if any, begins at `start` (after its quote).
-    fn wanted(&mut self, text: &[u8], start: usize, node: usize, place: usize) -> Option<usize> {
-        if let Some(guess) = self.guesses[node].get(place) {
-            let end = start + guess.key.len();
-            if text.get(start..end) == Some(&guess.key) && byte(text, end) == b'"' {
-                return guess.wanted;
-            }
+    /// A key of an object that is looked into: which of the wanted it is, if any, and where its value begins.
+    #[inline]
+    fn wanted_key(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        node: usize,
+        place: usize,
+    ) -> Result<(Option<usize>, usize), Fault> {
+        if let Some(guess) = self.guesses[node].get(place)
+            && let Some(end) = guess.holds(text, at)
+        {
+            return Ok((guess.wanted, colon(text, end)?));
         }
+        let value = self.key(text, at)?;
+        Ok((self.look_up(text, at + 1, node, place), value))
+    }
+
+    /// Which wanted key, if any, begins at `start` (after its quote); it is guessed at this place from now on.
+    #[cold]
+    fn look_up(&mut self, text: &[u8], start: usize, node: usize, place: usize) -> Option<usize> {
         // The key was checked: it ends at the first quote that is not escaped.
         let mut end = start;
         let mut escaped = false;
@@ -253,10 +275,7 @@ impl Skimmer {
             if place >= guesses.len() {
                 guesses.resize_with(place + 1, Guess::default);
             }
-            let guess = &mut guesses[place];
-            guess.key.clear();
-            guess.key.extend_from_slice(key);
-            guess.wanted = wanted;
+            guesses[place].remember(&text[start - 1..=end], wanted);
         }
         wanted
     }
@@ -267,12 +286,8 @@ impl Skimmer {
         if byte(text, at) != b'"' {
             return Err(unexpected(text, at, "expected a key"));
         }
-        let at = self.string(text, at + 1)?;
-        let at = space(text, at);
-        if byte(text, at) != b':' {
-            return Err(unexpected(text, at, "expected ':'"));
-        }
-        Ok(space(text, at + 1))
+        let end = string(text, at + 1)?;
+        colon(text, end)
     }
 
     /// A value that is not looked into, however deep; gives where it ends.
@@ -281,7 +296,7 @@ impl Skimmer {
         loop {
             // Here a value begins.
             match byte(text, at) {
-                b'"' => at = self.string(text, at + 1)?,
+                b'"' => at = string(text, at + 1)?,
                 b'{' => {
                     at = space(text, at + 1);
                     if byte(text, at) == b'}' {
@@ -328,27 +343,58 @@ impl Skimmer {
             }
         }
     }
+}
 
-    /// The rest of a string after its quote; gives what follows its closing one.
-    #[inline]
-    fn string(&mut self, text: &[u8], mut at: usize) -> Result<usize, Fault> {
-        loop {
-            let rest = text.get(at..).unwrap_or_default();
-            let eight = rest.first_chunk().map_or_else(|| padded(rest), |bytes| u64::from_le_bytes(*bytes));
-            self.seen |= eight;
-            let special = special(eight);
-            if special == 0 {
-                at += 8;
-                continue;
-            }
-            at += special.trailing_zeros() as usize / 8;
-            match byte(text, at) {
-                b'"' => return Ok(at + 1),
-                b'\\' => at = escape(text, at)?,
-                b'\n' => return Err(Fault { at, reason: "the line ends within a string" }),
-                _ => return Err(Fault { at, reason: "control character in a string" }),
-            }
+/// Where a line ends whose value ended there.
+fn ended(text: &[u8], end: usize) -> Result<usize, Fault> {
+    let end = space(text, end);
+    if end < text.len() && text[end] != b'\n' {
+        return Err(Fault { at: end, reason: "something follows the JSON value" });
+    }
+    Ok(end)
+}
+
+/// The colon after a key; gives where the value begins.
+#[inline]
+fn colon(text: &[u8], at: usize) -> Result<usize, Fault> {
+    let at = space(text, at);
+    if byte(text, at) != b':' {
+        return Err(unexpected(text, at, "expected ':'"));
+    }
+    Ok(space(text, at + 1))
+}
+
+/// The rest of a string after its quote; gives what follows its closing one.
+#[inline(always)]
+fn string(text: &[u8], start: usize) -> Result<usize, Fault> {
+    let mut at = start;
+    let mut seen = 0;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let eight = rest.first_chunk().map_or_else(|| padded(rest), |bytes| u64::from_le_bytes(*bytes));
+        seen |= eight;
+        let special = special(eight);
+        if special == 0 {
+            at += 8;
+            continue;
         }
+        at += special.trailing_zeros() as usize / 8;
+        match byte(text, at) {
+            b'"' if seen & TOP == 0 => return Ok(at + 1),
+            b'"' => return unicode(text, start, at),
+            b'\\' => at = escape(text, at)?,
+            b'\n' => return Err(Fault { at, reason: "the line ends within a string" }),
+            _ => return Err(Fault { at, reason: "control character in a string" }),
+        }
+    }
+}
+
+/// Checks a string that is not all ASCII; `end` is its closing quote.
+#[inline(never)]
+fn unicode(text: &[u8], start: usize, end: usize) -> Result<usize, Fault> {
+    match std::str::from_utf8(&text[start..end]) {
+        Ok(_) => Ok(end + 1),
+        Err(e) => Err(Fault { at: start + e.valid_up_to(), reason: "the text is not UTF-8" }),
     }
 }
 
@@ -371,7 +417,7 @@ pub fn members<'a>(text: &'a [u8], mut told: impl FnMut(&'a [u8], &'a [u8])) -> 
         if byte(text, at) != b'"' {
             return Err(unexpected(text, at, "expected a key"));
         }
-        let key_end = skimmer.string(text, at + 1)?;
+        let key_end = string(text, at + 1)?;
         at = skimmer.key(text, at)?;
         let end = skimmer.value(text, at)?;
         told(&text[key..key_end], &text[at..end]);

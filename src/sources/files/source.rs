@@ -151,8 +151,8 @@ struct FileSource {
     mapping: Arc<Mapping>,
     build: Arc<Build>,
     about: About,
-    /// The rows of each category asked for, as far as they were looked at.
-    categories: Mutex<HashMap<Arc<str>, (Vec<u32>, usize)>>,
+    /// What is known of each category asked for.
+    categories: Mutex<HashMap<Arc<str>, Category>>,
     /// How many streams have versions that go back; known at the end.
     disorder: OnceLock<usize>,
 }
@@ -161,6 +161,14 @@ impl Drop for FileSource {
     fn drop(&mut self) {
         self.build.stop();
     }
+}
+
+/// The rows of a category.
+#[derive(Default)]
+struct Category {
+    rows: Vec<u32>,
+    /// How many rows of the index were looked at.
+    seen: usize,
 }
 
 /// The rows of a scope.
@@ -206,10 +214,10 @@ impl FileSource {
             Scope::Category(name) => {
                 let Some(category) = index.category(name) else { return ask(&index, Rows::Some(&[]), None) };
                 let mut categories = self.categories.lock().unwrap_or_else(PoisonError::into_inner);
-                let (rows, seen) = categories.entry(name.clone()).or_default();
-                index.extend_category(category, *seen, rows);
-                *seen = index.len();
-                ask(&index, Rows::Some(rows), None)
+                let known = categories.entry(name.clone()).or_default();
+                index.extend_category(category, known.seen, &mut known.rows);
+                known.seen = index.len();
+                ask(&index, Rows::Some(&known.rows), None)
             }
         }
     }
@@ -390,5 +398,96 @@ impl Source for FileSource {
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {
         let row = self.over(from, |_, rows, _| rows.get(usize::try_from(ordinal).ok()?));
         Ok(row.and_then(|row| self.over(to, |_, rows, _| rows.ordinal_of(row))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn line(number: usize) -> String {
+        format!("{{\"stream\":\"a-{}\",\"type\":\"T\",\"version\":{number},\"data\":{{}}}}\n", number % 3)
+    }
+
+    #[test]
+    fn a_pipe_is_shown_before_it_ends() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        for number in 0..10 {
+            writer.write_all(line(number).as_bytes()).unwrap();
+        }
+        // Half a line is not waited for.
+        writer.write_all(b"{\"stream\":\"a-1\",").unwrap();
+        let source = open_stdin(reader, &OpenOptions::default()).unwrap();
+        let page = source.events(&EventQuery::first(Scope::All, 100), &Cancel::default()).unwrap();
+        assert_eq!((page.events.len(), page.partial), (10, true));
+        assert_eq!(source.progress().total, 0, "nobody knows how much will come");
+        source.begin();
+
+        writer.write_all(b"\"type\":\"T\",\"version\":10}\n").unwrap();
+        for number in 11..40_000 {
+            writer.write_all(line(number).as_bytes()).unwrap();
+        }
+        writer.write_all(b"{\"stream\":").unwrap();
+        drop(writer);
+        source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+        let progress = source.progress();
+        assert_eq!((progress.events, progress.troubles, progress.streams), (40_000, 1, 3));
+        assert_eq!(progress.done, progress.total);
+        let last = EventQuery { from: Anchor::End, ..EventQuery::first(Scope::All, 1) };
+        let page = source.events(&last, &Cancel::default()).unwrap();
+        let told = page.events[0].trouble.as_ref().map(ToString::to_string);
+        assert_eq!(told.as_deref(), Some("line 40001: incomplete: the file ends within this line"));
+        assert_eq!(source.about().name, "standard input");
+    }
+
+    #[test]
+    fn an_empty_pipe_and_a_broken_one() {
+        let failure = |reader: Box<dyn std::io::Read + Send>| {
+            open_stdin(reader, &OpenOptions::default()).map(|_| ()).expect_err("nothing to open")
+        };
+        assert!(failure(Box::new(std::io::empty())).why.contains("nothing in it"));
+
+        struct Broken;
+        impl std::io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::other("the cable is cut"))
+            }
+        }
+        assert!(failure(Box::new(Broken)).why.contains("the cable is cut"));
+        let beginning = std::io::Cursor::new(line(1));
+        let failure = failure(Box::new(std::io::Read::chain(beginning, Broken)));
+        assert!(failure.why.contains("the cable is cut"), "{failure}");
+    }
+
+    #[test]
+    fn an_answer_nobody_wants_ends() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(line(0).as_bytes()).unwrap();
+        let source = open_stdin(reader, &OpenOptions::default()).unwrap();
+        let cancel = Cancel::default();
+        let mut asked = 0;
+        let failure = source.complete(&cancel, &mut |_| {
+            asked += 1;
+            if asked == 2 {
+                cancel.cancel();
+            }
+        });
+        assert_eq!(failure.unwrap_err().kind, FailureKind::Cancelled);
+        assert!(!source.progress().complete);
+        drop(writer);
+    }
+
+    #[test]
+    fn disorder_is_told_at_the_end() {
+        let text: String = [3, 0, 6, 4].into_iter().map(line).collect();
+        let source = open_stdin(std::io::Cursor::new(text), &OpenOptions::default()).unwrap();
+        source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+        let caveats = source.about().caveats;
+        assert!(
+            caveats.contains(&"in one stream versions go back or repeat: shown in file order".into()),
+            "{caveats:?}"
+        );
     }
 }

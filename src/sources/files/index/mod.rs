@@ -9,7 +9,7 @@
 mod column;
 mod versions;
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -53,10 +53,10 @@ struct Row {
 /// What the index keeps of an event.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The stream's name, not empty.
-    pub stream: &'a str,
-    /// What happened.
-    pub event_type: &'a str,
+    /// The stream's name, not empty, in UTF-8.
+    pub stream: &'a [u8],
+    /// What happened, in UTF-8.
+    pub event_type: &'a [u8],
     /// The place in the stream; `None` is counted.
     pub version: Option<u64>,
     /// When.
@@ -86,8 +86,8 @@ impl Part {
             offset,
             stream,
             event_type,
-            stream_hash: hasher.hash_one(entry.stream.as_bytes()),
-            type_hash: hasher.hash_one(entry.event_type.as_bytes()),
+            stream_hash: hash(hasher, entry.stream),
+            type_hash: hash(hasher, entry.event_type),
             version: entry.version,
             time: entry.time,
         });
@@ -126,16 +126,21 @@ impl Part {
         self.rows.push(row);
     }
 
-    fn keep(&mut self, name: &str) -> (u32, u32) {
+    fn keep(&mut self, name: &[u8]) -> (u32, u32) {
         let start = self.text.len() as u32;
-        self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(name);
         (start, self.text.len() as u32)
     }
 
-    fn name(&self, (start, end): (u32, u32)) -> &str {
-        // Only whole names were put in.
-        std::str::from_utf8(&self.text[start as usize..end as usize]).unwrap_or_default()
+    fn name(&self, (start, end): (u32, u32)) -> &[u8] {
+        &self.text[start as usize..end as usize]
     }
+}
+
+fn hash(hasher: &DefaultHashBuilder, name: &[u8]) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write(name);
+    state.finish()
 }
 
 /// A stream of the file.
@@ -271,12 +276,13 @@ impl Index {
         true
     }
 
-    fn intern_stream(&mut self, name: &str, hash: u64) -> u32 {
-        if let Some(&stream) = self.stream_names.find(hash, |&id| self.streams[id as usize].name.as_str() == name) {
+    fn intern_stream(&mut self, name: &[u8], name_hash: u64) -> u32 {
+        let known = |&id: &u32| self.streams[id as usize].name.as_str().as_bytes() == name;
+        if let Some(&stream) = self.stream_names.find(name_hash, known) {
             return stream;
         }
         let id = self.streams.len() as u32;
-        let name = StreamName::from(name);
+        let name = StreamName::from(&*String::from_utf8_lossy(name));
         let category = self.intern_category(name.category());
         self.streams.push(Stream {
             name,
@@ -287,24 +293,25 @@ impl Index {
             category,
         });
         let (streams, hasher) = (&self.streams, &self.hasher);
-        self.stream_names.insert_unique(hash, id, |&id| hasher.hash_one(streams[id as usize].name.as_str().as_bytes()));
+        self.stream_names
+            .insert_unique(name_hash, id, |&id| hash(hasher, streams[id as usize].name.as_str().as_bytes()));
         id
     }
 
     fn intern_category(&mut self, name: &str) -> u32 {
-        let hash = self.hasher.hash_one(name.as_bytes());
-        if let Some(&id) = self.category_names.find(hash, |&id| *self.categories[id as usize] == *name) {
+        let name_hash = hash(&self.hasher, name.as_bytes());
+        if let Some(&id) = self.category_names.find(name_hash, |&id| *self.categories[id as usize] == *name) {
             return id;
         }
         let id = self.categories.len() as u32;
         self.categories.push(name.into());
         let (categories, hasher) = (&self.categories, &self.hasher);
-        self.category_names.insert_unique(hash, id, |&id| hasher.hash_one(categories[id as usize].as_bytes()));
+        self.category_names.insert_unique(name_hash, id, |&id| hash(hasher, categories[id as usize].as_bytes()));
         id
     }
 
-    fn intern_type(&mut self, name: &str, hash: u64) -> u16 {
-        if let Some(&id) = self.type_names.find(hash, |&id| *self.types[id as usize].0 == *name) {
+    fn intern_type(&mut self, name: &[u8], name_hash: u64) -> u16 {
+        if let Some(&id) = self.type_names.find(name_hash, |&id| self.types[id as usize].0.as_bytes() == name) {
             self.types[id as usize].1 += 1;
             return id;
         }
@@ -312,9 +319,9 @@ impl Index {
             return NO_TYPE;
         }
         let id = self.types.len() as u16;
-        self.types.push((name.into(), 1));
+        self.types.push((String::from_utf8_lossy(name).into(), 1));
         let (types, hasher) = (&self.types, &self.hasher);
-        self.type_names.insert_unique(hash, id, |&id| hasher.hash_one(types[id as usize].0.as_bytes()));
+        self.type_names.insert_unique(name_hash, id, |&id| hash(hasher, types[id as usize].0.as_bytes()));
         id
     }
 
@@ -340,14 +347,14 @@ impl Index {
 
     /// The stream of this name.
     pub fn stream(&self, name: &str) -> Option<&Stream> {
-        let hash = self.hasher.hash_one(name.as_bytes());
+        let hash = hash(&self.hasher, name.as_bytes());
         let id = self.stream_names.find(hash, |&id| self.streams[id as usize].name.as_str() == name)?;
         Some(&self.streams[*id as usize])
     }
 
     /// The number of a category some stream has.
     pub fn category(&self, name: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(name.as_bytes());
+        let hash = hash(&self.hasher, name.as_bytes());
         self.category_names.find(hash, |&id| *self.categories[id as usize] == *name).copied()
     }
 
@@ -402,7 +409,7 @@ mod tests {
                 "!" => part.trouble(offset),
                 "!!" => part.oversize(offset, 1 << 30),
                 stream => {
-                    let entry = Entry { stream, event_type: "T", version: None, time: None };
+                    let entry = Entry { stream: stream.as_bytes(), event_type: b"T", version: None, time: None };
                     part.event(index.hasher(), offset, entry);
                 }
             }
@@ -445,6 +452,7 @@ mod tests {
         let names: Vec<String> = (0..70_000).map(|i| format!("s{i}-1")).collect();
         let mut part = Part::default();
         for (i, name) in names.iter().chain(&names).enumerate() {
+            let name = name.as_bytes();
             let entry = Entry { stream: name, event_type: name, version: None, time: None };
             part.event(index.hasher(), i as u64, entry);
         }

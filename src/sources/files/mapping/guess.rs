@@ -113,16 +113,18 @@ impl Field {
         }
     }
 
-    /// Of neighbouring values: how many there are, how many grow, how many by exactly one.
+    /// How the numbers of the records that are the `same` follow each other.
     fn growth(&self, same: impl Fn(usize) -> Option<usize>) -> Growth {
         let mut last: HashMap<Option<usize>, u64> = HashMap::new();
+        let mut seen: HashSet<(Option<usize>, u64)> = HashSet::new();
         let mut growth = Growth::default();
         for (record, value) in self.said() {
             let Some(number) = value::whole(value) else { continue };
+            growth.repeated += usize::from(!seen.insert((same(record), number)));
             if let Some(before) = last.insert(same(record), number) {
                 growth.pairs += 1;
                 growth.grow += usize::from(number > before);
-                growth.by_one += usize::from(before.checked_add(1) == Some(number));
+                growth.by_one += usize::from(number.abs_diff(before) == 1);
             } else {
                 growth.starts += 1;
                 growth.from_zero_or_one += usize::from(number <= 1);
@@ -134,9 +136,13 @@ impl Field {
 
 #[derive(Default, Debug)]
 struct Growth {
+    /// Pairs of neighbours, and how many of them grow, and differ by one.
     pairs: usize,
     grow: usize,
     by_one: usize,
+    /// How many numbers were there before.
+    repeated: usize,
+    /// How many first numbers there are, and how many of them are 0 or 1.
     starts: usize,
     from_zero_or_one: usize,
 }
@@ -394,15 +400,21 @@ impl Guesser<'_> {
                 return Some((points - 10 + from_start, "whole numbers; no stream repeats so far".into()));
             }
             let (grow, by_one) = (growth.grow * 100 / growth.pairs, growth.by_one * 100 / growth.pairs);
-            if grow < 80 {
+            // The number of a schema repeats; a version does not, though some dumps are in no order.
+            if growth.repeated * 20 > growth.pairs {
                 return None;
             }
-            // What grows through the whole file, but not step by step in each stream, is a place in the store.
+            // What has one order through the whole file, but no steps of one in each stream, is a place in the store.
             let over_all = field.growth(|_| Some(0));
-            if !one_stream && by_one < 50 && over_all.grow == over_all.pairs {
+            let ordered = over_all.grow == over_all.pairs || over_all.grow == 0;
+            if !one_stream && by_one < 50 && over_all.repeated == 0 && ordered {
                 return None;
             }
-            Some((points + by_one as i32 * 40 / 100 + from_start, "grows within each stream".into()))
+            let points = points + by_one as i32 * 40 / 100 + from_start;
+            if grow < 80 {
+                return Some((points - 20, "different in each event of a stream".into()));
+            }
+            Some((points, "grows within each stream".into()))
         })
     }
 
@@ -563,6 +575,16 @@ mod tests {
                     r#"{"id":"1-a","streamId":"a","type":"T","version":1,"sequence":10,"streamVersion":1,"data":{}}"#,
                     r#"{"id":"1-b","streamId":"b","type":"T","version":1,"sequence":12,"streamVersion":1,"data":{}}"#,
                     r#"{"id":"1-c","streamId":"a","type":"T","version":1,"sequence":15,"streamVersion":2,"data":{}}"#,
+                ],
+            ),
+            (
+                // Newest first; and a table in the order of its heap.
+                ".stream .type .version - - .data - .global_position",
+                &[
+                    r#"{"stream":"a","type":"T","version":2,"global_position":9,"data":{}}"#,
+                    r#"{"stream":"b","type":"T","version":0,"global_position":7,"data":{}}"#,
+                    r#"{"stream":"a","type":"T","version":1,"global_position":4,"data":{}}"#,
+                    r#"{"stream":"a","type":"T","version":0,"global_position":3,"data":{}}"#,
                 ],
             ),
             (
