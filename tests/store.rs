@@ -308,8 +308,8 @@ fn reading_goes_both_ways_from_any_place() {
                 let at = event.time.expect("given");
                 let later = Timestamp::from_nanosecond(at.as_nanosecond() + 1).expect("in range");
                 let earlier = Timestamp::from_nanosecond(at.as_nanosecond() - 1).expect("in range");
-                assert_eq!(ask(Anchor::AsOf(at), Direction::Forward, 1).events, [event.clone()]);
-                assert_eq!(ask(Anchor::AsOf(later), Direction::Backward, 1).events, [event.clone()]);
+                assert_eq!(ask(Anchor::AsOf(at), Direction::Forward, 1).events.first(), Some(event));
+                assert_eq!(ask(Anchor::AsOf(later), Direction::Backward, 1).events.first(), Some(event));
                 let before = ask(Anchor::AsOf(earlier), Direction::Forward, 1).events;
                 assert_eq!(before.first(), n.checked_sub(1).map(|n| &forward[n]));
                 let all_ordinal = history.translate(&scope, n as u64, &Scope::All).expect("in the store");
