@@ -138,27 +138,10 @@ impl Reducer for Merge {
 /// Merges data into a state. What is equal stays as it is, so that versions go on sharing it. The recursion is bounded:
 /// both were read from text.
 fn merge(state: &mut Object, data: Object) {
-    let mut new = Vec::new();
-    let mut entries = data.into_sorted().peekable();
-    while let Some(entry) = entries.next() {
-        // Of duplicate keys the last counts.
-        if entries.peek().is_some_and(|next| next.key == entry.key) {
-            continue;
-        }
-        match state.get(&entry.key) {
-            None => new.push(entry),
-            Some(old) if *old == entry.value => {}
-            Some(_) => match (state.get_mut(&entry.key), entry.value) {
-                (Some(Json::Object(old)), Json::Object(value)) => merge(old, value),
-                (Some(old), value) => *old = value,
-                (None, _) => {}
-            },
-        }
-    }
-    new.sort_unstable_by_key(|entry| entry.order);
-    for entry in new {
-        state.insert(entry.key, entry.value);
-    }
+    state.take_over(data, &mut |old, value| match (old, value) {
+        (Json::Object(old), Json::Object(value)) => merge(old, value),
+        (old, value) => *old = value,
+    });
 }
 
 #[cfg(test)]

@@ -87,12 +87,17 @@ impl Checkpoints {
     /// The latest one at or before a place, and how many events' folding reading it is worth.
     pub fn at_or_before(&self, place: u64) -> Option<(u64, u64)> {
         let (at, packed) = self.kept.range(..=place).next_back()?;
-        Some((*at, self.reading_cost(packed)))
+        Some((*at, 1 + self.events(packed.text.unwrap_or(0))))
     }
 
     /// About how many events' folding it is worth to read the latest state kept.
     pub fn cost(&self) -> u64 {
-        self.kept.values().next_back().map_or(0, |packed| self.reading_cost(packed))
+        self.events(self.latest_text())
+    }
+
+    /// The length of the text of the latest state kept; 0 when there is none.
+    pub fn latest_text(&self) -> usize {
+        self.kept.values().next_back().and_then(|packed| packed.text).unwrap_or(0)
     }
 
     /// The state kept at a place.
@@ -144,12 +149,13 @@ impl Checkpoints {
 
     /// How many events lie between a state of this size and the next.
     fn distance(&self, text: usize) -> u64 {
-        let events = (text / self.event_bytes) as u64;
-        self.spacing.floor.max(1).max(self.spacing.volume.saturating_mul(events)).saturating_mul(self.stretch)
+        let events = self.spacing.volume.saturating_mul(self.events(text));
+        self.spacing.floor.max(1).max(events).saturating_mul(self.stretch)
     }
 
-    fn reading_cost(&self, packed: &Packed) -> u64 {
-        1 + (packed.text.unwrap_or(0) / self.event_bytes) as u64
+    /// How many events have the size of this text.
+    fn events(&self, text: usize) -> u64 {
+        (text / self.event_bytes) as u64
     }
 
     fn pack(&mut self, state: &State) -> Packed {

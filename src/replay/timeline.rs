@@ -24,6 +24,15 @@ use super::{FoldError, Lost, Moment, Reducer, ReducerInfo, Start, StateCost};
 use crate::domain::{Event, EventPage, Parser, StreamName};
 use recovery::Recovery;
 
+/// One of so many events walked leaves its version in the ring, when a state is a pointer.
+const KEEP_ONE_OF: u64 = 16;
+
+/// But so many do at least.
+const KEEP_LEAST: u64 = 16;
+
+/// States that cost a copy, asked for behind the cursor, are not more than so many bytes of text together.
+const WINDOW_BYTES: usize = 8 << 20;
+
 /// After so many pages that lack the event asked for, that event is taken not to exist.
 const VAIN_PAGES: u32 = 3;
 
@@ -64,6 +73,16 @@ struct Walk {
     here: Option<Given>,
     /// The versions found so far, up to where the reducer stands.
     fresh: Fresh,
+}
+
+impl Walk {
+    /// Lets go of the state at this place when no version is to be made from it: as long as somebody else holds a state,
+    /// the fold copies all it changes.
+    fn forget_here(&mut self, place: u64) {
+        if place < self.keep_from {
+            self.here = None;
+        }
+    }
 }
 
 /// Where a fold can start.
@@ -262,21 +281,28 @@ impl Timeline {
         let done = self.walk.take().filter(|walk| walk.target == target).map_or(0, |walk| walk.done);
         // Behind a ring that was left backwards a whole window is made, so that the next steps back are free.
         let window = match self.info.cost {
-            StateCost::Pointer => self.limits.ring_versions as u64 / 2,
-            StateCost::Copy => self.limits.behind,
+            StateCost::Pointer => self.limits.ring_versions as u64 / 4,
+            StateCost::Copy => {
+                let most = WINDOW_BYTES.checked_div(self.checkpoints.latest_text()).unwrap_or(usize::MAX);
+                self.limits.behind.min(most as u64)
+            }
         };
         let walks_back = self.ring.first().is_some_and(|first| target < first && first - target <= window.max(1));
         let latest = target.saturating_sub(if walks_back { window.max(1) } else { 1 });
-
         let (origin, from) = self.nearest(latest);
         let here = self.start(origin, from).inspect_err(|_| self.folded = None)?;
         let from = self.folded.unwrap_or(0);
-        let keep_from = match self.info.cost {
-            StateCost::Pointer => from.max(target.saturating_sub(self.limits.ring_versions.max(1) as u64)),
-            StateCost::Copy => from.max(latest),
+        let kept = match self.info.cost {
+            // A version kept in passing makes the fold copy what it changes: a part of the walk is spent on them.
+            StateCost::Pointer if walks_back => u64::MAX,
+            StateCost::Pointer => ((target - from) / KEEP_ONE_OF).max(KEEP_LEAST),
+            StateCost::Copy => target - latest,
         };
+        let keep_from = from.max(target.saturating_sub(kept.min(self.limits.ring_versions.max(1) as u64)));
         let due = self.checkpoints.next_due(from, target);
-        self.walk = Some(Walk { target, done, keep_from, due, here, fresh: Fresh::default() });
+        let mut walk = Walk { target, done, keep_from, due, here, fresh: Fresh::default() };
+        walk.forget_here(from);
+        self.walk = Some(walk);
         Ok(())
     }
 

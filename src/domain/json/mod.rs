@@ -10,6 +10,7 @@
 
 mod adopt;
 mod array;
+mod chunks;
 mod number;
 mod object;
 mod pairs;

@@ -4,9 +4,11 @@
 //! chunked, so that changing one key of thousands copies one chunk; with a sequence number per entry, so that the order
 //! of the keys is what the store or the reducer wrote. Duplicates stand beside each other, oldest first.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Json;
+use super::chunks::Chunks;
 
 /// At most this many entries in a chunk; a fuller one is split.
 const CHUNK: usize = 64;
@@ -25,7 +27,7 @@ pub struct Entry {
 /// An object. Invariant: entries are sorted by key, then by order; no chunk is empty.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
-    chunks: Arc<Vec<Arc<Vec<Entry>>>>,
+    chunks: Chunks<Entry>,
     len: u32,
     next: u32,
 }
@@ -44,18 +46,18 @@ impl Object {
     /// The value of a key; of duplicates the last one's.
     pub fn get(&self, key: &str) -> Option<&Json> {
         let (chunk, at) = self.find(key).ok()?;
-        Some(&self.chunks[chunk][at].value)
+        Some(&self.chunks()[chunk][at].value)
     }
 
     /// The value of a key, to be changed; the path to it is copied where it is shared.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Json> {
         let (chunk, at) = self.find(key).ok()?;
-        Some(&mut Arc::make_mut(&mut Arc::make_mut(&mut self.chunks)[chunk])[at].value)
+        Some(&mut self.chunks.chunk_mut(chunk)?[at].value)
     }
 
     /// The entries sorted by key.
     pub fn sorted(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+        self.chunks().iter().flat_map(|chunk| chunk.iter())
     }
 
     /// The entries in the order they were written in.
@@ -65,33 +67,104 @@ impl Object {
         entries
     }
 
+    /// Does something to each entry in the order they were written in, until it fails; small objects need no list for it.
+    pub(super) fn each_in_order<E>(&self, mut each: impl FnMut(&Entry) -> Result<(), E>) -> Result<(), E> {
+        const FEW: usize = 16;
+        match self.chunks() {
+            [] => Ok(()),
+            [entries] if entries.len() <= FEW => {
+                let mut places = [(0, 0); FEW];
+                let places = &mut places[..entries.len()];
+                for (at, (place, entry)) in places.iter_mut().zip(entries.iter()).enumerate() {
+                    *place = (entry.order, at);
+                }
+                places.sort_unstable();
+                places.iter().try_for_each(|(_, at)| each(&entries[*at]))
+            }
+            _ => self.in_order().into_iter().try_for_each(each),
+        }
+    }
+
     /// The chunks: equal pointers mean equal entries.
     pub fn chunks(&self) -> &[Arc<Vec<Entry>>] {
-        &self.chunks
+        self.chunks.as_slice()
     }
 
     /// Whether both are one object in memory.
     pub fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.chunks, &other.chunks)
+        self.chunks.same(&other.chunks)
     }
 
     /// Sets a key: in its place where it exists (of duplicates the last), at the end of the order where it is new.
     pub fn insert(&mut self, key: Arc<str>, value: Json) {
         match self.find(&key) {
-            Ok((chunk, at)) => Arc::make_mut(&mut Arc::make_mut(&mut self.chunks)[chunk])[at].value = value,
+            Ok((chunk, at)) => {
+                if let Some(entries) = self.chunks.chunk_mut(chunk) {
+                    entries[at].value = value;
+                }
+            }
             Err((chunk, at)) => self.insert_at(chunk, at, key, value),
         }
+    }
+
+    /// Takes over the entries of another object: `replace` decides what becomes of a value that is here already (not
+    /// asked for equal ones, objects excepted: those stay shared); new keys follow at the end, in the order they are
+    /// written in there. Of duplicate keys the last counts.
+    pub fn take_over(&mut self, other: Self, replace: &mut impl FnMut(&mut Json, Json)) {
+        let mut new = Vec::new();
+        let mut others = other.into_sorted().peekable();
+        // Walking along costs less than looking each key up, unless there is much more here than there.
+        let mut at = (self.chunks().len() == 1 && self.len() <= 4 * others.size_hint().0).then_some(0);
+        while let Some(entry) = others.next() {
+            if others.peek().is_some_and(|next| next.key == entry.key) {
+                continue;
+            }
+            let place = match &mut at {
+                Some(at) => self.walk_to(&entry.key, at).map(|at| (0, at)),
+                None => self.find(&entry.key).ok(),
+            };
+            let Some((chunk, at)) = place else {
+                new.push(entry);
+                continue;
+            };
+            let differs = match (&self.chunks()[chunk][at].value, &entry.value) {
+                // Comparing what is going to be walked anyway would be done again at every depth.
+                (Json::Object(_), Json::Object(_)) => true,
+                (old, new) => old != new,
+            };
+            if differs && let Some(entries) = self.chunks.chunk_mut(chunk) {
+                replace(&mut entries[at].value, entry.value);
+            }
+        }
+        new.sort_unstable_by_key(|entry| entry.order);
+        for entry in new {
+            self.insert(entry.key, entry.value);
+        }
+    }
+
+    /// The place of a key in the only chunk, of duplicates the last, looking from `at` on; `at` moves there.
+    fn walk_to(&self, key: &Arc<str>, at: &mut usize) -> Option<usize> {
+        let entries = self.chunks().first()?;
+        while let Some(entry) = entries.get(*at) {
+            let order = if Arc::ptr_eq(&entry.key, key) { Ordering::Equal } else { entry.key.cmp(key) };
+            match order {
+                Ordering::Less => *at += 1,
+                Ordering::Equal if entries.get(*at + 1).is_some_and(|next| next.key == *key) => *at += 1,
+                Ordering::Equal => return Some(*at),
+                Ordering::Greater => return None,
+            }
+        }
+        None
     }
 
     /// Removes a key and all its duplicates; returns the value that counted.
     pub fn remove(&mut self, key: &str) -> Option<Json> {
         let mut removed = None;
         while let Ok((chunk, at)) = self.find(key) {
-            let chunks = Arc::make_mut(&mut self.chunks);
-            let entries = Arc::make_mut(&mut chunks[chunk]);
+            let Some(entries) = self.chunks.chunk_mut(chunk) else { break };
             let entry = entries.remove(at);
             if entries.is_empty() {
-                chunks.remove(chunk);
+                self.chunks.edit(|chunks| drop(chunks.remove(chunk)));
             }
             self.len -= 1;
             removed.get_or_insert(entry.value);
@@ -99,15 +172,14 @@ impl Object {
         removed
     }
 
-    /// An object of these entries in this order, duplicates kept.
-    pub(super) fn from_pairs(pairs: Vec<(Arc<str>, Json)>) -> Self {
-        let len = pairs.len() as u32;
-        let mut entries: Vec<Entry> =
-            pairs.into_iter().enumerate().map(|(n, (key, value))| Entry { key, order: n as u32, value }).collect();
-        entries.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut chunks = Vec::with_capacity(1);
-        Self::split_into(&mut chunks, entries);
-        Self { chunks: Arc::new(chunks), len, next: len }
+    /// An object of entries in the order they were written in, numbered from 0; duplicates kept.
+    pub(super) fn from_written(mut entries: Vec<Entry>) -> Self {
+        let len = entries.len() as u32;
+        // Stable, so that duplicates stay in their order.
+        if !entries.is_sorted_by(|a, b| a.key <= b.key) {
+            entries.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        Self { chunks: Self::split(entries), len, next: len }
     }
 
     /// The number the next new entry takes.
@@ -117,15 +189,14 @@ impl Object {
 
     /// The entries sorted by key, taken out where nobody else holds them.
     pub fn into_sorted(self) -> impl Iterator<Item = Entry> {
-        Arc::unwrap_or_clone(self.chunks).into_iter().flat_map(Arc::unwrap_or_clone)
+        self.chunks.into_elements()
     }
 
     /// An object of entries that are sorted by key, then by order.
     pub(super) fn from_sorted(entries: Vec<Entry>) -> Self {
+        let len = entries.len() as u32;
         let next = entries.iter().map(|entry| entry.order + 1).max().unwrap_or(0);
-        let mut chunks = Vec::new();
-        Self::split_into(&mut chunks, entries);
-        Self::from_chunks(chunks, next)
+        Self { chunks: Self::split(entries), len, next }
     }
 
     /// An object of chunks that hold the invariant; `next` is above every order in them.
@@ -137,7 +208,16 @@ impl Object {
             chunks = Vec::new();
             Self::split_into(&mut chunks, entries);
         }
-        Self { chunks: Arc::new(chunks), len: len as u32, next }
+        Self { chunks: Chunks::from(chunks), len: len as u32, next }
+    }
+
+    fn split(entries: Vec<Entry>) -> Chunks<Entry> {
+        if entries.len() <= CHUNK {
+            return Chunks::from(entries);
+        }
+        let mut chunks = Vec::new();
+        Self::split_into(&mut chunks, entries);
+        Chunks::from(chunks)
     }
 
     /// Adds sorted entries behind the others, in as many chunks as they need.
@@ -162,26 +242,26 @@ impl Object {
         let entry = Entry { key, order: self.next, value };
         self.next += 1;
         self.len += 1;
-        let chunks = Arc::make_mut(&mut self.chunks);
-        let Some(entries) = chunks.get_mut(chunk) else {
-            chunks.push(Arc::new(vec![entry]));
+        let Some(entries) = self.chunks.chunk_mut(chunk) else {
+            self.chunks = Chunks::from(vec![entry]);
             return;
         };
-        let entries = Arc::make_mut(entries);
         entries.insert(at, entry);
         if entries.len() > CHUNK {
             let tail = entries.split_off(CHUNK / 2);
-            chunks.insert(chunk + 1, Arc::new(tail));
+            self.chunks.edit(|chunks| chunks.insert(chunk + 1, Arc::new(tail)));
         }
     }
 
     /// Where a key stands (of duplicates the last), or where it would be inserted.
     fn find(&self, key: &str) -> Result<(usize, usize), (usize, usize)> {
-        let chunk = self
-            .chunks
-            .partition_point(|chunk| chunk.first().is_some_and(|first| first.key.as_ref() <= key))
-            .saturating_sub(1);
-        let Some(entries) = self.chunks.get(chunk) else { return Err((0, 0)) };
+        let chunks = self.chunks();
+        let chunk = match chunks.len() {
+            0 => return Err((0, 0)),
+            1 => 0,
+            _ => chunks.partition_point(|chunk| chunk[0].key.as_ref() <= key).saturating_sub(1),
+        };
+        let entries = &chunks[chunk];
         let after = entries.partition_point(|entry| entry.key.as_ref() <= key);
         match after.checked_sub(1) {
             Some(at) if entries[at].key.as_ref() == key => Ok((chunk, at)),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Array, Json, Number, Object};
+use super::{Array, Entry, Json, Number, Object};
 
 /// Values nested deeper than this are checked but kept as text, so that no later walk can exhaust a stack.
 pub const MAX_DEPTH: usize = 512;
@@ -32,6 +32,10 @@ const KEYS: usize = 512;
 #[derive(Clone, Debug, Default)]
 pub struct Parser {
     keys: Vec<Option<Arc<str>>>,
+    /// The entries and elements of the values that are still open, the innermost last: each value takes its own from the
+    /// end when it closes, so that it is allocated once, at its size.
+    entries: Vec<Entry>,
+    elements: Vec<Json>,
 }
 
 impl Parser {
@@ -42,7 +46,10 @@ impl Parser {
     pub fn parse(&mut self, text: &[u8]) -> Result<Json, JsonError> {
         let text = std::str::from_utf8(text)
             .map_err(|e| JsonError { offset: e.valid_up_to(), reason: "the text is not UTF-8".into() })?;
-        let mut reader = Reader { text, at: 0, keys: self };
+        // A text that was not JSON leaves its open values behind.
+        self.entries.clear();
+        self.elements.clear();
+        let mut reader = Reader { text, at: 0, parser: self };
         reader.space();
         let value = reader.value(0)?;
         reader.space();
@@ -73,7 +80,7 @@ impl Parser {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    keys: &'a mut Parser,
+    parser: &'a mut Parser,
 }
 
 impl<'a> Reader<'a> {
@@ -116,7 +123,7 @@ impl<'a> Reader<'a> {
 
     fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
         self.at += 1;
-        let mut pairs = Vec::new();
+        let (first, mut order) = (self.parser.entries.len(), 0);
         self.space();
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -134,13 +141,15 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
             self.space();
-            pairs.push((key, self.value(depth + 1)?));
+            let value = self.value(depth + 1)?;
+            self.parser.entries.push(Entry { key, order, value });
+            order += 1;
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
-                    return Ok(Json::Object(Object::from_pairs(pairs)));
+                    return Ok(Json::Object(Object::from_written(self.parser.entries.drain(first..).collect())));
                 }
                 _ => return Err(self.error("expected ',' or '}'")),
             }
@@ -154,16 +163,17 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Ok(Json::Array(Array::default()));
         }
-        let mut values = Vec::new();
+        let first = self.parser.elements.len();
         loop {
             self.space();
-            values.push(self.value(depth + 1)?);
+            let value = self.value(depth + 1)?;
+            self.parser.elements.push(value);
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
                     self.at += 1;
-                    return Ok(Json::Array(values.into_iter().collect()));
+                    return Ok(Json::Array(Array::from(self.parser.elements.drain(first..).collect::<Vec<_>>())));
                 }
                 _ => return Err(self.error("expected ',' or ']'")),
             }
@@ -173,7 +183,7 @@ impl<'a> Reader<'a> {
     fn key(&mut self) -> Result<Arc<str>, JsonError> {
         let start = self.at;
         Ok(match self.raw_string()? {
-            (raw, false) => self.keys.key(raw),
+            (raw, false) => self.parser.key(raw),
             (raw, true) => match unescape(raw) {
                 Some(text) => text.into(),
                 // A key that is not Unicode keeps its spelling, quotes and all.
@@ -200,6 +210,7 @@ impl<'a> Reader<'a> {
         let mut at = start + 1;
         let mut escaped = false;
         loop {
+            at += plain_prefix(&bytes[at..]);
             match bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
@@ -326,6 +337,24 @@ impl<'a> Reader<'a> {
         self.at += 1;
         Ok(())
     }
+}
+
+/// How many bytes from the start are surely plain text of a string: no quote, no backslash, no control character. Looks
+/// at eight bytes at a time and stops before the eight that have one; a few more may be plain.
+pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // Has a zero byte: the classic test, exact as a yes or no.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS != 0;
+    let (words, _) = bytes.as_chunks::<8>();
+    for (n, word) in words.iter().enumerate() {
+        let word = u64::from_ne_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS != 0;
+        if control || zero(word ^ (ONES * u64::from(b'"'))) || zero(word ^ (ONES * u64::from(b'\\'))) {
+            return n * 8;
+        }
+    }
+    words.len() * 8
 }
 
 /// The text a string with (checked) escapes spells, or `None` when it is not Unicode.

@@ -41,14 +41,16 @@ fn write_value(out: &mut impl Write, value: &Json) -> fmt::Result {
         }
         Json::Object(object) => {
             out.write_char('{')?;
-            for (n, entry) in object.in_order().into_iter().enumerate() {
-                if n > 0 {
+            let mut first = true;
+            object.each_in_order(|entry| {
+                if !first {
                     out.write_char(',')?;
                 }
+                first = false;
                 write_string(out, &entry.key)?;
                 out.write_char(':')?;
-                write_value(out, &entry.value)?;
-            }
+                write_value(out, &entry.value)
+            })?;
             out.write_char('}')
         }
     }
@@ -58,7 +60,8 @@ fn write_value(out: &mut impl Write, value: &Json) -> fmt::Result {
 pub fn write_string(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     let mut clean = 0;
-    for (at, byte) in text.bytes().enumerate() {
+    let plain = super::parse::plain_prefix(text.as_bytes());
+    for (at, byte) in text.bytes().enumerate().skip(plain) {
         let escape = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::json;
 
-/// What a state that costs a copy takes of the budget, in events.
+/// What a state that costs a copy takes of the budget at least, in events.
 const COPY: u64 = 32;
 
 impl Timeline {
@@ -84,6 +84,7 @@ impl Timeline {
             if let Ok(state) = self.state_here(&mut walk, left) {
                 self.checkpoints.put(end, &state);
             }
+            walk.forget_here(end);
             walk.due = self.checkpoints.next_due(end, walk.target);
         }
         self.walk = Some(walk);
@@ -117,7 +118,7 @@ impl Timeline {
         if self.info.cost == StateCost::Pointer {
             return Ok(state);
         }
-        *left = left.saturating_sub(COPY);
+        *left = left.saturating_sub(COPY.max(self.checkpoints.cost()));
         match (before, state) {
             (Some(Ok(Some(before))), Some(state)) => Ok(Some(json::adopt(before, state))),
             (_, state) => Ok(state),
