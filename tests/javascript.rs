@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reducing::{begin, event, events, fold, script_within, stream, text};
-use stepback::domain::{Event, Form, Json, Payload, Position, Trouble, Version};
+use stepback::domain::{Event, Form, Json, Payload, Position, Trouble, Version, time};
 use stepback::reducers::javascript::{JavaScript, Limits};
 use stepback::reducers::protocol::Level;
 use stepback::replay::{FoldError, Reducer, Start, State};
@@ -555,4 +555,34 @@ fn large_payloads_and_states_pass() {
     assert_eq!(fold(&mut reducer, &events(&[("A", "{}")])), [] as [String; 0]);
     let error = reducer.state().expect_err("too large");
     assert!(error.message.contains("too large"), "{error}");
+}
+
+/// The fenced block that begins with this word.
+fn block<'a>(document: &'a str, language: &str) -> &'a str {
+    let (_, rest) = document.split_once(&format!("\n```{language}\n")).expect("a block");
+    rest.split_once("\n```").expect("its end").0
+}
+
+#[test]
+fn the_documented_example_is_true() {
+    let document = include_str!("../docs/reducers.md");
+    let mut reducer = script(&format!("{}\n", block(document, "js")));
+    begin(&mut reducer).expect("it starts");
+    let list: Vec<Arc<Event>> = block(document, "jsonl")
+        .lines()
+        .map(|line| {
+            let line = Json::parse(line.as_bytes()).expect("JSON");
+            let text = |key: &str| line.get(key).and_then(Json::as_str).expect("text").to_owned();
+            let version = line.get("version").and_then(Json::as_i64).expect("a version") as u64;
+            Arc::new(Event {
+                time: time::parse(&text("timestamp")),
+                ..event(version, &text("type"), &line.get("data").expect("data").to_string())
+            })
+        })
+        .collect();
+    let faults = fold(&mut reducer, &list);
+    assert_eq!(faults.len(), 1);
+    let words = faults[0].strip_prefix("2: ").expect("the third event");
+    assert!(document.contains(&format!("version 3 marked as failed (`{words}`)")), "{words}");
+    assert_eq!(text(&mut reducer), block(document, "json"));
 }

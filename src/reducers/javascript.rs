@@ -159,6 +159,11 @@ impl JavaScript {
         self.sandbox.as_ref()
     }
 
+    /// The process, while there is one.
+    pub fn process(&self) -> Option<u32> {
+        self.worker.as_ref().and_then(Worker::process)
+    }
+
     /// What the script wrote to its console since this was last asked, bounded.
     pub fn take_console(&mut self) -> String {
         std::mem::take(&mut self.console)
@@ -265,8 +270,7 @@ impl JavaScript {
     ) -> Result<(), Lost> {
         let (silence, careful) = (self.silence(), self.careful);
         let (mut written, mut under_way, mut announced) = (0, 0, None);
-        loop {
-            let Some(worker) = &mut self.worker else { break };
+        while let Some(worker) = &mut self.worker {
             while written < events.len() && under_way < UNDER_WAY {
                 written += write_request(worker.requests(), stream, &events[written..], written, careful);
                 under_way += 1;

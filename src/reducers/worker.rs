@@ -94,6 +94,11 @@ impl Worker {
         Ok(worker)
     }
 
+    /// Its id, while it runs as far as is known.
+    pub fn process(&self) -> Option<u32> {
+        self.running.as_ref().map(Child::id)
+    }
+
     /// Where requests are written to; they are sent while answers are waited for.
     pub fn requests(&mut self) -> &mut Vec<u8> {
         if self.sent > 0 && self.sent == self.out.len() {

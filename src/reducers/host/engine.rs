@@ -35,6 +35,9 @@ const KEEP_AT_MOST: usize = 64 << 20;
 /// The time for reading a payload, added to that of its event.
 const NANOS_PER_BYTE: u64 = 50;
 
+/// How much asynchronous work may be left behind before it counts as endless.
+const MAX_JOBS: usize = 10_000;
+
 /// How many types of events are remembered as the engine's own strings.
 const MAX_TYPES: usize = 1024;
 
@@ -150,12 +153,15 @@ impl<'js> Engine<'js> {
         let (module, promise) = module.eval().map_err(|error| self.problem(error))?;
         match promise.finish::<()>() {
             Ok(()) => (),
-            Err(rquickjs::Error::WouldBlock) => {
+            Err(rquickjs::Error::WouldBlock) if !self.timer.has_expired() => {
                 return Err(Problem::new("the script waits at its top level for something that never comes"));
             }
+            Err(_) if self.timer.has_expired() => return Err(self.too_long()),
             Err(error) => return Err(self.problem(error)),
         }
-        self.drain_jobs();
+        if !self.drain_jobs() {
+            return Err(Problem::new("the script starts asynchronous work that does not end"));
+        }
         let exports = module.namespace().map_err(|error| self.problem(error))?;
         let names: Vec<String> = exports.keys().flatten().collect();
         let default =
@@ -212,7 +218,9 @@ impl<'js> Engine<'js> {
                     .and_then(|()| args.push_arg(name))
                     .and_then(|()| function.call_arg::<Value<'js>>(args))
                     .map_err(|error| self.problem(error))?;
-                self.drain_jobs();
+                if !self.drain_jobs() {
+                    return Err(Problem::new("initialState started asynchronous work that does not end"));
+                }
                 if made.is_promise() {
                     return Err(Problem::new("initialState returned a promise: a reducer cannot wait"));
                 }
@@ -277,7 +285,10 @@ impl<'js> Engine<'js> {
                 }
                 Err(problem) => {
                     let restored = self.go_back(&event);
-                    self.drain_jobs();
+                    if !self.drain_jobs() {
+                        let message = format!("{}; it started asynchronous work that does not end", problem.message);
+                        return Ok(Answer::Gone { at: event.index, problem: Problem { message, ..problem } });
+                    }
                     match restored {
                         Ok(None) => faults.push((event.index, problem)),
                         Ok(Some(note)) => {
@@ -450,14 +461,19 @@ impl<'js> Engine<'js> {
         self.log.clear();
     }
 
-    /// Runs what asynchronous code left behind, so that it cannot pile up; what it does reaches no state.
-    fn drain_jobs(&self) {
+    /// Runs what asynchronous code left behind, so that it cannot pile up; what it does reaches no state. Says whether
+    /// it came to an end.
+    fn drain_jobs(&self) -> bool {
         self.timer.begin(self.limits.event, None);
-        for _ in 0..10_000 {
-            if self.timer.is_over() || !self.ctx.execute_pending_job() {
-                break;
+        for _ in 0..MAX_JOBS {
+            if !self.ctx.execute_pending_job() {
+                return true;
+            }
+            if self.timer.is_over() {
+                return false;
             }
         }
+        false
     }
 
     /// A value as text.
@@ -556,6 +572,10 @@ impl<'js> Engine<'js> {
         Ok(value)
     }
 
+    fn too_long(&self) -> Problem {
+        Problem::new(format!("it takes too long: more than {} ms", self.timer.limit().as_millis()))
+    }
+
     /// Why a payload is not JSON, in the words of the engine's reader.
     fn reason(&self, error: rquickjs::Error) -> String {
         let message = self.problem(error).message;
@@ -571,12 +591,12 @@ impl<'js> Engine<'js> {
             });
         }
         let thrown = self.ctx.catch();
-        let expired = self.timer.has_expired().then(|| self.timer.limit());
+        let expired = self.timer.has_expired().then(|| self.too_long());
         // What was thrown is the script's own: looking at it may run its code.
         self.timer.begin(self.limits.event, None);
         let place = thrown.as_object().and_then(|object| self.text_of(object, "stack")).and_then(|stack| place(&stack));
-        if let Some(limit) = expired {
-            return Problem { message: format!("it takes too long: more than {} ms", limit.as_millis()), place };
+        if let Some(problem) = expired {
+            return Problem { place, ..problem };
         }
         Problem { message: friendly(self.words(&thrown)), place }
     }
