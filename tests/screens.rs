@@ -126,14 +126,18 @@ fn hostile_text() {
         let wide = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000));
         numbered(vec![
             event("evil-\u{1b}]0;title\u{7}", "Typed\u{1b}[31mRed", r#"{"a":"\u001b[2J","b\u202e":"rtl","a":2}"#),
-            event("evil-山田太郎山田太郎山田太郎", "Wide山田太郎山田太郎山田", r#"{"name":"山田太郎 👩‍💻 e\u0301","z":"\u200b\u2028"}"#),
+            event(
+                "evil-山田太郎山田太郎山田太郎",
+                "Wide山田太郎山田太郎山田",
+                r#"{"name":"山田太郎 👩‍💻 e\u0301","z":"\u200b\u2028"}"#,
+            ),
             event("evil-山田太郎山田太郎山田太郎", "Zalgo", &format!(r#"{{"z":"e{}"}}"#, "\u{301}".repeat(5_000))),
             event("evil-long", &"VeryLongTypeName".repeat(20), &wide),
             event("evil-long", "NotJson", "{broken"),
         ])
     };
-    pictures("hostile_control", &events, "jj");
-    pictures("hostile_wide", &events, "jjj<enter>");
+    pictures("hostile_control", &events, "<enter>3");
+    pictures("hostile_wide", &events, "j<enter>k");
     pictures("hostile_long", &events, "G<enter>k3");
     pictures("hostile_broken", &events, "G3");
 }

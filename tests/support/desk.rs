@@ -1,6 +1,8 @@
 //! The interface at a desk without a terminal: keys go in, what is wanted is answered from a list of events, and the
 //! screen can be read. The answers come from a small fold of its own, so that nothing but the interface is tested.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,8 +13,8 @@ use stepback::app::notation::{parse_key, plain_key};
 use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Setup};
 use stepback::domain::json::{Json, Object};
 use stepback::domain::{
-    About, Destination, Direction, Event, EventPage, Failure, FailureKind, Path, Payload, Position, Progress, Scope, Step,
-    StreamName, StreamSummary, Timestamp, Trouble, Version, time,
+    About, Destination, Direction, Event, EventPage, Failure, FailureKind, Path, Payload, Position, Progress, Scope,
+    Step, StreamName, StreamSummary, Timestamp, Trouble, Version, time,
 };
 use stepback::replay::{Change, Fingerprint, FoldError, Moment, Patch, ReducerInfo, ScriptPlace, State, StateCost};
 use stepback::ui::theme::{ROLES, Role, Theme};
@@ -73,18 +75,34 @@ pub fn shop() -> Vec<Arc<Event>> {
     };
     let mut events = vec![
         placed("order-1001", "Zoë 山田"),
-        event("order-1001", "ItemAdded", r#"{"items":[{"sku":"A-19","qty":2}],"total":{"amount":37.50,"currency":"EUR"}}"#),
+        event(
+            "order-1001",
+            "ItemAdded",
+            r#"{"items":[{"sku":"A-19","qty":2}],"total":{"amount":37.50,"currency":"EUR"}}"#,
+        ),
         placed("order-1002", "Ann"),
-        event("payment-77", "PaymentRequested", r#"{"paymentId":"payment-77","amount":37.50,"reference":9007199254740993}"#),
+        event(
+            "payment-77",
+            "PaymentRequested",
+            r#"{"paymentId":"payment-77","amount":37.50,"reference":9007199254740993}"#,
+        ),
         event(
             "order-1001",
             "ItemAdded",
             r#"{"items":[{"sku":"A-19","qty":2},{"sku":"B-02","qty":1}],"total":{"amount":61.00,"currency":"EUR"}}"#,
         ),
-        event("order-1001", "CouponApplied", r#"{"discounts":[{"code":"STACK20","pct":20}],"total":{"amount":-12.50,"currency":"EUR"}}"#),
+        event(
+            "order-1001",
+            "CouponApplied",
+            r#"{"discounts":[{"code":"STACK20","pct":20}],"total":{"amount":-12.50,"currency":"EUR"}}"#,
+        ),
         event("payment-77", "PaymentCaptured", r#"{"captured":true,"note":"first try"}"#),
         event("order-1001", "NoteTaken", r#"{"note":"line one\nline two"}"#),
-        event("order-1002", "ItemAdded", r#"{"items":[{"sku":"C-77","qty":3}],"total":{"amount":9.99,"currency":"EUR"}}"#),
+        event(
+            "order-1002",
+            "ItemAdded",
+            r#"{"items":[{"sku":"C-77","qty":3}],"total":{"amount":9.99,"currency":"EUR"}}"#,
+        ),
         event("order-1001", "OrderShipped", r#"{"status":"Shipped","shippedAt":"2026-03-02"}"#),
         event("order-1002", "OrderDeleted", r#"{"reason":"test order"}"#),
         placed("order-1003", "Bob"),
@@ -267,7 +285,11 @@ impl Desk {
             let runs: Vec<String> = runs
                 .into_iter()
                 .filter(|(.., role)| !role.is_empty())
-                .map(|(from, to, role)| if from == to { format!("{from} {role}") } else { format!("{from}-{to} {role}") })
+                .map(
+                    |(from, to, role)| {
+                        if from == to { format!("{from} {role}") } else { format!("{from}-{to} {role}") }
+                    },
+                )
                 .collect();
             if !runs.is_empty() {
                 out.push_str(&format!("{y:>2}: {}\n", runs.join(", ")));
@@ -302,16 +324,14 @@ impl Desk {
                     stepback::domain::Anchor::Ordinal(n) => n as usize,
                     _ => 0,
                 };
-                let events: Vec<_> =
-                    all.iter().skip(from).take(query.limit).map(|n| self.events[*n].clone()).collect();
+                let events: Vec<_> = all.iter().skip(from).take(query.limit).map(|n| self.events[*n].clone()).collect();
                 let page = EventPage { first: from as u64, events, total: all.len() as u64, partial: false };
                 vec![Msg::EventsLoaded { generation, scope: query.scope, page }]
             }
             Effect::Go { generation, scope, from, to } => match self.walk(&scope, from, &to) {
                 Ok((scope, scope_at, moment)) => {
                     self.state = moment.state.clone();
-                    let mut out =
-                        vec![Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) }];
+                    let mut out = vec![Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) }];
                     if let Some(pinned) = &self.pinned {
                         let patch = Arc::new(difference(pinned, &self.state));
                         out.push(Msg::DiffMade { generation, patch });
@@ -319,7 +339,8 @@ impl Desk {
                     out
                 }
                 Err(why) => {
-                    let failure = Failure::new(FailureKind::NotFound, "shop.jsonl", "walk", why).hint("try another place");
+                    let failure =
+                        Failure::new(FailureKind::NotFound, "shop.jsonl", "walk", why).hint("try another place");
                     vec![Msg::JobFailed { generation, failure }]
                 }
             },
@@ -403,7 +424,8 @@ impl Desk {
     }
 
     fn moment(&self, stream: StreamName, event: Option<Arc<Event>>) -> Moment {
-        let of_stream: Vec<&Arc<Event>> = self.events.iter().filter(|e| e.stream == stream && e.trouble.is_none()).collect();
+        let of_stream: Vec<&Arc<Event>> =
+            self.events.iter().filter(|e| e.stream == stream && e.trouble.is_none()).collect();
         let at = event.as_ref().filter(|event| event.trouble.is_none()).map_or(0, |event| event.version.0);
         let mut state: State = None;
         let mut before: State = None;
@@ -526,7 +548,9 @@ fn compare(path: &Path, before: &Json, after: &Json, out: &mut Vec<Change>) {
             for entry in new.in_order() {
                 match old.get(&entry.key) {
                     Some(value) => compare(&path.key(&entry.key), value, &entry.value, out),
-                    None => out.push(Change { path: path.key(&entry.key), before: None, after: Some(entry.value.clone()) }),
+                    None => {
+                        out.push(Change { path: path.key(&entry.key), before: None, after: Some(entry.value.clone()) })
+                    }
                 }
             }
             for entry in old.in_order().into_iter().filter(|entry| new.get(&entry.key).is_none()) {
