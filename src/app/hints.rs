@@ -96,13 +96,13 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
         Mode::Help(_) => {
             vec![
                 (accept, Some("do it")),
-                (Action::Move(Motion::Down), None),
-                (Action::Move(Motion::Up), None),
+                (Action::Move(Motion::Down), Some("next")),
+                (Action::Move(Motion::Up), Some("previous")),
                 (back, Some("close")),
             ]
         }
         Mode::Popup(_) => {
-            vec![(Action::Move(Motion::Down), None), (Action::Move(Motion::Up), None), (back, Some("close"))]
+            vec![(Action::Move(Motion::Down), Some("scroll")), (back, Some("close"))]
         }
         Mode::ConfirmQuit => vec![(Action::Session(Session::Quit), Some("quit")), (back, Some("stay"))],
         Mode::Normal => {

@@ -103,11 +103,15 @@ impl Keymap {
             // A key that a more special context takes for something else is not a key for this here.
             .filter(|binding| self.meaning(contexts, &binding.keys) == Meaning::Action(action))
             .collect();
-        found.sort_by_key(|binding| match binding.keys[..] {
-            [Key { code: KeyCode::Char(_), modifiers }] if !modifiers.control => 0,
-            [Key { code: KeyCode::Enter | KeyCode::Tab | KeyCode::Esc, .. }] => 1,
-            [Key { code: KeyCode::F(_), .. }] => 3,
-            _ => 2,
+        found.sort_by_key(|binding| {
+            let handiness = match binding.keys[..] {
+                [Key { code: KeyCode::Esc | KeyCode::Tab, .. }] => 0,
+                [Key { code: KeyCode::Enter, .. }] => 1,
+                [Key { code: KeyCode::Char(c), modifiers }] if !modifiers.control => 2 + u8::from(c.is_uppercase()),
+                [Key { code: KeyCode::F(_), .. }] => 5,
+                _ => 4,
+            };
+            (handiness, contexts.iter().position(|context| *context == binding.context))
         });
         let mut keys: Vec<String> = found.into_iter().map(|binding| notation::write(&binding.keys)).collect();
         keys.dedup();

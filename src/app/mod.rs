@@ -108,6 +108,8 @@ pub struct Keys {
     pub count: Option<(u64, Pane)>,
     /// A digit that went to a pane and may yet turn out to begin a count: it, and the focus before.
     digit: Option<(u64, Pane)>,
+    /// Whether any key has been pressed.
+    pressed: bool,
     /// Whether the last key asked to stop when nothing was running.
     armed: bool,
     /// The texts last typed, to be recalled.
@@ -203,6 +205,7 @@ impl App {
                 begun: Vec::new(),
                 count: None,
                 digit: None,
+                pressed: false,
                 armed: false,
                 found: String::new(),
                 gone: String::new(),
@@ -455,6 +458,37 @@ impl App {
     /// Says something in the status line.
     fn say(&mut self, severity: Severity, text: impl Into<String>) {
         self.notice = Some(Notice { severity, text: text.into() });
+    }
+
+    /// What the status line says of the place one stands at when there is nothing else to say: the path of the selected
+    /// value, the ids of the event, or, before the first key, what to be careful about.
+    pub fn here(&self) -> Option<String> {
+        if !self.keys.pressed {
+            return self.catalogue.about.as_ref()?.caveats.first().cloned();
+        }
+        let path = |tree: &panes::Tree| Some(tree.selected_path().to_string()).filter(|path| !path.is_empty());
+        match self.panes.focus {
+            Pane::State if self.panes.state.view == panes::state::StateView::Tree => path(&self.panes.state.tree),
+            Pane::Event => path(self.panes.event.tree()?),
+            Pane::Events => {
+                let event = self.walk.event()?;
+                let mut words = format!("position {}", event.position);
+                for (name, value) in [("id", &event.id), ("correlation", &event.correlation)] {
+                    if let Some(value) = value {
+                        words.push_str(&format!("  {name} {value}"));
+                    }
+                }
+                Some(words)
+            }
+            Pane::Streams => {
+                let scope = self.walk.scope.as_ref()?;
+                let Scope::Stream(name) = scope else { return None };
+                let summary = self.catalogue.summary(name)?;
+                let (first, last) = (summary.first_time?, summary.last_time?);
+                Some(format!("{} to {}", words::instant(first), words::instant(last)))
+            }
+            Pane::State => None,
+        }
     }
 
     /// The whole text of what is only hinted at in the status line: the last failure, or the fault of the event.

@@ -15,6 +15,7 @@ impl App {
         if self.notice.as_ref().is_some_and(|notice| notice.severity != Severity::Error) {
             self.notice = None;
         }
+        self.keys.pressed = true;
         let normal = matches!(self.mode, Mode::Normal);
         if normal && self.keys.begun.is_empty() && self.counted(key) {
             return;

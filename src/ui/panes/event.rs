@@ -16,7 +16,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let pane = &app.panes.event;
     let kind = match &pane.event {
         Some(event) if event.trouble.is_some() => "unreadable".into(),
-        Some(event) => text::fit(&event.event_type, usize::from(area.width.saturating_sub(36)).max(8)),
+        Some(event) => text::fit(&event.event_type, usize::from(area.width.saturating_sub(18)).max(8)),
         None => String::new(),
     };
     let view = EventView::ALL.iter().map(|(view, name)| match *view == pane.view {

@@ -42,8 +42,13 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
     let list = rows(Pane::Events, area);
     let (Some(window), Some(_)) = (window, &app.walk.scope) else {
-        let words = if app.catalogue.is_empty() { "No events." } else { "Reading …" };
-        return say(&[words], Role::Muted, theme, list, buffer);
+        if !app.catalogue.is_empty() {
+            return say(&["Reading …"], Role::Muted, theme, list, buffer);
+        }
+        let about = app.catalogue.about.as_ref();
+        let lines = about.map_or(Vec::new(), |about| about.caveats.iter().chain(&about.reasons).collect());
+        let lines: Vec<&str> = ["No events.", ""].into_iter().chain(lines.into_iter().map(String::as_str)).collect();
+        return say(&lines, Role::Muted, theme, list, buffer);
     };
     let style = theme.style(Role::Muted);
     widgets::scrollbar(area, window.top, list.height.into(), window.len(), style, buffer);
@@ -175,7 +180,9 @@ fn time(app: &App, window: &Window, place: u64, event: &Event) -> String {
     let Some(time) = event.time else { return String::new() };
     match app.look.times {
         Times::Utc => {
-            let reference: Option<Timestamp> = app.walk.event().and_then(|event| event.time);
+            // The day of the cursor needs no saying; before the first event that is the day of the first one seen.
+            let first = || window.known().find_map(|(_, row)| row.event.time);
+            let reference: Option<Timestamp> = app.walk.event().and_then(|event| event.time).or_else(first);
             short_instant(time, reference)
         }
         Times::Gap => {

@@ -18,6 +18,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let pane = &app.panes.state;
     let moment = app.walk.moment.as_deref();
     let place = moment.map_or(String::new(), |moment| match &moment.event {
+        Some(event) if event.trouble.is_some() => String::new(),
         Some(event) => format!("@{}", event.version),
         None => "at the start".into(),
     });
@@ -75,7 +76,7 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
     for (number, sign, role) in parts.into_iter().rev().filter(|(number, ..)| *number > 0) {
         pen.put_right(&format!("{sign}{} ", count(number as u64)), style(role));
     }
-    if tally.total() == 0 && moment.event.is_some() {
+    if tally.total() == 0 && moment.event.as_ref().is_some_and(|event| event.trouble.is_none()) {
         let compared = app.walk.difference_here().is_some() || pane.against == Against::Before;
         let words = match (pane.against, compared) {
             (_, false) => "comparing … ",
@@ -107,8 +108,11 @@ fn body(app: &App, moment: &Moment, theme: &Theme, mut list: Rect, buffer: &mut 
             _ if moment.stream.as_str().is_empty() => &["No state: this record belongs to no stream."],
             None => &["Does not exist yet: no event has happened."],
             Some(_) if pane.tree.rows().is_empty() => &["Does not exist here."],
-            Some(_) => &["Ended by this event. It was:"],
+            Some(_) => &["Ended by this event:"],
         };
+        if pane.tree.rows().is_empty() {
+            return say(words, Role::Muted, theme, list, buffer);
+        }
         say(words, Role::Removed, theme, Rect { height: list.height.min(1), ..list }, buffer);
         list = Rect { y: list.y + list.height.min(1), height: list.height.saturating_sub(1), ..list };
     }

@@ -20,7 +20,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
     if !pending.is_empty() {
         pen.put_right(&format!(" {pending} "), style(Role::Prompt));
     }
-    let under_way = under_way(app);
+    let [whole, brief] = under_way(app);
+    let room = pen.room();
+    let under_way = if text::width(&whole) + 30 <= room { whole } else { brief };
     if !under_way.is_empty() {
         pen.put_right(&format!(" {under_way} "), style(Role::Info));
     }
@@ -115,10 +117,8 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
     if let Some(search) = &app.jobs.search {
         parts.push((format!("/{}", search.pattern), Role::Muted));
     }
-    if parts.is_empty()
-        && let Some(caveat) = app.catalogue.about.as_ref().and_then(|about| about.caveats.first())
-    {
-        parts.push((caveat.clone(), Role::Muted));
+    if let Some(here) = app.here() {
+        parts.push((here, Role::Muted));
     }
     for (n, (text, role)) in parts.iter().enumerate() {
         pen.skip(if n > 0 { 3 } else { 0 }).put(text, style(*role));
@@ -133,32 +133,37 @@ fn pending(app: &App) -> String {
     format!("{count}{begun}{more}")
 }
 
-/// What is under way, how far it is, and what stops it.
-fn under_way(app: &App) -> String {
-    let stop = || {
-        let contexts = app.contexts();
-        let keys =
-            [Session::Back, Session::Stop].map(|session| app.keys.map.keys_of(&contexts, Action::Session(session)));
-        let key = if matches!(app.mode, Mode::Normal) { keys.concat() } else { keys[1].clone() };
-        key.into_iter().next().map_or(String::new(), |key| format!("  {key} stops"))
+/// What is under way, how far it is, and what stops it: in full, and as short as can be.
+fn under_way(app: &App) -> [String; 2] {
+    let contexts = app.contexts();
+    let normal = matches!(app.mode, Mode::Normal);
+    let session = if normal { Session::Back } else { Session::Stop };
+    let stop = app.keys.map.keys_of(&contexts, Action::Session(session)).into_iter().next();
+    let stop = stop.map_or(String::new(), |key| format!("  {key} stops"));
+    let told = |doing: &str, done: u64, total: u64| {
+        let percent = percent(done, total);
+        [
+            format!("{doing} {} of {}, {percent} %{stop}", count(done), count(total)),
+            format!("{doing} {percent} %{stop}"),
+        ]
     };
     if let Some((folded, total)) = app.walk.wanted.as_ref().and_then(|wanted| wanted.progress) {
-        let percent = percent(folded, total);
-        return format!("walking {} of {}, {percent} %{}", count(folded), count(total), stop());
+        return told("walking", folded, total);
     }
+    // While the text is typed the prompt says it.
     if let Some((looked, total)) = app.jobs.search.as_ref().and_then(|search| search.running)
         && looked > 0
+        && normal
     {
-        return format!("looking {} of {}, {} %{}", count(looked), count(total), percent(looked, total), stop());
+        return told("looking", looked, total);
     }
     let progress = &app.catalogue.progress;
-    match app.catalogue.percent_read() {
+    let reading = match app.catalogue.percent_read() {
         Some(read) => format!("reading {read} %"),
-        None if !progress.complete && app.catalogue.about.is_some() => {
-            format!("reading, {} so far", count(progress.events))
-        }
+        None if !progress.complete && app.catalogue.about.is_some() => "reading …".into(),
         None => String::new(),
-    }
+    };
+    [reading.clone(), reading]
 }
 
 /// Draws the keys that work now.

@@ -29,7 +29,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             let more = if narrowing.complete { "" } else { " …" };
             (format!("/{}", narrowing.pattern), format!("{} of {}{more}", count(found), count(streams)))
         }
-        None => (String::new(), format!("{}{so_far} {}", count(streams), pane.order.words())),
+        None if streams == 0 => (String::new(), String::new()),
+        None if !so_far.is_empty() => (String::new(), format!("{}{so_far}", counted(streams, "stream"))),
+        None => (String::new(), format!("{} {}", count(streams), pane.order.words())),
     };
     let titles = [(title(Pane::Streams), title_role(app, Pane::Streams)), (filter, Role::Changed)];
     let titles = titles.each_ref().map(|(text, role)| (text.as_str(), *role));

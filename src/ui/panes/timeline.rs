@@ -49,7 +49,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         Rect { x: track.right(), width: (area.right() - u16::from(boxed)).saturating_sub(track.right()), ..track };
     let place = match &app.walk.wanted {
         Some(wanted) if wanted.place.is_some() => "…".into(),
-        _ => count(app.walk.place),
+        _ => {
+            let (place, total) = (count(app.walk.place), count(total));
+            let both = format!("{place}/{total}");
+            if both.len() + 2 <= usize::from(rest.width) { both } else { place }
+        }
     };
     Pen::new(buffer, rest).put("┤", style(Role::Track)).skip(1).put(&place, style(Role::Header));
     let at = |place: u64| Rect { x: track.x + column_of(place, total, track.width), width: 1, ..track };
@@ -98,7 +102,8 @@ fn times(app: &App, theme: &Theme, track: Rect, buffer: &mut Buffer) {
         Pen::new(buffer, line).put_right(&last, style);
         right = right.saturating_sub(text::width(&last) + 2);
     }
-    if let Some(here) = here {
+    // At an end of the scope its time stands there already.
+    if let Some(here) = here.filter(|_| app.walk.place > 1 && app.walk.place < total || first.is_none()) {
         let width = text::width(&here);
         let start = column.saturating_sub(width / 2).max(left).min(right.saturating_sub(width));
         if start >= left && start + width <= right {

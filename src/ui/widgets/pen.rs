@@ -161,6 +161,4 @@ mod tests {
             .collect();
         assert_eq!(bold, "bb.bb....");
     }
-
-    use ratatui::style::Stylize;
 }

@@ -1,0 +1,619 @@
+//! The interface at a desk without a terminal: keys go in, what is wanted is answered from a list of events, and the
+//! screen can be read. The answers come from a small fold of its own, so that nothing but the interface is tested.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::{Color, Style};
+use stepback::app::notation::{parse_key, plain_key};
+use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Setup};
+use stepback::domain::json::{Json, Object};
+use stepback::domain::{
+    About, Destination, Direction, Event, EventPage, Failure, FailureKind, Path, Payload, Position, Progress, Scope,
+    Step, StreamName, StreamSummary, Timestamp, Trouble, Version, time,
+};
+use stepback::replay::{Change, Fingerprint, FoldError, Moment, Patch, ReducerInfo, ScriptPlace, State, StateCost};
+use stepback::ui::theme::{ROLES, Role, Theme};
+
+/// One event to be built: stream, type, data; the rest follows from its place.
+pub fn event(stream: &str, event_type: &str, data: &str) -> Event {
+    Event {
+        stream: stream.into(),
+        version: Version(0),
+        position: Position::Number(0),
+        id: None,
+        event_type: event_type.into(),
+        time: None,
+        data: Payload::json_text(data),
+        metadata: Payload::default(),
+        correlation: None,
+        causation: None,
+        trouble: None,
+    }
+}
+
+/// A record that cannot be read.
+pub fn unreadable(line: u64, reason: &str) -> Event {
+    let trouble = Some(Trouble { place: format!("line {line}"), reason: reason.into() });
+    Event { trouble, ..event("", "", "") }
+}
+
+/// Numbers events as a store would: versions per stream from 1, positions, ids, and a time for each.
+pub fn numbered(events: Vec<Event>) -> Vec<Arc<Event>> {
+    let start = time::parse("2026-03-01T14:02:00Z").expect("an instant").as_millisecond();
+    let mut versions: HashMap<StreamName, u64> = HashMap::new();
+    let number = |(n, mut event): (usize, Event)| {
+        let n = n as u64;
+        if event.trouble.is_none() {
+            let version = versions.entry(event.stream.clone()).or_default();
+            *version += 1;
+            event.version = Version(*version);
+            event.id = Some(format!("e-{:04}", n + 1).into());
+            let later = (n * 1_380 + n * n % 7 * 400) as i64;
+            event.time = event.time.or(Timestamp::from_millisecond(start + later).ok());
+        }
+        event.position = Position::Number(n + 1);
+        Arc::new(event)
+    };
+    events.into_iter().enumerate().map(number).collect()
+}
+
+/// A small shop: three orders with a category of their own, two payments, nested data.
+pub fn shop() -> Vec<Arc<Event>> {
+    let placed = |id: &str, customer: &str| {
+        event(
+            id,
+            "OrderPlaced",
+            &format!(
+                r#"{{"orderId":"{id}","status":"Open","customer":{{"name":"{customer}","tier":"gold"}},"items":[],"total":{{"amount":0,"currency":"EUR"}}}}"#
+            ),
+        )
+    };
+    let mut events = vec![
+        placed("order-1001", "Zoë 山田"),
+        event(
+            "order-1001",
+            "ItemAdded",
+            r#"{"items":[{"sku":"A-19","qty":2}],"total":{"amount":37.50,"currency":"EUR"}}"#,
+        ),
+        placed("order-1002", "Ann"),
+        event(
+            "payment-77",
+            "PaymentRequested",
+            r#"{"paymentId":"payment-77","amount":37.50,"reference":9007199254740993}"#,
+        ),
+        event(
+            "order-1001",
+            "ItemAdded",
+            r#"{"items":[{"sku":"A-19","qty":2},{"sku":"B-02","qty":1}],"total":{"amount":61.00,"currency":"EUR"}}"#,
+        ),
+        event(
+            "order-1001",
+            "CouponApplied",
+            r#"{"discounts":[{"code":"STACK20","pct":20}],"total":{"amount":-12.50,"currency":"EUR"}}"#,
+        ),
+        event("payment-77", "PaymentCaptured", r#"{"captured":true,"note":"first try"}"#),
+        event("order-1001", "NoteTaken", r#"{"note":"line one\nline two"}"#),
+        event(
+            "order-1002",
+            "ItemAdded",
+            r#"{"items":[{"sku":"C-77","qty":3}],"total":{"amount":9.99,"currency":"EUR"}}"#,
+        ),
+        event("order-1001", "OrderShipped", r#"{"status":"Shipped","shippedAt":"2026-03-02"}"#),
+        event("order-1002", "OrderDeleted", r#"{"reason":"test order"}"#),
+        placed("order-1003", "Bob"),
+    ];
+    for event in &mut events {
+        event.metadata = Payload::json_text(r#"{"user":"u-17","source":"web"}"#);
+        event.correlation = Some("9f2c-77".into());
+    }
+    numbered(events)
+}
+
+/// The interface with a store in front of it.
+pub struct Desk {
+    /// The interface.
+    pub app: App,
+    /// What it wanted and nobody has answered yet.
+    pub wanted: Vec<Effect>,
+    /// Everything it ever wanted.
+    pub log: Vec<Effect>,
+    /// What the source says of itself.
+    pub about: About,
+    /// Whether wishes are answered at once.
+    pub answers: bool,
+    events: Vec<Arc<Event>>,
+    approximate: bool,
+    pinned: Option<State>,
+    state: State,
+}
+
+impl Desk {
+    /// Opens a store of these events, completely read.
+    pub fn open(events: Vec<Arc<Event>>) -> Self {
+        Self::open_in(events, 80, 24)
+    }
+
+    /// Opens it in a window of this size.
+    pub fn open_in(events: Vec<Arc<Event>>, width: u16, height: u16) -> Self {
+        let mut desk = Self::start(events, width, height);
+        desk.send(Msg::SourceDescribed(desk.about.clone()));
+        desk.read(100);
+        desk
+    }
+
+    /// The interface before anything has come.
+    pub fn start(events: Vec<Arc<Event>>, width: u16, height: u16) -> Self {
+        Self::with(events, Setup { width, height, themes: Theme::names(), ..Setup::default() })
+    }
+
+    /// The same, started otherwise.
+    pub fn with(events: Vec<Arc<Event>>, setup: Setup) -> Self {
+        let about = About {
+            name: "shop.jsonl".into(),
+            kind: "JSON Lines".into(),
+            reasons: vec!["stream, version, type and data under their usual names".into()],
+            caveats: vec!["no position: shown in file order".into()],
+        };
+        Self {
+            app: App::new(setup),
+            wanted: Vec::new(),
+            log: Vec::new(),
+            about,
+            answers: true,
+            events,
+            approximate: true,
+            pinned: None,
+            state: None,
+        }
+    }
+
+    /// The source has been read so far: in percent, and 100 is all.
+    pub fn read(&mut self, percent: u64) {
+        let known = (self.events.len() as u64 * percent / 100) as usize;
+        let streams = streams(&self.events[..known]);
+        let troubles = self.events[..known].iter().filter(|event| event.trouble.is_some()).count() as u64;
+        self.send(Msg::SourceProgressed(Progress {
+            done: percent * 1_000,
+            total: 100_000,
+            events: known as u64 - troubles,
+            troubles,
+            streams: streams.len() as u64,
+            complete: percent == 100,
+        }));
+        self.send(Msg::StreamsListed(Arc::new(streams)));
+    }
+
+    /// Something happens; what is wanted is answered, unless that was switched off.
+    pub fn send(&mut self, msg: Msg) {
+        let effects = self.app.update(msg);
+        self.log.extend(effects.iter().cloned());
+        self.wanted.extend(effects);
+        if self.answers {
+            self.answer();
+        }
+    }
+
+    /// Answers everything that is wanted, and what is wanted because of the answers.
+    pub fn answer(&mut self) {
+        for _ in 0..10_000 {
+            if self.wanted.is_empty() {
+                return;
+            }
+            for effect in std::mem::take(&mut self.wanted) {
+                for msg in self.reply(effect) {
+                    let effects = self.app.update(msg);
+                    self.log.extend(effects.iter().cloned());
+                    self.wanted.extend(effects);
+                }
+            }
+        }
+        panic!("the interface never stops wanting: {:?}", self.wanted);
+    }
+
+    /// Types keys: characters are themselves, names stand in angle brackets (`<enter>`, `<ctrl+d>`).
+    pub fn type_keys(&mut self, keys: &str) {
+        for key in keys_of(keys) {
+            self.send(Msg::KeyPressed(key));
+        }
+    }
+
+    /// Presses the left button.
+    pub fn click(&mut self, column: u16, row: u16) {
+        self.mouse(MouseKind::Pressed, column, row);
+        self.mouse(MouseKind::Released, column, row);
+    }
+
+    /// Does something with the mouse.
+    pub fn mouse(&mut self, kind: MouseKind, column: u16, row: u16) {
+        self.send(Msg::MouseMoved(Mouse { kind, column, row }));
+    }
+
+    /// Where the cursor stands: the name of the scope and the place in it.
+    pub fn stands(&self) -> (String, u64) {
+        let scope = match &self.app.walk.scope {
+            Some(Scope::Stream(name)) => name.to_string(),
+            Some(Scope::Category(name)) => format!("{name}-*"),
+            Some(Scope::All) => "all".into(),
+            None => "nowhere".into(),
+        };
+        (scope, self.app.walk.place)
+    }
+
+    /// What was copied last.
+    pub fn copied(&self) -> Option<&str> {
+        self.log.iter().rev().find_map(|effect| match effect {
+            Effect::Copy(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The screen as text.
+    pub fn text(&self) -> String {
+        let buffer = self.drawn(&Theme::named(self.app.theme()));
+        lines(&buffer).join("\n")
+    }
+
+    /// The lines of the screen that contain a text.
+    pub fn lines_with(&self, part: &str) -> Vec<String> {
+        self.text().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
+    }
+
+    /// The screen as text, and below it which columns of which line have which role.
+    pub fn picture(&self) -> String {
+        let buffer = self.drawn(&roles_theme());
+        let mut out = String::new();
+        for line in lines(&buffer) {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out.push_str("---\n");
+        for y in 0..buffer.area.height {
+            let mut runs: Vec<(u16, u16, String)> = Vec::new();
+            for x in 0..buffer.area.width {
+                let cell = &buffer[(x, y)];
+                let name = role_of(cell.style(), cell.symbol());
+                match runs.last_mut() {
+                    Some((_, end, role)) if *role == name => *end = x,
+                    _ => runs.push((x, x, name)),
+                }
+            }
+            let runs: Vec<String> = runs
+                .into_iter()
+                .filter(|(.., role)| !role.is_empty())
+                .map(
+                    |(from, to, role)| {
+                        if from == to { format!("{from} {role}") } else { format!("{from}-{to} {role}") }
+                    },
+                )
+                .collect();
+            if !runs.is_empty() {
+                out.push_str(&format!("{y:>2}: {}\n", runs.join(", ")));
+            }
+        }
+        out
+    }
+
+    fn drawn(&self, theme: &Theme) -> ratatui::buffer::Buffer {
+        let size = self.app.size;
+        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).expect("a test terminal");
+        terminal.draw(|frame| stepback::ui::render(&self.app, theme, frame)).expect("drawing");
+        terminal.backend().buffer().clone()
+    }
+
+    // The store
+
+    fn ordinals(&self, scope: &Scope) -> Vec<usize> {
+        let in_scope = |event: &Event| match scope {
+            Scope::All => true,
+            Scope::Stream(name) => event.stream == *name,
+            Scope::Category(name) => event.trouble.is_none() && event.stream.category() == name.as_ref(),
+        };
+        (0..self.events.len()).filter(|n| in_scope(&self.events[*n])).collect()
+    }
+
+    fn reply(&mut self, effect: Effect) -> Vec<Msg> {
+        match effect {
+            Effect::LoadEvents { generation, query } => {
+                let all = self.ordinals(&query.scope);
+                let from = match query.from {
+                    stepback::domain::Anchor::Ordinal(n) => n as usize,
+                    _ => 0,
+                };
+                let events: Vec<_> = all.iter().skip(from).take(query.limit).map(|n| self.events[*n].clone()).collect();
+                let page = EventPage { first: from as u64, events, total: all.len() as u64, partial: false };
+                vec![Msg::EventsLoaded { generation, scope: query.scope, page }]
+            }
+            Effect::Go { generation, scope, from, to } => match self.walk(&scope, from, &to) {
+                Ok((scope, scope_at, moment)) => {
+                    self.state = moment.state.clone();
+                    let mut out = vec![Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) }];
+                    if let Some(pinned) = &self.pinned {
+                        let patch = Arc::new(difference(pinned, &self.state));
+                        out.push(Msg::DiffMade { generation, patch });
+                    }
+                    out
+                }
+                Err(why) => {
+                    let failure =
+                        Failure::new(FailureKind::NotFound, "shop.jsonl", "walk", why).hint("try another place");
+                    vec![Msg::JobFailed { generation, failure }]
+                }
+            },
+            Effect::FilterStreams { generation, pattern } => {
+                let names: Vec<String> = streams(&self.events).iter().map(|s| s.stream.to_string()).collect();
+                let matches = (0..names.len() as u32).filter(|n| subsequence(&pattern, &names[*n as usize])).collect();
+                vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
+            }
+            Effect::Find { generation, pattern, scope, from, direction } => {
+                let all = self.ordinals(&scope);
+                let len = all.len() as u64;
+                let hit = |place: &u64| {
+                    let event = &self.events[all[(*place - 1) as usize]];
+                    let text = format!("{} {} {}", event.event_type, event.data.text(), event.metadata.text());
+                    if pattern.chars().any(char::is_uppercase) {
+                        text.contains(&pattern)
+                    } else {
+                        text.to_lowercase().contains(&pattern)
+                    }
+                };
+                let round = (1..=len).map(|n| match direction {
+                    Direction::Forward => (from + n - 1) % len + 1,
+                    Direction::Backward => (from + 2 * len - n - 1) % len + 1,
+                });
+                match round.into_iter().find(hit) {
+                    Some(scope_at) => vec![Msg::Found { generation, scope_at }],
+                    None => vec![Msg::NotFound { generation }],
+                }
+            }
+            Effect::Copy(text) => vec![Msg::Copied(Ok(text.len()))],
+            Effect::Pin => {
+                self.pinned = Some(self.state.clone());
+                Vec::new()
+            }
+            Effect::Unpin => {
+                self.pinned = None;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn walk(&self, scope: &Scope, from: u64, to: &Destination) -> Result<(Scope, u64, Moment), String> {
+        let all = self.ordinals(scope);
+        let place = |found: Option<usize>| found.map(|n| n as u64 + 1).ok_or("there is no such event".to_owned());
+        let at = |n: &usize| &self.events[*n];
+        let place = match to {
+            Destination::To(place) if *place <= all.len() as u64 => *place,
+            Destination::To(place) => return Err(format!("there are only {} events, not {place}", all.len())),
+            Destination::Version(version) => place(all.iter().position(|n| at(n).version.0 >= *version))?,
+            Destination::AsOf(time) => {
+                all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)
+            }
+            Destination::Id(id) => match all.iter().position(|n| at(n).id.as_ref() == Some(id)) {
+                Some(n) => n as u64 + 1,
+                None => {
+                    let event = self.events.iter().find(|event| event.id.as_ref() == Some(id));
+                    let event = event.ok_or(format!("no event has the id {id}"))?;
+                    let scope = Scope::Stream(event.stream.clone());
+                    return self.walk(&scope, 0, &Destination::Version(event.version.0));
+                }
+            },
+            Destination::Store(direction) => {
+                let here = from.checked_sub(1).and_then(|n| all.get(n as usize)).copied();
+                let next = match direction {
+                    Direction::Forward => here.map_or(Some(0), |n| Some(n + 1)).filter(|n| *n < self.events.len()),
+                    Direction::Backward => here.and_then(|n| n.checked_sub(1)),
+                };
+                let event = &self.events[next.ok_or("this is the end of the store")?];
+                let scope = Scope::Stream(event.stream.clone());
+                return self.walk(&scope, 0, &Destination::Version(event.version.0));
+            }
+        };
+        let event = place.checked_sub(1).map(|n| self.events[all[n as usize]].clone());
+        let stream = match (&event, scope) {
+            (Some(event), _) => event.stream.clone(),
+            (None, Scope::Stream(name)) => name.clone(),
+            (None, _) => "".into(),
+        };
+        Ok((scope.clone(), place, self.moment(stream, event)))
+    }
+
+    fn moment(&self, stream: StreamName, event: Option<Arc<Event>>) -> Moment {
+        let of_stream: Vec<&Arc<Event>> =
+            self.events.iter().filter(|e| e.stream == stream && e.trouble.is_none()).collect();
+        let at = event.as_ref().filter(|event| event.trouble.is_none()).map_or(0, |event| event.version.0);
+        let mut state: State = None;
+        let mut before: State = None;
+        let mut fault = None;
+        for event in &of_stream[..at as usize] {
+            before = state.clone();
+            fault = None;
+            match fold(&state, event) {
+                Ok(next) => state = next,
+                Err(error) => fault = Some(error),
+            }
+        }
+        let patch = if at == 0 { Patch::default() } else { difference(&before, &state) };
+        Moment {
+            stream,
+            at,
+            total: of_stream.len() as u64,
+            event,
+            state,
+            patch: Arc::new(patch),
+            fault,
+            reducer: Arc::new(ReducerInfo {
+                name: if self.approximate { "merge".into() } else { "order.js".into() },
+                approximate: self.approximate,
+                fingerprint: Fingerprint(1),
+                cost: StateCost::Pointer,
+            }),
+        }
+    }
+}
+
+/// The keys of a text, as `type_keys` reads it.
+pub fn keys_of(text: &str) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some((name, after)) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            keys.push(parse_key(name).unwrap_or_else(|| panic!("there is no key <{name}>")));
+            rest = after;
+        } else {
+            keys.push(plain_key(KeyCode::Char(c)));
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    keys
+}
+
+fn streams(events: &[Arc<Event>]) -> Vec<StreamSummary> {
+    let mut list: Vec<StreamSummary> = Vec::new();
+    let mut places: HashMap<StreamName, usize> = HashMap::new();
+    for event in events.iter().filter(|event| event.trouble.is_none()) {
+        match places.get(&event.stream) {
+            Some(place) => {
+                let summary = &mut list[*place];
+                summary.events += 1;
+                summary.last_version = event.version;
+                summary.last_time = event.time;
+            }
+            None => {
+                places.insert(event.stream.clone(), list.len());
+                list.push(StreamSummary {
+                    stream: event.stream.clone(),
+                    events: 1,
+                    first_version: event.version,
+                    last_version: event.version,
+                    first_time: event.time,
+                    last_time: event.time,
+                });
+            }
+        }
+    }
+    list
+}
+
+fn subsequence(pattern: &str, name: &str) -> bool {
+    let mut name = name.chars();
+    pattern.chars().all(|wanted| name.any(|c| c == wanted))
+}
+
+/// Lays the data over the state; `…Deleted` ends it; a field `fault` cannot be folded.
+fn fold(state: &State, event: &Event) -> Result<State, FoldError> {
+    if event.event_type.ends_with("Deleted") {
+        return Ok(None);
+    }
+    let Ok(Json::Object(data)) = event.data.json() else { return Ok(state.clone()) };
+    if let Some(message) = data.get("fault") {
+        return Err(FoldError {
+            message: message.as_str().unwrap_or("fault").into(),
+            place: Some(ScriptPlace { file: "reducers/order.js".into(), line: 14, column: 9 }),
+        });
+    }
+    let mut next = match state {
+        Some(Json::Object(object)) => object.clone(),
+        _ => Object::default(),
+    };
+    for entry in data.in_order() {
+        if entry.value == Json::Null {
+            next.remove(&entry.key);
+        } else {
+            next.insert(entry.key.clone(), entry.value.clone());
+        }
+    }
+    Ok(Some(Json::Object(next)))
+}
+
+fn difference(before: &State, after: &State) -> Patch {
+    let mut changes = Vec::new();
+    match (before, after) {
+        (None, None) => {}
+        (Some(before), Some(after)) => compare(&Path::root(), before, after, &mut changes),
+        _ => changes.push(Change { path: Path::root(), before: before.clone(), after: after.clone() }),
+    }
+    Patch(changes)
+}
+
+fn compare(path: &Path, before: &Json, after: &Json, out: &mut Vec<Change>) {
+    match (before, after) {
+        (before, after) if before == after => {}
+        (Json::Object(old), Json::Object(new)) => {
+            for entry in new.in_order() {
+                match old.get(&entry.key) {
+                    Some(value) => compare(&path.key(&entry.key), value, &entry.value, out),
+                    None => {
+                        out.push(Change { path: path.key(&entry.key), before: None, after: Some(entry.value.clone()) })
+                    }
+                }
+            }
+            for entry in old.in_order().into_iter().filter(|entry| new.get(&entry.key).is_none()) {
+                out.push(Change { path: path.key(&entry.key), before: Some(entry.value.clone()), after: None });
+            }
+        }
+        (Json::Array(old), Json::Array(new)) => {
+            for (n, (a, b)) in old.iter().zip(new.iter()).enumerate() {
+                compare(&path.index(n), a, b, out);
+            }
+            for n in (new.len()..old.len()).rev() {
+                out.push(Change { path: path.then(Step::Index(n)), before: old.get(n).cloned(), after: None });
+            }
+            for n in old.len()..new.len() {
+                out.push(Change { path: path.then(Step::Index(n)), before: None, after: new.get(n).cloned() });
+            }
+        }
+        _ => out.push(Change { path: path.clone(), before: Some(before.clone()), after: Some(after.clone()) }),
+    }
+}
+
+// Pictures
+
+/// A theme in which every role has a colour of its own, so that a picture can name roles.
+fn roles_theme() -> Theme {
+    let style = |n: usize| match ROLES[n].0 {
+        Role::Text => Style::new(),
+        Role::Selected | Role::SelectedElsewhere | Role::Pending => Style::new().bg(Color::Indexed(n as u8)),
+        _ => Style::new().fg(Color::Indexed(n as u8)),
+    };
+    Theme::of("roles", std::array::from_fn(style))
+}
+
+fn role_of(style: Style, symbol: &str) -> String {
+    let name = |colour: Option<Color>| match colour {
+        Some(Color::Indexed(n)) => ROLES[usize::from(n)].1,
+        _ => "",
+    };
+    // The colour of a blank cannot be seen.
+    let fg = if symbol == " " { "" } else { name(style.fg) };
+    let bg = name(style.bg);
+    match (fg, bg) {
+        (fg, "") => fg.into(),
+        ("", bg) => format!("*{bg}"),
+        (fg, bg) => format!("{fg}*{bg}"),
+    }
+}
+
+fn lines(buffer: &ratatui::buffer::Buffer) -> Vec<String> {
+    (0..buffer.area.height)
+        .map(|y| {
+            let mut line = String::new();
+            let mut skip = 0;
+            for x in 0..buffer.area.width {
+                if skip > 0 {
+                    skip -= 1;
+                    continue;
+                }
+                let symbol = buffer[(x, y)].symbol();
+                skip = stepback::domain::text::width(symbol).saturating_sub(1);
+                line.push_str(symbol);
+            }
+            line
+        })
+        .collect()
+}
