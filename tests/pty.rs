@@ -93,6 +93,8 @@ fn it_follows_the_size_of_the_terminal() {
     }
     pty.resize((90, 25)).wait_for("probe 90x25");
     pty.resize((1, 1)).keys("x").ready();
+    // No size is believed that would cost memory by the gigabyte.
+    pty.resize((65_535, 1)).wait_for("probe 1024x1");
     pty.resize((70, 20)).wait_for("probe 70x20");
     pty.keys("q");
     assert_eq!(pty.exit(), 0);
@@ -168,8 +170,11 @@ fn after_a_stop_that_cannot_be_caught_everything_is_drawn_anew() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_bug_in_any_thread_gives_the_terminal_back() {
-    for (place, keys) in [("ui", "x"), ("replay", "j"), ("task", "e")] {
-        let mut pty = start(setup().env("STEPBACK_PANIC", place));
+    for (place, keys) in [("ui", "x"), ("replay", "j"), ("task", "e"), ("foreign", "e"), ("source", "")] {
+        let mut pty = Pty::run(setup().env("STEPBACK_PANIC", place));
+        if !keys.is_empty() {
+            pty.wait_until("the alternate screen", |pty| pty.screen().alternate_screen().then_some(()));
+        }
         pty.keys(keys);
         assert_eq!(pty.exit(), 70, "{place}");
         pty.assert_restored();
