@@ -52,7 +52,9 @@ const NO_IO: &[&str] = &[
 const ALLOWED: &[(&str, &str)] = &[
     // The names of its threads, whose panics it leaves alone.
     ("runtime", "sled-"),
-    ("app", "ratatui::layout"), ("domain", "std::io::Error")];
+    ("app", "ratatui::layout"),
+    ("domain", "std::io::Error"),
+];
 
 #[test]
 fn every_module_uses_only_what_its_layer_allows() {

@@ -150,6 +150,7 @@ impl Canvas {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use ratatui::widgets::Paragraph;
 

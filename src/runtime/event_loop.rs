@@ -77,6 +77,8 @@ struct Frames {
     next: Instant,
     /// Whether the terminal has been given back for a while.
     suspended: bool,
+    /// Whether the terminal's modes are to be set with the next frame.
+    entering: bool,
     /// Bytes for the terminal that are no picture.
     aside: Vec<u8>,
     /// A used buffer.
@@ -121,6 +123,7 @@ impl<S: Screen> EventLoop<S> {
             wanted: true,
             next: Instant::now() + FIRST_FRAME,
             suspended: false,
+            entering: true,
             aside: Vec::new(),
             spare: Vec::new(),
             drawn: 0,
@@ -184,6 +187,9 @@ impl<S: Screen> EventLoop<S> {
         if self.frames.wanted && now >= self.frames.next {
             self.frames.wanted = false;
             self.frames.next = now + FRAME;
+            if std::mem::take(&mut self.frames.entering) {
+                bytes.extend_from_slice(terminal::modes().as_bytes());
+            }
             let screen = &self.screen;
             self.frames.canvas.draw(&mut bytes, |frame| screen.draw(frame));
             if !bytes.is_empty() {
@@ -191,7 +197,9 @@ impl<S: Screen> EventLoop<S> {
             }
             self.desk.drawn(now);
         }
-        bytes.append(&mut self.frames.aside);
+        if !self.frames.entering {
+            bytes.append(&mut self.frames.aside);
+        }
         if bytes.is_empty() && !self.frames.wanted {
             self.mark_ready(&mut bytes);
         }
@@ -366,6 +374,7 @@ impl<S: Screen> EventLoop<S> {
             return;
         }
         self.frames.suspended = false;
+        self.frames.entering = true;
         self.frames.canvas.forget();
         self.resized();
         self.tell(Msg::Resumed);

@@ -142,6 +142,7 @@ pub(crate) fn supersedes(later: &Msg, earlier: &Msg) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use crossterm::event::{KeyEvent, MouseEvent};
 

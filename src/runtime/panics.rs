@@ -119,6 +119,14 @@ pub(crate) fn inject(place: &str) {
     let _ = place;
 }
 
+/// The same in a thread that nobody contains, as a library might start one.
+pub(crate) fn inject_into_a_foreign_thread() {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("STEPBACK_PANIC").is_some_and(|wanted| wanted == "foreign") {
+        let _ = thread::spawn(|| inject("foreign")).join();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

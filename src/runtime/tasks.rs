@@ -45,6 +45,9 @@ impl Slot {
     /// Puts a job in the place of the one that runs and the one that waits.
     fn submit(&self, job: impl FnOnce(&Cancel) + Send + 'static) {
         let mut state = self.state();
+        if state.closed {
+            return;
+        }
         if let Some(running) = &state.running {
             running.cancel();
         }
@@ -153,6 +156,7 @@ impl Tasks {
         let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
         self.events.submit(move |cancel| {
             panics::inject("task");
+            panics::inject_into_a_foreign_thread();
             outlet.say(match source.events(&query, cancel) {
                 Ok(page) => Msg::EventsLoaded { generation, scope: query.scope, page },
                 Err(failure) => Msg::JobFailed { generation, failure },
@@ -222,4 +226,101 @@ impl Drop for Tasks {
 
 fn cancelled(doing: &str) -> Failure {
     Failure::new(crate::domain::FailureKind::Cancelled, "stepback", doing, "stopped")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    struct Bench {
+        slot: Slot,
+        notices: mpsc::Receiver<Notice>,
+        outlet: Outlet,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (sender, notices) = mpsc::channel(64);
+            let (urgent, _) = mpsc::unbounded_channel();
+            let outlet = Outlet(sender);
+            Self { slot: Slot::start("bench", outlet.clone(), urgent).unwrap(), notices, outlet }
+        }
+
+        /// A job that says `name`, and whether it was cancelled, once `gate` opens.
+        fn job(&self, name: &str, gate: std::sync::mpsc::Receiver<()>) -> impl FnOnce(&Cancel) + Send + use<> {
+            let (name, outlet) = (name.to_owned(), self.outlet.clone());
+            move |cancel| {
+                let _ = gate.recv();
+                let stopped = if cancel.is_cancelled() { " stopped" } else { "" };
+                outlet.say(Msg::ReducerReloaded(format!("{name}{stopped}")));
+            }
+        }
+
+        /// What is said until the slot is empty.
+        fn said(&mut self) -> Vec<String> {
+            let mut said = Vec::new();
+            loop {
+                match self.notices.blocking_recv().unwrap() {
+                    Notice::Said(Msg::ReducerReloaded(name)) => said.push(name),
+                    Notice::SlotEmptied => return said,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_job_stops_the_one_that_runs_and_replaces_the_one_that_waits() {
+        let mut bench = Bench::new();
+        let (start, started) = channel();
+        let (open, gate) = channel();
+        let first = bench.job("first", gate);
+        bench.slot.submit(move |cancel| {
+            start.send(()).unwrap();
+            first(cancel);
+        });
+        started.recv().unwrap();
+        bench.slot.submit(bench.job("second", channel().1));
+        bench.slot.submit(bench.job("third", channel().1));
+        assert!(!bench.slot.is_idle());
+        open.send(()).unwrap();
+        assert_eq!(bench.said(), ["first stopped", "third"]);
+        assert!(bench.slot.is_idle());
+    }
+
+    #[test]
+    fn a_stopped_job_still_answers_even_one_that_waited() {
+        let mut bench = Bench::new();
+        let (start, started) = channel();
+        let (open, gate) = channel();
+        let first = bench.job("first", gate);
+        bench.slot.submit(move |cancel| {
+            start.send(()).unwrap();
+            first(cancel);
+        });
+        started.recv().unwrap();
+        bench.slot.submit(bench.job("second", channel().1));
+        bench.slot.stop();
+        open.send(()).unwrap();
+        assert_eq!(bench.said(), ["first stopped", "second stopped"]);
+        bench.slot.submit(bench.job("third", channel().1));
+        assert_eq!(bench.said(), ["third"]);
+    }
+
+    #[test]
+    fn a_closed_slot_does_nothing_more() {
+        let bench = Bench::new();
+        bench.slot.close();
+        bench.slot.submit(bench.job("late", channel().1));
+        let Bench { slot, mut notices, outlet } = bench;
+        drop(outlet);
+        // The thread ends, and its sender with it.
+        assert!(notices.blocking_recv().is_none());
+        drop(slot);
+    }
 }

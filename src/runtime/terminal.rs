@@ -194,33 +194,37 @@ struct Entered {
     tty: Arc<Tty>,
     /// The line discipline to give back.
     saved: Termios,
+    /// Whether anything was written: the modes come with the first frame.
+    touched: bool,
     /// Whether a frame is written in part.
     midway: bool,
 }
 
 static ENTERED: Mutex<Option<Entered>> = Mutex::new(None);
 
-/// Raw mode, the alternate screen and the rest of [`MODES`]. Entering what is entered sets everything anew but keeps
-/// what is to be given back.
+/// Raw mode. The rest of [`MODES`] goes to the terminal with the first frame: see [`modes`]. Entering what is entered
+/// sets the mode anew but keeps what is to be given back.
 ///
 /// # Errors
 /// When the terminal refuses.
 pub(crate) fn enter(tty: &Arc<Tty>) -> io::Result<()> {
     let mut entered = lock();
-    let saved = match entered.take() {
-        Some(earlier) => earlier.saved,
-        None => rustix::termios::tcgetattr(&tty.input)?,
+    let (saved, touched) = match entered.take() {
+        Some(earlier) => (earlier.saved, earlier.touched),
+        None => (rustix::termios::tcgetattr(&tty.input)?, false),
     };
     let mut raw = saved.clone();
     raw.make_raw();
     // From here on there is something to give back, whatever fails.
-    *entered = Some(Entered { tty: Arc::clone(tty), saved, midway: false });
+    *entered = Some(Entered { tty: Arc::clone(tty), saved, touched, midway: false });
     rustix::termios::tcsetattr(&tty.input, OptionalActions::Now, &raw)?;
-    let modes: String = MODES.iter().map(|(set, _)| *set).filter(|set| tty.mouse || !MOUSE.contains(set)).collect();
-    if !tty.write_within(modes.as_bytes(), Duration::from_secs(1)) {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "the terminal does not accept any output"));
-    }
     Ok(())
+}
+
+/// The bytes that set the modes: the beginning of the first frame after [`enter`].
+pub(crate) fn modes() -> String {
+    let mouse = lock().as_ref().is_none_or(|entered| entered.tty.mouse);
+    MODES.iter().map(|(set, _)| *set).filter(|set| mouse || !MOUSE.contains(set)).collect()
 }
 
 /// Writes a part of a frame, without waiting.
@@ -232,6 +236,7 @@ pub(crate) fn write(bytes: &[u8]) -> io::Result<Wrote> {
     let Some(entered) = entered.as_mut() else { return Ok(Wrote::Closed) };
     let count = entered.tty.write_some(bytes)?;
     if count > 0 {
+        entered.touched = true;
         entered.midway = count < bytes.len();
     }
     Ok(if count == 0 { Wrote::Full } else { Wrote::Some(count) })
@@ -264,6 +269,13 @@ impl Entered {
         if self.tty.is_gone() {
             return;
         }
+        if self.touched {
+            self.undo_modes();
+        }
+        let _ = rustix::termios::tcsetattr(&self.tty.input, OptionalActions::Now, &self.saved);
+    }
+
+    fn undo_modes(&self) {
         let mut bytes = Vec::with_capacity(128);
         if self.midway {
             bytes.push(CANCEL);
@@ -279,7 +291,6 @@ impl Entered {
             bytes.insert(0, CANCEL);
             self.tty.write_within(&bytes, PATIENCE[1]);
         }
-        let _ = rustix::termios::tcsetattr(&self.tty.input, OptionalActions::Now, &self.saved);
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use super::notice::{Notice, Outlet};
+use super::panics;
 use crate::app::{Generation, Msg};
 use crate::domain::{About, Cancel, Failure, FailureKind, Progress};
 use crate::sources::Source;
@@ -38,6 +39,7 @@ pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, 
     if !outlet.send(Notice::Opened) || begin.recv().is_err() {
         return;
     }
+    panics::inject("source");
     let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
     reporter.describe();
     reporter.progress(source.progress(), Due::Now);
@@ -142,6 +144,141 @@ impl Reporter<'_> {
     fn say(&self, msg: Msg) {
         if !self.outlet.say(msg) {
             self.cancel.cancel();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc::channel as steps;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::domain::{EventPage, EventQuery, Scope, StreamName, StreamPage, StreamSummary, Version};
+
+    /// A store that grows by `chunk` streams at each step of its reading.
+    struct Growing {
+        known: std::sync::atomic::AtomicUsize,
+        steps: usize,
+        chunk: usize,
+        failure: Option<Failure>,
+    }
+
+    impl Growing {
+        fn new(steps: usize, chunk: usize) -> Self {
+            Self { known: chunk.into(), steps, chunk, failure: None }
+        }
+
+        fn known(&self) -> usize {
+            self.known.load(std::sync::atomic::Ordering::Relaxed)
+        }
+    }
+
+    impl Source for Growing {
+        fn about(&self) -> About {
+            About { name: "growing".to_owned(), ..About::default() }
+        }
+
+        fn progress(&self) -> Progress {
+            let known = self.known() as u64;
+            Progress { streams: known, events: known, ..Progress::default() }
+        }
+
+        fn begin(&self) {}
+
+        fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+            for _ in 0..self.steps {
+                if cancel.is_cancelled() {
+                    return Err(Failure::new(FailureKind::Cancelled, "growing", "read", "cancelled"));
+                }
+                self.known.fetch_add(self.chunk, std::sync::atomic::Ordering::Relaxed);
+                told(self.progress());
+            }
+            self.failure.clone().map_or(Ok(()), Err)
+        }
+
+        fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
+            let total = self.known();
+            let streams = (from..total.min(from.saturating_add(limit)))
+                .map(|number| StreamSummary {
+                    stream: StreamName::from(number.to_string().as_str()),
+                    events: 1,
+                    first_version: Version(0),
+                    last_version: Version(0),
+                    first_time: None,
+                    last_time: None,
+                })
+                .collect();
+            Ok(StreamPage { streams, total, partial: true })
+        }
+
+        fn stream(&self, _: &StreamName) -> Result<Option<StreamSummary>, Failure> {
+            Ok(None)
+        }
+
+        fn events(&self, _: &EventQuery, _: &Cancel) -> Result<EventPage, Failure> {
+            Ok(EventPage::default())
+        }
+
+        fn translate(&self, _: &Scope, _: u64, _: &Scope) -> Result<Option<u64>, Failure> {
+            Ok(None)
+        }
+    }
+
+    /// What is said of a source that is read to its end at once: words for messages, numbers for lists.
+    fn said(source: &Growing) -> Vec<String> {
+        let (notices, mut heard) = mpsc::channel(4096);
+        let (begin, begun) = steps();
+        begin.send(()).unwrap();
+        watch(source, &begun, &Cancel::default(), &Outlet(notices));
+        let mut said = Vec::new();
+        while let Ok(notice) = heard.try_recv() {
+            said.push(match notice {
+                Notice::Said(Msg::SourceDescribed(_)) => "about".to_owned(),
+                Notice::Said(Msg::SourceProgressed(_)) => "progress".to_owned(),
+                Notice::Said(Msg::StreamsListed(streams)) => streams.len().to_string(),
+                Notice::Said(Msg::JobFailed { failure, .. }) => failure.why,
+                other => format!("{other:?}"),
+            });
+        }
+        said
+    }
+
+    #[test]
+    fn a_source_is_described_listed_in_part_read_and_listed_whole() {
+        let said = said(&Growing::new(1, 100_000));
+        assert_eq!(said, ["about", "progress", "2000", "Opened", "progress", "200000", "SourceRead"]);
+    }
+
+    #[test]
+    fn what_is_said_while_it_is_read_does_not_grow_with_how_often_it_is_told() {
+        let said = said(&Growing::new(100_000, 1));
+        let lists = said.iter().filter(|word| word.parse::<u64>().is_ok()).count();
+        assert_eq!(said.last().map(String::as_str), Some("SourceRead"));
+        assert!(said.contains(&"100001".to_owned()));
+        // Telling takes no time worth a tenth of a second for each message here.
+        assert!(said.len() < 1_000 && lists < 200, "{} messages, {lists} lists", said.len());
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_once() {
+        let failure = Failure::new(FailureKind::Io, "growing", "read", "the disk is on fire");
+        let source = Growing { failure: Some(failure), ..Growing::new(1, 10) };
+        assert_eq!(said(&source).iter().filter(|word| *word == "the disk is on fire").count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_read_before_the_first_frame() {
+        let (notices, mut heard) = mpsc::channel(16);
+        let (begin, begun) = steps::<()>();
+        drop(begin);
+        let source = Growing::new(1, 10);
+        watch(&source, &begun, &Cancel::default(), &Outlet(notices));
+        assert_eq!(source.known(), 10);
+        while let Ok(notice) = heard.try_recv() {
+            assert!(!matches!(notice, Notice::SourceRead));
         }
     }
 }
