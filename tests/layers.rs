@@ -24,7 +24,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("cli", &["domain", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
     (
         "runtime",
-        &["domain", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],
+        &["domain", "cli", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],
         &["sled", "rquickjs"],
     ),
     ("main", &["domain", "reducers", "cli", "runtime", "config"], &["sled", "rquickjs", "ratatui"]),
