@@ -1,9 +1,17 @@
-//! The planted bugs of the sample data, found headless, against the truth that another engine computed.
+//! The planted bugs of the sample data, found headless and by keys, against the truth that another engine computed.
+
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "support/desk.rs"]
+mod desk;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "support/live.rs"]
+mod live;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use stepback::domain::{Json, Number};
+use stepback::app::Setup;
+use stepback::domain::{Json, Number, Path as Pointer};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stepback"))
@@ -33,6 +41,17 @@ fn text<'a>(value: &'a Json, key: &str) -> &'a str {
 
 fn number(value: &Json, key: &str) -> i64 {
     value.get(key).and_then(Json::as_i64).unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+fn live(file: &str) -> live::Live {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data").join(file);
+    live::Live::open(&path, Setup { width: 120, height: 36, ..Setup::default() })
+}
+
+/// The value at a JSON Pointer whose steps are all keys.
+fn at<'a>(value: &'a Json, pointer: &str) -> Option<&'a Json> {
+    let path = pointer.split('/').skip(1).fold(Pointer::root(), |path, key| path.key(&key.into()));
+    value.at(&path)
 }
 
 fn entries(value: Option<&Json>) -> Vec<(String, Json)> {
@@ -155,4 +174,47 @@ fn a_name_that_would_like_to_be_a_command_is_none() {
     let shown = String::from_utf8(output.stdout).expect("text");
     assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown}");
     assert!(shown.contains("Mallory") && shown.contains("<U+202E>"), "{shown}");
+}
+
+#[test]
+fn keys_lead_to_every_culprit_and_the_state_turns_there() {
+    for puzzle in elements(truth().get("puzzles")) {
+        let mut live = live(text(&puzzle, "file"));
+        live.type_keys(text(&puzzle, "keys"));
+        let (stream, version) = (text(&puzzle, "stream").to_owned(), number(&puzzle, "version") as u64);
+        assert_eq!(live.stands(), (stream.clone(), Some(version)), "{puzzle}");
+        let value = |live: &live::Live| {
+            let moment = live.moment();
+            moment.state.as_ref().and_then(|state| at(state, text(&puzzle, "path"))).map(Json::to_string)
+        };
+        assert_eq!(value(&live), puzzle.get("after").map(Json::to_string), "{puzzle}");
+        live.type_keys(",");
+        assert_eq!(live.stands(), (stream.clone(), Some(version - 1)));
+        assert_eq!(value(&live), puzzle.get("before").map(Json::to_string), "{puzzle}");
+        live.type_keys(".");
+        assert_eq!(live.stands(), (stream, Some(version)));
+        assert_eq!(value(&live), puzzle.get("after").map(Json::to_string), "{puzzle}");
+    }
+}
+
+#[test]
+fn the_command_that_is_copied_shows_the_same_state() {
+    let mut live = live("orders.jsonl");
+    live.type_keys("1/order-1002<enter>:12<enter>yc");
+    let command = live.copied.clone().expect("a command");
+    let mut words = command.split(' ');
+    assert_eq!(words.next(), Some("stepback"));
+    let arguments: Vec<&str> = words.chain(["--json"]).collect();
+    let state = lines(&arguments).remove(0);
+    assert_eq!(state.get("state"), live.moment().state.as_ref());
+}
+
+#[test]
+fn a_step_across_the_store_leads_to_what_caused_the_second_capture() {
+    let mut live = live("rides.jsonl");
+    live.type_keys("1/payment-9318<enter>:5<enter>S");
+    assert_eq!(live.stands().0, "ride-318");
+    assert_eq!(live.moment().event.as_ref().map(|event| &*event.event_type), Some("TipAdded"));
+    live.type_keys("s");
+    assert_eq!(live.stands(), ("payment-9318".to_owned(), Some(5)));
 }

@@ -1,0 +1,140 @@
+//! The interface over the real engine without a terminal: whatever it wants is done at once, one thing after another.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use stepback::app::{App, Effect, Msg, Setup};
+use stepback::domain::{Cancel, Scope};
+use stepback::replay::Moment;
+use stepback::session::{ReducerBook, ReducerPlaces, Source, StreamFilter, Walker, find};
+use stepback::sources::open::OpenOptions;
+use stepback::ui::{self, Theme};
+
+use crate::desk::keys_of;
+
+/// The interface, an opened source, and a walker over it.
+pub struct Live {
+    /// The interface.
+    pub app: App,
+    /// What was handed to the clipboard last.
+    pub copied: Option<String>,
+    source: Arc<dyn Source>,
+    walker: Walker,
+}
+
+impl Live {
+    /// Opens a dump or a store; its reducers are named beside it.
+    pub fn open(address: &Path, setup: Setup) -> Self {
+        let source = stepback::sources::open::open(&address.display().to_string(), &OpenOptions::default()).expect("opened");
+        source.complete(&Cancel::default(), &mut |_| {}).expect("read to its end");
+        let places = ReducerPlaces {
+            explicit: None,
+            folders: address.parent().map(Path::to_path_buf).into_iter().collect(),
+            host: env!("CARGO_BIN_EXE_stepback").into(),
+        };
+        let walker = Walker::new(source.clone(), ReducerBook::read(places).expect("reducers"));
+        let mut live = Self { app: App::new(setup), copied: None, source, walker };
+        live.send(Msg::SourceDescribed(live.source.about()));
+        live.send(Msg::SourceProgressed(live.source.progress()));
+        let streams = live.source.streams(0, usize::MAX).expect("streams").streams;
+        live.send(Msg::StreamsListed(Arc::new(streams)));
+        live
+    }
+
+    /// Types keys: characters are themselves, names stand in angle brackets.
+    pub fn type_keys(&mut self, keys: &str) {
+        for key in keys_of(keys) {
+            self.send(Msg::KeyPressed(key));
+        }
+    }
+
+    /// Where the cursor stands: stream and version (`None` before the first event).
+    pub fn stands(&self) -> (String, Option<u64>) {
+        let moment = self.moment();
+        (moment.stream.to_string(), moment.event.as_ref().map(|event| event.version.0))
+    }
+
+    /// What is so there.
+    pub fn moment(&self) -> &Moment {
+        self.app.walk.moment.as_deref().expect("a moment")
+    }
+
+    /// The screen.
+    pub fn drawn(&self, width: u16, height: u16) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen");
+        let theme = Theme::named(self.app.theme());
+        terminal.draw(|frame| ui::render(&self.app, &theme, frame)).expect("drawn");
+        terminal.backend().buffer().clone()
+    }
+
+    fn send(&mut self, msg: Msg) {
+        let mut wanted = self.app.update(msg);
+        while !wanted.is_empty() {
+            let effects = std::mem::take(&mut wanted);
+            for effect in effects {
+                for msg in self.answer(effect) {
+                    wanted.extend(self.app.update(msg));
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, effect: Effect) -> Vec<Msg> {
+        let cancel = Cancel::default();
+        match effect {
+            Effect::LoadEvents { generation, query } => {
+                let scope = query.scope.clone();
+                let page = self.source.events(&query, &cancel).expect("events");
+                vec![Msg::EventsLoaded { generation, scope, page }]
+            }
+            Effect::Go { generation, scope, from, to } => match self.walker.go(&scope, from, &to, &cancel, &mut |_, _| {}) {
+                Ok(reached) => {
+                    let mut msgs = vec![Msg::MomentReached {
+                        generation,
+                        scope: reached.scope,
+                        scope_at: reached.scope_at,
+                        moment: Box::new(reached.moment),
+                    }];
+                    let patch = self.walker.difference().map(Arc::new);
+                    msgs.extend(patch.map(|patch| Msg::DiffMade { generation, patch }));
+                    msgs
+                }
+                Err(failure) => vec![Msg::JobFailed { generation, failure }],
+            },
+            Effect::FilterStreams { generation, pattern } => {
+                let streams = Arc::new(self.source.streams(0, usize::MAX).expect("streams").streams);
+                let matches = StreamFilter::default().search(&streams, &pattern, &cancel, &mut |_| {}).expect("not cancelled");
+                vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
+            }
+            Effect::Find { generation, pattern, scope, from, direction } => {
+                let found = find(&*self.source, &scope, &pattern, from, direction, &cancel, &mut |_, _| {}).expect("searched");
+                vec![match found {
+                    Some(scope_at) => Msg::Found { generation, scope_at },
+                    None => Msg::NotFound { generation },
+                }]
+            }
+            Effect::Pin => {
+                self.walker.pin();
+                Vec::new()
+            }
+            Effect::Unpin => {
+                self.walker.unpin();
+                Vec::new()
+            }
+            Effect::Copy(text) => {
+                let bytes = text.len();
+                self.copied = Some(text);
+                vec![Msg::Copied(Ok(bytes))]
+            }
+            Effect::StopJobs | Effect::Play(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => Vec::new(),
+        }
+    }
+
+    /// The scope that is walked.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.app.walk.scope.as_ref()
+    }
+}
