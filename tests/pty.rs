@@ -320,7 +320,20 @@ fn signals_at_any_moment_leave_the_terminal_as_it_was() {
             pty.ready();
         }
         for _ in 0..next(6) {
-            match next(6) {
+            match next(7) {
+                // What was typed and not taken would be the shell's.
+                6 => {
+                    pty.ready();
+                    if next(2) == 0 {
+                        pty.keys("<c-z>")
+                    } else {
+                        pty.signal(Signal::TSTP)
+                    };
+                    assert!(matches!(pty.exit(), 147 | 148), "round {round}");
+                    pty.assert_restored();
+                    pty.line("clear; fg; echo \"<ended $?>\"");
+                    pty.wait_until("the program again", |pty| pty.screen().alternate_screen().then_some(()));
+                }
                 0 => drop(pty.signal(Signal::WINCH)),
                 1 => drop(pty.resize((1 + next(120) as u16, 1 + next(40) as u16))),
                 2 => drop(pty.signal(Signal::CONT)),
