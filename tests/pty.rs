@@ -188,6 +188,10 @@ fn a_bug_in_any_thread_gives_the_terminal_back() {
 fn it_ends_when_the_terminal_goes_away_although_hang_up_signals_are_ignored() {
     let pty = start(Setup { before: "trap '' HUP;".to_owned(), ..setup() });
     await_end(&pty.hang_up("x"));
+    // Keys from /dev/tty.
+    let before = "trap '' HUP; echo |".to_owned();
+    let pty = start(Setup { args: vec!["-".to_owned()], before, ..setup() });
+    await_end(&pty.hang_up("x"));
 }
 
 #[test]
@@ -203,7 +207,7 @@ fn a_terminal_that_does_not_read_does_not_keep_it() {
     // Each key changes every cell of a large screen; nobody reads.
     for keys in ["q", "<c-c>"] {
         let mut pty = start(Setup { size: (250, 80), ..setup() });
-        pty.keys("!abcdefghijkl");
+        pty.keys("!abcdfghikmn");
         pty.keys(keys);
         pty.gone();
         assert_eq!(pty.exit(), 0);
@@ -211,9 +215,22 @@ fn a_terminal_that_does_not_read_does_not_keep_it() {
         pty.close();
     }
     let mut pty = start(Setup { size: (250, 80), ..setup() });
-    pty.keys("!abcdefghijkl").signal(Signal::TERM);
+    pty.keys("!abcdfghikmn").signal(Signal::TERM);
     pty.gone();
     assert_eq!(pty.exit(), 143);
+    pty.assert_restored();
+    pty.close();
+    // Suspending gives the terminal back in the middle of a frame, and coming back draws a whole one.
+    let mut pty = start(Setup { size: (250, 80), ..setup() });
+    for _ in 0..5 {
+        pty.keys("!abcdfghikmn<c-z>");
+        assert!(matches!(pty.exit(), 147 | 148));
+        pty.assert_restored();
+        pty.line("clear; fg; echo \"<ended $?>\"").wait_for("told resumed").ready();
+        pty.assert_entered();
+    }
+    pty.keys("q");
+    assert_eq!(pty.exit(), 0);
     pty.assert_restored();
     pty.close();
 }
@@ -223,7 +240,11 @@ fn an_idle_program_draws_nothing_and_a_key_that_changes_nothing_does_not_either(
     let mut pty = started();
     pty.keys("a").ready();
     let frames = pty.keys("<c-l>").ready();
+    let sleeps = pty.sleeps();
     pty.quiet(Duration::from_millis(1_500));
+    // One look at the reducer files a second, and nothing else.
+    let woken = pty.sleeps() - sleeps;
+    assert!(woken <= 8, "woken {woken} times while nothing happened");
     let again = pty.keys("x").ready();
     assert_eq!(again, frames + 1, "one key, one frame");
     pty.close();
@@ -299,7 +320,20 @@ fn signals_at_any_moment_leave_the_terminal_as_it_was() {
             pty.ready();
         }
         for _ in 0..next(6) {
-            match next(6) {
+            match next(7) {
+                // What was typed and not taken would be the shell's.
+                6 => {
+                    pty.ready();
+                    if next(2) == 0 {
+                        pty.keys("<c-z>")
+                    } else {
+                        pty.signal(Signal::TSTP)
+                    };
+                    assert!(matches!(pty.exit(), 147 | 148), "round {round}");
+                    pty.assert_restored();
+                    pty.line("clear; fg; echo \"<ended $?>\"");
+                    pty.wait_until("the program again", |pty| pty.screen().alternate_screen().then_some(()));
+                }
                 0 => drop(pty.signal(Signal::WINCH)),
                 1 => drop(pty.resize((1 + next(120) as u16, 1 + next(40) as u16))),
                 2 => drop(pty.signal(Signal::CONT)),

@@ -10,7 +10,7 @@ mod live;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use stepback::app::Setup;
+use stepback::app::{Origin, Setup};
 use stepback::domain::{Json, Number, Path as Pointer};
 
 fn run(arguments: &[&str]) -> Output {
@@ -45,7 +45,8 @@ fn number(value: &Json, key: &str) -> i64 {
 
 fn live(file: &str) -> live::Live {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data").join(file);
-    live::Live::open(&path, Setup { width: 120, height: 36, ..Setup::default() })
+    let origin = Origin { address: path.display().to_string(), options: Vec::new() };
+    live::Live::open(&path, Setup { width: 120, height: 36, origin, ..Setup::default() })
 }
 
 /// The value at a JSON Pointer whose steps are all keys.

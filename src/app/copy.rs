@@ -78,11 +78,11 @@ impl App {
 
     /// The command that shows the same state without the interface.
     fn command(&self) -> Option<String> {
-        let source = &self.catalogue.about.as_ref()?.name;
-        let moment = self.walk.moment.as_ref()?;
-        let mut command = format!("stepback state {} {}", shell(source), shell(moment.stream.as_str()));
-        if let Some(event) = &moment.event {
-            let _ = write!(command, " --at {}", event.version);
+        let moment = self.walk.moment.as_ref().filter(|moment| !moment.stream.as_str().is_empty())?;
+        let at = moment.event.as_ref().map_or_else(|| "start".to_owned(), |event| event.version.to_string());
+        let mut command = format!("stepback state {} {} --at {at}", shell(&self.origin.address), shell(moment.stream.as_str()));
+        for option in &self.origin.options {
+            let _ = write!(command, " {}", shell(option));
         }
         Some(command)
     }

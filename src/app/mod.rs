@@ -45,6 +45,15 @@ use walk::{Fact, Walk};
 use crate::domain::{Destination, Failure, FailureKind, Scope, StreamName};
 use crate::replay::Moment;
 
+/// What was opened, as it is named in a shell: for the command that shows the same.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// The address.
+    pub address: String,
+    /// Options that belong to it, one word each: `--reducer`, `order.js`.
+    pub options: Vec<String>,
+}
+
 /// With what the interface starts.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -52,6 +61,8 @@ pub struct Setup {
     pub width: u16,
     /// Rows of the window.
     pub height: u16,
+    /// What was opened.
+    pub origin: Origin,
     /// The stream to open; otherwise the first one.
     pub stream: Option<StreamName>,
     /// Where in it; otherwise at its end.
@@ -67,7 +78,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let themes = vec!["base".into()];
-        Self { width: 80, height: 24, stream: None, at: None, themes, theme: 0, keymap: Keymap::built_in() }
+        Self { width: 80, height: 24, origin: Origin::default(), stream: None, at: None, themes, theme: 0, keymap: Keymap::built_in() }
     }
 }
 
@@ -169,6 +180,8 @@ struct Opening {
 pub struct App {
     /// The size of the window.
     pub size: Size,
+    /// What was opened.
+    pub origin: Origin,
     /// What is known of the source.
     pub catalogue: Catalogue,
     /// Where the walk stands.
@@ -214,6 +227,7 @@ impl App {
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
             scrubbing: false,
             copied: "",
+            origin: setup.origin,
             opening: Opening { stream: setup.stream, at: setup.at, done: false },
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use ratatui::Frame;
 
 use super::{Background, ColorDepth, Launch, Screen, background, color_depth, missing_terminal, run};
-use crate::app::{App, Effect, Msg, Setup};
+use crate::app::{App, Effect, Msg, Origin, Setup};
 use crate::cli::{self, Interface, Place};
 use crate::config::{Folders, Settings, ThemeChoice};
 use crate::domain::{Cancel, Destination, Failure, FailureKind, StreamName};
@@ -51,6 +51,10 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
         (None, Some(demo)) => demo.store.display().to_string(),
         (None, None) => return Err(cli::usage("no source", "name one")),
     };
+    let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
+    let reducer = interface.reducer.as_ref().map(|path| path.display().to_string());
+    let options = option("--map", interface.map.clone()).into_iter().chain(option("--reducer", reducer)).flatten();
+    let origin = Origin { address: address.clone(), options: options.collect() };
     let opening = Opening {
         address,
         map: interface.map,
@@ -65,7 +69,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     };
     let themes = Theme::names();
     let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
-    let setup = Setup { stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
+    let setup = Setup { origin, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
     run(Launch { source, walker, screen: Interactive::new(App::new(setup)), mouse: settings.mouse })
 }
 

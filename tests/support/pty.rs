@@ -296,6 +296,17 @@ impl Pty {
         }
     }
 
+    /// How often the threads of the program have gone to sleep so far: each time something woke them before.
+    pub fn sleeps(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid.as_raw_nonzero())).unwrap();
+        let sleeps = |status: String| {
+            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"))?.to_owned();
+            line.split_whitespace().last()?.parse::<u64>().ok()
+        };
+        let statuses = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
+        statuses.filter_map(sleeps).sum()
+    }
+
     /// Waits until the shell has the terminal again, and gives what it says of the program: its exit code, or 128 and
     /// the number of the signal that ended or stopped it.
     pub fn exit(&mut self) -> i32 {
