@@ -75,9 +75,8 @@ fn whole(path: &str) -> Result<(), Box<dyn Error>> {
 fn head(path: &str) -> Result<(), Box<dyn Error>> {
     let source = open(path, &OpenOptions::default())?;
     let streams = source.streams(0, 45)?;
-    for stream in &streams.streams {
+    if let Some(stream) = streams.streams.first() {
         source.events(&EventQuery::first(Scope::Stream(stream.stream.clone()), 45), &Cancel::default())?;
-        break;
     }
     source.events(&EventQuery::first(Scope::All, 45), &Cancel::default())?;
     Ok(())

@@ -219,7 +219,8 @@ fn what_is_no_dump_is_told_what_it_is() {
     says("utf16", b"\xff\xfe{\0\"\0a\0\"\0:\x001\0}\0\n\0", "iconv");
     says("array", b"[\n{\"a\":1},\n{\"a\":2}\n]\n", "jq -c '.[]'");
     says("pretty", b"{\n  \"a\": 1\n}\n", "jq -c .");
-    says("csv", b"id,stream,type\n1,a,T\n", "not JSON Lines");
+    says("csv", b"id,stream,type\n1,a,T\n", "CSV");
+    says("text", b"Dear diary, today\n", "not JSON Lines");
     says("noise", &[0xf7; 4096], "not JSON Lines");
     says("log", b"{\"level\":\"info\",\"msg\":\"hello\"}\n", ".level  \"info\"");
     says("log", b"{\"level\":\"info\",\"msg\":\"hello\"}\n", "--map");

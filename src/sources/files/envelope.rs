@@ -124,10 +124,18 @@ impl Indexer {
     }
 }
 
+/// Where the values of a reference are among the slots of the references.
+enum Said {
+    Field(usize),
+    Place(usize, usize),
+}
+
 /// Reads whole events.
 pub struct Reader {
     mapping: Arc<Mapping>,
     skimmer: Skimmer,
+    correlation: Vec<Said>,
+    causation: Vec<Said>,
     /// For references inside metadata that is itself JSON as text.
     inner: Skimmer,
 }
@@ -138,14 +146,16 @@ impl Reader {
         let mut paths = basic(&mapping);
         let data = mapping.data.clone().unwrap_or_default();
         paths.extend([mapping.id.clone(), Some(data), mapping.metadata.clone(), mapping.position.clone()]);
-        let references: Vec<_> = fields(&mapping).cloned().collect();
-        let inner = references.iter().map(|path| {
+        let mut fields = Vec::new();
+        let correlation = said(&mapping.correlation, &mut fields);
+        let causation = said(&mapping.causation, &mut fields);
+        let inner = fields.iter().map(|path| {
             let metadata = mapping.metadata.as_ref().filter(|metadata| metadata.is_prefix_of(path))?;
             Some(FieldPath::new(path.keys()[metadata.keys().len()..].iter().map(String::as_str)))
         });
         let inner = Skimmer::new(Plan::new(&inner.collect::<Vec<_>>()));
-        paths.extend(references.into_iter().map(Some));
-        Self { skimmer: Skimmer::new(Plan::new(&paths)), inner, mapping }
+        paths.extend(fields.into_iter().map(Some));
+        Self { skimmer: Skimmer::new(Plan::new(&paths)), inner, correlation, causation, mapping }
     }
 
     /// The event a line says. `unfinished` tells that no line feed ends it.
@@ -193,15 +203,12 @@ impl Reader {
         let time = value::instant(slot(TIME));
         let (data, metadata) = (self.payload(line, DATA), self.payload(line, METADATA));
 
-        let mut references: Vec<Option<Arc<str>>> = Vec::new();
-        let count = fields(&self.mapping).count();
-        references.extend((0..count).map(|i| value::name(slot(REFERENCES + i)).map(|id| Arc::from(&*id))));
-        if metadata.form() == Form::JsonText && references.iter().all(Option::is_none) {
-            references = self.inside(&metadata, count);
+        let at = |reference: usize| slot(REFERENCES + reference);
+        let mut correlation = first(&self.correlation, &at);
+        let mut causation = first(&self.causation, &at);
+        if metadata.form() == Form::JsonText && correlation.is_none() && causation.is_none() {
+            (correlation, causation) = self.inside(&metadata);
         }
-        let mut references = references.into_iter();
-        let correlation = first(&self.mapping.correlation, &mut references);
-        let causation = first(&self.mapping.causation, &mut references);
 
         Ok(Event {
             stream: placed.stream.clone(),
@@ -228,43 +235,42 @@ impl Reader {
         Payload::new(form, stored)
     }
 
-    /// The references inside metadata that is JSON as text.
-    fn inside(&mut self, metadata: &Payload, count: usize) -> Vec<Option<Arc<str>>> {
-        let Some(text) = value::string(metadata.stored()) else { return vec![None; count] };
+    /// Correlation and causation inside metadata that is JSON as text.
+    fn inside(&mut self, metadata: &Payload) -> (Option<Arc<str>>, Option<Arc<str>>) {
+        let Some(text) = value::string(metadata.stored()) else { return (None, None) };
         // A line feed between values means as much as a blank, and inside a string there is none.
         let text = text.replace('\n', " ");
         if self.inner.skim(text.as_bytes()).is_err() {
-            return vec![None; count];
+            return (None, None);
         }
-        let inner = |i| value::name(self.inner.slot(i).of(text.as_bytes())).map(|id| Arc::from(&*id));
-        (0..count).map(inner).collect()
+        let at = |reference: usize| self.inner.slot(reference).of(text.as_bytes());
+        (first(&self.correlation, &at), first(&self.causation, &at))
     }
 }
 
 const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 
-/// The fields of all references, in the order of their slots.
-fn fields(mapping: &Mapping) -> impl Iterator<Item = &FieldPath> {
-    mapping.correlation.iter().chain(&mapping.causation).flat_map(|reference| match reference {
-        Reference::Field(path) => vec![path],
-        Reference::Place(stream, version) => vec![stream, version],
-    })
+/// Lists the fields of references after those already listed; gives where each reference has its own.
+fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> {
+    let mut put = |path: &FieldPath| {
+        fields.push(path.clone());
+        fields.len() - 1
+    };
+    let said = references.iter().map(|reference| match reference {
+        Reference::Field(path) => Said::Field(put(path)),
+        Reference::Place(stream, version) => Said::Place(put(stream), put(version)),
+    });
+    said.collect()
 }
 
-/// The first reference that says something; takes the values of all of them.
-fn first(references: &[Reference], values: &mut impl Iterator<Item = Option<Arc<str>>>) -> Option<Arc<str>> {
-    let mut found = None;
-    for reference in references {
-        let said = match reference {
-            Reference::Field(_) => values.next().flatten(),
-            Reference::Place(..) => match (values.next().flatten(), values.next().flatten()) {
-                (Some(stream), Some(version)) => Some(format!("{stream}/{version}").into()),
-                _ => None,
-            },
-        };
-        found = found.or(said);
-    }
-    found
+/// The first reference that says something; `at` gives the values of the fields.
+fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8]) -> Option<Arc<str>> {
+    references.iter().find_map(|said| match *said {
+        Said::Field(field) => value::name(at(field)).map(|id| Arc::from(&*id)),
+        Said::Place(stream, version) => {
+            Some(format!("{}/{}", value::name(at(stream))?, value::name(at(version))?).into())
+        }
+    })
 }
 
 /// Whether a value is a string that holds a JSON object or array.

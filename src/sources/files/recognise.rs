@@ -57,12 +57,28 @@ pub fn foreign(head: &[u8]) -> Option<Foreign> {
         [b'{', rest @ ..] if rest.trim_ascii_start().first() == Some(&b'"') && breaks_first(rest) => {
             says("JSON spread over several lines", "write one record a line: `jq -c . FILE | stepback -`")
         }
+        [b'-', b'-', ..] if text.windows(8).any(|w| w.eq_ignore_ascii_case(b"database") || w == b"pg_dump ") => {
+            says("an SQL dump", "restore it and export the table of events as JSON, one row a line")
+        }
         [b'<', ..] => says("XML or HTML", "convert it to JSON, one record a line"),
         _ if !head.contains(&b'\n') && head.windows(2).any(|pair| pair == b"}\r") => {
             says("text whose lines end in CR alone", "convert it: `tr '\\r' '\\n' < FILE | stepback -`")
         }
+        _ if is_table(text) => says(
+            "a table in CSV or TSV",
+            "convert it to JSON, one row a line: `mlr --icsv --ojsonl cat FILE | stepback -`",
+        ),
         _ => None,
     }
+}
+
+/// Whether the first line is a row of names.
+fn is_table(text: &[u8]) -> bool {
+    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
+    let separators = line.iter().filter(|b| matches!(b, b',' | b';' | b'\t')).count();
+    let names =
+        line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b' ' | b',' | b';' | b'\t' | b'\r'));
+    separators >= 2 && names
 }
 
 /// Whether a line ends right after an opening brace.
@@ -101,6 +117,8 @@ mod tests {
             (b"\xef\xbb\xbf [\n{}", "array"),
             (b"{\n  \"a\": 1\n}\n", "several lines"),
             (b"<?xml", "XML"),
+            (b"id,stream,type\n1,a,T\n", "CSV"),
+            (b"-- Dumped from database version 15\nSET x;", "SQL"),
             (b"{\"a\":1}\r{\"a\":2}\r", "CR alone"),
         ] {
             let found = foreign(head);

@@ -1,7 +1,7 @@
 //! Reads the records at known places: few reads for neighbours, one for a record far from the others.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -17,11 +17,22 @@ const TOGETHER: u64 = 256 << 10;
 /// Between two records read at once lie at most this many bytes of others.
 const APART: u64 = 8 << 10;
 
+/// What reads of one file share: a reader knows the shape of the lines it read last.
+#[derive(Default)]
+pub struct Readers(Mutex<Vec<Reader>>);
+
 /// Reads records of one file.
 pub struct Records<'a> {
     feed: &'a Feed,
-    reader: Reader,
+    readers: &'a Readers,
+    reader: Option<Reader>,
     buffer: Vec<u8>,
+}
+
+impl Drop for Records<'_> {
+    fn drop(&mut self) {
+        self.readers.0.lock().unwrap_or_else(PoisonError::into_inner).extend(self.reader.take());
+    }
 }
 
 /// A line of the file, without what ends it.
@@ -33,8 +44,10 @@ struct Line<'a> {
 
 impl<'a> Records<'a> {
     /// Records of a file by a mapping.
-    pub fn new(feed: &'a Feed, mapping: Arc<Mapping>) -> Self {
-        Self { feed, reader: Reader::new(mapping), buffer: Vec::new() }
+    pub fn new(feed: &'a Feed, mapping: &Arc<Mapping>, readers: &'a Readers) -> Self {
+        let idle = readers.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = idle.unwrap_or_else(|| Reader::new(mapping.clone()));
+        Self { feed, readers, reader: Some(reader), buffer: Vec::new() }
     }
 
     /// The events at these places, in their order, until `budget` bytes are read (but at least one).
@@ -86,11 +99,24 @@ impl<'a> Records<'a> {
         cancel: &Cancel,
         mut told: impl FnMut(&mut Reader, &Place, Line<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
+        let Some(mut reader) = self.reader.take() else { return Ok(()) };
+        let result = self.each_with(&mut reader, places, cancel, &mut told);
+        self.reader = Some(reader);
+        result
+    }
+
+    fn each_with(
+        &mut self,
+        reader: &mut Reader,
+        places: &[Place],
+        cancel: &Cancel,
+        told: &mut impl FnMut(&mut Reader, &Place, Line<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
         let mut rest = places;
         while let Some(first) = rest.first() {
             self.feed.cancelled(cancel)?;
             if first.oversize.is_some() {
-                if told(&mut self.reader, first, Line { text: &[], unfinished: false }).is_break() {
+                if told(reader, first, Line { text: &[], unfinished: false }).is_break() {
                     return Ok(());
                 }
                 rest = &rest[1..];
@@ -107,7 +133,7 @@ impl<'a> Records<'a> {
             for place in group {
                 let at = ((place.offset - start) as usize).min(self.buffer.len());
                 let line = line(&self.buffer[at..], place.limit - place.offset);
-                if told(&mut self.reader, place, line).is_break() {
+                if told(reader, place, line).is_break() {
                     return Ok(());
                 }
             }

@@ -10,7 +10,7 @@ use super::feed::Feed;
 use super::index::{Index, Place, Stream};
 use super::mapping::{Mapping, Overrides, Sample, guess};
 use super::recognise::foreign;
-use super::records::Records;
+use super::records::{Readers, Records};
 use super::skim::{Plan, Skimmer};
 use crate::domain::{
     About, Anchor, Cancel, Direction, EventPage, EventQuery, Failure, FailureKind, Progress, Scope, StreamName,
@@ -97,7 +97,15 @@ fn open(feed: Arc<Feed>, name: String, stem: &str, options: &OpenOptions) -> Res
     let mut reasons = vec![format!("JSON Lines: {} records looked at", sample.records())];
     reasons.extend(guessed.reasons);
     let about = About { name, kind: "JSON Lines".into(), reasons, caveats: guessed.caveats };
-    Ok(Arc::new(FileSource { feed, mapping, build, about, categories: Mutex::default(), disorder: OnceLock::new() }))
+    Ok(Arc::new(FileSource {
+        feed,
+        mapping,
+        build,
+        readers: Readers::default(),
+        about,
+        categories: Mutex::default(),
+        disorder: OnceLock::new(),
+    }))
 }
 
 const BOM: &[u8] = "\u{feff}".as_bytes();
@@ -150,6 +158,7 @@ struct FileSource {
     feed: Arc<Feed>,
     mapping: Arc<Mapping>,
     build: Arc<Build>,
+    readers: Readers,
     about: About,
     /// What is known of each category asked for.
     categories: Mutex<HashMap<Arc<str>, Category>>,
@@ -300,7 +309,7 @@ impl FileSource {
     }
 
     fn records(&self) -> Records<'_> {
-        Records::new(&self.feed, self.mapping.clone())
+        Records::new(&self.feed, &self.mapping, &self.readers)
     }
 }
 
