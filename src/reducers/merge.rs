@@ -148,6 +148,7 @@ fn merge(state: &mut Object, data: Object) {
 mod tests {
     use super::*;
     use crate::domain::{Form, Payload, Position, Version};
+    use proptest::prelude::*;
 
     fn event(event_type: &str, data: Payload) -> Arc<Event> {
         Arc::new(Event {
@@ -189,6 +190,47 @@ mod tests {
             r#"{"name":"Ann","address":{"city":"Łódź","zip":"1","street":{"no":3}},"tags":[3],"n":{"deep":2.50},"z":null,"a":true}"#
         );
         assert_eq!(fold(&[("A", r#"{"k":0}"#), ("B", r#"{"k":1,"n":5,"k":2,"n":6}"#)]), r#"{"k":2,"n":6}"#);
+    }
+
+    /// The same merge over another JSON library, for data without numbers that only we keep exactly.
+    fn naive(state: &mut serde_json::Value, data: serde_json::Value) {
+        match (state, data) {
+            (serde_json::Value::Object(state), serde_json::Value::Object(data)) => {
+                for (key, value) in data {
+                    naive(state.entry(key).or_insert(serde_json::Value::Null), value);
+                }
+            }
+            (state, data) => *state = data,
+        }
+    }
+
+    fn data() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof!["[0-9]", Just("null".to_owned()), Just("\"text\"".to_owned()), Just("[1]".to_owned())];
+        let value = leaf.prop_recursive(3, 40, 6, |inner| {
+            prop::collection::btree_map("[a-f]", inner, 0..6).prop_map(|pairs| {
+                let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+                format!("{{{}}}", pairs.join(","))
+            })
+        });
+        value.prop_filter("an object", |text| text.starts_with('{'))
+    }
+
+    proptest! {
+        #[test]
+        fn it_merges_as_anybody_would(events in prop::collection::vec(data(), 1..12), wide in prop::bool::ANY) {
+            let mut events = events;
+            if wide {
+                let pairs: Vec<String> = (0..200).map(|n| format!("\"{}{n}\":{n}", ["a", "b", "x"][n % 3])).collect();
+                events.insert(events.len() / 2, format!("{{{}}}", pairs.join(",")));
+            }
+            let mut expected = serde_json::json!({});
+            for text in &events {
+                naive(&mut expected, serde_json::from_str(text).expect("JSON"));
+            }
+            let events: Vec<(&str, &str)> = events.iter().map(|text| ("Said", text.as_str())).collect();
+            let state: serde_json::Value = serde_json::from_str(&fold(&events)).expect("JSON");
+            prop_assert_eq!(state, expected);
+        }
     }
 
     #[test]

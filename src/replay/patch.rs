@@ -199,6 +199,7 @@ fn apply_change(state: &mut State, change: &Change) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::json::MAX_DEPTH;
 
     fn state(text: &str) -> State {
         (text != "-").then(|| Json::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}")))
@@ -296,6 +297,27 @@ mod tests {
         assert_eq!(patch.wrote(&path("/new/y/0")).map(Change::kind), Some(ChangeKind::Added));
         assert_eq!(patch.wrote(&path("/items")), None);
         assert_eq!(patch.under(&path("/items")).count(), 1);
+    }
+
+    #[test]
+    fn the_deepest_values_are_compared_on_a_small_stack() {
+        let deep = |innermost: &str| {
+            let half = MAX_DEPTH / 2 + 20;
+            format!("{}{innermost}{}", "{\"a\":[".repeat(half), "]}".repeat(half))
+        };
+        let look = move || {
+            let (before, after) = (state(&deep("1")), state(&deep("2")));
+            let patch = Patch::between(&before, &after);
+            assert_eq!(patch.counts(), Counts { replaced: 1, ..Counts::default() });
+            assert_eq!(patch.0[0].path.0.len(), MAX_DEPTH);
+            assert_eq!(patch.apply(&before), Some(after.clone()));
+            let (before, after) = (before.expect("a state"), after.expect("a state"));
+            let adopted = crate::domain::json::adopt(&before, after.clone());
+            assert_eq!(adopted, after);
+            assert!(adopted.unshared_bytes(Some(&before)) > 0);
+        };
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(look).expect("a thread");
+        thread.join().expect("no overflow");
     }
 
     #[test]

@@ -69,7 +69,7 @@ struct Walk {
     keep_from: u64,
     /// Where the next checkpoint is due.
     due: Option<u64>,
-    /// The state where the reducer stands, when known.
+    /// The state where the reducer stands, when known; never below `keep_from`.
     here: Option<Given>,
     /// The versions found so far, up to where the reducer stands.
     fresh: Fresh,
@@ -358,12 +358,11 @@ impl Timeline {
     }
 }
 
-/// States that cost a copy are kept farther apart.
+/// States that cost a copy are kept farther apart: about one whole batch, when they are small.
 fn spacing_for(info: &ReducerInfo, limits: &Limits) -> super::Spacing {
-    let times = match info.cost {
-        StateCost::Pointer => 1,
-        StateCost::Copy => 4,
-    };
     let super::Spacing { floor, volume } = limits.spacing;
-    super::Spacing { floor: floor.saturating_mul(times), volume: volume.saturating_mul(times) }
+    match info.cost {
+        StateCost::Pointer => super::Spacing { floor, volume },
+        StateCost::Copy => super::Spacing { floor: floor.saturating_mul(8), volume: volume.saturating_mul(4) },
+    }
 }

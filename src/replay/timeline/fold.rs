@@ -77,8 +77,6 @@ impl Timeline {
         }
         if keeps {
             self.keep(&mut walk, at, event, failed, left);
-        } else {
-            walk.here = None;
         }
         if walk.due.is_some_and(|due| end >= due) {
             if let Ok(state) = self.state_here(&mut walk, left) {

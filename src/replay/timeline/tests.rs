@@ -131,7 +131,7 @@ fn a_step_back_within_the_ring_folds_nothing() {
 
 #[test]
 fn a_jump_folds_less_than_one_gap_between_checkpoints() {
-    for (cost, most) in [(StateCost::Pointer, 64), (StateCost::Copy, 256)] {
+    for (cost, most) in [(StateCost::Pointer, 64), (StateCost::Copy, 512)] {
         let counter = Counter::new(cost);
         let sent = counter.sent.clone();
         let mut timeline = timeline(counter);
