@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::protocol::{
-    self, Answer, EventRecord, PayloadRecord, PositionRecord, Problem, Request, Sandbox, write_event,
+    self, Answer, EventRecord, PayloadRecord, PositionRecord, Problem, Request, Sandbox, write_apply, write_event,
 };
 use super::worker::{Broken, Worker};
 use crate::domain::{Event, Form, Json, Payload, Position, StreamName};
@@ -373,20 +373,20 @@ impl Reducer for JavaScript {
 
 /// Writes one request of as many events as fit; returns how many were taken.
 fn write_request(out: &mut Vec<u8>, stream: &StreamName, events: &[Arc<Event>], first: usize, careful: bool) -> usize {
-    let mut records = Vec::with_capacity(REQUEST + (64 << 10));
-    let mut taken = 0;
-    for event in events {
-        if records.len() >= REQUEST {
-            break;
+    write_apply(out, careful, |out| {
+        let (begun, mut taken) = (out.len(), 0);
+        for event in events {
+            if out.len() - begun >= REQUEST {
+                break;
+            }
+            // A record that could not be read says nothing to anybody.
+            if event.trouble.is_none() {
+                write_record(out, stream, event, first + taken);
+            }
+            taken += 1;
         }
-        // A record that could not be read says nothing to anybody.
-        if event.trouble.is_none() {
-            write_record(&mut records, stream, event, first + taken);
-        }
-        taken += 1;
-    }
-    Request::Apply { careful, events: &records }.write(out);
-    taken
+        taken
+    })
 }
 
 fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: usize) {

@@ -38,6 +38,9 @@ const NANOS_PER_BYTE: u64 = 50;
 /// How much asynchronous work may be left behind before it counts as endless.
 const MAX_JOBS: usize = 10_000;
 
+/// After which batches of a script the engine is shown the shape its state has taken.
+const DESCRIBED_AFTER: [u32; 2] = [1, 4];
+
 /// How many types of events are remembered as the engine's own strings.
 const MAX_TYPES: usize = 1024;
 
@@ -77,6 +80,7 @@ pub struct Engine<'js> {
     hold: Function<'js>,
     revive: Function<'js>,
     replace: Function<'js>,
+    keep: Function<'js>,
 
     initial: Initial<'js>,
     step: Option<Function<'js>>,
@@ -89,6 +93,8 @@ pub struct Engine<'js> {
     log: Vec<Folded>,
     /// Whether a state of this script held a BigInt.
     holds_big: Cell<bool>,
+    /// How many batches were folded.
+    batches: u32,
 }
 
 #[derive(Default)]
@@ -126,6 +132,7 @@ impl<'js> Engine<'js> {
             hold: tool("hold")?,
             revive: tool("revive")?,
             replace: tool("replace")?,
+            keep: tool("keep")?,
             initial: Initial::Value(None),
             step: None,
             state: Value::new_null(ctx.clone()),
@@ -134,6 +141,7 @@ impl<'js> Engine<'js> {
             text: Ok(None),
             log: Vec::new(),
             holds_big: Cell::new(false),
+            batches: 0,
             ctx,
             timer,
             limits,
@@ -245,6 +253,7 @@ impl<'js> Engine<'js> {
     fn begin(&mut self, stream: &str, text: Written) -> Result<(), Problem> {
         // The state is always one that was JSON: what the script holds must not depend on where the fold began.
         self.state = self.read(&text)?;
+        self.describe(&self.state);
         self.stream = self.string(stream)?;
         self.text = Ok(text);
         self.log.clear();
@@ -312,7 +321,7 @@ impl<'js> Engine<'js> {
         let bytes = payload_len(&event.data) + payload_len(&event.metadata);
         let limit = self.limits.event + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64);
         self.timer.begin(limit, Some(event.index));
-        let result = self.evolve(event).map_err(|error| self.problem(error))?;
+        let result = self.evolve(event, limit).map_err(|error| self.problem(error))?;
         if self.ctx.execute_pending_job() {
             return Err(Problem::new("evolve started asynchronous work: a reducer cannot wait"));
         }
@@ -329,7 +338,7 @@ impl<'js> Engine<'js> {
         Ok(())
     }
 
-    fn evolve(&mut self, event: &EventRecord<'_>) -> rquickjs::Result<Value<'js>> {
+    fn evolve(&mut self, event: &EventRecord<'_>, limit: Duration) -> rquickjs::Result<Value<'js>> {
         let Some(step) = self.step.clone() else { return Err(rquickjs::Error::Unknown) };
         let mut form = 0;
         let data = match event.data {
@@ -370,9 +379,16 @@ impl<'js> Engine<'js> {
                 },
             },
         };
+        let known = self.types.len();
+        let event_type = self.event_type(event.event_type)?;
+        if self.types.len() > known && form & 2 == 0 {
+            self.timer.begin(self.limits.call, Some(event.index));
+            self.describe(&data);
+            self.timer.begin(limit, Some(event.index));
+        }
         let mut args = Args::new(self.ctx.clone(), 10);
         args.push_arg(self.state.clone())?;
-        args.push_arg(self.event_type(event.event_type)?)?;
+        args.push_arg(event_type)?;
         args.push_arg(data)?;
         args.push_arg(metadata)?;
         args.push_arg(form)?;
@@ -449,16 +465,31 @@ impl<'js> Engine<'js> {
             Ok(Some((text, _))) => text.len(),
             _ => 0,
         };
-        if kept < (KEEP_PER_STATE * size).clamp(KEEP_AT_LEAST, KEEP_AT_MOST) {
+        self.batches = self.batches.saturating_add(1);
+        let early = DESCRIBED_AFTER.contains(&self.batches);
+        if !early && kept < (KEEP_PER_STATE * size).clamp(KEEP_AT_LEAST, KEEP_AT_MOST) {
             return;
         }
         self.timer.begin(self.limits.call, None);
         match self.write(&self.state) {
-            Ok(text) => self.text = Ok(text),
+            Ok(text) => {
+                // The state itself may be more than data; what was written is not.
+                if early && let Ok(value) = self.read(&text) {
+                    self.describe(&value);
+                }
+                self.text = Ok(text);
+            }
             Err(_) if kept < 2 * KEEP_AT_MOST => return,
             Err(problem) => self.text = Err(problem),
         }
         self.log.clear();
+    }
+
+    /// Lets the engine remember how this data is built, see the prelude.
+    fn describe(&self, data: &Value<'js>) {
+        if self.keep.call::<_, ()>((data.clone(),)).is_err() {
+            drop(self.ctx.catch());
+        }
     }
 
     /// Runs what asynchronous code left behind, so that it cannot pile up; what it does reaches no state. Says whether
