@@ -7,7 +7,7 @@
 //!
 //! All numbers are little-endian. The worker speaks first: `Hello` with the version of this protocol, its engine, and how
 //! far it has locked itself in. Then every request is answered by exactly one final answer (`Done`, `Failed`, `Applied`,
-//! `State`, `Gone`), requests in their order; in between it may say `Working` (it is alive and got further), `At` (it now
+//! `State`, `Gone`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
 //! begins this event, when it was asked to be careful) or `Stuck` (the event it is at has used up its time and does not
 //! come back: whoever hears this kills it). A worker ends when its input does.
 //!
@@ -131,7 +131,7 @@ pub enum Answer {
         /// As in `StartResume`.
         exact: Vec<u32>,
     },
-    /// It got further since it last said something.
+    /// It is at work, within its time.
     Working,
     /// It begins this event.
     At(u32),

@@ -246,7 +246,7 @@ impl<'js> Engine<'js> {
         if self.step.is_none() {
             return Err(Problem::new("no script is loaded"));
         }
-        self.timer.begin(self.limits.call, None);
+        self.timer.begin(self.call_limit(state.map_or(0, str::len)), None);
         self.begin(stream, state.map(|text| (text.to_owned(), exact.to_vec())))
     }
 
@@ -262,7 +262,7 @@ impl<'js> Engine<'js> {
 
     /// The state as an answer.
     pub fn state(&mut self) -> Answer {
-        self.timer.begin(self.limits.call, None);
+        self.timer.begin(self.call_limit(self.text_len()), None);
         match self.write(&self.state) {
             Ok(None) => Answer::State { text: None, exact: Vec::new() },
             Ok(Some((text, exact))) => Answer::State { text: Some(text), exact },
@@ -415,7 +415,7 @@ impl<'js> Engine<'js> {
     /// # Errors
     /// When there is no text to go back to.
     fn go_back(&mut self, failed: &EventRecord<'_>) -> Result<Option<String>, Problem> {
-        self.timer.begin(self.limits.call, Some(failed.index));
+        self.timer.begin(self.call_limit(self.text_len()), Some(failed.index));
         match &self.text {
             Ok(text) => self.state = self.read(text)?,
             Err(problem) => return Err(problem.clone()),
@@ -437,7 +437,7 @@ impl<'js> Engine<'js> {
             }
         }
         self.console.muted.set(false);
-        self.timer.begin(self.limits.call, Some(failed.index));
+        self.timer.begin(self.call_limit(self.text_len()), Some(failed.index));
         if log.iter().all(|folded| folded.good.is_empty()) {
             self.log = log;
             self.forget_all_but_last();
@@ -461,16 +461,13 @@ impl<'js> Engine<'js> {
     /// Makes a new text to go back to when the events since the last one take too much.
     fn keep_in_bounds(&mut self) {
         let kept: usize = self.log.iter().map(|folded| folded.frame.len()).sum();
-        let size = match &self.text {
-            Ok(Some((text, _))) => text.len(),
-            _ => 0,
-        };
+        let size = self.text_len();
         self.batches = self.batches.saturating_add(1);
         let early = DESCRIBED_AFTER.contains(&self.batches);
         if !early && kept < (KEEP_PER_STATE * size).clamp(KEEP_AT_LEAST, KEEP_AT_MOST) {
             return;
         }
-        self.timer.begin(self.limits.call, None);
+        self.timer.begin(self.call_limit(size), None);
         match self.write(&self.state) {
             Ok(text) => {
                 // The state itself may be more than data; what was written is not.
@@ -483,6 +480,19 @@ impl<'js> Engine<'js> {
             Err(problem) => self.text = Err(problem),
         }
         self.log.clear();
+    }
+
+    /// The time for a call that reads or writes a state of this size.
+    fn call_limit(&self, bytes: usize) -> Duration {
+        self.limits.call + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64)
+    }
+
+    /// The size of the last text of the state.
+    fn text_len(&self) -> usize {
+        match &self.text {
+            Ok(Some((text, _))) => text.len(),
+            _ => 0,
+        }
     }
 
     /// Lets the engine remember how this data is built, see the prelude.
