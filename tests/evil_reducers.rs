@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use reducing::{events, script_within, stream, text};
 use stepback::domain::Event;
 use stepback::reducers::javascript::{JavaScript, JavaScriptConfig, Limits};
+use stepback::reducers::protocol::Level;
 use stepback::replay::{FoldError, Lost, Reducer, Start};
 
 const EVENT: Duration = Duration::from_millis(200);
@@ -384,6 +385,20 @@ fn a_process_holds_its_pipes_and_nothing_else() {
     open.retain(|link| !link.starts_with("pipe:"));
     assert_eq!(open, [] as [String; 0]);
     assert_eq!(std::fs::read_to_string(format!("/proc/{id}/environ")).expect("its environment"), "TZ=UTC0\0");
+    let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).expect("its limits");
+    for (limit, value) in [
+        ("Max open files", "3"),
+        ("Max file size", "0"),
+        ("Max core file size", "0"),
+        ("Max address space", "536870912"),
+    ] {
+        let line = limits.lines().find_map(|line| line.strip_prefix(limit)).expect(limit);
+        assert_eq!(line.split_whitespace().next(), Some(value), "{limit}");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+    if reducer.sandbox().is_some_and(|sandbox| sandbox.level == Level::Full) {
+        assert!(status.lines().any(|line| line == "NoNewPrivs:\t1"), "{status}");
+    }
     // Keys of the terminal go to the process group of the foreground, which is ours.
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("its state");
     let group = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(2)).expect("a group");

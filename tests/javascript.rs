@@ -586,3 +586,47 @@ fn the_documented_example_is_true() {
     assert!(document.contains(&format!("version 3 marked as failed (`{words}`)")), "{words}");
     assert_eq!(text(&mut reducer), block(document, "json"));
 }
+
+#[test]
+fn neither_batches_nor_resuming_show() {
+    // Changes in place, faults in the middle of changes, large integers, an entity that ends and begins again.
+    let source = "export const initialState = (stream) => ({ stream, sum: 0n, seen: {}, path: [] });
+export function evolve(state, event) {
+  const n = event.version;
+  if (event.type === 'Reset') return n % 2 ? null : { sum: 0n, seen: {}, path: [] };
+  state.sum += BigInt(event.data.n);
+  state.seen['k' + n % 13] = { n, big: event.data.n, at: event.time };
+  if (n % 11 === 3) throw new Error('no ' + n);
+  state.path = [...state.path.slice(-5), n / 7];
+  if (n % 3 === 0) return { ...state };
+}";
+    let list: Vec<Arc<Event>> = (0..3000u64)
+        .map(|n| {
+            let event_type = if n % 97 == 41 { "Reset" } else { "Added" };
+            let number = if n % 5 == 0 { u128::from(n) << 70 } else { u128::from(n) };
+            Arc::new(event(n, event_type, &format!(r#"{{"n":{number}}}"#)))
+        })
+        .collect();
+    let walk = |sizes: &[usize], resume_every: usize| {
+        let mut reducer = script(source);
+        begin(&mut reducer).expect("it starts");
+        let (mut faults, mut at, mut round) = (Vec::new(), 0, 0);
+        while at < list.len() {
+            let end = (at + sizes[round % sizes.len()]).min(list.len());
+            let mut found = Vec::new();
+            reducer.apply(&list[at..end], &mut found).expect("not lost");
+            faults.extend(found.into_iter().map(|(index, fault)| (at + index, fault.to_string())));
+            (at, round) = (end, round + 1);
+            if round % resume_every == 0 {
+                let state = reducer.state().expect("a state");
+                reducer.start(Start::Resume(&stream(), &state)).expect("it resumes");
+            }
+        }
+        (text(&mut reducer), faults)
+    };
+    let whole = walk(&[list.len()], usize::MAX);
+    assert!(whole.1.len() > 250, "{:?}", whole.1.len());
+    for (sizes, resume_every) in [(&[1][..], usize::MAX), (&[1, 2, 700, 3], 2), (&[64], 1), (&[997], 1)] {
+        assert_eq!(walk(sizes, resume_every), whole, "{sizes:?} {resume_every}");
+    }
+}

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::protocol::{
-    self, Answer, EventRecord, PayloadRecord, PositionRecord, Problem, Request, Sandbox, write_event,
+    Answer, EventRecord, MAX_REQUEST, MAX_STATE, PayloadRecord, PositionRecord, Problem, Request, Sandbox, write_apply,
+    write_event,
 };
 use super::worker::{Broken, Worker};
 use crate::domain::{Event, Form, Json, Payload, Position, StreamName};
@@ -35,7 +36,13 @@ const REQUEST: usize = 256 << 10;
 const UNDER_WAY: usize = 2;
 
 /// How many states with small exact integers are remembered.
-const MAX_EXACT: usize = 1 << 18;
+const MAX_EXACT: usize = 1 << 20;
+
+/// The largest payload that crosses, in bytes. A larger one is told instead.
+const MAX_PAYLOAD: usize = 64 << 20;
+
+/// The largest script, in bytes.
+const MAX_SOURCE: usize = 16 << 20;
 
 /// What is kept of the script's console, in bytes.
 const MAX_CONSOLE: usize = 256 << 10;
@@ -90,6 +97,8 @@ pub struct JavaScript {
     careful: bool,
     /// The small exact integers of states given earlier: their JSON text does not tell them from other numbers.
     exact: HashMap<u64, Arc<[u32]>>,
+    /// Their places in the last one: most states of a script have the same.
+    last_exact: Arc<[u32]>,
     console: String,
 }
 
@@ -107,6 +116,7 @@ impl JavaScript {
             stream: None,
             careful: false,
             exact: HashMap::new(),
+            last_exact: Arc::default(),
             console: String::new(),
         }
     }
@@ -125,6 +135,9 @@ impl JavaScript {
                 "{}: this build of stepback has no JavaScript engine (it was built without the feature `javascript`)",
                 self.config.file_name
             )));
+        }
+        if self.config.source.len() > MAX_SOURCE {
+            return Err(FoldError::new(format!("{} is too large for a script", self.config.file_name)));
         }
         let mut worker = Worker::start(&self.config.host, &[HOST_ARGUMENT]).map_err(|error| {
             FoldError::new(format!("cannot start the process for {}: {error}", self.config.file_name))
@@ -245,6 +258,9 @@ impl JavaScript {
             }
             Start::Resume(stream, state) => {
                 let text = state.as_ref().map(Json::to_string);
+                if text.as_ref().is_some_and(|text| text.len() > MAX_STATE) {
+                    return Err(FoldError::new("the state is too large to go on from"));
+                }
                 let exact = text.as_ref().and_then(|text| self.exact.get(&hash(text)));
                 let exact = exact.map_or_else(Vec::new, |places| places.to_vec());
                 Request::StartResume { stream: stream.as_str(), state: text.as_deref(), exact }
@@ -272,7 +288,9 @@ impl JavaScript {
         let (mut written, mut under_way, mut announced) = (0, 0, None);
         while let Some(worker) = &mut self.worker {
             while written < events.len() && under_way < UNDER_WAY {
-                written += write_request(worker.requests(), stream, &events[written..], written, careful);
+                let oversized =
+                    &mut |index| faults.push((index, FoldError::new("the event is too large to be folded")));
+                written += write_request(worker.requests(), stream, &events[written..], written, careful, oversized);
                 under_way += 1;
             }
             if under_way == 0 {
@@ -327,7 +345,10 @@ impl JavaScript {
             if self.exact.len() >= MAX_EXACT {
                 self.exact.clear();
             }
-            self.exact.insert(hash(&state.to_string()), exact.into());
+            if *self.last_exact != *exact {
+                self.last_exact = exact.into();
+            }
+            self.exact.insert(hash(&state.to_string()), self.last_exact.clone());
         }
     }
 }
@@ -344,7 +365,9 @@ impl Reducer for JavaScript {
             return Err(Lost { at: None, why });
         };
         let before = faults.len();
-        self.fold(&stream, events, faults).inspect_err(|_| faults.truncate(before))
+        self.fold(&stream, events, faults).inspect_err(|_| faults.truncate(before))?;
+        faults[before..].sort_by_key(|(index, _)| *index);
+        Ok(())
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -353,7 +376,7 @@ impl Reducer for JavaScript {
         match self.final_answer()? {
             Answer::State { text: None, .. } => Ok(None),
             Answer::State { text: Some(text), exact } => {
-                if text.len() > protocol::MAX_STATE {
+                if text.len() > MAX_STATE {
                     return Err(self.garbled());
                 }
                 let state = Json::parse(text.as_bytes())
@@ -372,21 +395,34 @@ impl Reducer for JavaScript {
 }
 
 /// Writes one request of as many events as fit; returns how many were taken.
-fn write_request(out: &mut Vec<u8>, stream: &StreamName, events: &[Arc<Event>], first: usize, careful: bool) -> usize {
-    let mut records = Vec::with_capacity(REQUEST + (64 << 10));
-    let mut taken = 0;
-    for event in events {
-        if records.len() >= REQUEST {
-            break;
+fn write_request(
+    out: &mut Vec<u8>,
+    stream: &StreamName,
+    events: &[Arc<Event>],
+    first: usize,
+    careful: bool,
+    oversized: &mut impl FnMut(usize),
+) -> usize {
+    write_apply(out, careful, |out| {
+        let (begun, mut taken) = (out.len(), 0);
+        for event in events {
+            if out.len() - begun >= REQUEST {
+                break;
+            }
+            // A record that could not be read says nothing to anybody.
+            if event.trouble.is_none() {
+                let before = out.len();
+                write_record(out, stream, event, first + taken);
+                // Its payloads are bounded; this is for one with an endless name.
+                if out.len() - before > MAX_REQUEST - REQUEST {
+                    out.truncate(before);
+                    oversized(first + taken);
+                }
+            }
+            taken += 1;
         }
-        // A record that could not be read says nothing to anybody.
-        if event.trouble.is_none() {
-            write_record(&mut records, stream, event, first + taken);
-        }
-        taken += 1;
-    }
-    Request::Apply { careful, events: &records }.write(out);
-    taken
+        taken
+    })
 }
 
 fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: usize) {
@@ -421,6 +457,7 @@ fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: us
 fn payload<'a>(payload: &'a Payload, room: &'a mut Vec<u8>) -> PayloadRecord<'a> {
     match payload.form() {
         Form::Absent => PayloadRecord::Absent,
+        _ if payload.stored().len() > MAX_PAYLOAD => PayloadRecord::Broken("it is larger than 64 MiB"),
         Form::Json => PayloadRecord::Json(payload.stored()),
         Form::Opaque => PayloadRecord::Broken("it is stored as bytes of unknown meaning"),
         Form::JsonText => match payload.json_bytes() {
@@ -453,4 +490,25 @@ fn fingerprint(source: &str) -> Fingerprint {
             .flatten()
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_is_the_one_that_is_linked() {
+        let (_, version) = ENGINE.split_once("rquickjs ").expect("its name");
+        let locked = format!("name = \"rquickjs\"\nversion = \"{}.", version.trim_end_matches(')'));
+        assert!(include_str!("../../Cargo.lock").contains(&locked), "another engine needs another fingerprint");
+    }
+
+    #[test]
+    fn fingerprints_are_the_same_everywhere() {
+        assert_eq!(fingerprint("export {}"), Fingerprint(FINGERPRINT));
+        assert_ne!(fingerprint("export {} "), Fingerprint(FINGERPRINT));
+    }
+
+    /// Changes with the contract and the engine, and with nothing else.
+    const FINGERPRINT: u64 = 13_992_590_738_343_441_559;
 }

@@ -7,7 +7,7 @@
 //!
 //! All numbers are little-endian. The worker speaks first: `Hello` with the version of this protocol, its engine, and how
 //! far it has locked itself in. Then every request is answered by exactly one final answer (`Done`, `Failed`, `Applied`,
-//! `State`, `Gone`), requests in their order; in between it may say `Working` (it is alive and got further), `At` (it now
+//! `State`, `Gone`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
 //! begins this event, when it was asked to be careful) or `Stuck` (the event it is at has used up its time and does not
 //! come back: whoever hears this kills it). A worker ends when its input does.
 //!
@@ -131,7 +131,7 @@ pub enum Answer {
         /// As in `StartResume`.
         exact: Vec<u32>,
     },
-    /// It got further since it last said something.
+    /// It is at work, within its time.
     Working,
     /// It begins this event.
     At(u32),
@@ -239,14 +239,23 @@ const AT: u8 = 70;
 const STUCK: u8 = 71;
 const GONE: u8 = 72;
 
-/// Appends one frame whose body `fill` writes.
-fn write_frame(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+/// Appends one frame whose body `fill` writes; returns what `fill` does.
+fn write_frame<T>(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     out.push(kind);
-    fill(out);
+    let filled = fill(out);
     let length = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    filled
+}
+
+/// Appends an `Apply` whose events `fill` writes, each by [`write_event`]; returns what `fill` does.
+pub fn write_apply<T>(out: &mut Vec<u8>, careful: bool, fill: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    write_frame(out, APPLY, |out| {
+        out.push(u8::from(careful));
+        fill(out)
+    })
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
@@ -333,10 +342,7 @@ impl Request<'_> {
                 write_option(out, *state);
                 write_places(out, exact);
             }),
-            Self::Apply { careful, events } => write_frame(out, APPLY, |out| {
-                out.push(u8::from(*careful));
-                out.extend_from_slice(events);
-            }),
+            Self::Apply { careful, events } => write_apply(out, *careful, |out| out.extend_from_slice(events)),
             Self::State => write_frame(out, STATE, |_| ()),
         }
     }

@@ -103,6 +103,7 @@ impl Worker {
     pub fn requests(&mut self) -> &mut Vec<u8> {
         if self.sent > 0 && self.sent == self.out.len() {
             self.out.clear();
+            self.out.shrink_to(PIPE);
             self.sent = 0;
         }
         &mut self.out

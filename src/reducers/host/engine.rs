@@ -38,6 +38,9 @@ const NANOS_PER_BYTE: u64 = 50;
 /// How much asynchronous work may be left behind before it counts as endless.
 const MAX_JOBS: usize = 10_000;
 
+/// After which batches of a script the engine is shown the shape its state has taken.
+const DESCRIBED_AFTER: [u32; 2] = [1, 4];
+
 /// How many types of events are remembered as the engine's own strings.
 const MAX_TYPES: usize = 1024;
 
@@ -77,6 +80,7 @@ pub struct Engine<'js> {
     hold: Function<'js>,
     revive: Function<'js>,
     replace: Function<'js>,
+    keep: Function<'js>,
 
     initial: Initial<'js>,
     step: Option<Function<'js>>,
@@ -89,6 +93,8 @@ pub struct Engine<'js> {
     log: Vec<Folded>,
     /// Whether a state of this script held a BigInt.
     holds_big: Cell<bool>,
+    /// How many batches were folded.
+    batches: u32,
 }
 
 #[derive(Default)]
@@ -126,6 +132,7 @@ impl<'js> Engine<'js> {
             hold: tool("hold")?,
             revive: tool("revive")?,
             replace: tool("replace")?,
+            keep: tool("keep")?,
             initial: Initial::Value(None),
             step: None,
             state: Value::new_null(ctx.clone()),
@@ -134,6 +141,7 @@ impl<'js> Engine<'js> {
             text: Ok(None),
             log: Vec::new(),
             holds_big: Cell::new(false),
+            batches: 0,
             ctx,
             timer,
             limits,
@@ -238,13 +246,14 @@ impl<'js> Engine<'js> {
         if self.step.is_none() {
             return Err(Problem::new("no script is loaded"));
         }
-        self.timer.begin(self.limits.call, None);
+        self.timer.begin(self.call_limit(state.map_or(0, str::len)), None);
         self.begin(stream, state.map(|text| (text.to_owned(), exact.to_vec())))
     }
 
     fn begin(&mut self, stream: &str, text: Written) -> Result<(), Problem> {
         // The state is always one that was JSON: what the script holds must not depend on where the fold began.
         self.state = self.read(&text)?;
+        self.describe(&self.state);
         self.stream = self.string(stream)?;
         self.text = Ok(text);
         self.log.clear();
@@ -253,7 +262,7 @@ impl<'js> Engine<'js> {
 
     /// The state as an answer.
     pub fn state(&mut self) -> Answer {
-        self.timer.begin(self.limits.call, None);
+        self.timer.begin(self.call_limit(self.text_len()), None);
         match self.write(&self.state) {
             Ok(None) => Answer::State { text: None, exact: Vec::new() },
             Ok(Some((text, exact))) => Answer::State { text: Some(text), exact },
@@ -312,7 +321,7 @@ impl<'js> Engine<'js> {
         let bytes = payload_len(&event.data) + payload_len(&event.metadata);
         let limit = self.limits.event + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64);
         self.timer.begin(limit, Some(event.index));
-        let result = self.evolve(event).map_err(|error| self.problem(error))?;
+        let result = self.evolve(event, limit).map_err(|error| self.problem(error))?;
         if self.ctx.execute_pending_job() {
             return Err(Problem::new("evolve started asynchronous work: a reducer cannot wait"));
         }
@@ -329,7 +338,7 @@ impl<'js> Engine<'js> {
         Ok(())
     }
 
-    fn evolve(&mut self, event: &EventRecord<'_>) -> rquickjs::Result<Value<'js>> {
+    fn evolve(&mut self, event: &EventRecord<'_>, limit: Duration) -> rquickjs::Result<Value<'js>> {
         let Some(step) = self.step.clone() else { return Err(rquickjs::Error::Unknown) };
         let mut form = 0;
         let data = match event.data {
@@ -370,9 +379,16 @@ impl<'js> Engine<'js> {
                 },
             },
         };
+        let known = self.types.len();
+        let event_type = self.event_type(event.event_type)?;
+        if self.types.len() > known && form & 2 == 0 {
+            self.timer.begin(self.limits.call, Some(event.index));
+            self.describe(&data);
+            self.timer.begin(limit, Some(event.index));
+        }
         let mut args = Args::new(self.ctx.clone(), 10);
         args.push_arg(self.state.clone())?;
-        args.push_arg(self.event_type(event.event_type)?)?;
+        args.push_arg(event_type)?;
         args.push_arg(data)?;
         args.push_arg(metadata)?;
         args.push_arg(form)?;
@@ -399,7 +415,7 @@ impl<'js> Engine<'js> {
     /// # Errors
     /// When there is no text to go back to.
     fn go_back(&mut self, failed: &EventRecord<'_>) -> Result<Option<String>, Problem> {
-        self.timer.begin(self.limits.call, Some(failed.index));
+        self.timer.begin(self.call_limit(self.text_len()), Some(failed.index));
         match &self.text {
             Ok(text) => self.state = self.read(text)?,
             Err(problem) => return Err(problem.clone()),
@@ -421,7 +437,7 @@ impl<'js> Engine<'js> {
             }
         }
         self.console.muted.set(false);
-        self.timer.begin(self.limits.call, Some(failed.index));
+        self.timer.begin(self.call_limit(self.text_len()), Some(failed.index));
         if log.iter().all(|folded| folded.good.is_empty()) {
             self.log = log;
             self.forget_all_but_last();
@@ -445,20 +461,45 @@ impl<'js> Engine<'js> {
     /// Makes a new text to go back to when the events since the last one take too much.
     fn keep_in_bounds(&mut self) {
         let kept: usize = self.log.iter().map(|folded| folded.frame.len()).sum();
-        let size = match &self.text {
-            Ok(Some((text, _))) => text.len(),
-            _ => 0,
-        };
-        if kept < (KEEP_PER_STATE * size).clamp(KEEP_AT_LEAST, KEEP_AT_MOST) {
+        let size = self.text_len();
+        self.batches = self.batches.saturating_add(1);
+        let early = DESCRIBED_AFTER.contains(&self.batches);
+        if !early && kept < (KEEP_PER_STATE * size).clamp(KEEP_AT_LEAST, KEEP_AT_MOST) {
             return;
         }
-        self.timer.begin(self.limits.call, None);
+        self.timer.begin(self.call_limit(size), None);
         match self.write(&self.state) {
-            Ok(text) => self.text = Ok(text),
+            Ok(text) => {
+                // The state itself may be more than data; what was written is not.
+                if early && let Ok(value) = self.read(&text) {
+                    self.describe(&value);
+                }
+                self.text = Ok(text);
+            }
             Err(_) if kept < 2 * KEEP_AT_MOST => return,
             Err(problem) => self.text = Err(problem),
         }
         self.log.clear();
+    }
+
+    /// The time for a call that reads or writes a state of this size.
+    fn call_limit(&self, bytes: usize) -> Duration {
+        self.limits.call + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64)
+    }
+
+    /// The size of the last text of the state.
+    fn text_len(&self) -> usize {
+        match &self.text {
+            Ok(Some((text, _))) => text.len(),
+            _ => 0,
+        }
+    }
+
+    /// Lets the engine remember how this data is built, see the prelude.
+    fn describe(&self, data: &Value<'js>) {
+        if self.keep.call::<_, ()>((data.clone(),)).is_err() {
+            drop(self.ctx.catch());
+        }
     }
 
     /// Runs what asynchronous code left behind, so that it cannot pile up; what it does reaches no state. Says whether

@@ -109,6 +109,8 @@ fn new_context(memory: u64, timer: &Rc<Timer>) -> rquickjs::Result<Context> {
     let runtime = Runtime::new()?;
     runtime.set_memory_limit(usize::try_from(memory).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(sandbox::stack());
+    // Folding makes no cycles to speak of: the collector need not look often.
+    runtime.set_gc_threshold(8 << 20);
     let timer = timer.clone();
     runtime.set_interrupt_handler(Some(Box::new(move || timer.is_over())));
     Context::builder()

@@ -6,9 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, RestrictionStatus, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope,
-};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::reducers::protocol::{Level, Sandbox};
@@ -72,7 +69,16 @@ fn close_inherited() -> bool {
 }
 
 /// Whether the file system and the network are out of reach now.
+#[cfg(target_os = "linux")]
 fn restrict() -> (bool, bool) {
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, RestrictionStatus, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope,
+    };
+
+    fn enforced(restrict: impl FnOnce() -> Result<RestrictionStatus, RulesetError>) -> bool {
+        restrict().is_ok_and(|status| status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs)
+    }
+
     let files = enforced(|| Ruleset::default().handle_access(AccessFs::from_all(ABI::V3))?.create()?.restrict_self());
     let network =
         enforced(|| Ruleset::default().handle_access(AccessNet::from_all(ABI::V4))?.create()?.restrict_self());
@@ -81,8 +87,10 @@ fn restrict() -> (bool, bool) {
     (files, network)
 }
 
-fn enforced(restrict: impl FnOnce() -> Result<RestrictionStatus, RulesetError>) -> bool {
-    restrict().is_ok_and(|status| status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs)
+/// Other systems have no way that needs no privilege.
+#[cfg(not(target_os = "linux"))]
+fn restrict() -> (bool, bool) {
+    (false, false)
 }
 
 /// A processor time limit that moves along: the system ends this process when, against all other limits, it burns a
