@@ -1,6 +1,5 @@
 //! What is generated for readers: the picture of the README and its table of keys. `UPDATE_DOCS=1` writes both anew.
 
-#[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/desk.rs"]
 mod desk;
 #[allow(dead_code, reason = "shared with other tests")]

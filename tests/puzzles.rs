@@ -1,6 +1,5 @@
 //! The planted bugs of the sample data, found headless and by keys, against the truth that another engine computed.
 
-#[allow(dead_code, reason = "shared with other tests")]
 #[path = "support/desk.rs"]
 mod desk;
 #[allow(dead_code, reason = "shared with other tests")]

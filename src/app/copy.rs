@@ -80,7 +80,8 @@ impl App {
     fn command(&self) -> Option<String> {
         let moment = self.walk.moment.as_ref().filter(|moment| !moment.stream.as_str().is_empty())?;
         let at = moment.event.as_ref().map_or_else(|| "start".to_owned(), |event| event.version.to_string());
-        let mut command = format!("stepback state {} {} --at {at}", shell(&self.origin.address), shell(moment.stream.as_str()));
+        let mut command =
+            format!("stepback state {} {} --at {at}", shell(&self.origin.address), shell(moment.stream.as_str()));
         for option in &self.origin.options {
             let _ = write!(command, " {}", shell(option));
         }

@@ -19,7 +19,7 @@ impl App {
     pub(super) fn go(&mut self, scope: Scope, to: Destination, place: Option<u64>, out: &mut Vec<Effect>) {
         let here = self.walk.scope.as_ref() == Some(&scope);
         let from = if here { self.walk.place } else { 0 };
-        let generation = self.jobs.next();
+        let generation = self.jobs.number();
         if here {
             self.panes.events.incoming = None;
         } else if let Some(place) = place {
@@ -234,7 +234,7 @@ impl App {
             self.select_shown_scope();
             return;
         }
-        let generation = self.jobs.next();
+        let generation = self.jobs.number();
         self.panes.streams.narrowing = Some(Narrowing::asked(pattern, generation, &self.catalogue, earlier));
         out.push(Effect::FilterStreams { generation, pattern: pattern.into() });
     }
@@ -318,7 +318,7 @@ impl App {
         direction: Direction,
         out: &mut Vec<Effect>,
     ) {
-        let generation = self.jobs.next();
+        let generation = self.jobs.number();
         let total = self.total(&scope);
         self.jobs.search = Some(Search {
             generation,

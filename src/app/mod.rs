@@ -78,7 +78,16 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let themes = vec!["base".into()];
-        Self { width: 80, height: 24, origin: Origin::default(), stream: None, at: None, themes, theme: 0, keymap: Keymap::built_in() }
+        Self {
+            width: 80,
+            height: 24,
+            origin: Origin::default(),
+            stream: None,
+            at: None,
+            themes,
+            theme: 0,
+            keymap: Keymap::built_in(),
+        }
     }
 }
 
@@ -301,13 +310,12 @@ impl App {
                     wanted.progress = Some((folded, total));
                 }
             }
-            Msg::DiffMade { generation, patch } => {
-                // One for a walk that is no longer shown, nor yet, compares with nothing on the screen.
-                if generation >= self.walk.shown {
-                    self.walk.difference = Some((generation, patch));
-                    self.show_state();
-                }
+            Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
+                self.walk.difference = Some((generation, patch));
+                self.show_state();
             }
+            // One for a walk that is no longer shown compares with nothing on the screen.
+            Msg::DiffMade { .. } => {}
             Msg::Found { generation, scope_at } => self.found(generation, scope_at, out),
             Msg::FindProgressed { generation, looked, total } => {
                 if let Some(search) = self.jobs.search(generation) {
@@ -435,7 +443,8 @@ impl App {
             ours = true;
             narrowing.complete = true;
         }
-        if ours && failure.kind != FailureKind::Cancelled {
+        // Number 0 is of no question: reading the source itself failed.
+        if (ours || generation == Generation::default()) && failure.kind != FailureKind::Cancelled {
             self.say(Severity::Error, failure.to_string());
         }
     }
@@ -543,6 +552,6 @@ impl App {
             window.scroll(0, height);
         }
         let Self { panes, jobs, .. } = self;
-        out.extend(panes.events.load(height, || jobs.next()));
+        out.extend(panes.events.load(height, || jobs.number()));
     }
 }

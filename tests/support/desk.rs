@@ -10,7 +10,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
 use stepback::app::notation::{parse_key, plain_key};
-use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Setup};
+use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::json::{Json, Object};
 use stepback::domain::{
     About, Destination, Direction, Event, EventPage, Failure, FailureKind, Path, Payload, Position, Progress, Scope,
@@ -148,7 +148,8 @@ impl Desk {
 
     /// The interface before anything has come.
     pub fn start(events: Vec<Arc<Event>>, width: u16, height: u16) -> Self {
-        Self::with(events, Setup { width, height, themes: Theme::names(), ..Setup::default() })
+        let origin = Origin { address: "shop.jsonl".into(), options: Vec::new() };
+        Self::with(events, Setup { width, height, origin, themes: Theme::names(), ..Setup::default() })
     }
 
     /// The same, started otherwise.

@@ -28,7 +28,8 @@ pub struct Live {
 impl Live {
     /// Opens a dump or a store; its reducers are named beside it.
     pub fn open(address: &Path, setup: Setup) -> Self {
-        let source = stepback::sources::open::open(&address.display().to_string(), &OpenOptions::default()).expect("opened");
+        let source =
+            stepback::sources::open::open(&address.display().to_string(), &OpenOptions::default()).expect("opened");
         source.complete(&Cancel::default(), &mut |_| {}).expect("read to its end");
         let places = ReducerPlaces {
             explicit: None,
@@ -90,27 +91,31 @@ impl Live {
                 let page = self.source.events(&query, &cancel).expect("events");
                 vec![Msg::EventsLoaded { generation, scope, page }]
             }
-            Effect::Go { generation, scope, from, to } => match self.walker.go(&scope, from, &to, &cancel, &mut |_, _| {}) {
-                Ok(reached) => {
-                    let mut msgs = vec![Msg::MomentReached {
-                        generation,
-                        scope: reached.scope,
-                        scope_at: reached.scope_at,
-                        moment: Box::new(reached.moment),
-                    }];
-                    let patch = self.walker.difference().map(Arc::new);
-                    msgs.extend(patch.map(|patch| Msg::DiffMade { generation, patch }));
-                    msgs
+            Effect::Go { generation, scope, from, to } => {
+                match self.walker.go(&scope, from, &to, &cancel, &mut |_, _| {}) {
+                    Ok(reached) => {
+                        let mut msgs = vec![Msg::MomentReached {
+                            generation,
+                            scope: reached.scope,
+                            scope_at: reached.scope_at,
+                            moment: Box::new(reached.moment),
+                        }];
+                        let patch = self.walker.difference().map(Arc::new);
+                        msgs.extend(patch.map(|patch| Msg::DiffMade { generation, patch }));
+                        msgs
+                    }
+                    Err(failure) => vec![Msg::JobFailed { generation, failure }],
                 }
-                Err(failure) => vec![Msg::JobFailed { generation, failure }],
-            },
+            }
             Effect::FilterStreams { generation, pattern } => {
                 let streams = Arc::new(self.source.streams(0, usize::MAX).expect("streams").streams);
-                let matches = StreamFilter::default().search(&streams, &pattern, &cancel, &mut |_| {}).expect("not cancelled");
+                let matches =
+                    StreamFilter::default().search(&streams, &pattern, &cancel, &mut |_| {}).expect("not cancelled");
                 vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
             }
             Effect::Find { generation, pattern, scope, from, direction } => {
-                let found = find(&*self.source, &scope, &pattern, from, direction, &cancel, &mut |_, _| {}).expect("searched");
+                let found =
+                    find(&*self.source, &scope, &pattern, from, direction, &cancel, &mut |_, _| {}).expect("searched");
                 vec![match found {
                     Some(scope_at) => Msg::Found { generation, scope_at },
                     None => Msg::NotFound { generation },

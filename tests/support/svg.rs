@@ -40,7 +40,10 @@ fn backgrounds(out: &mut String, buffer: &Buffer, row: u16) {
         if let Some(fill) = fill {
             let (x, y) = place(start, row);
             let width = f64::from(column - start) * CELL_WIDTH;
-            let _ = writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/>");
+            let _ = writeln!(
+                out,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/>"
+            );
         }
     }
 }
@@ -53,7 +56,10 @@ fn glyphs(out: &mut String, buffer: &Buffer, row: u16) {
         let (x, y) = place(column, row);
         if let Some(path) = shape(symbol) {
             let stroke = colours(cell).0;
-            let _ = writeln!(out, "<path transform=\"translate({x:.1} {y:.1})\" d=\"{path}\" stroke=\"{stroke}\" fill=\"none\"/>");
+            let _ = writeln!(
+                out,
+                "<path transform=\"translate({x:.1} {y:.1})\" d=\"{path}\" stroke=\"{stroke}\" fill=\"none\"/>"
+            );
             column += 1;
             continue;
         }
@@ -138,8 +144,22 @@ fn colour(colour: Color) -> Option<String> {
 /// The 256-colour cube and its greys, as xterm defines them.
 fn indexed(index: u8) -> String {
     const BASE: [Color; 16] = [
-        Color::Black, Color::Red, Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Cyan, Color::Gray, Color::DarkGray,
-        Color::LightRed, Color::LightGreen, Color::LightYellow, Color::LightBlue, Color::LightMagenta, Color::LightCyan, Color::White,
+        Color::Black,
+        Color::Red,
+        Color::Green,
+        Color::Yellow,
+        Color::Blue,
+        Color::Magenta,
+        Color::Cyan,
+        Color::Gray,
+        Color::DarkGray,
+        Color::LightRed,
+        Color::LightGreen,
+        Color::LightYellow,
+        Color::LightBlue,
+        Color::LightMagenta,
+        Color::LightCyan,
+        Color::White,
     ];
     match index {
         0..=15 => colour(BASE[usize::from(index)]).unwrap_or_default(),

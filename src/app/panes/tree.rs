@@ -141,12 +141,12 @@ impl Tree {
                 self.unfolding = if folding == Folding::ExpandAll { Unfolding::All } else { Unfolding::None };
                 self.rebuild();
             }
-            Folding::NextChange | Folding::PreviousChange => self.to_change(folding == Folding::NextChange),
+            Folding::NextChange | Folding::PreviousChange => self.go_to_change(folding == Folding::NextChange),
         }
         self.keep_visible(height);
     }
 
-    fn to_change(&mut self, forward: bool) {
+    fn go_to_change(&mut self, forward: bool) {
         let here = self.selected;
         let mut changes = (0..self.rows.len()).filter(|row| is_change(&self.rows[*row]));
         let found = if forward { changes.find(|row| *row > here) } else { changes.rfind(|row| *row < here) };
