@@ -683,7 +683,7 @@ fn the_help_is_typed_into_and_does_what_is_selected() {
     assert_eq!(desk.stands(), order(5));
     desk.type_keys("?");
     desk.type_keys("F10");
-    assert!(desk.lines_with("Step to the next event of the scope").len() >= 1);
+    assert!(!desk.lines_with("Step to the next event of the scope").is_empty());
     desk.type_keys("<ctrl+u>qqq");
     assert!(desk.text().contains("no action matches"));
     desk.type_keys("<esc>");
