@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::FieldPath;
 use crate::domain::text;
-use crate::sources::files::{skim, value};
+use crate::sources::files::{plan, skim, value};
 
 /// How deep fields are looked for.
 const DEPTH: usize = 3;
@@ -34,7 +34,7 @@ pub struct Field {
 impl Sample {
     /// Takes a record in. Gives whether it is a JSON object; otherwise nothing happens.
     pub fn add(&mut self, record: &[u8]) -> bool {
-        if skim::Skimmer::new(skim::Plan::default()).skim(record).is_err() {
+        if skim::Skimmer::new(plan::Plan::default()).skim(record).is_err() {
             return false;
         }
         self.object(record, &FieldPath::default());
