@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use super::index::{Entry, Place};
 use super::mapping::{FieldPath, Mapping, Reference, StreamFrom};
-use super::skim::{Fault, Plan, Skimmer};
+use super::plan::Plan;
+use super::scan::Fault;
+use super::skim::Skimmer;
 use super::value;
 use crate::domain::{Event, Form, Payload, Position, StreamName, Trouble, Version};
 

@@ -6,7 +6,8 @@
 //!
 //! Invariant: a line ends at its line feed, and no step passes one (a raw line feed is legal nowhere in a line).
 
-use super::mapping::FieldPath;
+use super::plan::{Guess, Plan, Wanted};
+use super::scan::{Fault, byte, colon, ended, number, space, string, unexpected, word};
 
 /// Where a value stands in its line; empty when it is absent (a JSON value never is).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -30,111 +31,6 @@ impl Span {
     /// The bytes there.
     pub fn of(self, line: &[u8]) -> &[u8] {
         &line[self.start as usize..self.end as usize]
-    }
-}
-
-/// Why a line is not an event, and at which of its bytes that shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// The byte, from the start of the line.
-    pub at: usize,
-    /// Why.
-    pub reason: &'static str,
-}
-
-/// Which values of a line are wanted: the i-th path goes into the i-th slot.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    nodes: Vec<Vec<Wanted>>,
-    whole: Vec<usize>,
-    slots: usize,
-}
-
-/// A key of an object that is looked into.
-#[derive(Clone, Debug)]
-struct Wanted {
-    key: Box<[u8]>,
-    slots: Vec<usize>,
-    inside: Option<usize>,
-    below: Vec<usize>,
-}
-
-impl Default for Plan {
-    /// Nothing is wanted: lines are only checked.
-    fn default() -> Self {
-        Self::new(&[])
-    }
-}
-
-impl Plan {
-    /// A plan for these paths. The same path may be wanted more than once; the slot of no path stays empty.
-    pub fn new(paths: &[Option<FieldPath>]) -> Self {
-        let mut plan = Self { nodes: vec![Vec::new()], whole: Vec::new(), slots: paths.len() };
-        for (slot, path) in paths.iter().enumerate() {
-            let Some(path) = path else { continue };
-            let mut node = 0;
-            let Some((last, way)) = path.keys().split_last() else {
-                plan.whole.push(slot);
-                continue;
-            };
-            for key in way {
-                let at = plan.wanted(node, key);
-                plan.nodes[node][at].below.push(slot);
-                node = match plan.nodes[node][at].inside {
-                    Some(inside) => inside,
-                    None => {
-                        plan.nodes.push(Vec::new());
-                        let inside = plan.nodes.len() - 1;
-                        plan.nodes[node][at].inside = Some(inside);
-                        inside
-                    }
-                };
-            }
-            let at = plan.wanted(node, last);
-            plan.nodes[node][at].slots.push(slot);
-        }
-        plan
-    }
-
-    fn wanted(&mut self, node: usize, key: &str) -> usize {
-        let wanted = &mut self.nodes[node];
-        wanted.iter().position(|wanted| *wanted.key == *key.as_bytes()).unwrap_or_else(|| {
-            wanted.push(Wanted { key: key.as_bytes().into(), slots: Vec::new(), inside: None, below: Vec::new() });
-            wanted.len() - 1
-        })
-    }
-}
-
-/// What the n-th key of an object was in the line before.
-#[derive(Clone, Debug, Default)]
-struct Guess {
-    /// The key with its quotes; empty before there was one.
-    key: Vec<u8>,
-    /// Its first eight bytes, and which bits of them count.
-    head: u64,
-    mask: u64,
-    wanted: Option<usize>,
-}
-
-impl Guess {
-    /// Remembers a key, given with its quotes.
-    fn remember(&mut self, key: &[u8], wanted: Option<usize>) {
-        self.key.clear();
-        self.key.extend_from_slice(key);
-        self.mask = if key.len() < 8 { (1 << (8 * key.len())) - 1 } else { u64::MAX };
-        self.head = padded(key) & self.mask;
-        self.wanted = wanted;
-    }
-
-    /// Where the key at this place ends, if it is the one remembered.
-    #[inline]
-    fn holds(&self, text: &[u8], at: usize) -> Option<usize> {
-        let eight = u64::from_le_bytes(*text.get(at..)?.first_chunk()?);
-        if eight & self.mask != self.head || self.key.is_empty() {
-            return None;
-        }
-        let end = at + self.key.len();
-        (self.key.len() <= 8 || text.get(at + 8..end)? == &self.key[8..]).then_some(end)
     }
 }
 
@@ -345,59 +241,6 @@ impl Skimmer {
     }
 }
 
-/// Where a line ends whose value ended there.
-fn ended(text: &[u8], end: usize) -> Result<usize, Fault> {
-    let end = space(text, end);
-    if end < text.len() && text[end] != b'\n' {
-        return Err(Fault { at: end, reason: "something follows the JSON value" });
-    }
-    Ok(end)
-}
-
-/// The colon after a key; gives where the value begins.
-#[inline]
-fn colon(text: &[u8], at: usize) -> Result<usize, Fault> {
-    let at = space(text, at);
-    if byte(text, at) != b':' {
-        return Err(unexpected(text, at, "expected ':'"));
-    }
-    Ok(space(text, at + 1))
-}
-
-/// The rest of a string after its quote; gives what follows its closing one.
-#[inline(always)]
-fn string(text: &[u8], start: usize) -> Result<usize, Fault> {
-    let mut at = start;
-    let mut seen = 0;
-    loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let eight = rest.first_chunk().map_or_else(|| padded(rest), |bytes| u64::from_le_bytes(*bytes));
-        seen |= eight;
-        let special = special(eight);
-        if special == 0 {
-            at += 8;
-            continue;
-        }
-        at += special.trailing_zeros() as usize / 8;
-        match byte(text, at) {
-            b'"' if seen & TOP == 0 => return Ok(at + 1),
-            b'"' => return unicode(text, start, at),
-            b'\\' => at = escape(text, at)?,
-            b'\n' => return Err(Fault { at, reason: "the line ends within a string" }),
-            _ => return Err(Fault { at, reason: "control character in a string" }),
-        }
-    }
-}
-
-/// Checks a string that is not all ASCII; `end` is its closing quote.
-#[inline(never)]
-fn unicode(text: &[u8], start: usize, end: usize) -> Result<usize, Fault> {
-    match std::str::from_utf8(&text[start..end]) {
-        Ok(_) => Ok(end + 1),
-        Err(e) => Err(Fault { at: start + e.valid_up_to(), reason: "the text is not UTF-8" }),
-    }
-}
-
 /// Calls `told` for every member of the object at the start of `text` with its key and value, in order.
 ///
 /// # Errors
@@ -430,102 +273,13 @@ pub fn members<'a>(text: &'a [u8], mut told: impl FnMut(&'a [u8], &'a [u8])) -> 
     }
 }
 
-const LOW: u64 = 0x0101_0101_0101_0101;
-const TOP: u64 = 0x8080_8080_8080_8080;
-
-/// The top bits of the bytes that are a quote, a backslash or a control character. Borrows can set bits wrongly, but only
-/// above a right one: the lowest is exact, and nothing else is asked.
-#[inline]
-fn special(eight: u64) -> u64 {
-    let quote = eight ^ (LOW * 0x22);
-    let backslash = eight ^ (LOW * 0x5c);
-    ((quote.wrapping_sub(LOW) & !quote)
-        | (backslash.wrapping_sub(LOW) & !backslash)
-        | (eight.wrapping_sub(LOW * 0x20) & !eight))
-        & TOP
-}
-
-/// Fewer than eight bytes, filled up with line feeds.
-#[cold]
-fn padded(rest: &[u8]) -> u64 {
-    let mut bytes = [b'\n'; 8];
-    for (to, from) in bytes.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    u64::from_le_bytes(bytes)
-}
-
-/// The byte there; a line feed after the end.
-#[inline]
-fn byte(text: &[u8], at: usize) -> u8 {
-    text.get(at).copied().unwrap_or(b'\n')
-}
-
-/// Past the white space a line can hold.
-#[inline]
-fn space(text: &[u8], mut at: usize) -> usize {
-    while matches!(byte(text, at), b' ' | b'\t' | b'\r') {
-        at += 1;
-    }
-    at
-}
-
-fn unexpected(text: &[u8], at: usize, reason: &'static str) -> Fault {
-    Fault { at, reason: if byte(text, at) == b'\n' { "the line ends too early" } else { reason } }
-}
-
-/// Past an escape, `at` its backslash.
-fn escape(text: &[u8], at: usize) -> Result<usize, Fault> {
-    match byte(text, at + 1) {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
-        b'u' if text.get(at + 2..at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => Ok(at + 6),
-        _ => Err(Fault { at, reason: "bad escape in a string" }),
-    }
-}
-
-fn word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Fault> {
-    match text.get(at..at + word.len()) {
-        Some(found) if found == word => Ok(at + word.len()),
-        _ => Err(Fault { at, reason: "expected a value" }),
-    }
-}
-
-#[inline]
-fn number(text: &[u8], mut at: usize) -> Result<usize, Fault> {
-    if byte(text, at) == b'-' {
-        at += 1;
-    }
-    at = if byte(text, at) == b'0' { at + 1 } else { digits(text, at)? };
-    if byte(text, at) == b'.' {
-        at = digits(text, at + 1)?;
-    }
-    if matches!(byte(text, at), b'e' | b'E') {
-        at += 1;
-        if matches!(byte(text, at), b'+' | b'-') {
-            at += 1;
-        }
-        at = digits(text, at)?;
-    }
-    Ok(at)
-}
-
-#[inline]
-fn digits(text: &[u8], mut at: usize) -> Result<usize, Fault> {
-    if !byte(text, at).is_ascii_digit() {
-        return Err(unexpected(text, at, "expected a digit"));
-    }
-    while byte(text, at).is_ascii_digit() {
-        at += 1;
-    }
-    Ok(at)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::domain::Json;
+    use crate::sources::files::mapping::FieldPath;
 
     fn skim(paths: &[&[&str]], line: &[u8]) -> Result<Vec<String>, Fault> {
         let paths: Vec<_> = paths.iter().map(|keys| Some(FieldPath::new(keys.iter().copied()))).collect();
@@ -634,13 +388,6 @@ mod tests {
             let parsed = Json::parse(&text);
             let skimmed = Skimmer::new(Plan::new(&[])).skim(&text);
             prop_assert_eq!(skimmed.is_ok(), matches!(parsed, Ok(Json::Object(_))), "{:?} {:?}", parsed, skimmed);
-        }
-
-        #[test]
-        fn specials_are_found_exactly(bytes in any::<[u8; 8]>()) {
-            let expected = bytes.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20);
-            let found = special(u64::from_le_bytes(bytes));
-            prop_assert_eq!((found != 0).then(|| found.trailing_zeros() as usize / 8), expected);
         }
     }
 }

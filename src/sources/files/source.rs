@@ -9,9 +9,10 @@ use super::build::{Build, MAX_LINE};
 use super::feed::Feed;
 use super::index::{Index, Place, Stream};
 use super::mapping::{Mapping, Overrides, Sample, guess};
+use super::plan::Plan;
 use super::recognise::foreign;
 use super::records::{Readers, Records};
-use super::skim::{Plan, Skimmer};
+use super::skim::Skimmer;
 use crate::domain::{
     About, Anchor, Cancel, Direction, EventPage, EventQuery, Failure, FailureKind, Progress, Scope, StreamName,
     StreamPage, StreamSummary, Timestamp, Version,

@@ -8,144 +8,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::names::{self, rank};
+use super::sample::{Field, Sample};
 use super::{FieldPath, Mapping, Overrides, Reference, Role, StreamFrom};
-use crate::sources::files::{skim, value};
+use crate::sources::files::value;
 
-/// How deep fields are looked for.
-const DEPTH: usize = 3;
-/// How many different fields are considered.
-const FIELDS: usize = 512;
-/// Longer values are cut: they are no names, numbers or times.
-const VALUE: usize = 256;
 /// A candidate below this is none.
 const ENOUGH: i32 = 30;
-
-/// The first records of a file, taken apart into fields.
-#[derive(Clone, Debug, Default)]
-pub struct Sample {
-    fields: Vec<Field>,
-    places: HashMap<FieldPath, usize>,
-    records: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Field {
-    path: FieldPath,
-    /// One a record; `None` where the record does not have the field.
-    values: Vec<Option<Vec<u8>>>,
-}
-
-impl Sample {
-    /// Takes a record in. Gives whether it is a JSON object; otherwise nothing happens.
-    pub fn add(&mut self, record: &[u8]) -> bool {
-        if skim::Skimmer::new(skim::Plan::default()).skim(record).is_err() {
-            return false;
-        }
-        self.object(record, &FieldPath::default());
-        self.records += 1;
-        true
-    }
-
-    /// How many records were taken in.
-    pub fn records(&self) -> usize {
-        self.records
-    }
-
-    fn object(&mut self, text: &[u8], path: &FieldPath) {
-        let mut inner = Vec::new();
-        // What is no JSON was refused before; a nested object that ends strangely is only not looked into.
-        let _ = skim::members(text, |key, value| {
-            let Some(key) = value::string(key) else { return };
-            let path = path.then(&key);
-            self.put(&path, value);
-            if value.first() == Some(&b'{') && path.keys().len() < DEPTH {
-                inner.push((path, value));
-            }
-        });
-        for (path, value) in inner {
-            self.object(value, &path);
-        }
-    }
-
-    fn put(&mut self, path: &FieldPath, value: &[u8]) {
-        let records = self.records;
-        let at = match self.places.get(path) {
-            Some(&at) => at,
-            None if self.fields.len() >= FIELDS => return,
-            None => {
-                self.fields.push(Field { path: path.clone(), values: Vec::new() });
-                self.places.insert(path.clone(), self.fields.len() - 1);
-                self.fields.len() - 1
-            }
-        };
-        let values = &mut self.fields[at].values;
-        values.resize(records + 1, None);
-        values[records] = Some(value[..value.len().min(VALUE)].to_vec());
-    }
-
-    fn field(&self, path: &FieldPath) -> Option<&Field> {
-        self.places.get(path).map(|&at| &self.fields[at])
-    }
-}
-
-impl Field {
-    /// The values that say something, with the number of their record.
-    fn said(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        self.values.iter().enumerate().filter_map(|(i, value)| {
-            let value = value.as_deref()?;
-            (!value::is_nothing(value)).then_some((i, value))
-        })
-    }
-
-    fn count(&self) -> usize {
-        self.said().count()
-    }
-
-    fn distinct(&self) -> usize {
-        self.said().map(|(_, value)| value).collect::<HashSet<_>>().len()
-    }
-
-    /// The share, in percent, of the values that say something and pass.
-    fn share(&self, passes: impl Fn(&[u8]) -> bool) -> usize {
-        match self.count() {
-            0 => 0,
-            count => self.said().filter(|(_, value)| passes(value)).count() * 100 / count,
-        }
-    }
-
-    /// How the numbers of the records that are the `same` follow each other.
-    fn growth(&self, same: impl Fn(usize) -> Option<usize>) -> Growth {
-        let mut last: HashMap<Option<usize>, u64> = HashMap::new();
-        let mut seen: HashSet<(Option<usize>, u64)> = HashSet::new();
-        let mut growth = Growth::default();
-        for (record, value) in self.said() {
-            let Some(number) = value::whole(value) else { continue };
-            growth.repeated += usize::from(!seen.insert((same(record), number)));
-            if let Some(before) = last.insert(same(record), number) {
-                growth.pairs += 1;
-                growth.grow += usize::from(number > before);
-                growth.by_one += usize::from(number.abs_diff(before) == 1);
-            } else {
-                growth.starts += 1;
-                growth.from_zero_or_one += usize::from(number <= 1);
-            }
-        }
-        growth
-    }
-}
-
-#[derive(Default, Debug)]
-struct Growth {
-    /// Pairs of neighbours, and how many of them grow, and differ by one.
-    pairs: usize,
-    grow: usize,
-    by_one: usize,
-    /// How many numbers were there before.
-    repeated: usize,
-    /// How many first numbers there are, and how many of them are 0 or 1.
-    starts: usize,
-    from_zero_or_one: usize,
-}
 
 /// A mapping, why it is so, and what it costs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -259,7 +127,7 @@ impl Guesser<'_> {
             return said;
         }
         let mut best: Option<(i32, &FieldPath, Cow<'static, str>)> = None;
-        for field in &self.sample.fields {
+        for field in self.sample.fields() {
             let Some(rank) = rank(role, &field.path) else { continue };
             let Some((points, why)) = judged(self, field) else { continue };
             let depth = 12 * (field.path.keys().len() as i32 - 1) + self.depth(field);
@@ -290,7 +158,7 @@ impl Guesser<'_> {
 
     /// Points for being there: a part of an event is in (nearly) every record.
     fn coverage(&self, field: &Field) -> Option<i32> {
-        let percent = field.count() * 100 / self.sample.records.max(1);
+        let percent = field.count() * 100 / self.sample.records().max(1);
         (percent >= 50).then_some((percent as i32 - 100) / 2)
     }
 
@@ -299,7 +167,7 @@ impl Guesser<'_> {
             return None;
         }
         let there = field.values.iter().filter(|value| value.is_some()).count();
-        if there * 2 < self.sample.records {
+        if there * 2 < self.sample.records() {
             return None;
         }
         let objects = field.share(|value| value[0] == b'{');
@@ -378,7 +246,7 @@ impl Guesser<'_> {
 
     fn version(&mut self, stream: &StreamFrom) -> Option<FieldPath> {
         // Which records are of one stream: numbered by the first record of theirs.
-        let mut of_record: Vec<Option<usize>> = vec![None; self.sample.records];
+        let mut of_record: Vec<Option<usize>> = vec![None; self.sample.records()];
         match stream {
             StreamFrom::Constant(_) => of_record.fill(Some(0)),
             StreamFrom::Field(path) => {
@@ -465,22 +333,6 @@ impl Guesser<'_> {
             }
         }
         found
-    }
-}
-
-impl Sample {
-    /// The fields found, with an example each, for a person who will map them.
-    fn listing(&self) -> Vec<String> {
-        let mut listing = Vec::new();
-        for field in self.fields.iter().take(24) {
-            let example = field.said().next().map(|(_, value)| String::from_utf8_lossy(value).into_owned());
-            let example = example.unwrap_or_else(|| "null".into());
-            listing.push(format!("{}  {}", field.path, crate::domain::text::fit(&example, 40)));
-        }
-        if self.fields.len() > listing.len() {
-            listing.push(format!("… and {} more", self.fields.len() - listing.len()));
-        }
-        listing
     }
 }
 

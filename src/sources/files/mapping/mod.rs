@@ -6,11 +6,13 @@
 mod guess;
 mod names;
 mod parse;
+mod sample;
 
 use std::fmt;
 
-pub use guess::{Sample, guess};
+pub use guess::guess;
 pub use parse::Overrides;
+pub use sample::Sample;
 
 /// A place inside a record: the keys from its top. No keys is the record itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]

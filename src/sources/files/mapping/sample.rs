@@ -1,0 +1,171 @@
+//! The first records of a file, taken apart into fields: what a guess is made from.
+//!
+//! It judges nothing; it counts what the values of each field are like.
+
+use std::collections::{HashMap, HashSet};
+
+use super::FieldPath;
+use crate::domain::text;
+use crate::sources::files::{plan, skim, value};
+
+/// How deep fields are looked for.
+const DEPTH: usize = 3;
+/// How many different fields are considered.
+const FIELDS: usize = 512;
+/// Longer values are cut: they are no names, numbers or times.
+const VALUE: usize = 256;
+/// The first records of a file, taken apart into fields.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    fields: Vec<Field>,
+    places: HashMap<FieldPath, usize>,
+    records: usize,
+}
+
+/// One field of the records.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Where it is.
+    pub path: FieldPath,
+    /// One a record; `None` where the record does not have the field.
+    pub values: Vec<Option<Vec<u8>>>,
+}
+
+impl Sample {
+    /// Takes a record in. Gives whether it is a JSON object; otherwise nothing happens.
+    pub fn add(&mut self, record: &[u8]) -> bool {
+        if skim::Skimmer::new(plan::Plan::default()).skim(record).is_err() {
+            return false;
+        }
+        self.object(record, &FieldPath::default());
+        self.records += 1;
+        true
+    }
+
+    /// How many records were taken in.
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
+    fn object(&mut self, text: &[u8], path: &FieldPath) {
+        let mut inner = Vec::new();
+        // What is no JSON was refused before; a nested object that ends strangely is only not looked into.
+        let _ = skim::members(text, |key, value| {
+            let Some(key) = value::string(key) else { return };
+            let path = path.then(&key);
+            self.put(&path, value);
+            if value.first() == Some(&b'{') && path.keys().len() < DEPTH {
+                inner.push((path, value));
+            }
+        });
+        for (path, value) in inner {
+            self.object(value, &path);
+        }
+    }
+
+    fn put(&mut self, path: &FieldPath, value: &[u8]) {
+        let records = self.records;
+        let at = match self.places.get(path) {
+            Some(&at) => at,
+            None if self.fields.len() >= FIELDS => return,
+            None => {
+                self.fields.push(Field { path: path.clone(), values: Vec::new() });
+                self.places.insert(path.clone(), self.fields.len() - 1);
+                self.fields.len() - 1
+            }
+        };
+        let values = &mut self.fields[at].values;
+        values.resize(records + 1, None);
+        values[records] = Some(value[..value.len().min(VALUE)].to_vec());
+    }
+
+    /// The fields, in the order they were found.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// A field that was found.
+    pub fn field(&self, path: &FieldPath) -> Option<&Field> {
+        self.places.get(path).map(|&at| &self.fields[at])
+    }
+
+    /// The fields found, with an example each, for a person who will map them.
+    pub fn listing(&self) -> Vec<String> {
+        let mut listing = Vec::new();
+        for field in self.fields.iter().take(24) {
+            let example = field.said().next().map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+            let example = example.unwrap_or_else(|| "null".into());
+            let path = field.path.to_string();
+            listing.push(format!("{}  {}", text::fit(&path, 60), text::fit(&example, 40)));
+        }
+        if self.fields.len() > listing.len() {
+            listing.push(format!("… and {} more", self.fields.len() - listing.len()));
+        }
+        listing
+    }
+}
+
+impl Field {
+    /// The values that say something, with the number of their record.
+    pub fn said(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.values.iter().enumerate().filter_map(|(i, value)| {
+            let value = value.as_deref()?;
+            (!value::is_nothing(value)).then_some((i, value))
+        })
+    }
+
+    /// How many values say something.
+    pub fn count(&self) -> usize {
+        self.said().count()
+    }
+
+    /// How many different values there are.
+    pub fn distinct(&self) -> usize {
+        self.said().map(|(_, value)| value).collect::<HashSet<_>>().len()
+    }
+
+    /// The share, in percent, of the values that say something and pass.
+    pub fn share(&self, passes: impl Fn(&[u8]) -> bool) -> usize {
+        match self.count() {
+            0 => 0,
+            count => self.said().filter(|(_, value)| passes(value)).count() * 100 / count,
+        }
+    }
+
+    /// How the numbers of the records that are the `same` follow each other.
+    pub fn growth(&self, same: impl Fn(usize) -> Option<usize>) -> Growth {
+        let mut last: HashMap<Option<usize>, u64> = HashMap::new();
+        let mut seen: HashSet<(Option<usize>, u64)> = HashSet::new();
+        let mut growth = Growth::default();
+        for (record, value) in self.said() {
+            let Some(number) = value::whole(value) else { continue };
+            growth.repeated += usize::from(!seen.insert((same(record), number)));
+            if let Some(before) = last.insert(same(record), number) {
+                growth.pairs += 1;
+                growth.grow += usize::from(number > before);
+                growth.by_one += usize::from(number.abs_diff(before) == 1);
+            } else {
+                growth.starts += 1;
+                growth.from_zero_or_one += usize::from(number <= 1);
+            }
+        }
+        growth
+    }
+}
+
+/// How numbers follow each other.
+#[derive(Default, Debug)]
+pub struct Growth {
+    /// Pairs of neighbours.
+    pub pairs: usize,
+    /// Pairs that grow.
+    pub grow: usize,
+    /// Pairs that differ by one.
+    pub by_one: usize,
+    /// Numbers that were there before.
+    pub repeated: usize,
+    /// First numbers.
+    pub starts: usize,
+    /// First numbers that are 0 or 1.
+    pub from_zero_or_one: usize,
+}
