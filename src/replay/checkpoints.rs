@@ -24,9 +24,9 @@ pub struct Spacing {
 }
 
 impl Default for Spacing {
-    /// Uncompressed an eighth of the stream at most, compressed about a third of that.
+    /// Uncompressed a tenth of the stream at most, compressed about a third of that.
     fn default() -> Self {
-        Self { floor: 64, volume: 8 }
+        Self { floor: 64, volume: 10 }
     }
 }
 

@@ -28,7 +28,7 @@ use recovery::Recovery;
 const KEEP_ONE_OF: u64 = 16;
 
 /// But so many do at least.
-const KEEP_LEAST: u64 = 16;
+const KEEP_LEAST: u64 = 8;
 
 /// States that cost a copy, asked for behind the cursor, are not more than so many bytes of text together.
 const WINDOW_BYTES: usize = 8 << 20;

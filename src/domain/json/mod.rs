@@ -185,6 +185,42 @@ mod tests {
     }
 
     #[test]
+    fn a_parser_that_expects_a_key_is_not_fooled() {
+        let mut parser = Parser::default();
+        let long = format!(r#"{{"{0}":1,"a":{{"{0}":2}}}}"#, "long".repeat(40));
+        // Keys that are asked for by others may be spelt otherwise in JSON.
+        for key in ["a\"b", "a\\", "\n", "a"] {
+            assert_eq!(parser.key(key).as_ref(), key);
+        }
+        let texts = [
+            r#"{"a":1,"b":{"c":2},"d":3}"#,
+            r#"{"a":1,"b":{"cc":2},"d":3}"#,
+            r#"{"a":1,"b":{"":2},"\"":3}"#,
+            r#"{"a\"b":1,"b":{"c":2},"d":3}"#,
+            r#"{"ab":1,"a":2,"a":3,"b\n":4}"#,
+            r#"{"a":{"a":{"a":1}}}"#,
+            r#"[{"a":1},{"a":2,"日本":3},{"日":4}]"#,
+            &long,
+        ];
+        for round in 0..3 {
+            for text in texts {
+                assert_eq!(parser.parse(text.as_bytes()).map(|json| json.to_string()).as_deref(), Ok(text), "{round}");
+                // What is not JSON is refused as by a parser that has seen nothing.
+                for end in 0..text.len() {
+                    let cut = &text.as_bytes()[..end];
+                    assert_eq!(parser.parse(cut), Parser::default().parse(cut));
+                }
+            }
+        }
+        let keys = |text: &str, parser: &mut Parser| match parser.parse(text.as_bytes()) {
+            Ok(Json::Object(object)) => object.in_order().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let (first, second) = (keys(texts[0], &mut parser), keys(texts[0], &mut parser));
+        assert!(first.iter().zip(&second).all(|(a, b)| Arc::ptr_eq(a, b)));
+    }
+
+    #[test]
     fn what_is_not_json_is_refused_with_its_place() {
         for (text, offset) in [
             ("", 0),

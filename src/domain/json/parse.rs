@@ -25,13 +25,22 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
+/// Room for so many entries or elements of open values is kept from text to text.
+const OPEN: usize = 1 << 14;
+
 /// How many recently seen keys a parser remembers.
 const KEYS: usize = 512;
 
-/// A reader that remembers the keys it saw, so that a million events share one `"amount"`.
+/// A reader that remembers the keys it saw, so that a million events share one `"amount"`, and which key followed which,
+/// so that a key where it is expected is recognised without looking for its end.
 #[derive(Clone, Debug, Default)]
 pub struct Parser {
+    /// Invariant: the keys here are spelt in JSON as they are, without escapes.
     keys: Vec<Option<Arc<str>>>,
+    /// The place in `keys` of the key that followed last time, for each place; one more for the start of a text.
+    following: Vec<u16>,
+    /// The place of the key read last.
+    last: usize,
     /// The entries and elements of the values that are still open, the innermost last: each value takes its own from the
     /// end when it closes, so that it is allocated once, at its size.
     entries: Vec<Entry>,
@@ -49,6 +58,10 @@ impl Parser {
         // A text that was not JSON leaves its open values behind.
         self.entries.clear();
         self.elements.clear();
+        // And a huge one its room.
+        self.entries.shrink_to(OPEN);
+        self.elements.shrink_to(OPEN);
+        self.last = KEYS;
         let mut reader = Reader { text, at: 0, parser: self };
         reader.space();
         let value = reader.value(0)?;
@@ -61,19 +74,41 @@ impl Parser {
 
     /// The one shared copy of a key.
     pub fn key(&mut self, text: &str) -> Arc<str> {
+        if text.bytes().any(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+            return text.into();
+        }
+        self.plain_key(text).1
+    }
+
+    /// The one shared copy of a key that is spelt as it is, and its place; none for a long one.
+    fn plain_key(&mut self, text: &str) -> (Option<usize>, Arc<str>) {
         let bytes = text.as_bytes();
         if bytes.len() > 64 {
-            return text.into();
+            return (None, text.into());
         }
         if self.keys.is_empty() {
             self.keys.resize(KEYS, None);
+            self.following.resize(KEYS + 1, 0);
         }
         let hash = bytes.iter().fold(bytes.len(), |hash, &byte| (hash ^ usize::from(byte)).wrapping_mul(0x0100_0193));
-        let slot = &mut self.keys[(hash ^ (hash >> 15)) % KEYS];
-        match slot {
+        let place = (hash ^ (hash >> 15)) % KEYS;
+        let slot = &mut self.keys[place];
+        let key = match slot {
             Some(key) if key.as_ref() == text => key.clone(),
             _ => slot.insert(text.into()).clone(),
+        };
+        (Some(place), key)
+    }
+
+    /// The key that is expected next, when that is the one spelt here, from its first byte up to the closing quote.
+    fn expected_key(&mut self, text: &[u8]) -> Option<Arc<str>> {
+        let place = usize::from(*self.following.get(self.last)?);
+        let key = self.keys.get(place)?.as_ref()?;
+        if !text.starts_with(key.as_bytes()) || text.get(key.len()) != Some(&b'"') {
+            return None;
         }
+        self.last = place;
+        Some(key.clone())
     }
 }
 
@@ -182,8 +217,19 @@ impl<'a> Reader<'a> {
 
     fn key(&mut self) -> Result<Arc<str>, JsonError> {
         let start = self.at;
+        if let Some(key) = self.parser.expected_key(&self.text.as_bytes()[start + 1..]) {
+            self.at += key.len() + 2;
+            return Ok(key);
+        }
         Ok(match self.raw_string()? {
-            (raw, false) => self.parser.key(raw),
+            (raw, false) => {
+                let (place, key) = self.parser.plain_key(raw);
+                if let Some(place) = place {
+                    self.parser.following[self.parser.last] = place as u16;
+                    self.parser.last = place;
+                }
+                key
+            }
             (raw, true) => match unescape(raw) {
                 Some(text) => text.into(),
                 // A key that is not Unicode keeps its spelling, quotes and all.

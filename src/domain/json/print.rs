@@ -23,10 +23,7 @@ fn write_value(out: &mut impl Write, value: &Json) -> fmt::Result {
         Json::Null => out.write_str("null"),
         Json::Bool(true) => out.write_str("true"),
         Json::Bool(false) => out.write_str("false"),
-        Json::Number(number) => match number.as_text() {
-            Some(text) => out.write_str(text),
-            None => write!(out, "{number}"),
-        },
+        Json::Number(number) => number.with_text(|text| out.write_str(text)),
         Json::String(text) => write_string(out, text),
         Json::Verbatim(text) => out.write_str(text),
         Json::Array(array) => {
