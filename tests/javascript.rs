@@ -393,7 +393,7 @@ fn what_is_thrown_is_told_whatever_it_is() {
     for (thrown, told) in [
         ("'words'", "words"),
         ("42", "42 was thrown"),
-        ("null", "null was thrown"),
+        ("null", "null was thrown (or the engine has no memory left)"),
         ("undefined", "undefined was thrown"),
         ("{ code: 7 }", r#"{"code":7} was thrown"#),
         ("{ message: 'like an error' }", "like an error"),

@@ -62,5 +62,5 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
 
 /// A failure the user's own words caused.
 pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Unsupported, "stepback", "do that", what).hint(hint)
+    Failure::new(FailureKind::Usage, "stepback", "do that", what).hint(hint)
 }

@@ -39,13 +39,14 @@ pub fn exit_code(kind: FailureKind) -> ExitCode {
     ExitCode::from(match kind {
         FailureKind::Malformed => 65,
         FailureKind::Io => 74,
-        FailureKind::Unsupported => super::USAGE,
+        FailureKind::Usage => super::USAGE,
         FailureKind::Cancelled => 130,
         FailureKind::Unreachable
         | FailureKind::Denied
         | FailureKind::NotFound
         | FailureKind::Locked
         | FailureKind::TimedOut
+        | FailureKind::Unsupported
         | FailureKind::Other => 69,
     })
 }

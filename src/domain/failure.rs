@@ -21,6 +21,8 @@ pub enum FailureKind {
     TimedOut,
     /// It cannot do what was asked.
     Unsupported,
+    /// What was asked makes no sense.
+    Usage,
     /// Reading or writing failed in the operating system.
     Io,
     /// Whoever asked no longer wants the answer.

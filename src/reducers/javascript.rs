@@ -504,6 +504,19 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "javascript"))]
+    fn a_build_without_the_engine_says_so() {
+        let mut reducer = JavaScript::new(JavaScriptConfig {
+            file_name: "account.js".into(),
+            source: String::new(),
+            host: "/bin/true".into(),
+            limits: Limits::default(),
+        });
+        let error = reducer.start(Start::Initial(&StreamName::from("account-1"))).expect_err("no engine");
+        assert!(error.message.contains("account.js") && error.message.contains("no JavaScript engine"), "{error}");
+    }
+
+    #[test]
     fn fingerprints_are_the_same_everywhere() {
         assert_eq!(fingerprint("export {}"), Fingerprint(FINGERPRINT));
         assert_ne!(fingerprint("export {} "), Fingerprint(FINGERPRINT));

@@ -19,6 +19,9 @@ const FIRST_STREAMS: usize = 2_000;
 /// How many streams are asked for at once; between two questions the token is looked at.
 const CHUNK: usize = 65_536;
 
+/// How long after the first frame reading begins.
+const BREATH: Duration = Duration::from_millis(50);
+
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 const LIST_EVERY: Duration = Duration::from_millis(200);
 
@@ -39,6 +42,8 @@ pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, 
     if !outlet.send(Notice::Opened) || begin.recv().is_err() {
         return;
     }
+    // The first screens (what is there, the first stream, its state) have the machine to themselves.
+    std::thread::sleep(BREATH);
     panics::inject("source");
     let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
     reporter.describe();

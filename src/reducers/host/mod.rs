@@ -3,9 +3,13 @@
 //! It is started by `javascript` as `stepback reducer-host` and by nobody else. It trusts its parent and nothing it is
 //! given to run: a script gets values and gives values, and has no way to a file, a clock, or these pipes.
 
+mod console;
 mod engine;
 mod exact;
+mod problems;
 mod sandbox;
+mod script;
+mod values;
 mod watch;
 
 use std::io::{self, Read};

@@ -144,7 +144,7 @@ fn watch(watched: &Watched, output: &Output) {
         }
         let limit = Duration::from_micros(watched.limit_micros.load(Ordering::Relaxed));
         // The timer comes first where it can: it leaves the engine whole.
-        if watched.busy.load(Ordering::Acquire) && now.saturating_sub(since) > limit * 3 / 2 + 5 * LOOK {
+        if watched.busy.load(Ordering::Acquire) && now.saturating_sub(since) > limit * 5 / 4 + 3 * LOOK {
             let event = watched.event.load(Ordering::Relaxed);
             output.send(&Answer::Stuck(Some(event).filter(|event| *event != u32::MAX)));
             std::thread::sleep(LAST_WAIT);

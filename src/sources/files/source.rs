@@ -61,7 +61,7 @@ fn open(feed: Arc<Feed>, name: String, stem: &str, options: &OpenOptions) -> Res
     let failure = |kind, why: String| Failure::new(kind, feed.name(), "open", why);
     let overrides = match &options.map {
         Some(map) => Overrides::parse(map)
-            .map_err(|why| Failure::new(FailureKind::Other, format!("--map {map}"), "understand", why))?,
+            .map_err(|why| Failure::new(FailureKind::Usage, format!("--map {map}"), "understand", why))?,
         None => Overrides::default(),
     };
     let arrived = feed.wait_for_beginning(HEAD, PATIENCE);

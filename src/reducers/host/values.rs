@@ -1,0 +1,139 @@
+//! Values on their way between JSON text and the engine: exact both ways.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rquickjs::{BigInt, Ctx, Function, IntoJs, Value};
+
+use super::exact;
+use super::problems::type_name;
+use super::watch::Timer;
+use crate::reducers::protocol::{MAX_STATE, Problem};
+
+/// A state as text, with the places of its small exact integers; `None` when the entity does not exist.
+pub type Written = Option<(String, Vec<u32>)>;
+
+/// The engine as a reader and writer.
+pub struct Values<'js> {
+    /// The engine.
+    pub ctx: Ctx<'js>,
+    /// The watch over whatever code of the script runs while its values are looked at.
+    pub timer: Rc<Timer>,
+    /// How long looking at what was thrown may take.
+    pub event_limit: Duration,
+    /// Turns marks into BigInts.
+    pub revive: Function<'js>,
+    /// Turns BigInts into marks.
+    pub replace: Function<'js>,
+    /// Whether a state of this script held a BigInt.
+    pub holds_big: Cell<bool>,
+}
+
+impl<'js> Values<'js> {
+    /// A value as text;
+    /// `None` for what stands for an entity that does not exist.
+    ///
+    /// # Errors
+    /// When it is not JSON (a function, a cycle), too large, or throws while it is looked at.
+    pub fn write(&self, value: &Value<'js>) -> Result<Written, Problem> {
+        if value.is_null() || value.is_undefined() {
+            return Ok(None);
+        }
+        let mut written = None;
+        if !self.holds_big.get() {
+            match self.ctx.json_stringify(value.clone()) {
+                Ok(text) => written = Some((text, false)),
+                Err(error) if self.timer.has_expired() => return Err(self.problem(error)),
+                // It may be a BigInt that cannot be written so.
+                Err(_) => drop(self.ctx.catch()),
+            }
+        }
+        let (text, marked) = match written {
+            Some(written) => written,
+            None => {
+                let text = self.ctx.json_stringify_replacer(value.clone(), self.replace.clone());
+                let text = text.map_err(|error| {
+                    let problem = self.problem(error);
+                    Problem { message: format!("the state cannot be written as JSON: {}", problem.message), ..problem }
+                })?;
+                self.holds_big.set(true);
+                (text, true)
+            }
+        };
+        let text =
+            text.ok_or_else(|| Problem::new(format!("a {} is not a state: it must be JSON", type_name(value))))?;
+        let text = text.to_string().map_err(|error| self.problem(error))?;
+        if text.len() > MAX_STATE {
+            return Err(Problem::new(format!(
+                "the state is too large: {} MiB of JSON, at most {} are taken",
+                text.len() >> 20,
+                MAX_STATE >> 20
+            )));
+        }
+        Ok(Some(if marked { exact::unmark(&text) } else { (exact::respell(&text).into_owned(), Vec::new()) }))
+    }
+
+    /// The value of a text.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn read(&self, text: &Written) -> Result<Value<'js>, Problem> {
+        let Some((text, small)) = text else { return Ok(Value::new_null(self.ctx.clone())) };
+        let value = if small.is_empty() {
+            self.parse(text.as_bytes())
+        } else {
+            self.parse_marked(exact::mark(text.as_bytes(), small))
+        };
+        value.map_err(|error| self.problem(error))
+    }
+
+    /// The value of JSON text, its integers exact.
+    ///
+    /// # Errors
+    /// When it is not JSON, not UTF-8, or too much for the engine's memory.
+    pub fn parse(&self, text: &[u8]) -> rquickjs::Result<Value<'js>> {
+        if let Err(error) = std::str::from_utf8(text) {
+            return Err(rquickjs::Error::Utf8(error));
+        }
+        if exact::holds_large_integer(text) {
+            return self.parse_marked(exact::mark(text, &[]));
+        }
+        // Room for the zero byte that the engine wants at the end.
+        let mut owned = Vec::with_capacity(text.len() + 1);
+        owned.extend_from_slice(text);
+        self.ctx.json_parse(owned)
+    }
+
+    fn parse_marked(&self, text: Vec<u8>) -> rquickjs::Result<Value<'js>> {
+        let value = self.ctx.json_parse(text)?;
+        self.revive.call((value,))
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn js(&self, text: &str) -> rquickjs::Result<Value<'js>> {
+        rquickjs::String::from_str(self.ctx.clone(), text).map(rquickjs::String::into_value)
+    }
+
+    /// The same, its error told.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn string(&self, text: &str) -> Result<Value<'js>, Problem> {
+        self.js(text).map_err(|error| self.problem(error))
+    }
+
+    /// A whole number: a BigInt where a double cannot hold it.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn number(&self, number: u64) -> rquickjs::Result<Value<'js>> {
+        if number <= 1 << 53 {
+            return Ok(Value::new_number(self.ctx.clone(), number as f64));
+        }
+        BigInt::from_u64(self.ctx.clone(), number)?.into_js(&self.ctx)
+    }
+}
