@@ -30,7 +30,7 @@ pub struct Jobs {
 
 impl Jobs {
     /// A new number, greater than all before.
-    pub fn next(&mut self) -> Generation {
+    pub fn number(&mut self) -> Generation {
         self.last.0 += 1;
         self.last
     }

@@ -287,12 +287,10 @@ impl App {
                     wanted.progress = Some((folded, total));
                 }
             }
-            Msg::DiffMade { generation, patch } => {
-                // One for a walk that is no longer shown, nor yet, compares with nothing on the screen.
-                if generation >= self.walk.shown {
-                    self.walk.difference = Some((generation, patch));
-                    self.show_state();
-                }
+            // One for a walk that is no longer shown compares with nothing on the screen.
+            Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
+                self.walk.difference = Some((generation, patch));
+                self.show_state();
             }
             Msg::Found { generation, scope_at } => self.found(generation, scope_at, out),
             Msg::FindProgressed { generation, looked, total } => {
@@ -529,6 +527,6 @@ impl App {
             window.scroll(0, height);
         }
         let Self { panes, jobs, .. } = self;
-        out.extend(panes.events.load(height, || jobs.next()));
+        out.extend(panes.events.load(height, || jobs.number()));
     }
 }
