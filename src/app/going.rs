@@ -98,7 +98,8 @@ impl App {
     pub(super) fn step(&mut self, stepping: Stepping, count: Option<u64>, out: &mut Vec<Effect>) {
         let times = count.unwrap_or(1);
         match stepping {
-            Stepping::Forward | Stepping::Back => self.step_by(stepping == Stepping::Forward, times, out),
+            Stepping::Forward => self.step_by(Direction::Forward, times, out),
+            Stepping::Back => self.step_by(Direction::Backward, times, out),
             Stepping::StoreForward => self.step_store(Direction::Forward, times, out),
             Stepping::StoreBack => self.step_store(Direction::Backward, times, out),
             Stepping::Open => self.open_selected(out),
@@ -106,16 +107,19 @@ impl App {
         }
     }
 
-    fn step_by(&mut self, forward: bool, times: u64, out: &mut Vec<Effect>) {
+    fn step_by(&mut self, direction: Direction, times: u64, out: &mut Vec<Effect>) {
         let (Some(scope), place) = self.walk.target() else { return };
         let scope = scope.clone();
         let total = self.total(&scope);
-        let to = if forward { place.saturating_add(times).min(total) } else { place.saturating_sub(times) };
+        let (to, end) = match direction {
+            Direction::Forward if self.catalogue.progress.complete => {
+                (place.saturating_add(times).min(total), "this is the last event")
+            }
+            Direction::Forward => (place.saturating_add(times).min(total), "this is the last event so far"),
+            Direction::Backward => (place.saturating_sub(times), "this is the initial state, before the first event"),
+        };
         if to == place {
-            let end =
-                if forward { "this is the last event" } else { "this is the initial state, before the first event" };
-            let more = if forward && !self.catalogue.progress.complete { " so far" } else { "" };
-            self.say(Severity::Info, format!("{end}{more}"));
+            self.say(Severity::Info, end);
         }
         self.go_to_place(scope, to, out);
     }
@@ -184,8 +188,8 @@ impl App {
         let scope = scope.clone();
         let total = self.total(&scope);
         match (motion, count) {
-            (Motion::Down, _) => self.step_by(true, count.unwrap_or(1), out),
-            (Motion::Up, _) => self.step_by(false, count.unwrap_or(1), out),
+            (Motion::Down, _) => self.step_by(Direction::Forward, count.unwrap_or(1), out),
+            (Motion::Up, _) => self.step_by(Direction::Backward, count.unwrap_or(1), out),
             // Row n is the n-th event, row 0 the initial state.
             (Motion::Last | Motion::First, Some(row)) => self.go_to_place(scope, row, out),
             _ => {

@@ -2,7 +2,7 @@
 
 use tui_input::{Input, InputRequest};
 
-use super::action::Editing;
+use super::action::{Editing, Spec};
 use super::lines::Lines;
 use crate::domain::Scope;
 
@@ -64,12 +64,23 @@ impl Prompt {
 /// The help: the actions that match what is typed.
 #[derive(Clone, Debug, Default)]
 pub struct Help {
+    /// The actions that match, found anew when what is typed changes.
+    pub entries: Vec<Entry>,
     /// What was typed.
     pub line: Input,
     /// The selected entry among those that match.
     pub selected: usize,
     /// The first line shown.
     pub top: usize,
+}
+
+/// One action of the help, with all its keys as written.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The action.
+    pub spec: &'static Spec,
+    /// Its keys.
+    pub keys: String,
 }
 
 /// A text over the panes.

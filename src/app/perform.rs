@@ -2,7 +2,7 @@
 
 use super::action::{Action, Editing, Folding, Motion, Session, Viewing};
 use super::effect::Effect;
-use super::mode::{Help, Mode, Popup};
+use super::mode::{Mode, Popup};
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity, Times, layout};
@@ -91,7 +91,7 @@ impl App {
                 Some(text) => self.mode = Mode::Popup(Popup::new("What went wrong", text)),
                 None => self.say(Severity::Info, "nothing went wrong here"),
             },
-            Viewing::Help => self.mode = Mode::Help(Help::default()),
+            Viewing::Help => self.open_help(tui_input::Input::default()),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Keys: counts, chords, prompts, and the typing inside the help.
 
-use super::action::{ACTIONS, Action, Context, Editing, Motion, Spec};
+use tui_input::Input;
+
+use super::action::{ACTIONS, Action, Context, Editing, Motion};
 use super::effect::Effect;
 use super::goto::Goto;
 use super::key::{Key, KeyCode};
 use super::keymap::Meaning;
-use super::mode::{self, Asking, Mode, Prompt};
-use super::panes::{Pane, moved};
+use super::mode::{self, Asking, Entry, Help, Mode, Prompt};
+use super::panes::{Pane, keep_visible, moved};
 use super::{App, Severity, layout, words};
 use crate::domain::Direction;
 
@@ -130,7 +132,10 @@ impl App {
     /// Looks at what is typed while it is typed.
     fn line_changed(&mut self, out: &mut Vec<Effect>) {
         match &mut self.mode {
-            Mode::Help(help) => (help.selected, help.top) = (0, 0),
+            Mode::Help(help) => {
+                let line = help.line.clone();
+                self.open_help(line);
+            }
             Mode::Prompt(prompt) => {
                 prompt.problem = None;
                 let text = prompt.line.value().to_owned();
@@ -173,8 +178,8 @@ impl App {
         match std::mem::take(&mut self.mode) {
             Mode::Prompt(prompt) => self.accept_prompt(prompt, out),
             Mode::Help(help) => {
-                if let Some(spec) = self.help_entries(help.line.value()).get(help.selected) {
-                    self.perform(spec.action, None, out);
+                if let Some(entry) = help.entries.get(help.selected) {
+                    self.perform(entry.spec.action, None, out);
                 }
             }
             Mode::ConfirmQuit => out.push(Effect::Quit),
@@ -245,35 +250,34 @@ impl App {
 
     // The help
 
-    /// The actions whose name, keys or documentation contain every word that was typed.
-    pub fn help_entries(&self, typed: &str) -> Vec<&'static Spec> {
-        let typed = typed.trim().to_lowercase();
-        let matches = |spec: &&Spec| {
-            if typed.is_empty() {
-                return true;
+    /// Shows the actions whose name, key or documentation is what was typed. Who types a key asks for that key.
+    pub(super) fn open_help(&mut self, line: Input) {
+        let typed = line.value().trim().to_lowercase();
+        let mut entries: Vec<(bool, Entry)> = Vec::new();
+        for spec in ACTIONS {
+            let mut keys: Vec<String> = Vec::new();
+            for key in self.keys.map.places_of(spec.action).into_iter().flat_map(|(_, keys)| keys) {
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
             }
-            let places = self.keys.map.places_of(spec.action);
-            let keys = || places.iter().flat_map(|(_, keys)| keys);
+            let is_key = keys.iter().any(|key| key.to_lowercase() == typed);
             let text = format!("{} {} {}", spec.name, spec.doc, spec.group).to_lowercase();
-            keys().any(|key| key.to_lowercase() == typed) || typed.split_whitespace().all(|word| text.contains(word))
-        };
-        let mut entries: Vec<&Spec> = ACTIONS.iter().filter(matches).collect();
-        // Who types a key asks for that key.
-        entries.sort_by_key(|spec| {
-            let places = self.keys.map.places_of(spec.action);
-            !places.iter().any(|(_, keys)| keys.iter().any(|key| key.to_lowercase() == typed))
-        });
-        entries
+            if is_key || typed.split_whitespace().all(|word| text.contains(word)) {
+                entries.push((!is_key, Entry { spec, keys: keys.join(" ") }));
+            }
+        }
+        entries.sort_by_key(|(other, _)| *other);
+        let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+        self.mode = Mode::Help(Help { entries, line, ..Help::default() });
     }
 
     pub(super) fn move_in_help(&mut self, motion: Motion, count: Option<u64>) {
         let height = self.areas().map_or(10, |areas| layout::inner(layout::popup(&areas)).height.saturating_sub(2));
-        let Mode::Help(help) = &self.mode else { return };
-        let len = self.help_entries(help.line.value()).len() as u64;
         let Mode::Help(help) = &mut self.mode else { return };
-        help.selected = moved(motion, count, help.selected as u64, u64::from(height), len) as usize;
-        help.top =
-            super::panes::keep_visible(help.top as u64, help.selected as u64, u64::from(height), len, 1) as usize;
+        let (height, len) = (u64::from(height), help.entries.len() as u64);
+        help.selected = moved(motion, count, help.selected as u64, height, len) as usize;
+        help.top = keep_visible(help.top as u64, help.selected as u64, height, len, 1) as usize;
     }
 
     /// What the prompt says about what is typed: where it would lead, how far the search is, what is wrong.

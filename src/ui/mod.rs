@@ -41,7 +41,7 @@ pub fn render(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let mut cursor = panes::status::draw(app, theme, areas.status, buffer);
     panes::status::draw_hints(app, theme, areas.hints, buffer);
     match &app.mode {
-        Mode::Help(help) => cursor = Some(panes::popups::help(app, help, theme, popup, buffer)),
+        Mode::Help(help) => cursor = Some(panes::popups::help(help, theme, popup, buffer)),
         Mode::Popup(text) => panes::popups::text(text, theme, popup, buffer),
         Mode::Normal | Mode::Prompt(_) | Mode::ConfirmQuit => {}
     }

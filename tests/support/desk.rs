@@ -406,9 +406,12 @@ impl Desk {
             },
             Destination::Store(direction) => {
                 let here = from.checked_sub(1).and_then(|n| all.get(n as usize)).copied();
+                let later = here.map_or(0, |n| n + 1)..self.events.len();
+                // A record that cannot be read belongs to no stream: there is nowhere to step to.
+                let readable = |n: &usize| self.events[*n].trouble.is_none();
                 let next = match direction {
-                    Direction::Forward => here.map_or(Some(0), |n| Some(n + 1)).filter(|n| *n < self.events.len()),
-                    Direction::Backward => here.and_then(|n| n.checked_sub(1)),
+                    Direction::Forward => later.into_iter().find(readable),
+                    Direction::Backward => (0..here.unwrap_or(0)).rev().find(readable),
                 };
                 let event = &self.events[next.ok_or("this is the end of the store")?];
                 let scope = Scope::Stream(event.stream.clone());

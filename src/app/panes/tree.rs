@@ -8,7 +8,7 @@ use super::rows::{Flattening, Folds, Inherited, NO_PARENT, Unfolding, label, ste
 pub use super::rows::{Label, Mark, RANGE, ROWS, Row, label_width};
 use crate::app::action::{Folding, Motion};
 use crate::app::overlay::{Happened, Overlay};
-use crate::domain::{Json, Path, Step};
+use crate::domain::{Direction, Json, Path, Step};
 
 /// Changed containers up to this size are unfolded by themselves.
 const REVEALED: usize = 64;
@@ -141,15 +141,19 @@ impl Tree {
                 self.unfolding = if folding == Folding::ExpandAll { Unfolding::All } else { Unfolding::None };
                 self.rebuild();
             }
-            Folding::NextChange | Folding::PreviousChange => self.go_to_change(folding == Folding::NextChange),
+            Folding::NextChange => self.select_change(Direction::Forward),
+            Folding::PreviousChange => self.select_change(Direction::Backward),
         }
         self.keep_visible(height);
     }
 
-    fn go_to_change(&mut self, forward: bool) {
+    fn select_change(&mut self, direction: Direction) {
         let here = self.selected;
         let mut changes = (0..self.rows.len()).filter(|row| is_change(&self.rows[*row]));
-        let found = if forward { changes.find(|row| *row > here) } else { changes.rfind(|row| *row < here) };
+        let found = match direction {
+            Direction::Forward => changes.find(|row| *row > here),
+            Direction::Backward => changes.rfind(|row| *row < here),
+        };
         if let Some(row) = found {
             self.selected = row;
         }

@@ -4,18 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Clear, Widget};
 
-use crate::app::App;
 use crate::app::layout::inner;
-use crate::app::mode::{Help, Popup};
+use crate::app::mode::{Entry, Help, Popup};
 use crate::app::words::counted;
 use crate::domain::text as words;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{Frame, Pen, scrollbar};
 
 /// Draws the help; gives the place of the cursor.
-pub fn help(app: &App, help: &Help, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Position {
+pub fn help(help: &Help, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Position {
     let style = |role| theme.style(role);
-    let entries = app.help_entries(help.line.value());
+    let entries = &help.entries;
     clear(theme, area, buffer);
     let note = counted(entries.len() as u64, "action");
     Frame { area, focused: true, theme }.draw(&[("Keys", Role::TitleFocused)], &note, buffer);
@@ -38,7 +37,7 @@ pub fn help(app: &App, help: &Help, theme: &Theme, area: Rect, buffer: &mut Buff
         Pen::new(buffer, list).skip(1).put("no action matches", style(Role::Muted));
     }
     let mut group = "";
-    for ((number, spec), y) in entries.iter().enumerate().skip(help.top).zip(list.y..list.bottom()) {
+    for ((number, Entry { spec, keys }), y) in entries.iter().enumerate().skip(help.top).zip(list.y..list.bottom()) {
         let line = Rect { y, height: 1, ..list };
         if number == help.selected {
             buffer.set_style(line, style(Role::Selected));
@@ -48,11 +47,7 @@ pub fn help(app: &App, help: &Help, theme: &Theme, area: Rect, buffer: &mut Buff
         let shown = if spec.group == group { "" } else { spec.group };
         group = spec.group;
         pen.put_in(shown, 9, style(Role::Title));
-        let mut keys: Vec<String> =
-            app.keys.map.places_of(spec.action).into_iter().flat_map(|(_, keys)| keys).collect();
-        let mut seen = std::collections::HashSet::new();
-        keys.retain(|key| seen.insert(key.clone()));
-        pen.put_in(&keys.join(" "), if line.width >= 80 { 22 } else { 14 }, style(Role::HintKey)).skip(1);
+        pen.put_in(keys, if line.width >= 80 { 22 } else { 14 }, style(Role::HintKey)).skip(1);
         pen.put(spec.doc, style(Role::Text));
     }
     Position::new(x + column, inside.y)

@@ -50,8 +50,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
             return Some(Position::new(x + column as u16, area.y));
         }
         Mode::Help(help) => {
-            if let Some(spec) = app.help_entries(help.line.value()).get(help.selected) {
-                pen.put(spec.doc, style(Role::Info));
+            if let Some(entry) = help.entries.get(help.selected) {
+                pen.put(entry.spec.doc, style(Role::Info));
             }
         }
         Mode::ConfirmQuit => {

@@ -1,0 +1,91 @@
+//! How long a frame takes: our screen at 160x45 with every pane full, beside ratatui drawing three plain panes of the
+//! same size. The goal is half a millisecond of CPU at most. Run with `cargo bench --bench frame`.
+
+#[path = "../tests/support/desk.rs"]
+mod desk;
+
+use std::time::Duration;
+
+use desk::{Desk, event, numbered};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::widgets::{Block, List, Paragraph, Row, Table, Wrap};
+use stepback::ui::{Theme, render};
+
+const FRAMES: usize = 5_000;
+
+fn main() {
+    let (width, height) = (160, 45);
+    let mut desk = full(width, height);
+    let theme = Theme::named("dark");
+    println!("{width}x{height}, {FRAMES} frames each, the CPU time of drawing into the buffer");
+    for (name, keys) in [("events in focus", ""), ("a search marked everywhere", "/item<enter>"), ("help", "?")] {
+        desk.type_keys(keys);
+        measure(&format!("stepback, {name}"), width, height, |frame| render(&desk.app, &theme, frame));
+        desk.type_keys("<esc>");
+    }
+    let items: Vec<String> = (0..40).map(|n| format!("  order-{n:04}                {n:>5}")).collect();
+    let rows: Vec<[String; 4]> = (0..40)
+        .map(|n| [n.to_string(), "14:02:11.204".into(), "OrderRepriced".into(), "total {amount: -12.50}".repeat(2)])
+        .collect();
+    let text = (0..40).map(|n| format!("    field{n:02}   \"some value of a state\"\n")).collect::<String>();
+    measure("ratatui: List, Table, Paragraph", width, height, |frame| {
+        let thirds = [Constraint::Percentage(21), Constraint::Percentage(41), Constraint::Fill(1)];
+        let [left, middle, right] = frame.area().layout(&Layout::horizontal(thirds));
+        frame.render_widget(List::new(items.iter().map(String::as_str)).block(Block::bordered()), left);
+        let table = Table::new(
+            rows.iter().map(|row| Row::new(row.iter().map(String::as_str))),
+            [Constraint::Length(5), Constraint::Length(12), Constraint::Length(16), Constraint::Fill(1)],
+        );
+        frame.render_widget(table.block(Block::bordered()), middle);
+        let paragraph = Paragraph::new(text.as_str()).wrap(Wrap { trim: false });
+        frame.render_widget(paragraph.block(Block::bordered()), right);
+    });
+}
+
+/// Every pane full: 60 streams, 400 events in the one that is open, a state and an event of many fields.
+fn full(width: u16, height: u16) -> Desk {
+    let mut events = Vec::new();
+    for n in 0..60 {
+        events.push(event(&format!("order-{:04}", 1000 + n), "OrderPlaced", r#"{"status":"Open"}"#));
+    }
+    for n in 0..400 {
+        let fields: Vec<String> = (0..14).map(|k| format!(r#""field{k}":"value {} of {n}""#, k * n)).collect();
+        let data = format!(
+            r#"{{"qty":{n},"items":[{{"sku":"A-{n}","qty":{}}},{{"sku":"B-{n}","qty":1}}],"total":{{"amount":{n}.50,"currency":"EUR"}},{}}}"#,
+            n % 7,
+            fields.join(",")
+        );
+        events.push(event("order-1000", if n % 3 == 0 { "ItemAdded" } else { "OrderRepriced" }, &data));
+    }
+    let mut desk = Desk::open_in(numbered(events), width, height);
+    desk.type_keys("<enter>:200<enter>....,,,,");
+    desk
+}
+
+/// The CPU time of this thread: other programs on the machine do not count.
+fn cpu() -> Duration {
+    use nix::sys::time::TimeValLike;
+    let usage =
+        nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_THREAD).expect("usage of the thread");
+    let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Duration::from_micros(microseconds.unsigned_abs())
+}
+
+fn measure(name: &str, width: u16, height: u16, mut draw: impl FnMut(&mut ratatui::Frame<'_>)) {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
+    let mut times: Vec<Duration> = Vec::with_capacity(FRAMES);
+    for _ in 0..FRAMES {
+        terminal
+            .draw(|frame| {
+                let start = cpu();
+                draw(frame);
+                times.push(cpu().saturating_sub(start));
+            })
+            .expect("drawing");
+    }
+    times.sort_unstable();
+    let at = |part: f64| times[((FRAMES - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
+    println!("{name:<46} p50 {:>7.1} us   p99 {:>7.1} us", at(0.5), at(0.99));
+}
