@@ -576,6 +576,18 @@ fn folds_stay_while_one_steps() {
 }
 
 #[test]
+fn a_value_that_is_cut_is_shown_whole_on_demand() {
+    let long = format!("{}the end", "long text ".repeat(40));
+    let mut desk = Desk::open(numbered(vec![event("a-1", "A", &format!(r#"{{"text":"{long}"}}"#))]));
+    desk.type_keys("4");
+    assert!(!desk.text().contains("the end"));
+    desk.type_keys("<enter>");
+    assert!(desk.text().contains("the end") && desk.text().contains("/text"));
+    desk.type_keys("<esc>");
+    assert!(!desk.text().contains("the end"));
+}
+
+#[test]
 fn the_next_change_is_one_chord_away() {
     let mut desk = Desk::open(shop());
     desk.type_keys("4g]d");

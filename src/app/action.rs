@@ -306,7 +306,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Move(Motion::PageUp), "page-up", "page up", "A page up", "Move", LISTS),
     spec(Action::Step(Stepping::Open), "open", "open", "Open: a stream's events; the stream of an event of a wider scope; an event's data", "Move", &[Context::Streams, Context::Events]),
     spec(Action::Step(Stepping::WholeStore), "whole-store", "whole store", "Make the whole store the scope, standing at the same event", "Move", ANY),
-    spec(Action::Fold(Folding::Toggle), "toggle", "fold", "Open or close a node", "Trees", TREE),
+    spec(Action::Fold(Folding::Toggle), "toggle", "fold", "Open or close a node; show whole what cannot be folded", "Trees", TREE),
     spec(Action::Fold(Folding::Expand), "expand", "expand", "Open a node, or enter an open one", "Trees", TREE),
     spec(Action::Fold(Folding::Collapse), "collapse", "collapse", "Close a node, or go to its parent", "Trees", TREE),
     spec(Action::Fold(Folding::Parent), "parent", "parent", "To the parent", "Trees", TREE),

@@ -369,7 +369,8 @@ impl App {
             return;
         }
         self.walk.wanted = None;
-        if self.walk.scope.as_ref() != Some(&scope) {
+        let elsewhere = self.walk.scope.as_ref() != Some(&scope);
+        if elsewhere {
             let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
             self.walk.leave(total);
         }
@@ -390,8 +391,10 @@ impl App {
                 window.note(place, fact);
             }
         }
-        let height = self.height(Pane::Streams);
-        self.panes.streams.select_scope(&self.catalogue, &scope, height);
+        if elsewhere {
+            let height = self.height(Pane::Streams);
+            self.panes.streams.select_scope(&self.catalogue, &scope, height);
+        }
         self.panes.event.show(moment.event.clone());
         self.walk.scope = Some(scope);
         self.walk.place = place;

@@ -48,7 +48,22 @@ impl App {
         }
     }
 
+    /// Folds; what cannot be folded is shown whole instead.
     fn fold(&mut self, folding: Folding) {
+        let tree = match (folding, self.panes.focus) {
+            (Folding::Toggle, Pane::State) => Some(&self.panes.state.tree),
+            (Folding::Toggle, Pane::Event) => self.panes.event.tree(),
+            _ => None,
+        };
+        if let Some(tree) = tree
+            && let Some(value) = tree.selected_value()
+            && tree.rows().get(tree.selected()).is_some_and(|row| row.open.is_none())
+        {
+            let path = tree.selected_path().to_string();
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            self.mode = Mode::Popup(Popup::new(if path.is_empty() { "The value".into() } else { path }, text));
+            return;
+        }
         match (folding, self.panes.focus) {
             (Folding::NextChange | Folding::PreviousChange, _) | (_, Pane::State) => {
                 let height = self.height(Pane::State);
