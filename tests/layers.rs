@@ -164,7 +164,7 @@ fn names(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back().is_some_and(word);
         let after = name.ends_with(word) && line[at + name.len()..].chars().next().is_some_and(word);
-        !(name.starts_with(word) && before) && !after
+        !(after || name.starts_with(word) && before)
     })
 }
 

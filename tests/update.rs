@@ -933,3 +933,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn keys_typed_before_the_filter_has_answered_are_meant_for_what_it_finds() {
+    let mut desk = Desk::open(shop());
+    desk.answers = false;
+    desk.type_keys("1/1002<enter>:1<enter>.");
+    assert_ne!(desk.stands().0, "order-1002", "nothing is opened on a guess");
+    desk.answers = true;
+    desk.answer();
+    assert_eq!(desk.stands(), ("order-1002".to_owned(), 2));
+
+    desk.answers = false;
+    desk.type_keys("1/1003<enter>..<esc>");
+    desk.answers = true;
+    desk.answer();
+    assert_eq!(desk.stands().0, "order-1002", "Esc takes it back");
+}

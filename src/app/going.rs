@@ -28,7 +28,7 @@ impl App {
         }
         let known = !matches!(to, Destination::Store(_) | Destination::Id(_));
         let wanted = known.then(|| scope.clone());
-        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, progress: None });
+        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, progress: None, steps: 0 });
         out.push(Effect::Go { generation, scope, from, to });
     }
 
@@ -108,6 +108,11 @@ impl App {
     }
 
     fn step_by(&mut self, direction: Direction, times: u64, out: &mut Vec<Effect>) {
+        if let Some(wanted) = self.walk.wanted.as_mut().filter(|wanted| wanted.place.is_none()) {
+            let steps = i64::try_from(times).unwrap_or(i64::MAX);
+            wanted.steps = wanted.steps.saturating_add(if direction == Direction::Forward { steps } else { -steps });
+            return;
+        }
         let (Some(scope), place) = self.walk.target() else { return };
         let scope = scope.clone();
         let total = self.total(&scope);
@@ -126,7 +131,7 @@ impl App {
 
     fn step_store(&mut self, direction: Direction, times: u64, out: &mut Vec<Effect>) {
         let Some(scope) = self.walk.scope.clone() else { return };
-        let under_way = self.walk.wanted.as_ref().is_some_and(|wanted| wanted.scope.is_none());
+        let under_way = self.walk.wanted.as_ref().is_some_and(|wanted| wanted.place.is_none());
         match &mut self.walk.queued {
             // Where the step under way leads is not known: the next ones are made from there.
             Some((queued, more)) if under_way && *queued == direction => *more = more.saturating_add(times),
@@ -269,6 +274,9 @@ impl App {
             streams.selected = best.unwrap_or(0);
             streams.top = 0;
             self.preview(out);
+            if complete {
+                self.release_held(out);
+            }
         } else {
             self.select_shown_scope();
         }

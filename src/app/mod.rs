@@ -132,6 +132,8 @@ pub struct Keys {
     pressed: bool,
     /// Whether the last key asked to stop when nothing was running.
     armed: bool,
+    /// Keys typed after a filter was accepted whose answer is not here yet: they are meant for what it will open.
+    held: Option<Vec<Key>>,
     /// The texts last typed, to be recalled.
     found: String,
     gone: String,
@@ -229,6 +231,7 @@ impl App {
                 digit: None,
                 pressed: false,
                 armed: false,
+                held: None,
                 found: String::new(),
                 gone: String::new(),
             },
@@ -274,7 +277,7 @@ impl App {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let mut out = Vec::new();
         match msg {
-            Msg::KeyPressed(key) => self.key_pressed(key, &mut out),
+            Msg::KeyPressed(key) => self.key_arrived(key, &mut out),
             Msg::MouseMoved(mouse) => self.mouse_moved(mouse, &mut out),
             Msg::Pasted(text) => self.pasted(&text, &mut out),
             Msg::Resized { width, height } => self.size = Size { width, height },
@@ -365,10 +368,7 @@ impl App {
         moment: Box<Moment>,
         out: &mut Vec<Effect>,
     ) {
-        if self.walk.wanted.as_ref().is_none_or(|wanted| wanted.generation != generation) {
-            return;
-        }
-        self.walk.wanted = None;
+        let Some(wanted) = self.walk.wanted.take_if(|wanted| wanted.generation == generation) else { return };
         let elsewhere = self.walk.scope.as_ref() != Some(&scope);
         if elsewhere {
             let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
@@ -407,6 +407,11 @@ impl App {
             self.panes.state.tree.follow_changes(height);
         }
         self.step_queued(out);
+        if wanted.steps != 0
+            && let Some(scope) = self.walk.scope.clone()
+        {
+            self.go_to_place(scope, place.saturating_add_signed(wanted.steps), out);
+        }
     }
 
     /// Scrolls Events to the cursor.
@@ -445,6 +450,7 @@ impl App {
         {
             ours = true;
             narrowing.complete = true;
+            self.keys.held = None;
         }
         // Number 0 is of no question: reading the source itself failed.
         if (ours || generation == Generation::default()) && failure.kind != FailureKind::Cancelled {

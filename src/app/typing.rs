@@ -13,7 +13,28 @@ use super::{App, Severity, layout, words};
 use crate::domain::Direction;
 
 impl App {
-    pub(super) fn key_pressed(&mut self, key: Key, out: &mut Vec<Effect>) {
+    /// Takes a key, or holds it until the stream it is meant for is known: who types fast, or pastes, or sits behind a
+    /// slow line gets what would have come of typing slowly. Esc and Ctrl+C never wait.
+    pub(super) fn key_arrived(&mut self, key: Key, out: &mut Vec<Effect>) {
+        let stops = key.code == KeyCode::Esc || (key.modifiers.control && key.code == KeyCode::Char('c'));
+        match &mut self.keys.held {
+            Some(_) if stops => self.keys.held = None,
+            Some(held) => return held.push(key),
+            None => {}
+        }
+        self.key_pressed(key, out);
+    }
+
+    /// The answer that keys were held for is here.
+    pub(super) fn release_held(&mut self, out: &mut Vec<Effect>) {
+        let Some(keys) = self.keys.held.take() else { return };
+        self.accept(out);
+        for key in keys {
+            self.key_arrived(key, out);
+        }
+    }
+
+    fn key_pressed(&mut self, key: Key, out: &mut Vec<Effect>) {
         if self.notice.as_ref().is_some_and(|notice| notice.severity != Severity::Error) {
             self.notice = None;
         }
@@ -199,6 +220,10 @@ impl App {
                 if let Some(search) = self.jobs.search.as_ref().filter(|search| search.failed) {
                     self.say(Severity::Warning, format!("nothing here contains {}", search.pattern));
                 }
+            }
+            Asking::Filter { .. } if self.panes.streams.narrowing.as_ref().is_some_and(|found| !found.complete) => {
+                self.keys.held = Some(Vec::new());
+                self.mode = Mode::Prompt(prompt);
             }
             Asking::Filter { .. } => {
                 self.preview(out);

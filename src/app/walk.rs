@@ -78,6 +78,8 @@ pub struct Wanted {
     pub place: Option<u64>,
     /// Events folded for it so far, and to fold in all, once it says so.
     pub progress: Option<(u64, u64)>,
+    /// Steps within the scope to be made from where it leads, when that is not known beforehand.
+    pub steps: i64,
 }
 
 /// A moment kept to compare with.

@@ -41,7 +41,6 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let at = interface.at.as_deref().map(str::parse::<Place>).transpose();
     let at = at.map_err(|problem| cli::usage(problem, "for instance: --at 12"))?;
 
-    // Held until the end: a demo that could only be made for this time goes away with it.
     let demo = match &interface.source {
         Some(_) => None,
         None => Some(demo::demo(folders.data.as_deref())?),
@@ -70,7 +69,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let themes = Theme::names();
     let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
     let setup = Setup { origin, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
-    run(Launch { source, walker, screen: Interactive::new(App::new(setup)), mouse: settings.mouse })
+    run(Launch { source, walker, screen: Interactive::new(App::new(setup)), mouse: settings.mouse, held: demo.map(|demo| Box::new(demo) as _) })
 }
 
 /// A stream asked for by name: it must be there, so that a typing error is told before the screen is taken. Usually it

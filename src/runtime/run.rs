@@ -48,6 +48,8 @@ pub struct Launch<S> {
     pub screen: S,
     /// Whether to listen to the mouse.
     pub mouse: bool,
+    /// What must outlive the interface and end before the program does, even when a signal ends it.
+    pub held: Option<Box<dyn std::any::Any>>,
 }
 
 /// Runs the interface until it is left. Without a terminal it says so on standard error and gives exit code 2; a signal
@@ -92,15 +94,21 @@ pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
         // Dropped here: every job is stopped and every thread of ours ends when it next looks up.
     });
     reading.cancel();
-    Ok(end(ending.unwrap_or_else(Ending::Panicked), guard, &replay_ended))
+    Ok(end(ending.unwrap_or_else(Ending::Panicked), guard, launch.held, &replay_ended))
 }
 
-fn end(ending: Ending, guard: TerminalGuard, replay_ended: &Receiver<()>) -> ExitCode {
+fn end(
+    ending: Ending,
+    guard: TerminalGuard,
+    held: Option<Box<dyn std::any::Any>>,
+    replay_ended: &Receiver<()>,
+) -> ExitCode {
     if ending == Ending::HungUp {
         terminal::forget();
     }
     // The person gets the terminal back first; whatever else has to end does so behind the prompt's back.
     drop(guard);
+    drop(held);
     match ending {
         Ending::Quit => {
             let _ = replay_ended.recv_timeout(GOODBYE);

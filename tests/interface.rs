@@ -1,0 +1,197 @@
+//! The whole program in a real terminal: the demo store, dumps, reducers that are saved while one looks.
+
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "each test uses its part")]
+mod support;
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use support::pty::{Pty, Setup};
+
+/// A home of its own, so that no test sees the demo or the settings of a person.
+fn at_home(home: &Path, args: &[&str], size: (u16, u16)) -> Pty {
+    let mut setup = Setup { args: args.iter().map(|&arg| arg.to_owned()).collect(), size, ..Setup::default() };
+    for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("HOME", ".")] {
+        setup = setup.env(name, &home.join(folder).display().to_string());
+    }
+    let mut pty = Pty::run(setup);
+    pty.ready();
+    pty
+}
+
+fn sample(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data").join(name).display().to_string()
+}
+
+fn unknown(pty: &Pty) -> Vec<String> {
+    pty.heard().unknown.clone()
+}
+
+#[test]
+fn without_arguments_the_demo_opens_and_its_first_puzzle_is_solved() {
+    let home = tempfile::tempdir().unwrap();
+    for round in ["made", "found again"] {
+        let mut pty = at_home(home.path(), &[], (120, 36));
+        pty.wait_for("2,126 events").wait_for("198 streams");
+        pty.keys("1/order-1002<enter>").ready();
+        pty.keys(":12<enter>").ready();
+        pty.wait_for("CouponApplied").wait_for("@12/23");
+        let shown = pty.text();
+        assert!(shown.contains("-12.5") && shown.contains("37.5"), "{round}: {shown}");
+        pty.keys("Q");
+        assert_eq!(pty.exit(), 0);
+        pty.assert_restored();
+        assert!(unknown(&pty).is_empty(), "{:?}", unknown(&pty));
+        pty.close();
+    }
+    let demos = std::fs::read_dir(home.path().join("data/stepback")).unwrap().count();
+    assert_eq!(demos, 1, "the demo is imported once");
+}
+
+#[test]
+fn a_demo_that_cannot_be_kept_is_temporary() {
+    let home = tempfile::tempdir().unwrap();
+    // A file where the data directory should be.
+    std::fs::write(home.path().join("data"), "").unwrap();
+    let temporary = home.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    for ending in ["Q", "signal"] {
+        let setup = Setup::default()
+            .env("XDG_DATA_HOME", &home.path().join("data").display().to_string())
+            .env("XDG_CONFIG_HOME", &home.path().join("config").display().to_string())
+            .env("TMPDIR", &temporary.display().to_string());
+        let mut pty = Pty::run(setup);
+        pty.ready();
+        pty.wait_for("2,126 events");
+        if ending == "signal" {
+            pty.signal(Signal::TERM);
+        } else {
+            pty.keys(ending);
+        }
+        pty.exit();
+        pty.assert_restored();
+        pty.close();
+        let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert!(left.is_empty(), "{ending} leaves {left:?}");
+    }
+}
+
+#[test]
+fn every_pane_follows_the_cursor_at_every_size() {
+    let home = tempfile::tempdir().unwrap();
+    for size in [(80, 24), (120, 36), (160, 45), (60, 18)] {
+        let mut pty = at_home(home.path(), &[&sample("accounts.jsonl"), "--stream", "account-5008", "--at", "11"], size);
+        pty.wait_for("11/18").wait_for("MoneyWithdrawn");
+        pty.keys("4").ready();
+        pty.wait_for("-85.5");
+        pty.keys(",").ready();
+        pty.wait_for("10/18").wait_for("164.5");
+        pty.keys("..").ready();
+        pty.wait_for("12/18");
+        pty.resize((100, 30)).ready();
+        pty.wait_for("12/18");
+        pty.resize((20, 5)).ready();
+        pty.wait_for("stepback needs");
+        pty.resize(size).ready();
+        pty.wait_for("12/18");
+        pty.keys("Q");
+        assert_eq!(pty.exit(), 0);
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+#[test]
+fn a_reducer_that_is_saved_is_folded_anew_where_one_stands() {
+    let home = tempfile::tempdir().unwrap();
+    let dump = home.path().join("dump.jsonl");
+    std::fs::copy(sample("accounts.jsonl"), &dump).unwrap();
+    std::fs::write(home.path().join("stepback.toml"), "[reducers]\naccount = \"mine.js\"\n").unwrap();
+    let reducer = home.path().join("mine.js");
+    let counting = |word: &str| format!("export const initialState = {{ {word}: 0 }};\nexport const evolve = (s) => ({{ {word}: s.{word} + 1 }});\n");
+    std::fs::write(&reducer, counting("first")).unwrap();
+    let mut pty = at_home(home.path(), &[&dump.display().to_string(), "--stream", "account-5008", "--at", "7"], (120, 36));
+    pty.wait_for("first 7");
+    std::fs::write(&reducer, counting("second_one")).unwrap();
+    pty.wait_for("second_one 7").wait_for("mine.js changed");
+    std::fs::write(&reducer, "export const initialState = {};\nexport function evolve(s) {\n  oops(;\n}\n").unwrap();
+    pty.wait_for("mine.js:3");
+    pty.keys("..").ready();
+    pty.wait_for("9/18");
+    std::fs::write(&reducer, counting("third")).unwrap();
+    pty.wait_for("third 9");
+    pty.keys("Q");
+    assert_eq!(pty.exit(), 0);
+    pty.close();
+}
+
+#[test]
+fn hostile_text_reaches_neither_title_nor_clipboard_nor_terminal() {
+    let home = tempfile::tempdir().unwrap();
+    let mut pty = at_home(home.path(), &[&sample("users.jsonl"), "--stream", "user-113", "--at", "3"], (160, 45));
+    pty.wait_for("Mallory");
+    for keys in ["2", "3", "4", "v", "v", "v", "1", "?", "<esc>", "i", "<esc>"] {
+        pty.keys(keys).ready();
+        assert!(unknown(&pty).is_empty(), "{:?}", unknown(&pty));
+        assert!(pty.heard().title.starts_with("stepback"), "{}", pty.heard().title);
+        assert!(pty.heard().clipboard.is_empty());
+    }
+    assert!(pty.text().contains(r"\u001b[2J"), "{}", pty.text());
+    pty.close();
+}
+
+#[test]
+fn a_dump_comes_through_a_pipe_and_keys_from_the_terminal() {
+    let home = tempfile::tempdir().unwrap();
+    let setup = Setup {
+        args: vec!["-".to_owned()],
+        before: format!("cat '{}' |", sample("orders.jsonl")),
+        ..Setup::default()
+    };
+    let setup = setup.env("XDG_CONFIG_HOME", &home.path().display().to_string());
+    let mut pty = Pty::run(setup);
+    pty.ready();
+    pty.wait_for("532 events");
+    pty.keys("/1014<enter>").ready();
+    pty.wait_for("order-1014").wait_for("approximate");
+    pty.keys("Q");
+    pty.exit();
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn it_suspends_and_comes_back_where_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let mut pty = at_home(home.path(), &[&sample("orders.jsonl"), "--stream", "order-1002", "--at", "12"], (100, 30));
+    pty.wait_for("@12/23");
+    pty.keys("<c-z>").wait_for("<ended");
+    pty.assert_restored();
+    pty.line("fg").wait_for("@12/23");
+    pty.keys(".").wait_for("@13/23");
+    pty.signal(Signal::TERM);
+    pty.exit();
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_before_the_screen_is_taken() {
+    let home = tempfile::tempdir().unwrap();
+    for (args, words, code) in [
+        (vec!["/nonexistent.jsonl"], "No such file", 69),
+        (vec![sample("orders.jsonl").as_str(), "--stream", "order-9999"], "did you mean", 69),
+        (vec![sample("orders.jsonl").as_str(), "--stream", "order-1002", "--at", "soon"], "no place", 2),
+        (vec![sample("orders.jsonl").as_str(), "--theme", "pink"], "no theme", 2),
+    ] {
+        let mut setup = Setup { args: args.iter().map(|&arg| arg.to_owned()).collect(), ..Setup::default() };
+        setup = setup.env("XDG_CONFIG_HOME", &home.path().display().to_string());
+        let mut pty = Pty::run(setup);
+        assert_eq!(pty.exit(), code, "{args:?}: {}", pty.text());
+        assert!(pty.text().contains(words), "{args:?}: {}", pty.text());
+        pty.assert_restored();
+        pty.close();
+    }
+}
