@@ -66,11 +66,8 @@ fn full(width: u16, height: u16) -> Desk {
 
 /// The CPU time of this thread: other programs on the machine do not count.
 fn cpu() -> Duration {
-    use nix::sys::time::TimeValLike;
-    let usage =
-        nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_THREAD).expect("usage of the thread");
-    let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Duration::from_micros(microseconds.unsigned_abs())
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock).expect("the clock of the thread").into()
 }
 
 fn measure(name: &str, width: u16, height: u16, mut draw: impl FnMut(&mut ratatui::Frame<'_>)) {

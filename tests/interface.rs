@@ -82,7 +82,8 @@ fn a_demo_that_cannot_be_kept_is_temporary() {
 fn every_pane_follows_the_cursor_at_every_size() {
     let home = tempfile::tempdir().unwrap();
     for size in [(80, 24), (120, 36), (160, 45), (60, 18)] {
-        let mut pty = at_home(home.path(), &[&sample("accounts.jsonl"), "--stream", "account-5008", "--at", "11"], size);
+        let mut pty =
+            at_home(home.path(), &[&sample("accounts.jsonl"), "--stream", "account-5008", "--at", "11"], size);
         pty.wait_for("11/18").wait_for("MoneyWithdrawn");
         pty.keys("4").ready();
         pty.wait_for("-85.5");
@@ -110,9 +111,14 @@ fn a_reducer_that_is_saved_is_folded_anew_where_one_stands() {
     std::fs::copy(sample("accounts.jsonl"), &dump).unwrap();
     std::fs::write(home.path().join("stepback.toml"), "[reducers]\naccount = \"mine.js\"\n").unwrap();
     let reducer = home.path().join("mine.js");
-    let counting = |word: &str| format!("export const initialState = {{ {word}: 0 }};\nexport const evolve = (s) => ({{ {word}: s.{word} + 1 }});\n");
+    let counting = |word: &str| {
+        format!(
+            "export const initialState = {{ {word}: 0 }};\nexport const evolve = (s) => ({{ {word}: s.{word} + 1 }});\n"
+        )
+    };
     std::fs::write(&reducer, counting("first")).unwrap();
-    let mut pty = at_home(home.path(), &[&dump.display().to_string(), "--stream", "account-5008", "--at", "7"], (120, 36));
+    let mut pty =
+        at_home(home.path(), &[&dump.display().to_string(), "--stream", "account-5008", "--at", "7"], (120, 36));
     pty.wait_for("first 7");
     std::fs::write(&reducer, counting("second_one")).unwrap();
     pty.wait_for("second_one 7").wait_for("mine.js changed");
@@ -145,11 +151,8 @@ fn hostile_text_reaches_neither_title_nor_clipboard_nor_terminal() {
 #[test]
 fn a_dump_comes_through_a_pipe_and_keys_from_the_terminal() {
     let home = tempfile::tempdir().unwrap();
-    let setup = Setup {
-        args: vec!["-".to_owned()],
-        before: format!("cat '{}' |", sample("orders.jsonl")),
-        ..Setup::default()
-    };
+    let setup =
+        Setup { args: vec!["-".to_owned()], before: format!("cat '{}' |", sample("orders.jsonl")), ..Setup::default() };
     let setup = setup.env("XDG_CONFIG_HOME", &home.path().display().to_string());
     let mut pty = Pty::run(setup);
     pty.ready();

@@ -217,11 +217,13 @@ pub struct App {
 impl App {
     /// The interface before anything is known.
     pub fn new(setup: Setup) -> Self {
+        // Who names a stream wants to stand in it, not to choose one.
+        let focus = if setup.stream.is_some() { Pane::Events } else { Pane::default() };
         Self {
             size: Size { width: setup.width, height: setup.height },
             catalogue: Catalogue::default(),
             walk: Walk::default(),
-            panes: Panes::default(),
+            panes: Panes { focus, ..Panes::default() },
             jobs: Jobs::default(),
             mode: Mode::default(),
             keys: Keys {

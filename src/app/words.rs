@@ -32,12 +32,18 @@ pub fn instant(time: Timestamp) -> String {
 
 /// An instant in at most twelve cells: the clock time on the day of `reference`, otherwise the date.
 pub fn short_instant(time: Timestamp, reference: Option<Timestamp>) -> String {
-    let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
-    let (today, its) = (reference.map(day), day(time));
-    match today {
-        Some(today) if today == its => time.strftime("%H:%M:%S%.3f").to_string(),
-        Some(today) if today[..4] == its[..4] => time.strftime("%m-%d %H:%M").to_string(),
-        _ => its,
+    // A list of events asks this for every row of every frame: the usual case formats nothing twice.
+    const DAY: i64 = 86_400_000;
+    let milliseconds = time.as_millisecond();
+    if reference.is_some_and(|reference| reference.as_millisecond().div_euclid(DAY) == milliseconds.div_euclid(DAY)) {
+        let of_day = milliseconds.rem_euclid(DAY);
+        let (seconds, rest) = (of_day / 1_000, of_day % 1_000);
+        return format!("{:02}:{:02}:{:02}.{rest:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    }
+    let year = |time: Timestamp| time.strftime("%Y").to_string();
+    match reference {
+        Some(reference) if year(reference) == year(time) => time.strftime("%m-%d %H:%M").to_string(),
+        _ => time.strftime("%Y-%m-%d").to_string(),
     }
 }
 
@@ -199,6 +205,8 @@ mod tests {
     fn times_are_short_and_whole() {
         let at = |text: &str| time::parse(text).expect("an instant");
         let noon = at("2026-03-01T12:00:00.5Z");
+        let old = at("1969-12-31T23:59:59.999Z");
+        assert_eq!(short_instant(old, Some(at("1969-12-31"))), "23:59:59.999");
         assert_eq!(instant(noon), "2026-03-01 12:00:00.500Z");
         assert_eq!(short_instant(noon, Some(at("2026-03-01"))), "12:00:00.500");
         assert_eq!(short_instant(noon, Some(at("2026-05-01"))), "03-01 12:00");

@@ -69,7 +69,13 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let themes = Theme::names();
     let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
     let setup = Setup { origin, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
-    run(Launch { source, walker, screen: Interactive::new(App::new(setup)), mouse: settings.mouse, held: demo.map(|demo| Box::new(demo) as _) })
+    run(Launch {
+        source,
+        walker,
+        screen: Interactive::new(App::new(setup)),
+        mouse: settings.mouse,
+        held: demo.map(|demo| Box::new(demo) as _),
+    })
 }
 
 /// A stream asked for by name: it must be there, so that a typing error is told before the screen is taken. Usually it

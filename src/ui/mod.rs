@@ -9,6 +9,7 @@ mod widgets;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 pub use theme::{Role, Theme};
 
@@ -21,7 +22,9 @@ use widgets::Pen;
 /// Draws everything.
 pub fn render(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
-    frame.buffer_mut().set_style(area, theme.style(Role::Text));
+    if theme.style(Role::Text) != Style::new() {
+        frame.buffer_mut().set_style(area, theme.style(Role::Text));
+    }
     // The size the state knows, never more than the screen has: the message of a new size may still be under way.
     let Some(areas) = app.areas().filter(|_| area.width >= app.size.width && area.height >= app.size.height) else {
         return too_small(app, theme, frame);

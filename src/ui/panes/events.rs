@@ -1,5 +1,7 @@
 //! The events of the scope, one line each.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -119,7 +121,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         (_, true) => "»",
         _ => " ",
     };
-    pen.put(sign, style(Role::Cursor));
+    pen.sign(sign, style(Role::Cursor));
     if place == 0 {
         pen.skip(1).skip(columns.number + 1).put("initial state, before the first event", style(Role::Muted));
         return;
@@ -135,7 +137,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         return;
     };
     let (mark, role) = mark(event, row.and_then(|row| row.fact));
-    pen.put(mark, style(role));
+    pen.sign(mark, style(role));
     let number = match window.scope {
         Scope::Stream(_) => event.version.to_string(),
         Scope::Category(_) | Scope::All => count(place),
@@ -157,7 +159,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         let used = usize::from(pen.column()) - start;
         pen.skip(columns.kind.saturating_sub(used)).skip(1);
     }
-    let digest = row.map_or_else(|| words::digest(event), |row| row.digest.clone());
+    let digest = row.map_or_else(|| Cow::Owned(words::digest(event)), |row| Cow::Borrowed(row.digest.as_str()));
     if pen.room() > 5 {
         pen.skip(1).put_matching(&digest, style(Role::Muted), pattern(app), matched);
     }

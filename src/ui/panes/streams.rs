@@ -78,7 +78,7 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         buffer.set_style(line, theme.style(role));
     }
     let mut pen = Pen::new(buffer, line);
-    pen.put(if selected { "›" } else { " " }, theme.style(Role::Cursor)).skip(1);
+    pen.sign(if selected { "›" } else { " " }, theme.style(Role::Cursor)).skip(1);
     match row {
         Row::All => {
             let events = app.total(&crate::domain::Scope::All);

@@ -43,7 +43,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             Mark::Fault => ("!", Role::Fault),
             Mark::Pinned => ("P", Role::Pin),
         };
-        pen.put(sign, style(role));
+        pen.sign(sign, style(role));
     }
     let rest =
         Rect { x: track.right(), width: (area.right() - u16::from(boxed)).saturating_sub(track.right()), ..track };
@@ -67,7 +67,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let mut pen = Pen::new(buffer, lane);
         for column in &columns {
             match column.pace {
-                Some(level) => pen.put(LEVELS[usize::from(level.min(7))], style(Role::Pace)),
+                Some(level) => pen.sign(LEVELS[usize::from(level.min(7))], style(Role::Pace)),
                 None => pen.skip(1),
             };
         }

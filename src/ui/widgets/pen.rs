@@ -40,12 +40,24 @@ impl<'a> Pen<'a> {
         let room = self.room();
         if room == 0 {
             self.cut(text, style);
-            return self;
-        }
-        if text.len() <= room && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            self.write(text, style);
-        } else {
+        } else if !is_plain(text, room) {
             self.write(&text::fit(text, room), style);
+        } else if text.len() <= room {
+            self.write_plain(text, style);
+        } else {
+            self.write_plain(&text[..room - 1], style);
+            self.sign("…", style);
+        }
+        self
+    }
+
+    /// Writes one of our own signs, which takes one cell.
+    pub fn sign(&mut self, sign: &'static str, style: Style) -> &mut Self {
+        if self.room() == 0 {
+            self.cut(sign, style);
+        } else if let Some(cell) = self.buffer.cell_mut((self.x, self.y)) {
+            cell.set_symbol(sign).set_style(style);
+            self.x += 1;
         }
         self
     }
@@ -53,6 +65,10 @@ impl<'a> Pen<'a> {
     /// Writes text in exactly so many cells.
     pub fn put_in(&mut self, text: &str, cells: usize, style: Style) -> &mut Self {
         let cells = cells.min(self.room());
+        if text.len() <= cells && is_plain(text, cells) {
+            self.write_plain(text, style);
+            return self.blank(cells - text.len(), style);
+        }
         let fitted = text::pad(text, cells);
         self.write(&fitted, style);
         self
@@ -69,7 +85,7 @@ impl<'a> Pen<'a> {
     /// Writes text, and what matches a pattern in another style. Lower case letters match both cases.
     pub fn put_matching(&mut self, text: &str, style: Style, pattern: Option<&str>, matched: Style) -> &mut Self {
         let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty()) else { return self.put(text, style) };
-        let shown = text::fit(text, self.room()).to_string();
+        let shown = text::fit(text, self.room());
         let both = pattern.chars().all(|c| !c.is_uppercase());
         // Places in the folded text are places in the text only when folding keeps every length.
         let folded = if both { shown.to_ascii_lowercase() } else { shown.clone() };
@@ -101,6 +117,21 @@ impl<'a> Pen<'a> {
         self
     }
 
+    fn blank(&mut self, cells: usize, style: Style) -> &mut Self {
+        (0..cells).for_each(|_| _ = self.sign(" ", style));
+        self
+    }
+
+    /// Writes text of which every byte is a character and every character a cell: most of what there is to write.
+    fn write_plain(&mut self, text: &str, style: Style) {
+        for n in 0..text.len() {
+            if let Some(cell) = self.buffer.cell_mut((self.x, self.y)) {
+                cell.set_symbol(&text[n..=n]).set_style(style);
+            }
+            self.x += 1;
+        }
+    }
+
     fn write(&mut self, text: &str, style: Style) {
         self.x = self.buffer.set_stringn(self.x, self.y, text, self.room(), style).0;
     }
@@ -122,6 +153,11 @@ impl<'a> Pen<'a> {
             cell.set_symbol("…").set_style(style);
         }
     }
+}
+
+/// Whether what can be seen of a text in so many cells is printable ASCII.
+fn is_plain(text: &str, cells: usize) -> bool {
+    text.as_bytes()[..text.len().min(cells)].iter().all(|byte| (0x20..0x7f).contains(byte))
 }
 
 #[cfg(test)]

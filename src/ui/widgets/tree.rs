@@ -35,13 +35,13 @@ fn draw_row(row: &Row, pattern: Option<&str>, theme: &Theme, mut pen: Pen<'_>) {
         Mark::Removed => ("-", Role::Removed),
     };
     let gone = row.mark == Mark::Removed;
-    pen.put(sign, style(role)).skip(1).skip(usize::from(row.depth) * 2);
+    pen.sign(sign, style(role)).skip(1).skip(usize::from(row.depth) * 2);
     let fold = match row.open {
-        Some(true) => "▾ ",
-        Some(false) => "▸ ",
-        None => "  ",
+        Some(true) => "▾",
+        Some(false) => "▸",
+        None => " ",
     };
-    pen.put(fold, style(Role::Muted));
+    pen.sign(fold, style(Role::Muted)).skip(1);
     note(row, theme, &mut pen);
     let key = if gone { Role::Removed } else { Role::Key };
     match &row.label {
