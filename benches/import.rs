@@ -40,7 +40,7 @@ impl Made {
         let mut versions = vec![0_u32; (count / 20 + 1) as usize];
         let place = |n| {
             let random = mix(n);
-            let stream = if random % 5 == 0 {
+            let stream = if random.is_multiple_of(5) {
                 0
             } else {
                 // Few streams have many events.
