@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use stepback::domain::{Cancel, Event, EventQuery, Scope, StreamName};
 use stepback::store::{
-    Expected, Faults, History, IndexState, NewEvent, Notice, Operation, Options, Origin, Store, StoreError, Taken,
-    Viewer, verify,
+    Expected, Faults, History, IndexState, NewEvent, Notice, Operation, Options, Store, StoreError, Taken, Viewer,
+    verify,
 };
 
 /// A small generator of numbers that are the same for the same seed.
@@ -508,9 +508,9 @@ fn a_disk_that_forgets_what_was_not_synced_loses_nothing_acknowledged() {
                 number += 1;
                 let mut event = (*sample(number)).clone();
                 event.id = Some(number.to_string().into());
-                Taken { event: Arc::new(event), origin: Origin { source: 1, next: number, last: number } }
+                Taken { event: Arc::new(event), next: number }
             });
-            store.take_over(events.collect()).expect("taken");
+            store.take_over(1, events.collect()).expect("taken");
         };
         let store = Store::open(&path).expect("a new store");
         for _ in 0..1 + random.below(3) {

@@ -10,7 +10,7 @@ use crate::domain::{
     Anchor, Cancel, Direction, Event, EventQuery, Failure, FailureKind, Json, Payload, Progress, Scope, StreamName,
 };
 use crate::sources::Source;
-use crate::store::{self, Appended, NewEvent, Origin, Report, Store, Taken, TakenOver, fingerprint};
+use crate::store::{self, Appended, NewEvent, Report, Store, Taken, TakenOver, fingerprint};
 
 pub use crate::sources::open::{OpenOptions, open};
 pub use crate::store::Expected;
@@ -171,8 +171,7 @@ pub fn import(
             bytes += event.data.stored().len() + event.metadata.stored().len();
             match Store::can_hold(event) {
                 Ok(()) => {
-                    let origin = Origin { source: key, next, last: fingerprint(event) };
-                    batch.push(Taken { event: event.clone(), origin });
+                    batch.push(Taken { event: event.clone(), next });
                 }
                 Err(why) => {
                     done.refused += 1;
@@ -184,7 +183,7 @@ pub fn import(
         }
         // Events differ in size by orders: what is held at once is kept level.
         limit = (BATCH / (bytes / page.events.len()).max(1)).clamp(1, BATCH_EVENTS);
-        let taken = store.take_over(batch).map_err(|error| error.failure(&name, "import"))?;
+        let taken = store.take_over(key, batch).map_err(|error| error.failure(&name, "import"))?;
         done.taken.appended += taken.appended;
         done.taken.repeated += taken.repeated;
         done.taken.renumbered += taken.renumbered;

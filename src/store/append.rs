@@ -113,8 +113,8 @@ pub struct Taken {
     /// The event. Its version is kept where it is greater than the stream's last, so that the numbers shown stay the
     /// source's; otherwise the stream's next number is given.
     pub event: Arc<Event>,
-    /// How far the source is read once this event is stored.
-    pub origin: Origin,
+    /// How many records of the source are dealt with once this event is stored.
+    pub next: u64,
 }
 
 /// What became of events taken over.

@@ -1,6 +1,6 @@
 //! Where everything is: columns over the events of a journal, built from the first part of each record.
 //!
-//! Not the events: those are read from the journal when asked for. About 30 bytes an event and 100 a stream. A catalog
+//! Not the events: those are read from the journal when asked for. About 45 bytes an event and 100 a stream. A catalog
 //! is always that of a prefix of the journal ending at a record, so whatever it answers was once the whole truth.
 
 use std::collections::HashMap;
@@ -61,6 +61,18 @@ impl Stream {
                 .unwrap_or(usize::MAX)
                 .min(self.ordinals.len()),
         }
+    }
+
+    /// How much the version of its event with this ordinal is beyond the one that was to be expected (wrapping).
+    fn step(&self, ordinal: u32) -> u64 {
+        if self.ordinals[0] == ordinal {
+            return self.first_version.wrapping_sub(1);
+        }
+        if self.versions.is_none() {
+            return 0;
+        }
+        let n = self.ordinals.partition_point(|&other| other < ordinal);
+        self.version(n).wrapping_sub(self.version(n - 1).wrapping_add(1))
     }
 
     fn push(&mut self, ordinal: u32, version: u64) {
@@ -310,9 +322,7 @@ impl Catalog {
         for (ordinal, &id) in self.stream_of.iter().enumerate().skip(from) {
             let stream = &self.streams[id as usize];
             put(&mut out, u64::from(id));
-            let n = stream.ordinals.partition_point(|&other| (other as usize) < ordinal);
-            let expected = if n == 0 { 1 } else { stream.version(n - 1).wrapping_add(1) };
-            put_signed(&mut out, stream.version(n).wrapping_sub(expected) as i64);
+            put_signed(&mut out, stream.step(ordinal as u32) as i64);
             put_signed(&mut out, self.times[ordinal].wrapping_sub(before));
             before = self.times[ordinal];
             put(&mut out, self.beyond.get(&(ordinal as u32)).map_or(0, |&beyond| u64::from(beyond)));

@@ -195,16 +195,16 @@ impl Store {
     }
 
     /// Takes over events of another store as they are, in their order. Those that are in their stream already (the same
-    /// id, type, data and metadata) are passed over. Not all or nothing: when it fails, [`Self::origin`] says how far it
-    /// came.
+    /// id, type, data and metadata) are passed over. `source` is the fingerprint of that store's first event. Not all or
+    /// nothing: when it fails, [`Self::origin`] says how far it came.
     ///
     /// # Errors
     /// `Refused` for an event [`Self::can_hold`] refuses, `Io`, `Stopped`.
-    pub fn take_over(&self, events: Vec<Taken>) -> Result<TakenOver, StoreError> {
+    pub fn take_over(&self, source: u64, events: Vec<Taken>) -> Result<TakenOver, StoreError> {
         if let Some(why) = events.iter().find_map(|taken| Self::can_hold(&taken.event).err()) {
             return Err(StoreError::Refused(why));
         }
-        match self.submit(Work::Take(events))? {
+        match self.submit(Work::Take { source, events })? {
             Answer::Taken(taken) => Ok(taken),
             Answer::Appended(_) => unreachable!("a take-over is answered as one"),
         }

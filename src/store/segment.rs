@@ -155,16 +155,8 @@ impl<'a> Records<'a> {
             let room = self.limit.saturating_sub(self.at + old as u64);
             let more = (wanted - old).max(CHUNK).min(usize::try_from(room).unwrap_or(usize::MAX));
             self.buffer.resize(old + more, 0);
-            let mut filled = old;
-            while filled < self.buffer.len() {
-                match self.file.read_at(&mut self.buffer[filled..], self.start + filled as u64) {
-                    Ok(0) => break,
-                    Ok(count) => filled += count,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            self.buffer.truncate(filled);
+            let filled = read_at(self.file, &mut self.buffer[old..], self.start + old as u64)?;
+            self.buffer.truncate(old + filled);
         }
         Ok(self.buffer.len() - (self.at - self.start) as usize)
     }
@@ -226,25 +218,39 @@ impl<'a> Records<'a> {
     }
 }
 
+/// What is read of a record at once; most have no more.
+const LIKELY: usize = 16 << 10;
+
+/// Reads until the buffer is full or the file ends, and says how much that was.
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
 /// Reads the body of the record at a place, whatever its number, and checks it.
 pub(super) fn body_at(file: &File, store: &[u8; 16], offset: u64) -> io::Result<Result<Vec<u8>, String>> {
-    let mut header = [0; FRAME];
-    let short = |error: io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Ok(Err("the segment ends before the record does".to_owned())),
-        _ => Err(error),
-    };
-    if let Err(error) = file.read_exact_at(&mut header, offset) {
-        return short(error);
+    let mut bytes = vec![0; LIKELY];
+    let mut there = read_at(file, &mut bytes, offset)?;
+    let (length, sum, seq) = (u32_at(&bytes, 0) as usize, u32_at(&bytes, 4), u64_at(&bytes, 8));
+    if length + FRAME > there && there == LIKELY && length <= MAX_BODY {
+        // What is claimed is believed as far as the file goes.
+        let left = file.metadata()?.len().saturating_sub(offset);
+        bytes.resize(usize::try_from(left).unwrap_or(usize::MAX).min(FRAME + length), 0);
+        there += read_at(file, &mut bytes[there..], offset + there as u64)?;
     }
-    let (length, sum, seq) = (u32_at(&header, 0) as usize, u32_at(&header, 4), u64_at(&header, 8));
-    let left = file.metadata()?.len().saturating_sub(offset + FRAME as u64);
-    if length > MAX_BODY || length as u64 > left {
-        return Ok(Err(format!("the record claims {length} bytes, {left} are there")));
+    if there < FRAME || length + FRAME > there {
+        return Ok(Err(format!("the record claims {length} bytes, {} are there", there.saturating_sub(FRAME))));
     }
-    let mut body = vec![0; length];
-    if let Err(error) = file.read_exact_at(&mut body, offset + FRAME as u64) {
-        return short(error);
-    }
+    bytes.truncate(FRAME + length);
+    let body = bytes.split_off(FRAME);
     if checksum(store, seq, &body) != sum {
         return Ok(Err("the checksum of the record does not match".into()));
     }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::append::{Appended, Expected, NewEvent, Origin, Taken, TakenOver};
+use super::append::{Appended, Expected, NewEvent, Origin, Taken, TakenOver, fingerprint};
 use super::batch::{self, Entry, MAX_PAYLOADS};
 use super::error::StoreError;
 use super::history::History;
@@ -18,7 +18,7 @@ use super::segment::{self, FRAME};
 use crate::domain::{Event, StreamName, Timestamp};
 
 /// Events taken over share a record up to this many bytes of payload: what one read of one event unpacks.
-const RECORD: usize = 24 << 10;
+const RECORD: usize = 12 << 10;
 /// And up to this many events.
 const RECORD_EVENTS: usize = 64;
 /// Bytes written with one sync.
@@ -27,7 +27,7 @@ const ROUND: usize = 2 << 20;
 /// Something to be written.
 pub(super) enum Work {
     Append { stream: StreamName, events: Vec<NewEvent>, expected: Expected },
-    Take(Vec<Taken>),
+    Take { source: u64, events: Vec<Taken> },
 }
 
 /// What came of it.
@@ -101,7 +101,7 @@ impl Writer {
                     }
                     break;
                 },
-                Work::Take(events) => match self.take(&events, &mut round) {
+                Work::Take { source, events } => match self.take(source, &events, &mut round) {
                     Ok(taken) => round.tickets.push((ticket, Answer::Taken(taken))),
                     Err(error) => ticket.set(Err(error)),
                 },
@@ -234,17 +234,16 @@ impl Writer {
     }
 
     /// Takes events over in their order, many to a record.
-    fn take(&mut self, events: &[Taken], round: &mut Round) -> Result<TakenOver, StoreError> {
+    fn take(&mut self, source: u64, events: &[Taken], round: &mut Round) -> Result<TakenOver, StoreError> {
         let mut done = TakenOver::default();
         let mut record: Vec<(&Event, u64)> = Vec::new();
-        let mut origin = Origin::default();
-        let mut size = 0;
+        let (mut next, mut size) = (0, 0);
         for taken in events {
             let event = &*taken.event;
             if let Some(id) = &event.id {
                 let hash = hash_id(id);
                 if round.ids.contains(&hash) {
-                    self.add_taken(&mut record, &origin, round)?;
+                    self.add_taken(&mut record, source, next, round)?;
                     size = 0;
                     self.write(round)?;
                 }
@@ -265,24 +264,29 @@ impl Writer {
             round.versions.insert(event.stream.clone(), version);
             size += event.data.stored().len() + event.metadata.stored().len();
             record.push((event, version));
-            origin = taken.origin;
+            next = taken.next;
             done.appended += 1;
             if size >= RECORD || record.len() >= RECORD_EVENTS {
-                self.add_taken(&mut record, &origin, round)?;
+                self.add_taken(&mut record, source, next, round)?;
                 size = 0;
             }
             if round.bytes.len() >= ROUND {
                 self.write(round)?;
             }
         }
-        self.add_taken(&mut record, &origin, round)?;
+        self.add_taken(&mut record, source, next, round)?;
         Ok(done)
     }
 
-    fn add_taken(&self, record: &mut Vec<(&Event, u64)>, origin: &Origin, round: &mut Round) -> Result<(), StoreError> {
-        if record.is_empty() {
-            return Ok(());
-        }
+    fn add_taken(
+        &self,
+        record: &mut Vec<(&Event, u64)>,
+        source: u64,
+        next: u64,
+        round: &mut Round,
+    ) -> Result<(), StoreError> {
+        let Some((last, _)) = record.last() else { return Ok(()) };
+        let origin = Origin { source, next, last: fingerprint(last) };
         let entries: Vec<Entry<'_>> = record
             .iter()
             .map(|(event, version)| Entry {
@@ -297,7 +301,7 @@ impl Writer {
                 metadata: &event.metadata,
             })
             .collect();
-        self.add(&entries, Some(origin), round)?;
+        self.add(&entries, Some(&origin), round)?;
         record.clear();
         Ok(())
     }
