@@ -1,0 +1,207 @@
+//! Answers arrive: about the source, from the walk, from jobs. One that nobody waits for any more changes nothing.
+
+use std::sync::Arc;
+
+use super::effect::{Effect, Generation};
+use super::msg::Msg;
+use super::panes::state::Against;
+use super::panes::streams::Narrowing;
+use super::panes::{Pane, keep_visible};
+use super::walk::Fact;
+use super::{App, Severity, words};
+use crate::domain::{Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
+use crate::replay::Moment;
+
+impl App {
+    /// Answers about the source and from the walk.
+    pub(super) fn learned(&mut self, msg: Msg, out: &mut Vec<Effect>) {
+        match msg {
+            Msg::SourceDescribed(about) => self.catalogue.about = Some(about),
+            Msg::SourceProgressed(progress) => self.progressed(progress, out),
+            Msg::StreamsListed(streams) => self.streams_listed(streams, out),
+            Msg::StreamsFiltered { generation, matches, complete } => {
+                self.streams_filtered(generation, matches, complete, out);
+            }
+            Msg::EventsLoaded { generation, page, .. } => {
+                let height = self.height(Pane::Events) as u64;
+                self.panes.events.loaded(generation, page, &self.walk.facts, height);
+            }
+            Msg::MomentReached { generation, scope, scope_at, moment } => {
+                self.moment_reached(generation, scope, scope_at, moment, out);
+            }
+            Msg::WalkProgressed { generation, folded, total } => {
+                if let Some(wanted) = self.walk.wanted.as_mut().filter(|wanted| wanted.generation == generation) {
+                    wanted.progress = Some((folded, total));
+                }
+            }
+            // One for a walk that is no longer shown compares with nothing on the screen.
+            Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
+                self.walk.difference = Some((generation, patch));
+                self.show_state();
+            }
+            Msg::Found { generation, scope_at } => self.found(generation, scope_at, out),
+            Msg::FindProgressed { generation, looked, total } => {
+                if let Some(search) = self.jobs.search(generation) {
+                    search.running = Some((looked, total));
+                }
+            }
+            Msg::NotFound { generation } => self.not_found(generation),
+            _ => {}
+        }
+    }
+
+    fn progressed(&mut self, progress: Progress, out: &mut Vec<Effect>) {
+        let finished = progress.complete && !self.catalogue.progress.complete;
+        self.catalogue.progress = progress;
+        if let Some(window) = &mut self.panes.events.window {
+            window.grow(self.catalogue.events_in(&window.scope.clone()));
+            if finished && window.partial {
+                window.ask_again();
+            }
+        }
+        self.open_first(out);
+    }
+
+    fn streams_listed(&mut self, streams: Arc<Vec<StreamSummary>>, out: &mut Vec<Effect>) {
+        self.catalogue.list(streams);
+        let height = self.height(Pane::Streams);
+        let scope = self.walk.target().0.cloned();
+        self.panes.streams.listed(&self.catalogue, scope.as_ref(), height);
+        if let Some(window) = &mut self.panes.events.window {
+            window.grow(self.catalogue.events_in(&window.scope.clone()));
+        }
+        let stale = |narrowing: &Narrowing| narrowing.complete && narrowing.asked_of < self.catalogue.streams.len();
+        if let Some(narrowing) = self.panes.streams.narrowing.as_ref().filter(|narrowing| stale(narrowing)) {
+            let pattern = narrowing.pattern.clone();
+            self.narrow(&pattern, out);
+        }
+        self.open_first(out);
+    }
+
+    fn moment_reached(
+        &mut self,
+        generation: Generation,
+        scope: Scope,
+        place: u64,
+        moment: Box<Moment>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(wanted) = self.walk.wanted.take_if(|wanted| wanted.generation == generation) else { return };
+        let elsewhere = self.walk.scope.as_ref() != Some(&scope);
+        if elsewhere {
+            let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
+            self.walk.leave(total);
+        }
+        // A state of another kind has other folds; one of the same kind is read with the same ones.
+        let category = |moment: &Moment| moment.stream.category().to_owned();
+        if self.walk.moment.as_ref().is_none_or(|before| category(before) != category(&moment)) {
+            self.panes.state.tree.reset();
+        }
+        let fact = Fact::of(&moment);
+        let total = match &scope {
+            Scope::Stream(_) => moment.total,
+            Scope::Category(_) | Scope::All => place,
+        };
+        self.panes.events.arrive(&scope, total.max(self.catalogue.events_in(&scope)));
+        if let Some(event) = &moment.event {
+            self.walk.facts.note(event, fact);
+            if let Some(window) = &mut self.panes.events.window {
+                window.note(place, fact);
+            }
+        }
+        if elsewhere {
+            let height = self.height(Pane::Streams);
+            self.panes.streams.select_scope(&self.catalogue, &scope, height);
+        }
+        self.panes.event.show(moment.event.clone());
+        self.walk.scope = Some(scope);
+        self.walk.place = place;
+        self.walk.shown = generation;
+        self.walk.moment = Some(moment);
+        self.show_state();
+        self.follow_cursor();
+        if self.panes.focus != Pane::State {
+            let height = self.height(Pane::State);
+            self.panes.state.tree.follow_changes(height);
+        }
+        self.step_queued(out);
+        if wanted.steps != 0
+            && let Some(scope) = self.walk.scope.clone()
+        {
+            self.go_to_place(scope, place.saturating_add_signed(wanted.steps), out);
+        }
+    }
+
+    /// Scrolls Events to the cursor.
+    pub(super) fn follow_cursor(&mut self) {
+        let height = self.height(Pane::Events) as u64;
+        if let Some(window) = &mut self.panes.events.window {
+            window.top = keep_visible(window.top, self.walk.place, height, window.len(), 2);
+        }
+    }
+
+    /// Shows the state of the moment with the marks that are asked for.
+    pub(super) fn show_state(&mut self) {
+        let Some(moment) = &self.walk.moment else { return };
+        let none = Arc::default();
+        let patch = match self.panes.state.against {
+            Against::Before => &moment.patch,
+            Against::Pinned => self.walk.difference_here().unwrap_or(&none),
+        };
+        self.panes.state.show(&moment.state, patch);
+    }
+
+    pub(super) fn job_failed(&mut self, generation: Generation, failure: &Failure) {
+        let mut ours = self.panes.events.failed(generation);
+        if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
+            ours = true;
+            self.walk.queued = None;
+            self.panes.events.incoming = None;
+            self.select_shown_scope();
+        }
+        if let Some(search) = self.jobs.search(generation) {
+            ours = true;
+            search.running = None;
+        }
+        if let Some(narrowing) = &mut self.panes.streams.narrowing
+            && narrowing.generation == generation
+        {
+            ours = true;
+            narrowing.complete = true;
+            self.keys.held = None;
+        }
+        // Number 0 is of no question: reading the source itself failed.
+        if (ours || generation == Generation::default()) && failure.kind != FailureKind::Cancelled {
+            self.say(Severity::Error, failure.to_string());
+        }
+    }
+
+    /// The selection in Streams goes back to what is shown.
+    pub(super) fn select_shown_scope(&mut self) {
+        let height = self.height(Pane::Streams);
+        if let Some(scope) = &self.walk.scope {
+            self.panes.streams.select_scope(&self.catalogue, scope, height);
+        }
+    }
+
+    pub(super) fn reducer_reloaded(&mut self, text: String, out: &mut Vec<Effect>) {
+        self.say(Severity::Info, text);
+        self.walk.facts.clear();
+        if let Some(window) = &mut self.panes.events.window {
+            window.forget_facts();
+        }
+        if let Some(scope) = self.walk.scope.clone() {
+            let place = self.walk.place;
+            self.go(scope, Destination::To(place), Some(place), out);
+        }
+    }
+
+    pub(super) fn copied(&mut self, result: Result<usize, String>) {
+        match result {
+            Ok(bytes) => {
+                self.say(Severity::Info, format!("copied {}: {}", self.copied, words::counted(bytes as u64, "byte")));
+            }
+            Err(why) => self.say(Severity::Error, format!("cannot copy {}: {why}", self.copied)),
+        }
+    }
+}
