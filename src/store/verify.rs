@@ -9,6 +9,7 @@ use super::error::{Damage, StoreError};
 use super::index::{self, Index, Trouble};
 use super::journal::{Limit, Segments, Stop, extend};
 use super::lock::Lock;
+use super::open::{SLICE, read_head};
 use super::segment::{HEADER, Next, Records, body_at};
 use crate::domain::{Cancel, Progress};
 
@@ -110,9 +111,13 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
         head: None,
         index: IndexState::Missing,
     };
+    let head = read_head(&journal)?;
+    if head.is_none() && super::segment::list(&journal).unwrap_or_default().is_empty() {
+        return Err(StoreError::NotFound(directory.to_path_buf()));
+    }
     // Held while looking, so that nothing moves; where somebody writes, only what is acknowledged is looked at.
     let lock = Lock::take(directory);
-    let head = super::read_head(&journal)?;
+    let head = read_head(&journal)?.or(head);
     if head.is_none() {
         report.head = Some("is missing or unreadable".into());
     }
@@ -139,7 +144,7 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
     let mut looked = 0;
     let mut stop;
     loop {
-        stop = extend(&segments, &mut catalog, limit, super::SLICE)?;
+        stop = extend(&segments, &mut catalog, limit, SLICE)?;
         if let Some(damage) = unpack(&segments, &catalog, &mut looked)? {
             stop = Stop::Damaged(damage);
         }
