@@ -352,9 +352,9 @@ fn the_commands_append_import_and_verify() {
     let (code, _, err) = stepback(&piped, "{}");
     assert_eq!(code, Some(65), "{err}");
     assert!(err.contains("is damaged") && err.contains("stepback verify"), "{err}");
-    assert_eq!(stepback(&["verify", "/nowhere/at/all"], "").0, Some(1));
+    assert_eq!(stepback(&["verify", "/nowhere/at/all"], "").0, Some(69));
     let empty = directory.path().join("empty");
     fs::create_dir(&empty).expect("made");
-    assert_eq!(stepback(&["verify", empty.to_str().expect("a path")], "").0, Some(1));
+    assert_eq!(stepback(&["verify", empty.to_str().expect("a path")], "").0, Some(69));
     assert_eq!(fs::read_dir(&empty).expect("readable").count(), 0, "nothing is left where no store is");
 }
