@@ -198,3 +198,15 @@ fn what_cannot_be_opened_is_said_before_the_screen_is_taken() {
         pty.close();
     }
 }
+
+#[test]
+fn a_place_without_a_stream_is_one_of_the_whole_store() {
+    let home = tempfile::tempdir().unwrap();
+    for (at, stands) in [("2025-03-04T14:03:30", "order-1002"), ("18", "18/532")] {
+        let mut pty = at_home(home.path(), &[&sample("orders.jsonl"), "--at", at], (120, 36));
+        pty.wait_for("whole store").wait_for(stands).wait_for("CouponApplied");
+        pty.keys("Q");
+        assert_eq!(pty.exit(), 0);
+        pty.close();
+    }
+}

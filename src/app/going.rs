@@ -61,6 +61,18 @@ impl App {
         }
         let complete = self.catalogue.progress.complete && self.catalogue.listed;
         let asked = self.opening.stream.clone();
+        if asked.is_none()
+            && !self.catalogue.streams.is_empty()
+            && let Some(at) = self.opening.at.take()
+        {
+            // A place without a stream is one of the whole store, whose events have no versions of its own.
+            let at = if let Destination::Version(number) = at { Destination::To(number) } else { at };
+            self.opening.done = true;
+            self.go(Scope::All, at, None, out);
+            let height = self.height(Pane::Streams);
+            self.panes.streams.select_scope(&self.catalogue, &Scope::All, height);
+            return;
+        }
         let summary = match &asked {
             Some(stream) => self.catalogue.summary(stream),
             None => self.catalogue.streams.first(),

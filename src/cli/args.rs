@@ -40,8 +40,9 @@ pub struct Interface {
     /// Open this stream
     #[arg(long, value_name = "STREAM")]
     pub stream: Option<String>,
-    /// Stand after this version, or at this time (2025-03-01T14:03Z), or at first, last or start
-    #[arg(long, value_name = "N|TIME", requires = "stream")]
+    /// Stand after this version (without --stream: after the N-th event of the store), at this time
+    /// (2025-03-01T14:03Z), or at first, last or start
+    #[arg(long, value_name = "N|TIME")]
     pub at: Option<String>,
     /// Fold every stream with this JavaScript file
     #[arg(long, value_name = "FILE")]

@@ -96,6 +96,27 @@ impl Walker {
     /// The place a destination means, and the scope it lies in.
     fn resolve(&self, scope: &Scope, from: u64, to: &Destination, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
         match to {
+            // Whether there is a later one is known only when everything has been read.
+            Destination::AsOf(_) => {
+                self.source.complete(cancel, &mut |_| {})?;
+                self.known(scope, from, to, cancel)
+            }
+            Destination::Version(_) | Destination::Id(_) if !self.source.progress().complete => {
+                self.known(scope, from, to, cancel).or_else(|failure| match failure.kind {
+                    FailureKind::NotFound => {
+                        self.source.complete(cancel, &mut |_| {})?;
+                        self.known(scope, from, to, cancel)
+                    }
+                    _ => Err(failure),
+                })
+            }
+            _ => self.known(scope, from, to, cancel),
+        }
+    }
+
+    /// The same, as far as the source has been read.
+    fn known(&self, scope: &Scope, from: u64, to: &Destination, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
+        match to {
             Destination::To(place) => Ok((scope.clone(), *place)),
             Destination::Version(version) => {
                 let anchor = Anchor::Version(crate::domain::Version(*version));
