@@ -170,9 +170,11 @@ fn it_suspends_and_comes_back_where_it_was() {
     let home = tempfile::tempdir().unwrap();
     let mut pty = at_home(home.path(), &[&sample("orders.jsonl"), "--stream", "order-1002", "--at", "12"], (100, 30));
     pty.wait_for("@12/23");
-    pty.keys("<c-z>").wait_for("<ended");
+    pty.keys("<c-z>");
+    assert!(matches!(pty.exit(), 147 | 148));
     pty.assert_restored();
-    pty.line("fg").wait_for("@12/23");
+    pty.line("clear; echo '<shell>'").wait_for("<shell>");
+    pty.line("fg; echo \"<ended $?>\"").wait_for("@12/23");
     pty.keys(".").wait_for("@13/23");
     pty.signal(Signal::TERM);
     pty.exit();
