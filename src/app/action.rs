@@ -143,6 +143,8 @@ pub enum Viewing {
     FocusPrevious,
     /// This pane alone, or all again.
     Zoom,
+    /// The next way to share the window.
+    NextLayout,
     /// The next view of the pane.
     NextView,
     /// The next way to show times.
@@ -296,7 +298,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Watch(Watching::Play), "play", "play", "Play: step by itself; again to pause", "Step", ANY),
     spec(Action::Watch(Watching::Slower), "slower", "slower", "Play at half the speed", "Step", ANY),
     spec(Action::Watch(Watching::Faster), "faster", "faster", "Play at twice the speed", "Step", ANY),
-    spec(Action::Move(Motion::Down), "down", "down", "Move down; in Events this steps. Counts work: `20j`", "Move", LISTS),
+    spec(Action::Move(Motion::Down), "down", "down", "Move down; in Events this steps. Counts work: `20j`; for 12 on, `:+12`, as 1 to 4 are panes", "Move", LISTS),
     spec(Action::Move(Motion::Up), "up", "up", "Move up; in Events this steps back", "Move", LISTS),
     spec(Action::Move(Motion::First), "first", "first", "To the first row; in Events the initial state, before the first event", "Move", LISTS),
     spec(Action::Move(Motion::Last), "last", "last", "To the last row; with a count, to that row", "Move", LISTS),
@@ -328,6 +330,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::View(Viewing::Focus(Pane::Event)), "focus-event", "event", "To Event", "Panes", ANY),
     spec(Action::View(Viewing::Focus(Pane::State)), "focus-state", "state", "To State", "Panes", ANY),
     spec(Action::View(Viewing::Zoom), "zoom", "zoom", "Show this pane alone, or all again", "Panes", ANY),
+    spec(Action::View(Viewing::NextLayout), "next-layout", "layout", "Next layout: balanced, State wide, Events wide", "Panes", ANY),
     spec(Action::View(Viewing::NextView), "next-view", "view", "Next view of the pane: Streams by first event, name, events or last event; Event data, metadata, raw; State tree, list of changes", "Panes", ANY),
     spec(Action::View(Viewing::Times), "times", "times", "Show times in UTC, or as the gap to the event before", "Panes", ANY),
     spec(Action::View(Viewing::Theme), "theme", "theme", "Next theme", "Panes", ANY),

@@ -57,7 +57,7 @@ impl App {
     /// The first walk: as soon as there is something to walk to.
     pub(super) fn open_first(&mut self, out: &mut Vec<Effect>) {
         if self.opening.done {
-            return;
+            return self.open_to_the_end(out);
         }
         let complete = self.catalogue.progress.complete && self.catalogue.listed;
         let asked = self.opening.stream.clone();
@@ -84,7 +84,10 @@ impl App {
                 self.opening.done = true;
                 match self.opening.at.take() {
                     Some(at) => self.go(scope, at, None, out),
-                    None => self.go(scope, Destination::To(end), Some(end), out),
+                    None => {
+                        self.opening.end = Some((scope.clone(), end));
+                        self.go(scope, Destination::To(end), Some(end), out);
+                    }
                 }
                 self.panes.streams.selected = 0;
                 let target = self.walk.target().0.cloned();
@@ -104,6 +107,19 @@ impl App {
                 self.go(Scope::All, Destination::To(1), Some(1), out);
             }
             _ => {}
+        }
+    }
+
+    /// The first stream was opened at its end as it was known then: once its end is known, and as long as nobody has
+    /// touched anything, that is where one stands.
+    fn open_to_the_end(&mut self, out: &mut Vec<Effect>) {
+        let Some((scope, end)) = &self.opening.end else { return };
+        let (untouched, total) = (!self.keys.pressed && self.walk.target() == (Some(scope), *end), self.total(scope));
+        if !untouched || (self.catalogue.progress.complete && total > *end) {
+            let (scope, _) = self.opening.end.take().expect("it is there");
+            if untouched {
+                self.go_to_place(scope, total, out);
+            }
         }
     }
 

@@ -144,7 +144,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     list.extend(match app.panes.focus {
         Pane::Streams => {
             let order = (Action::View(Viewing::NextView), Some("order"));
-            vec![open("open"), filter, forward, backward, order, pane, go_to, about, zoom, quit]
+            let all = app.panes.streams.narrowing.is_some().then_some((stop.0, Some("all streams")));
+            let list = [open("open"), filter].into_iter().chain(all);
+            list.chain([forward, backward, order, pane, go_to, about, zoom, quit]).collect()
         }
         Pane::Events => {
             let opens = if matches!(app.walk.scope, Some(Scope::Stream(_))) { "event" } else { "open stream" };

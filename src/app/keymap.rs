@@ -173,7 +173,8 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Keys\n\nGenerated from the table of actions and `assets/keymap.toml`. `?` shows the same in the program.\n\n\
          A count before a movement or a step repeats it: `20j`, `50.`. The digits 1 to 4 go to panes, so a count that begins\n\
-         with one of them needs a second digit of 0 or 5 to 9 (`20`, `15`, `100`).\n\n\
+         with one of them needs a second digit of 0 or 5 to 9 (`20`, `15`, `100`): `12j` goes to panes 1 and 2 and one down.\n\
+         `:+12` goes 12 on, `:-12` back.\n\n\
          Mouse: the wheel scrolls the pane under it, a click selects, a click on what is selected opens it, dragging on the\n\
          timeline scrubs, a click on a hint does it. Hold Shift to select text with the terminal.\n",
     );

@@ -39,12 +39,52 @@ impl Areas {
     }
 }
 
+/// What gets the most room where several panes are side by side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Layout {
+    /// Each what it usually needs.
+    #[default]
+    Balanced,
+    /// State.
+    StateWide,
+    /// Events, with what their data begins with.
+    EventsWide,
+}
+
+impl Layout {
+    /// All, in the order in which they follow each other.
+    pub const ALL: [Self; 3] = [Self::Balanced, Self::StateWide, Self::EventsWide];
+
+    /// The next one.
+    pub fn next(self) -> Self {
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::StateWide => "State wide",
+            Self::EventsWide => "Events wide",
+        }
+    }
+
+    /// The percentage that fits it.
+    fn choose(self, balanced: u16, state: u16, events: u16) -> u16 {
+        match self {
+            Self::Balanced => balanced,
+            Self::StateWide => state,
+            Self::EventsWide => events,
+        }
+    }
+}
+
 /// The arrangement of a window; `None` when it is too small.
 ///
 /// From 150 columns on everything is side by side; from 110 on Event lies under Events; from 80 on Streams is beside
 /// Events and State while it has the focus, and gives way to Event otherwise; below that, or below 20 rows, the pane with
 /// the focus is alone.
-pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool) -> Option<Areas> {
+pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layout) -> Option<Areas> {
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }
@@ -67,29 +107,29 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool) -> Option<Are
     if zoomed || width < 80 || height < 20 {
         place(focus, body);
     } else if width >= 150 {
-        let (streams, rest) = beside(body, part(width, 21));
-        let (events, right) = beside(rest, part(width, 41));
-        let (state, event) = above(right, 58);
+        let (streams, rest) = beside(body, part(width, 22));
+        let (events, right) = beside(rest, part(width, layout.choose(38, 30, 47)));
+        let (state, event) = above(right, layout.choose(68, 76, 62));
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::State, state);
         place(Pane::Event, event);
     } else if width >= 110 {
         let (streams, rest) = beside(body, part(width, 23));
-        let (middle, state) = beside(rest, part(width, 42));
-        let (events, event) = above(middle, 58);
+        let (middle, state) = beside(rest, part(width, layout.choose(39, 31, 47)));
+        let (events, event) = above(middle, layout.choose(62, 62, 70));
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::Event, event);
         place(Pane::State, state);
     } else if focus == Pane::Streams {
-        let (streams, right) = beside(body, part(width, 36));
-        let (events, state) = above(right, 50);
+        let (streams, right) = beside(body, part(width, 43));
+        let (events, state) = above(right, layout.choose(50, 36, 64));
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::State, state);
     } else {
-        let (left, state) = beside(body, part(width, 54));
+        let (left, state) = beside(body, part(width, layout.choose(52, 42, 64)));
         let (events, event) = above(left, 56);
         place(Pane::Events, events);
         place(Pane::Event, event);
@@ -181,8 +221,8 @@ mod tests {
         for width in 0..200 {
             for height in [0, 9, 10, 13, 19, 20, 24, 29, 30, 36, 45, 100] {
                 for focus in Pane::ALL {
-                    for zoomed in [false, true] {
-                        let Some(areas) = arrange(width, height, focus, zoomed) else {
+                    for (zoomed, layout) in [false, true].into_iter().flat_map(|z| Layout::ALL.map(|l| (z, l))) {
+                        let Some(areas) = arrange(width, height, focus, zoomed, layout) else {
                             assert!(width < 40 || height < 10);
                             continue;
                         };

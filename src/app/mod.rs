@@ -36,10 +36,12 @@ pub use msg::Msg;
 
 use catalogue::Catalogue;
 use jobs::Jobs;
-use layout::Areas;
+use layout::{Areas, Layout};
 use mode::Mode;
 use panes::{EventPane, EventsPane, Pane, StatePane, StreamsPane};
 use walk::Walk;
+
+use ratatui::layout::Rect;
 
 use crate::domain::{Destination, Scope, StreamName};
 
@@ -61,6 +63,8 @@ pub struct Setup {
     pub height: u16,
     /// What was opened.
     pub origin: Origin,
+    /// What it is called in the header, where that says more than its own name.
+    pub name: Option<String>,
     /// The stream to open; otherwise the first one.
     pub stream: Option<StreamName>,
     /// Where in it; otherwise at its end.
@@ -80,6 +84,7 @@ impl Default for Setup {
             width: 80,
             height: 24,
             origin: Origin::default(),
+            name: None,
             stream: None,
             at: None,
             themes,
@@ -105,6 +110,8 @@ pub struct Panes {
     pub focus: Pane,
     /// Whether it is shown alone.
     pub zoomed: bool,
+    /// How the others share the window when it is not.
+    pub layout: Layout,
     /// The list of streams.
     pub streams: StreamsPane,
     /// The events of the scope.
@@ -182,6 +189,8 @@ struct Opening {
     stream: Option<StreamName>,
     at: Option<Destination>,
     done: bool,
+    /// The end of the stream as it was known when it was opened there.
+    end: Option<(Scope, u64)>,
 }
 
 /// What the screen knows.
@@ -191,6 +200,8 @@ pub struct App {
     pub size: Size,
     /// What was opened.
     pub origin: Origin,
+    /// What it is called in the header, where that says more than its own name.
+    pub name: Option<String>,
     /// What is known of the source.
     pub catalogue: Catalogue,
     /// Where the walk stands.
@@ -240,7 +251,8 @@ impl App {
             scrubbing: false,
             copied: "",
             origin: setup.origin,
-            opening: Opening { stream: setup.stream, at: setup.at, done: false },
+            name: setup.name,
+            opening: Opening { stream: setup.stream, at: setup.at, done: false, end: None },
         }
     }
 
@@ -257,13 +269,21 @@ impl App {
 
     /// Where everything is on the screen; `None` when it is too small for anything.
     pub fn areas(&self) -> Option<Areas> {
-        layout::arrange(self.size.width, self.size.height, self.panes.focus, self.panes.zoomed)
+        let Panes { focus, zoomed, layout, .. } = self.panes;
+        layout::arrange(self.size.width, self.size.height, focus, zoomed, layout)
+    }
+
+    /// Where the rows of a pane's list stand. Above the tree of State its changes are told.
+    pub fn list(&self, pane: Pane, area: Rect) -> Rect {
+        let list = layout::rows(pane, area);
+        let told = if pane == Pane::State { self.panes.state.told(list.height) } else { 0 };
+        Rect { y: list.y + told, height: list.height - told, ..list }
     }
 
     /// How many rows of a pane are seen; what is not on the screen behaves as if it had ten.
     pub fn height(&self, pane: Pane) -> usize {
         let area = self.areas().and_then(|areas| areas.pane(pane));
-        area.map_or(10, |area| usize::from(layout::rows(pane, area).height))
+        area.map_or(10, |area| usize::from(self.list(pane, area).height))
     }
 
     /// How many events a scope has as far as known.
@@ -303,7 +323,9 @@ impl App {
         if !self.keys.pressed {
             return self.catalogue.about.as_ref()?.caveats.first().cloned();
         }
-        let path = |tree: &panes::Tree| Some(tree.selected_path().to_string()).filter(|path| !path.is_empty());
+        let path = |tree: &panes::Tree| {
+            Some(tree.selected_path().to_string()).filter(|path| !path.is_empty()).map(|path| format!("path {path}"))
+        };
         match self.panes.focus {
             Pane::State if self.panes.state.view == panes::state::StateView::Tree => path(&self.panes.state.tree),
             Pane::Event => path(self.panes.event.tree()?),

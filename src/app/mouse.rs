@@ -86,7 +86,7 @@ impl App {
     }
 
     fn click(&mut self, pane: Pane, area: Rect, at: Position, out: &mut Vec<Effect>) {
-        let rows = layout::rows(pane, area);
+        let rows = self.list(pane, area);
         // What is under the mouse is what was drawn, before the focus changes the arrangement.
         let line = rows.contains(at).then(|| usize::from(at.y - rows.y));
         let had_focus = self.panes.focus == pane;

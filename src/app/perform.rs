@@ -29,8 +29,9 @@ impl App {
             Mode::Prompt(_) => return self.move_in_prompt(motion, out),
             Mode::Help(_) => return self.move_in_help(motion, count),
             Mode::Popup(popup) => {
-                let height = layout::arrange(self.size.width, self.size.height, self.panes.focus, self.panes.zoomed)
-                    .map_or(10, |areas| layout::inner(layout::popup(&areas)).height);
+                let size = self.size;
+                let areas = layout::arrange(size.width, size.height, self.panes.focus, false, self.panes.layout);
+                let height = areas.map_or(10, |areas| layout::inner(layout::popup(&areas)).height);
                 popup.lines.go(motion, count, usize::from(height));
                 return;
             }
@@ -85,6 +86,12 @@ impl App {
                 self.focus(Pane::ALL[(self.panes.focus as usize + by) % Pane::ALL.len()]);
             }
             Viewing::Zoom => self.panes.zoomed = !self.panes.zoomed,
+            Viewing::NextLayout => {
+                self.panes.layout = self.panes.layout.next();
+                self.panes.zoomed = false;
+                self.focus(self.panes.focus);
+                self.say(Severity::Info, format!("layout: {}", self.panes.layout.words()));
+            }
             Viewing::NextView => self.next_view(),
             Viewing::Times => {
                 self.look.times = match self.look.times {

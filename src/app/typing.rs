@@ -330,7 +330,7 @@ impl App {
             Asking::Filter { .. } => {
                 let narrowing = self.panes.streams.narrowing.as_ref()?;
                 let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len());
-                let so_far = if narrowing.complete { "" } else { " so far" };
+                let so_far = if narrowing.complete && self.catalogue.progress.complete { "" } else { " so far" };
                 let severity = if found == 0 && narrowing.complete { Severity::Warning } else { Severity::Info };
                 Some((severity, format!("{} match{so_far}", words::counted(found as u64, "stream"))))
             }

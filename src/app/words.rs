@@ -47,6 +47,17 @@ pub fn short_instant(time: Timestamp, reference: Option<Timestamp>) -> String {
     }
 }
 
+/// An instant in at most eight cells: the clock time on the day of `reference`, otherwise the date.
+pub fn shorter_instant(time: Timestamp, reference: Option<Timestamp>) -> String {
+    let written = |format: &str, time: Timestamp| time.strftime(format).to_string();
+    let same = |format: &str| reference.is_some_and(|reference| written(format, reference) == written(format, time));
+    match (same("%F"), same("%Y")) {
+        (true, _) => written("%T", time),
+        (false, true) => written("%m-%d", time),
+        (false, false) => written("%Y-%m", time),
+    }
+}
+
 /// The time between two instants: `+803ms`, `+2.8s`, `-3d04h`.
 pub fn gap(from: Timestamp, to: Timestamp) -> String {
     let milliseconds = to.duration_since(from).as_millis();
@@ -211,6 +222,9 @@ mod tests {
         assert_eq!(short_instant(noon, Some(at("2026-03-01"))), "12:00:00.500");
         assert_eq!(short_instant(noon, Some(at("2026-05-01"))), "03-01 12:00");
         assert_eq!(short_instant(noon, Some(at("2025-03-01"))), "2026-03-01");
+        assert_eq!(shorter_instant(noon, Some(at("2026-03-01"))), "12:00:00");
+        assert_eq!(shorter_instant(noon, Some(at("2026-05-01"))), "03-01");
+        assert_eq!(shorter_instant(noon, None), "2026-03");
         for (to, words) in [
             ("2026-03-01T12:00:00.5Z", "+0ms"),
             ("2026-03-01T12:00:03.3Z", "+2.8s"),

@@ -53,6 +53,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
     let reducer = interface.reducer.as_ref().map(|path| path.display().to_string());
     let options = option("--map", interface.map.clone()).into_iter().chain(option("--reducer", reducer)).flatten();
+    let name = demo.as_ref().map(|_| "demo".to_owned());
     let origin = Origin { address: address.clone(), options: options.collect() };
     let opening = Opening {
         address,
@@ -68,7 +69,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     };
     let themes = Theme::names();
     let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
-    let setup = Setup { origin, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
+    let setup = Setup { origin, name, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
     run(Launch {
         source,
         walker,

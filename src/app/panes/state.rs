@@ -49,6 +49,21 @@ pub struct StatePane {
 }
 
 impl StatePane {
+    /// How many rows above a tree of so many rows tell the changes, a line under them included.
+    pub fn told(&self, height: u16) -> u16 {
+        let told = self.told_changes(height);
+        told + u16::from(told > 0 && height >= 10)
+    }
+
+    /// How many changes are told above the tree. Never so many that little of it is left.
+    pub fn told_changes(&self, height: u16) -> u16 {
+        const MOST: u16 = 6;
+        match self.view {
+            StateView::Changes => 0,
+            StateView::Tree => u16::try_from(self.patch.0.len()).unwrap_or(MOST).min(height / 3).min(MOST),
+        }
+    }
+
     /// Shows a state and the changes to mark on it.
     pub fn show(&mut self, state: &State, patch: &Arc<Patch>) {
         let (mut overlay, tally) = Overlay::of(patch);

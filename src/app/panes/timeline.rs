@@ -33,6 +33,8 @@ pub enum Mark {
 pub struct Column {
     /// The most telling thing in it.
     pub mark: Mark,
+    /// Whether an event stands here and not beside it: known where there are fewer events than columns.
+    pub event: bool,
     /// How close its events follow each other, 0 the slowest to 7 the fastest of all that are known.
     pub pace: Option<u8>,
 }
@@ -65,9 +67,18 @@ pub fn columns(window: &Window, walk: &Walk, total: u64, width: u16) -> Vec<Colu
     let paces: Vec<Option<f64>> = gaps.iter().map(pace).collect();
     let slowest = paces.iter().flatten().copied().fold(f64::MIN, f64::max);
     let fastest = paces.iter().flatten().copied().fold(f64::MAX, f64::min);
+    let part = |pace: f64| if slowest > fastest { (slowest - pace) / (slowest - fastest) } else { 0.5 };
     for (column, pace) in columns.iter_mut().zip(paces) {
-        let part = |pace: f64| if slowest > fastest { (slowest - pace) / (slowest - fastest) } else { 0.5 };
         column.pace = pace.map(|pace| (part(pace) * 7.0).round() as u8);
+    }
+    if total < u64::from(width / 2) {
+        for place in 1..=total {
+            let [from, to] = [place - 1, place].map(|place| usize::from(column_of(place, total, width)));
+            columns[to].event = true;
+            // The way from one event to the next is as long as it looks, and all of it has the pace of its end.
+            let pace = columns[to].pace;
+            columns[from + 1..to].iter_mut().for_each(|column| column.pace = pace);
+        }
     }
     if let (Some(pin), Some(Scope::Stream(stream))) = (&walk.pin, &walk.scope)
         && pin.stream == *stream

@@ -3,8 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::tail;
+use crate::app::App;
 use crate::app::words::{count, counted, instant};
-use crate::app::{App, panes::Pane};
 use crate::domain::{Scope, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::Pen;
@@ -16,13 +17,30 @@ struct Piece {
     rank: u8,
 }
 
+/// The name of the source is shortened rather than left out, and before anything that matters more is.
+const NAME: u8 = 9;
+/// Its widths: shorter than that only when there is nothing else to be left out.
+const SHORTEST_NAME: usize = 8;
+const SHORT_NAME: usize = 16;
+const LONGEST_NAME: usize = 40;
+
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut pieces = pieces(app);
-    let room = usize::from(area.width.saturating_sub(2));
-    let width = |pieces: &[Piece]| pieces.iter().map(|piece| text::width(&piece.text) + 2).sum::<usize>();
-    while width(&pieces) > room + 2 && pieces.len() > 2 {
-        let Some(least) = (0..pieces.len()).min_by_key(|n| pieces[*n].rank) else { break };
-        pieces.remove(least);
+    let room = usize::from(area.width.saturating_sub(2)) + 2;
+    let others = |pieces: &[Piece]| -> usize {
+        pieces.iter().filter(|piece| piece.rank != NAME).map(|piece| text::width(&piece.text) + 2).sum()
+    };
+    while let Some(lowest) = (0..pieces.len()).min_by_key(|n| pieces[*n].rank) {
+        let Some(name) = pieces.iter().find(|piece| piece.rank == NAME) else { break };
+        let shortest = if pieces[lowest].rank < NAME { SHORT_NAME } else { SHORTEST_NAME };
+        if others(&pieces) + text::width(&name.text).min(shortest) + 2 <= room {
+            break;
+        }
+        pieces.remove(lowest);
+    }
+    let left = room.saturating_sub(others(&pieces) + 2);
+    if let Some(name) = pieces.iter_mut().find(|piece| piece.rank == NAME) {
+        name.text = tail(&name.text, left.clamp(SHORTEST_NAME, LONGEST_NAME));
     }
     let mut pen = Pen::new(buffer, area);
     pen.skip(1);
@@ -36,9 +54,13 @@ fn pieces(app: &App) -> Vec<Piece> {
     let mut piece = |text: String, role: Role, rank: u8| pieces.push(Piece { text, role, rank });
     piece("stepback".into(), Role::Badge, 1);
     let about = app.catalogue.about.as_ref();
-    let name = about.map_or("opening …", |about| &about.name);
-    piece(text::fit(name, 32), Role::Header, 10);
-    piece("[RO]".into(), Role::Badge, 11);
+    let name = match (&app.name, about) {
+        (Some(name), _) => name,
+        (None, Some(about)) => about.name.as_str(),
+        (None, None) => "opening …",
+    };
+    piece(text::safe(name).into_owned(), Role::Header, NAME);
+    piece("[RO]".into(), Role::Badge, 12);
     if let Some(about) = about {
         piece(text::fit(&about.kind, 24), Role::Muted, 2);
     }
@@ -66,10 +88,8 @@ fn pieces(app: &App) -> Vec<Piece> {
             Scope::Category(name) => (format!("{name}-*"), format!("#{}/{total}", count(app.walk.place))),
             Scope::All => ("whole store".into(), format!("#{}/{total}", count(app.walk.place))),
         };
-        // Beside a pane that says it already, the name of the scope is the first to go.
-        let named = app.areas().is_some_and(|areas| areas.pane(Pane::Events).is_some());
-        piece(text::fit(&name, 40), Role::Stream, if named { 5 } else { 9 });
-        piece(place, Role::Header, 10);
+        piece(text::fit(&name, 40), Role::Stream, 10);
+        piece(place, Role::Header, 11);
         if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
             piece(instant(time), Role::Time, 7);
         }

@@ -17,6 +17,7 @@ use super::widgets::Pen;
 use crate::app::App;
 use crate::app::mode::Mode;
 use crate::app::panes::Pane;
+use crate::domain::text;
 
 /// Whether a pane has the focus: no pane has it while something covers them.
 fn focused(app: &App, pane: Pane) -> bool {
@@ -35,6 +36,21 @@ fn title_role(app: &App, pane: Pane) -> Role {
 /// What is looked for now, to be marked wherever it is shown.
 fn pattern(app: &App) -> Option<&str> {
     app.jobs.search.as_ref().map(|search| search.pattern.as_str())
+}
+
+/// The end of a path, which tells more than its beginning; cut between its parts where it can be.
+fn tail(path: &str, cells: usize) -> String {
+    if text::width(path) <= cells {
+        return path.into();
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += text::width(c.encode_utf8(&mut [0; 4]));
+        used <= cells
+    };
+    let kept: usize = path.chars().rev().take_while(fits).map(char::len_utf8).sum();
+    let kept = &path[path.len() - kept..];
+    format!("…{}", kept.find('/').map_or(kept, |at| &kept[at..]))
 }
 
 /// Lines of words where a pane has nothing to show, broken between words.

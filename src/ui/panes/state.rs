@@ -3,11 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{focused, pattern, say, title, title_role};
+use super::{focused, pattern, say, tail, title, title_role};
 use crate::app::App;
 use crate::app::layout::rows;
 use crate::app::panes::Pane;
-use crate::app::panes::state::{Against, StateView};
+use crate::app::panes::state::{Against, StatePane, StateView};
 use crate::app::words::{self, count};
 use crate::domain::text;
 use crate::replay::{Change, Moment};
@@ -33,7 +33,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         StateView::Tree => (pane.tree.top(), pane.tree.rows().len()),
         StateView::Changes => (pane.top, pane.patch.0.len()),
     };
-    let list = rows(Pane::State, area);
+    let list = app.list(Pane::State, area);
     let height = usize::from(list.height);
     let below = len.saturating_sub(top + height);
     let note = match (pane.view, below) {
@@ -47,9 +47,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let words = if app.catalogue.is_empty() { "No state." } else { "" };
         return say(&[words], Role::Muted, theme, list, buffer);
     };
-    if list.y > area.y + 1 {
-        head(app, moment, theme, Rect { y: list.y - 1, height: 1, ..list }, buffer);
+    let all = rows(Pane::State, area);
+    if all.y > area.y + 1 {
+        head(app, moment, theme, Rect { y: all.y - 1, height: 1, ..all }, buffer);
     }
+    told(pane, all, theme, buffer);
     match pane.view {
         StateView::Changes => changes(app, theme, list, buffer),
         StateView::Tree => body(app, moment, theme, list, buffer),
@@ -100,23 +102,79 @@ fn file(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn body(app: &App, moment: &Moment, theme: &Theme, mut list: Rect, buffer: &mut Buffer) {
-    let pane = &app.panes.state;
-    let has_focus = focused(app, Pane::State);
-    if moment.state.is_none() {
-        let words: &[&str] = match &moment.event {
-            _ if moment.stream.as_str().is_empty() => &["No state: this record belongs to no stream."],
-            None => &["Does not exist yet: no event has happened."],
-            Some(_) if pane.tree.rows().is_empty() => &["Does not exist here."],
-            Some(_) => &["Ended by this event:"],
-        };
-        if pane.tree.rows().is_empty() {
-            return say(words, Role::Muted, theme, list, buffer);
+/// Above the tree: what the event changed, or what differs from the pinned state, whatever of the tree is seen.
+fn told(pane: &StatePane, rows: Rect, theme: &Theme, buffer: &mut Buffer) {
+    let told = pane.told_changes(rows.height);
+    let changes = &pane.patch.0;
+    let paths = changes.iter().take(told.into()).map(|change| text::width(&path(change))).max().unwrap_or(0);
+    for (number, y) in (0..told).zip(rows.y..) {
+        let mut pen = Pen::new(buffer, Rect { y, height: 1, ..rows });
+        let more = changes.len() - usize::from(told);
+        if number + 1 == told && more > 0 {
+            pen.put_right(&format!(" +{} more", count(more as u64)), theme.style(Role::Before));
         }
-        say(words, Role::Removed, theme, Rect { height: list.height.min(1), ..list }, buffer);
-        list = Rect { y: list.y + list.height.min(1), height: list.height.saturating_sub(1), ..list };
+        change(&changes[usize::from(number)], pane.against, paths, theme, &mut pen);
     }
-    widgets::tree(&pane.tree, has_focus, pattern(app), list, theme, buffer);
+    if pane.told(rows.height) > told {
+        let line = "─".repeat(rows.width.into());
+        Pen::new(buffer, Rect { y: rows.y + told, height: 1, ..rows }).put(&line, theme.style(Role::Border));
+    }
+}
+
+/// One change in one line; `paths` is how wide the paths around it are.
+fn change(change: &Change, against: Against, paths: usize, theme: &Theme, pen: &mut Pen<'_>) {
+    let style = |role| theme.style(role);
+    let Change { path: at, before, after } = change;
+    let (sign, role) = match (before, after) {
+        (None, _) => ("+", Role::Added),
+        (_, None) => ("-", Role::Removed),
+        _ => ("~", Role::Changed),
+    };
+    pen.sign(sign, style(role)).skip(1);
+    if at.0.is_empty() && (before.is_none() || after.is_none()) {
+        let words = match (against, after) {
+            (Against::Before, Some(_)) => "came into being with this event",
+            (Against::Before, None) => "ended by this event; it was",
+            (Against::Pinned, Some(_)) => "does not exist in the pinned state",
+            (Against::Pinned, None) => "does not exist here; pinned it is",
+        };
+        pen.put(words, style(role));
+        return;
+    }
+    let room = (pen.room() / 2).max(1);
+    pen.put_in(&tail(&path(change), room), paths.min(room), style(Role::Key)).skip(1);
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            let room = pen.room().saturating_sub(3);
+            let [old, new] = [before, after].map(|value| text::safe(&words::value(value, room)).into_owned());
+            // Both are to be seen: the earlier one yields first.
+            let kept = room.saturating_sub(text::width(&new)).max(room / 2);
+            pen.put(&text::fit(&old, kept), style(Role::Before)).put(" → ", style(Role::Muted));
+            pen.put(&new, style(Role::Text));
+        }
+        (Some(value), None) => _ = pen.put(&words::value(value, pen.room()), style(Role::Before)),
+        (None, Some(value)) => _ = pen.put(&words::value(value, pen.room()), style(Role::Text)),
+        (None, None) => {}
+    }
+}
+
+/// The path of a change, safe to show.
+fn path(change: &Change) -> String {
+    if change.path.0.is_empty() { "(all)".into() } else { text::safe(&change.path.to_string()).into_owned() }
+}
+
+/// The end of a path, which tells more than its beginning.
+fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buffer) {
+    let pane = &app.panes.state;
+    if moment.state.is_none() && pane.tree.rows().is_empty() {
+        let words = match &moment.event {
+            _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
+            None => "Does not exist yet: no event has happened.",
+            Some(_) => "Does not exist here.",
+        };
+        return say(&[words], Role::Muted, theme, list, buffer);
+    }
+    widgets::tree(&pane.tree, focused(app, Pane::State), pattern(app), list, theme, buffer);
 }
 
 fn changes(app: &App, theme: &Theme, list: Rect, buffer: &mut Buffer) {
@@ -129,33 +187,14 @@ fn changes(app: &App, theme: &Theme, list: Rect, buffer: &mut Buffer) {
         return say(&[words], Role::Muted, theme, list, buffer);
     }
     let style = |role| theme.style(role);
-    for ((number, change), y) in pane.patch.0.iter().enumerate().skip(pane.top).zip(list.y..list.bottom()) {
+    let shown = pane.patch.0.iter().enumerate().skip(pane.top).zip(list.y..list.bottom());
+    let paths = shown.clone().map(|((_, change), _)| text::width(&path(change))).max().unwrap_or(0);
+    for ((number, entry), y) in shown {
         let line = Rect { y, height: 1, ..list };
         if number == pane.selected {
             let role = if focused(app, Pane::State) { Role::Selected } else { Role::SelectedElsewhere };
             buffer.set_style(line, style(role));
         }
-        let mut pen = Pen::new(buffer, line);
-        let Change { path, before, after } = change;
-        let (sign, role) = match (before, after) {
-            (None, _) => ("+", Role::Added),
-            (_, None) => ("-", Role::Removed),
-            _ => ("~", Role::Changed),
-        };
-        let path = if path.0.is_empty() { "(all)".into() } else { path.to_string() };
-        pen.put(sign, style(role)).skip(1).put(&text::fit(&path, pen_room(list) / 2), style(Role::Key)).skip(2);
-        if let Some(before) = before {
-            pen.put(&words::value(before, pen.room()), style(Role::Before));
-        }
-        if before.is_some() && after.is_some() {
-            pen.put(" → ", style(Role::Muted));
-        }
-        if let Some(after) = after {
-            pen.put(&words::value(after, pen.room()), style(Role::Text));
-        }
+        change(entry, pane.against, paths, theme, &mut Pen::new(buffer, line));
     }
-}
-
-fn pen_room(list: Rect) -> usize {
-    usize::from(list.width.saturating_sub(4))
 }

@@ -115,7 +115,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         parts.push((format!("pinned {}: {words}", pin.name), Role::Pin));
     }
     if let Some(search) = &app.jobs.search {
-        parts.push((format!("/{}", search.pattern), Role::Muted));
+        parts.push((format!("find: {}", search.pattern), Role::Muted));
     }
     if let Some(here) = app.here() {
         parts.push((here, Role::Muted));

@@ -5,12 +5,18 @@ use ratatui::layout::Rect;
 
 use super::{focused, say, title, title_role};
 use crate::app::App;
+use crate::app::catalogue::Catalogue;
 use crate::app::layout::rows;
 use crate::app::panes::Pane;
 use crate::app::panes::streams::Row;
-use crate::app::words::{count, counted, short_instant};
+use crate::app::words::{count, counted, short_instant, shorter_instant};
+use crate::domain::text;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
+
+/// The widths of a time, with and without its milliseconds.
+const WHOLE_TIME: usize = 12;
+const SHORT_TIME: usize = 8;
 
 /// The columns: what of the width goes to the count and to the time; the name has the rest.
 struct Columns {
@@ -26,7 +32,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let (filter, note) = match &pane.narrowing {
         Some(narrowing) => {
             let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len()) as u64;
-            let more = if narrowing.complete { "" } else { " …" };
+            let more = if narrowing.complete { so_far } else { " …" };
             (format!("/{}", narrowing.pattern), format!("{} of {}{more}", count(found), count(streams)))
         }
         None if streams == 0 => (String::new(), String::new()),
@@ -48,16 +54,18 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return say(&["Reading …"], Role::Muted, theme, list, buffer);
     }
     if len == 0 && pane.narrowing.is_some() {
-        return say(&["No stream matches.", "", "Esc: all streams"], Role::Muted, theme, list, buffer);
+        let words = if so_far.is_empty() { "No stream matches." } else { "No stream matches so far." };
+        return say(&[words, "", "Esc: all streams"], Role::Muted, theme, list, buffer);
     }
     let most = catalogue.progress.events.max(1);
     let digits = count(most).len().clamp(6, 11);
-    let columns = Columns { count: digits, time: if list.width >= 36 { 12 } else { 0 } };
+    let columns = Columns { count: digits, time: time_width(catalogue, usize::from(list.width), digits) };
     if list.y > area.y + 1 {
         let head = Rect { y: list.y - 1, height: 1, ..list };
         let mut pen = Pen::new(buffer, head);
         if columns.time > 0 {
-            pen.put_right(&format!("{:<12}", "last"), theme.style(Role::Muted))
+            let cells = columns.time;
+            pen.put_right(&format!("{:<cells$}", "last"), theme.style(Role::Muted))
                 .put_right("  ", theme.style(Role::Text));
         }
         pen.put_right("events", theme.style(Role::Muted)).skip(2).put("name", theme.style(Role::Muted));
@@ -66,6 +74,18 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let line = Rect { y, height: 1, ..list };
         draw_row(app, theme, number, &columns, line, buffer);
     }
+}
+
+/// The width of the column of last times: none where names would be cut for it. The first names stand for all, so that
+/// the columns stay where they are while the list scrolls and grows.
+fn time_width(catalogue: &Catalogue, width: usize, digits: usize) -> usize {
+    const LOOKED_AT: usize = 32;
+    const LONG_NAME: usize = 24;
+    let names =
+        catalogue.streams.iter().take(LOOKED_AT).map(|summary| text::width(&text::safe(summary.stream.as_str())));
+    let widest = names.max().unwrap_or(0).clamp(1, LONG_NAME);
+    let room = |time: usize| width.saturating_sub(2 + 2 + digits + 1 + time + 1);
+    [WHOLE_TIME, SHORT_TIME].into_iter().find(|time| room(*time) >= widest).unwrap_or(0)
 }
 
 fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Rect, buffer: &mut Buffer) {
@@ -87,7 +107,10 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         }
         Row::Category(n) => {
             let Some(category) = catalogue.categories.get(n as usize) else { return };
-            let streams = format!("{} streams", count(category.streams));
+            let streams = match columns.time {
+                WHOLE_TIME => format!("{} streams", count(category.streams)),
+                _ => format!("of {}", count(category.streams)),
+            };
             right(&mut pen, columns, &streams, &count(category.events), theme);
             pen.put(&format!("{}-*", category.name), theme.style(Role::Type));
         }
@@ -100,7 +123,10 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         Row::Stream(n) => {
             let Some(summary) = catalogue.streams.get(n as usize) else { return };
             let reference = app.walk.event().and_then(|event| event.time);
-            let time = summary.last_time.map_or(String::new(), |time| short_instant(time, reference));
+            let time = summary.last_time.map_or(String::new(), |time| match columns.time {
+                SHORT_TIME => shorter_instant(time, reference),
+                _ => short_instant(time, reference),
+            });
             right(&mut pen, columns, &time, &count(summary.events), theme);
             let typed = pane.narrowing.as_ref().map(|narrowing| narrowing.pattern.as_str());
             pen.put_matching(summary.stream.as_str(), theme.style(Role::Stream), typed, theme.style(Role::Match));

@@ -19,8 +19,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     let boxed = area.height >= 5;
     if boxed {
-        let legend = "━ seen  ~ changed  + began  × ended  ! fault  P pinned";
-        widgets::Frame { area, focused: false, theme }.draw(&[("Timeline", Role::Title)], legend, buffer);
+        let legend = "━ seen  ~ changed  + began  × ended  ! fault  P pinned    pace: ▁ slow █ fast";
+        let titles = [("Timeline", Role::Title), ("click or drag to go there", Role::Muted)];
+        widgets::Frame { area, focused: false, theme }.draw(&titles, legend, buffer);
     }
     let track = track(area);
     let (Some(scope), Some(window)) = (&app.walk.scope, &app.panes.events.window) else {
@@ -35,6 +36,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, track);
     for column in &columns {
         let (sign, role) = match column.mark {
+            Mark::Unseen if column.event => ("┴", Role::Track),
             Mark::Unseen => ("─", Role::Track),
             Mark::Seen => ("━", Role::Seen),
             Mark::Changed => ("~", Role::Changed),
@@ -72,7 +74,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             };
         }
         let label = Rect { x: rest.x, y: lane.y, ..rest };
-        Pen::new(buffer, label).skip(2).put("pace", style(Role::Muted));
+        Pen::new(buffer, label).skip(2).put(if boxed { "pace" } else { "█ fast" }, style(Role::Muted));
+        if !boxed {
+            let label = Rect { y: track.y + 1, ..rest };
+            Pen::new(buffer, label).skip(2).put("↔ drag", style(Role::Muted));
+        }
         times(app, theme, track, buffer);
     }
 }
