@@ -7,9 +7,6 @@ use stepback::cli::{self, Arguments};
 use stepback::config::{self, Folders};
 use stepback::{reducers, runtime};
 
-/// A bug of ours (sysexits' EX_SOFTWARE).
-const BUG: i32 = 70;
-
 fn main() -> ExitCode {
     // Our own binary, started again, hosts scripts: nothing of the program may run before it has given up its rights.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == reducers::javascript::HOST_ARGUMENT) {
@@ -23,17 +20,9 @@ fn main() -> ExitCode {
     let folders = Folders::of_user();
     match &arguments.command {
         Some(command) => {
-            exit_code_of_panics();
+            runtime::end_on_panic();
             cli::run(command, folders.configuration)
         }
         None => runtime::launch(arguments.interface, &folders, config::read(folders.configuration.as_deref())),
     }
-}
-
-/// A panic is a bug: it says so once and ends with the code for bugs.
-fn exit_code_of_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        eprintln!("stepback: this is a bug of stepback: {panic}\n  please report it with the command you typed");
-        std::process::exit(BUG);
-    }));
 }

@@ -22,10 +22,10 @@ pub struct AppendArgs {
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub data: String,
     /// What is said about it: JSON, stored byte for byte
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub metadata: Option<String>,
     /// Its identity; appending the same event with the same id again changes nothing
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub id: Option<String>,
     /// Append only if the stream is so: `any`, `none` (it has no event), or the version of its last event
     #[arg(long, value_name = "any|none|N", default_value = "any", value_parser = expected)]
@@ -68,7 +68,7 @@ pub fn run(args: &AppendArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     };
     let done = embedded::append(&args.store, &entry)?;
     for notice in &done.notices {
-        drop(writeln!(err, "stepback: {notice}"));
+        drop(writeln!(err, "stepback: {}", safe(notice)));
     }
     let there = if done.appended.repeated { " (it was there already)" } else { "" };
     let stream = safe(&args.stream);

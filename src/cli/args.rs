@@ -74,7 +74,6 @@ pub enum Command {
     Import(ImportArgs),
     /// Check an embedded store for damage
     Verify(VerifyArgs),
-    //Verify(VerifyArgs),
 }
 
 /// A source, as every reading command takes it.

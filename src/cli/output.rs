@@ -223,7 +223,7 @@ impl Table {
         }
         let rows: Vec<Vec<String>> = std::mem::take(&mut self.rows)
             .into_iter()
-            .map(|row| row.iter().map(|cell| text::fit(cell, cell.len().min(4 * WIDEST))).collect())
+            .map(|row| row.iter().map(|cell| text::fit(cell, 4 * WIDEST)).collect())
             .collect();
         let last = self.header.len() - 1;
         let mut widths: Vec<usize> = self.header.iter().map(|name| name.len()).collect();

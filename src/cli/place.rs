@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 
-use crate::domain::{
-    Anchor, Cancel, Destination, Direction, EventQuery, Failure, Scope, StreamSummary, Timestamp, Version, time,
-};
-use crate::session::Source;
+use crate::domain::{Cancel, Destination, Failure, Scope, StreamSummary, Timestamp, Version, text, time};
+use crate::session::{self, Source};
 
 use super::output::Ended;
+
+/// Cells a stream's name takes in a message.
+const NAME: usize = 120;
 
 /// A place in a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,21 +55,18 @@ impl Place {
             Self::First => Destination::To(1),
             Self::Last => Destination::To(stream.events),
             Self::Time(time) => Destination::AsOf(*time),
-            Self::Version(version) if *version < stream.first_version.0 => Destination::To(0),
             Self::Version(version) => {
-                let query = EventQuery {
-                    scope: Scope::Stream(stream.stream.clone()),
-                    from: Anchor::Version(Version(*version)),
-                    direction: Direction::Forward,
-                    limit: 1,
-                };
-                let page = source.events(&query, &Cancel::default())?;
-                match page.events.first() {
-                    Some(event) if event.version.0 == *version => Destination::To(page.first + 1),
+                let scope = Scope::Stream(stream.stream.clone());
+                match session::version_in(source, &scope, Version(*version), &Cancel::default())? {
+                    Some((ordinal, event)) if event.version.0 == *version => Destination::To(ordinal + 1),
+                    // Before all versions nothing had happened yet.
+                    Some((0, _)) => Destination::To(0),
                     _ => {
                         return Err(Ended::Nothing(format!(
                             "{} has no version {version}: its versions are {} to {}",
-                            stream.stream, stream.first_version, stream.last_version
+                            text::fit(stream.stream.as_str(), NAME),
+                            stream.first_version,
+                            stream.last_version
                         )));
                     }
                 }
@@ -93,9 +91,10 @@ pub fn stream(source: &dyn Source, name: &str) -> Result<StreamSummary, Ended> {
 /// # Errors
 /// When the source cannot be read.
 pub fn no_stream(source: &dyn Source, name: &str) -> Result<String, Failure> {
-    let mut why = format!("there is no stream `{name}` in {}", source.about().name);
-    let similar = crate::session::similar_streams(source, name)?;
+    let mut why = format!("there is no stream `{}` in {}", text::fit(name, NAME), text::safe(&source.about().name));
+    let similar = session::similar_streams(source, name)?;
     if !similar.is_empty() {
+        let similar: Vec<String> = similar.iter().map(|name| text::fit(name, NAME)).collect();
         why.push_str(&format!("\ndid you mean {}?", similar.join(", ")));
     }
     Ok(why)

@@ -9,7 +9,7 @@ use clap::Args;
 use super::args::SourceArgs;
 use super::output::{self, Ended};
 use super::place::{self, Place};
-use crate::domain::{Cancel, Json, Scope};
+use crate::domain::{Cancel, Failure, FailureKind, Json, Scope, text};
 use crate::session::{Reached, Source, Walker};
 
 /// Fold a stream into its state.
@@ -68,10 +68,29 @@ pub(super) fn open(
 }
 
 /// Walks to a place of a stream.
+///
+/// # Errors
+/// When there is no such stream or place, the source cannot be read, or the reducer gives no state there.
 pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Place) -> Result<Reached, Ended> {
     let stream = place::stream(source, name)?;
     let to = at.destination(source, &stream)?;
-    Ok(walker.go(&Scope::Stream(stream.stream), 0, &to, &Cancel::default(), &mut |_, _| {})?)
+    let reached = walker.go(&Scope::Stream(stream.stream), 0, &to, &Cancel::default(), &mut |_, _| {})?;
+    match &reached.moment.fault {
+        // An unknown state must not pass for that of an entity that does not exist.
+        Some(fault) if reached.moment.unknown => {
+            let doing = format!("fold {}", place_of(&reached));
+            Err(Failure::new(FailureKind::Malformed, &reached.moment.reducer.name, doing, fault.to_string()).into())
+        }
+        _ => Ok(reached),
+    }
+}
+
+fn place_of(reached: &Reached) -> String {
+    let stream = text::safe(reached.moment.stream.as_str());
+    match &reached.moment.event {
+        Some(event) => format!("{stream} to version {}", event.version),
+        None => format!("{stream} before its first event"),
+    }
 }
 
 /// Tells the person that the event of a place could not be folded.

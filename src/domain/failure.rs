@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::text::safe;
+
 /// What kind of failure it was; the exit code of a command follows from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FailureKind {
@@ -72,7 +74,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: cannot {}: {}", self.source, self.doing, self.why)?;
+        // A name of somebody else's; a line break in it would make a line of its own.
+        write!(f, "{}: cannot {}: {}", safe(&self.source), self.doing, self.why)?;
         if !self.hint.is_empty() {
             write!(f, "\n  {}", self.hint)?;
         }

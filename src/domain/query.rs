@@ -48,13 +48,14 @@ pub enum Direction {
 pub enum Destination {
     /// To this place of the scope.
     To(u64),
-    /// To the event with this version (or the first after it). Only in a stream.
+    /// To the event with this version (or, where none has it, the first with a later one). Only in a stream.
     Version(u64),
     /// To the last event at or before this time.
     AsOf(Timestamp),
     /// To the event with this id.
     Id(Arc<str>),
-    /// To the neighbouring event in the whole store, whatever its stream; the scope becomes that stream.
+    /// To the neighbouring readable event in the whole store, whatever its stream; the scope becomes that stream, unless
+    /// it is the whole store.
     Store(Direction),
 }
 

@@ -20,8 +20,11 @@ pub struct Moment {
     pub state: State,
     /// What it changed; nothing when the state here or the one before could not be given.
     pub patch: Arc<Patch>,
-    /// Why it could not be folded, when it could not: the state is then that of the event before. Or why the reducer
-    /// could not give the state here: it is then absent.
+    /// Whether it is not known what the state is: the reducer could not give it, and `fault` says why. An absent state
+    /// says otherwise that there is no such entity here.
+    pub unknown: bool,
+    /// Why it could not be folded, when it could not: the state is then that of the event before. Or why the state is
+    /// not known.
     pub fault: Option<FoldError>,
     /// Which reducer made the state.
     pub reducer: Arc<ReducerInfo>,

@@ -109,6 +109,7 @@ impl Timeline {
             event: None,
             state: None,
             patch: Arc::default(),
+            unknown: false,
             fault: None,
             reducer: info.clone(),
         };
@@ -260,6 +261,7 @@ impl Timeline {
             event: version.event.clone(),
             state: version.given.clone().unwrap_or_default(),
             patch: version.patch(),
+            unknown: version.given.is_err(),
             fault: version.fault.clone().or(unknown).map(Arc::unwrap_or_clone),
             reducer: self.info.clone(),
         };

@@ -24,6 +24,7 @@ mod watch;
 
 pub use colors::{Background, ColorDepth, background, color_depth};
 pub use launch::launch;
+pub use panics::end_on_panic;
 #[cfg(debug_assertions)]
 pub use probe::{Probe, probe, probe_from_environment};
 pub use run::{Launch, Screen, run};

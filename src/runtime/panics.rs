@@ -31,8 +31,9 @@ thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Puts our hook in the place of the standard one. Further calls do nothing new.
-pub(crate) fn install() {
+/// From now on a panic nobody catches on purpose ends the program with the code for bugs and one line that says so, in
+/// whatever thread it happens. Further calls do nothing new.
+pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let report = describe(info);
         if CONTAINED.with(Cell::get) && !CANNOT_UNWIND.iter().any(|words| report.starts_with(words)) {

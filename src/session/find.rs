@@ -92,6 +92,11 @@ impl Needle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{
+        About, EventPage, FailureKind, Payload, Position, Progress, StreamName, StreamPage, StreamSummary, Trouble,
+        Version,
+    };
+    use crate::sources::memory::Memory;
 
     #[test]
     fn small_letters_match_both_cases_and_capitals_only_themselves() {
@@ -100,5 +105,118 @@ mod tests {
         assert!(!Needle::new("Paid").occurs(b"orderpaid"));
         assert!(!Needle::new("paid").occurs(b"pai"));
         assert!(Needle::new("").occurs(b""));
+    }
+
+    /// Events of these types, all in one stream; `!` is a record that could not be read.
+    fn events(types: &[&str]) -> Vec<Event> {
+        (1..)
+            .zip(types)
+            .map(|(n, name)| Event {
+                stream: "a-1".into(),
+                version: Version(n),
+                position: Position::Number(n),
+                id: None,
+                event_type: (*name).into(),
+                time: None,
+                data: Payload::json_text(format!("{{\"n\":{n}}}")),
+                metadata: Payload::default(),
+                correlation: None,
+                causation: None,
+                trouble: (*name == "!").then(|| Trouble { place: format!("record {n}"), reason: "no event".into() }),
+            })
+            .collect()
+    }
+
+    fn look(source: &dyn Source, pattern: &str, from: u64, direction: Direction) -> Option<u64> {
+        let mut last = 0;
+        find(source, &Scope::All, pattern, from, direction, &Cancel::default(), &mut |looked, total| {
+            assert!(last < looked && looked <= total, "{last}, then {looked} of {total}");
+            last = looked;
+        })
+        .expect("a source that can be read")
+    }
+
+    /// Pages of at most three events, whatever is asked: they may always be shorter.
+    struct Short(Memory);
+
+    impl Source for Short {
+        fn about(&self) -> About {
+            self.0.about()
+        }
+        fn progress(&self) -> Progress {
+            self.0.progress()
+        }
+        fn begin(&self) {}
+        fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+            self.0.complete(cancel, told)
+        }
+        fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
+            self.0.streams(from, limit)
+        }
+        fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {
+            self.0.stream(name)
+        }
+        fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
+            self.0.events(&EventQuery { limit: query.limit.min(3), ..query.clone() }, cancel)
+        }
+        fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {
+            self.0.translate(from, ordinal, to)
+        }
+    }
+
+    #[test]
+    fn a_search_goes_round_the_end_once_and_comes_back_to_itself() {
+        let types = ["hit", "x", "x", "hit", "!", "x", "x", "hit", "x"];
+        for source in [&Memory::new("memory", events(&types)) as &dyn Source, &Short(Memory::new("m", events(&types)))]
+        {
+            for (from, forward, backward) in
+                [(0, 1, 8), (1, 4, 8), (2, 4, 1), (4, 8, 1), (5, 8, 4), (8, 1, 4), (9, 1, 8), (10, 1, 8), (99, 1, 8)]
+            {
+                assert_eq!(look(source, "hit", from, Direction::Forward), Some(forward), "from {from}");
+                assert_eq!(look(source, "hit", from, Direction::Backward), Some(backward), "from {from}");
+            }
+            for from in 0..12 {
+                for direction in [Direction::Forward, Direction::Backward] {
+                    assert_eq!(look(source, "nosuch", from, direction), None);
+                    assert_eq!(look(source, "\"n\":6}", from, direction), Some(6), "the only one, from anywhere");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_than_one_page_is_looked_through_either_way() {
+        let mut types = vec!["x"; 3 * PAGE];
+        types[PAGE] = "hit";
+        let source = Memory::new("memory", events(&types));
+        let hit = PAGE as u64 + 1;
+        for from in [0, 1, hit - 1, hit, hit + 1, 2 * PAGE as u64, 3 * PAGE as u64, u64::MAX] {
+            assert_eq!(look(&source, "hit", from, Direction::Forward), Some(hit), "from {from}");
+            assert_eq!(look(&source, "hit", from, Direction::Backward), Some(hit), "from {from}");
+        }
+    }
+
+    #[test]
+    fn an_empty_scope_has_nothing_and_a_search_can_be_stopped() {
+        let source = Memory::new("memory", Vec::new());
+        assert_eq!(look(&source, "x", 0, Direction::Forward), None);
+        assert_eq!(look(&source, "x", 7, Direction::Backward), None);
+        let cancel = Cancel::default();
+        let source = Memory::new("memory", events(&vec!["x"; 3 * PAGE]));
+        let stopped = find(&source, &Scope::All, "nosuch", 0, Direction::Forward, &cancel, &mut |_, _| cancel.cancel());
+        assert_eq!(stopped.map_err(|failure| failure.kind), Err(FailureKind::Cancelled));
+    }
+
+    #[test]
+    fn what_is_appended_meanwhile_is_no_end_of_the_search() {
+        let source = Memory::new("memory", events(&vec!["x"; PAGE + 1]));
+        let mut grown = false;
+        let found = find(&source, &Scope::All, "hit", 5, Direction::Forward, &Cancel::default(), &mut |_, _| {
+            if !std::mem::replace(&mut grown, true) {
+                source.append(events(&["hit"]));
+            }
+        });
+        assert_eq!(found, Ok(None), "it looks at what was there when it began, once");
+        assert_eq!(look(&source, "hit", 5, Direction::Forward), Some(PAGE as u64 + 2));
     }
 }

@@ -16,4 +16,4 @@ pub use find::find;
 pub use open::Opening;
 pub use reducers::{PROJECT_FILE, ReducerBook, ReducerPlaces};
 pub use similar::similar_streams;
-pub use walker::{Reached, Walker};
+pub use walker::{Reached, Walker, version_in};

@@ -47,9 +47,18 @@ impl Opening {
         let places = ReducerPlaces {
             explicit: self.reducer.clone(),
             folders: beside.into_iter().chain(self.configuration.clone()).collect(),
-            host: std::env::current_exe()
-                .map_err(|error| Failure::io("stepback", "find its own program file", &error))?,
+            host: own_program()?,
         };
         Ok(Walker::new(source.clone(), ReducerBook::read(places)?))
     }
+}
+
+/// This program, to be started again. On Linux the kernel's own name for it, which stays right when the file was replaced
+/// by a newer build, or removed, while we run.
+fn own_program() -> Result<PathBuf, Failure> {
+    let own = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && own.exists() {
+        return Ok(own.to_path_buf());
+    }
+    std::env::current_exe().map_err(|error| Failure::io("stepback", "find its own program file", &error))
 }

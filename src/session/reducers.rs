@@ -5,6 +5,8 @@
 //! `merge`. A file that is missing or broken never falls back silently: its streams show the error in place.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,6 +18,12 @@ use crate::replay::Reducer;
 
 /// The file that names reducers: `[reducers]`, then `category = "file.js"` lines; `"*"` is every other category.
 pub const PROJECT_FILE: &str = "stepback.toml";
+
+/// The largest script, in bytes; more than anybody writes, and less than hurts.
+const MAX_SCRIPT: u64 = 16 << 20;
+
+/// The largest project file, in bytes.
+const MAX_PROJECT: u64 = 1 << 20;
 
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +81,7 @@ impl ReducerBook {
         let shown = path.display().to_string();
         let name = path.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
         self.watch(&path);
-        let source = std::fs::read_to_string(&path).map_err(|error| {
+        let source = read_text(&path, MAX_SCRIPT).map_err(|error| {
             Failure::io(&shown, "read the reducer", &error)
                 .hint(format!("streams of `{category}` are folded by this file; see `{PROJECT_FILE}` or --reducer"))
         })?;
@@ -88,7 +96,8 @@ impl ReducerBook {
             .or_else(|| self.named.get(category).or_else(|| self.named.get("*")).map(PathBuf::as_path))
     }
 
-    /// Whether any file read so far has changed; when so, everything is read anew and a sentence says what changed.
+    /// Whether any file read so far has changed; when so, everything is read anew and a sentence says what changed. A
+    /// project file that cannot be understood any more (it may be half written) changes nothing until it can.
     pub fn refresh(&mut self) -> Option<String> {
         let changed: Vec<String> = self
             .seen
@@ -107,29 +116,17 @@ impl ReducerBook {
     }
 
     fn load(&mut self) -> Result<(), Failure> {
-        self.named.clear();
+        let mut named = BTreeMap::new();
         self.seen.clear();
-        for folder in self.places.folders.clone() {
-            let path = folder.join(PROJECT_FILE);
-            self.watch(&path);
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(Failure::io(path.display().to_string(), "read", &error)),
-            };
-            let project: Project = toml::from_str(&text).map_err(|error| {
-                Failure::new(
-                    FailureKind::Malformed,
-                    path.display().to_string(),
-                    "understand it",
-                    error.to_string().trim_end().to_owned(),
-                )
-                .hint("it holds `[reducers]` and lines like `account = \"account.js\"`")
-            })?;
-            for (category, file) in project.reducers {
-                self.named.entry(category).or_insert_with(|| folder.join(file));
+        let folders = self.places.folders.clone();
+        // All are watched, even those behind one that is broken.
+        folders.iter().for_each(|folder| self.watch(&folder.join(PROJECT_FILE)));
+        for folder in folders {
+            for (category, file) in project(&folder.join(PROJECT_FILE))?.reducers {
+                named.entry(category).or_insert_with(|| folder.join(file));
             }
         }
+        self.named = named;
         Ok(())
     }
 
@@ -138,6 +135,51 @@ impl ReducerBook {
             self.seen.push((path.to_path_buf(), stamp_of(path)));
         }
     }
+}
+
+/// What a project file says; one that is not there says nothing.
+fn project(path: &Path) -> Result<Project, Failure> {
+    let text = match read_text(path, MAX_PROJECT) {
+        Ok(text) => text,
+        Err(error) if is_absent(&error) => return Ok(Project::default()),
+        Err(error) => return Err(Failure::io(path.display().to_string(), "read", &error)),
+    };
+    toml::from_str(&text).map_err(|error| {
+        Failure::new(
+            FailureKind::Malformed,
+            path.display().to_string(),
+            "understand it",
+            error.to_string().trim_end().to_owned(),
+        )
+        .hint("it holds `[reducers]` and lines like `account = \"account.js\"`")
+    })
+}
+
+/// Whether there is no such file; what stands for its folder may be none.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// The text of a regular file of at most `most` bytes. Whatever else has that name is not waited for: a pipe might never
+/// speak, and a device never end.
+fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    let other = |why: String| std::io::Error::other(why);
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(other("it is a folder".into()));
+    }
+    if !metadata.is_file() {
+        return Err(other("it is no regular file".into()));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(other(format!("it is too large: at most {} MiB are read", most >> 20)));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| other(format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to())))
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
@@ -189,5 +231,47 @@ mod tests {
         assert!(book.refresh().is_some_and(|text| text.contains(PROJECT_FILE)));
         assert_eq!(book.script("account"), None);
         assert_eq!(book.refresh(), None);
+    }
+
+    #[test]
+    fn a_project_file_that_breaks_changes_nothing_until_it_is_mended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut book = book(folder.path(), "[reducers]\naccount = \"account.js\"\n").expect("a project file");
+        std::fs::write(folder.path().join(PROJECT_FILE), "[reducers]\nacc").expect("written");
+        assert!(book.refresh().is_some_and(|text| text.contains("line 2")));
+        assert!(book.script("account").is_some(), "never merged silently");
+        assert_eq!(book.refresh(), None, "it is said once");
+        std::fs::write(folder.path().join(PROJECT_FILE), "[reducers]\norder = \"order.js\"\n").expect("written");
+        assert!(book.refresh().is_some_and(|text| text.contains("folded anew")));
+        assert!(book.script("account").is_none() && book.script("order").is_some());
+    }
+
+    #[test]
+    fn what_is_no_text_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let pipe = at("pipe.js");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .expect("a pipe");
+        std::fs::create_dir(at("folder.js")).expect("a folder");
+        std::fs::write(at("latin.js"), b"// caf\xe9").expect("written");
+        std::fs::File::create(at("huge.js")).and_then(|file| file.set_len(MAX_SCRIPT + 1)).expect("a sparse file");
+        for (name, why) in [
+            ("pipe.js", "no regular file"),
+            ("/dev/zero", "no regular file"),
+            ("folder.js", "a folder"),
+            ("latin.js", "not UTF-8 (byte 6)"),
+            ("huge.js", "too large"),
+            ("absent.js", "No such file"),
+        ] {
+            let places = ReducerPlaces { explicit: Some(at(name)), ..ReducerPlaces::default() };
+            let mut book = ReducerBook::read(places).expect("no project file");
+            let Err(failure) = book.reducer("account") else { panic!("{name} is no reducer") };
+            assert!(failure.to_string().contains(why), "{name}: {failure}");
+        }
+        std::fs::create_dir(at("project")).expect("a folder");
+        std::fs::rename(&pipe, at("project").join(PROJECT_FILE)).expect("renamed");
+        assert!(ReducerBook::read(ReducerPlaces { folders: vec![at("project")], ..Default::default() }).is_err());
+        assert!(ReducerBook::read(ReducerPlaces { folders: vec![at("latin.js")], ..Default::default() }).is_ok());
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::reducers::ReducerBook;
 use crate::domain::{
     Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Scope, StreamName, Timestamp,
+    Version,
 };
 use crate::replay::{Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline};
 use crate::sources::Source;
@@ -17,6 +18,12 @@ const KEPT: usize = 6;
 
 /// Events folded between two looks at the cancel token.
 const SLICE: u64 = 4096;
+
+/// Unreadable records passed over with one read, at most.
+const MOST_PASSED: usize = 256;
+
+/// Events looked at in one read when a version has to be searched for.
+const PAGE: usize = 1024;
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,11 +52,12 @@ impl Walker {
         Self { source, book, timelines: Vec::new(), current: None, pinned: None }
     }
 
-    /// Walks. `told` hears how many events are folded and how many are to be.
+    /// Walks. `told` hears how many events are folded and how many are to be. A place beyond the end of a scope means its
+    /// end.
     ///
     /// # Errors
-    /// When the source cannot be read, the destination does not exist, or the walk was cancelled (the walker stays
-    /// usable).
+    /// When the source cannot be read, the destination does not exist (or is not known yet), or the walk was cancelled
+    /// (the walker stays usable).
     pub fn go(
         &mut self,
         scope: &Scope,
@@ -58,10 +66,13 @@ impl Walker {
         cancel: &Cancel,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<Reached, Failure> {
-        let (scope, scope_at) = self.resolve(scope, from, to, cancel)?;
-        let moment = match &scope {
-            Scope::Stream(stream) => self.reach(stream, scope_at, cancel, told)?,
-            _ => self.reach_among_many(&scope, scope_at, cancel, told)?,
+        let (scope, place) = self.resolve(scope, from, to, cancel)?;
+        let (scope_at, moment) = match &scope {
+            Scope::Stream(stream) => {
+                let moment = self.reach(stream, place, cancel, told)?;
+                (moment.at, moment)
+            }
+            _ => self.reach_among_many(&scope, place, cancel, told)?,
         };
         self.current = moment.state.clone();
         Ok(Reached { scope, scope_at, moment })
@@ -118,20 +129,16 @@ impl Walker {
     fn known(&self, scope: &Scope, from: u64, to: &Destination, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
         match to {
             Destination::To(place) => Ok((scope.clone(), *place)),
-            Destination::Version(version) => {
-                let anchor = Anchor::Version(crate::domain::Version(*version));
-                let page = self.one(scope, anchor, Direction::Forward, cancel)?;
-                match page {
-                    Some((ordinal, _)) => Ok((scope.clone(), ordinal + 1)),
-                    None => Err(self.nothing(format!("no event has version {version} or a later one"))),
-                }
-            }
+            Destination::Version(version) => match version_in(&*self.source, scope, Version(*version), cancel)? {
+                Some((ordinal, _)) => Ok((scope.clone(), ordinal + 1)),
+                None => Err(self.nothing(format!("no event has version {version} or a later one"))),
+            },
             Destination::AsOf(time) => Ok((scope.clone(), self.as_of(scope, *time, cancel)?)),
             Destination::Id(id) => {
-                if let Some((ordinal, _)) = self.one(scope, Anchor::Id(id.clone()), Direction::Forward, cancel)? {
+                if let Some((ordinal, _)) = self.one(scope, Anchor::Id(id.clone()), cancel)? {
                     return Ok((scope.clone(), ordinal + 1));
                 }
-                match self.one(&Scope::All, Anchor::Id(id.clone()), Direction::Forward, cancel)? {
+                match self.one(&Scope::All, Anchor::Id(id.clone()), cancel)? {
                     Some((ordinal, event)) => self.in_its_stream(ordinal, &event),
                     None => Err(self.nothing(format!("no event has the id {id}"))),
                 }
@@ -141,7 +148,7 @@ impl Walker {
     }
 
     fn as_of(&self, scope: &Scope, time: Timestamp, cancel: &Cancel) -> Result<u64, Failure> {
-        Ok(self.one(scope, Anchor::AsOf(time), Direction::Forward, cancel)?.map_or(0, |(ordinal, _)| ordinal + 1))
+        Ok(self.one(scope, Anchor::AsOf(time), cancel)?.map_or(0, |(ordinal, _)| ordinal + 1))
     }
 
     /// The next or previous readable event of the whole store, whatever its stream.
@@ -152,34 +159,43 @@ impl Walker {
         direction: Direction,
         cancel: &Cancel,
     ) -> Result<(Scope, u64), Failure> {
-        // Where we stand, counted in the whole store.
-        let here = match from.checked_sub(1) {
-            Some(ordinal) => self.source.translate(scope, ordinal, &Scope::All)?.map(|ordinal| ordinal + 1),
+        // How many events of the whole store lie before the cursor, and whether it stands on the last of them.
+        let (here, stands) = match from.checked_sub(1) {
+            _ if *scope == Scope::All => (Some(from), from > 0),
+            Some(ordinal) => (self.source.translate(scope, ordinal, &Scope::All)?.map(|ordinal| ordinal + 1), true),
             // Before the first event of a stream is also just before it in the store.
-            None => self.source.translate(scope, 0, &Scope::All)?,
+            None => (self.source.translate(scope, 0, &Scope::All)?, false),
         };
-        let Some(mut place) = here else {
-            return Err(self.nothing("the place in the whole store is not known yet".into()));
+        let Some(here) = here else {
+            return Err(self.nothing("there is no event here to go on from".into()));
         };
-        loop {
-            let ordinal = match direction {
-                Direction::Forward => Some(place),
-                Direction::Backward => place.checked_sub(if from == 0 && *scope != Scope::All { 1 } else { 2 }),
-            };
-            let found = match ordinal {
-                Some(ordinal) => self.one(&Scope::All, Anchor::Ordinal(ordinal), Direction::Forward, cancel)?,
-                None => None,
-            };
-            match found {
-                Some((ordinal, event)) if event.trouble.is_some() => place = ordinal + 1,
-                Some((ordinal, _)) if *scope == Scope::All => return Ok((Scope::All, ordinal + 1)),
-                Some((ordinal, event)) => return self.in_its_stream(ordinal, &event),
-                None => {
-                    let end = if direction == Direction::Forward { "last" } else { "first" };
-                    return Err(self.nothing(format!("this is the {end} event of the store")));
+        let mut next = match direction {
+            Direction::Forward => Some(here),
+            Direction::Backward => here.checked_sub(1 + u64::from(stands)),
+        };
+        // Records that could not be read are passed over; few at first, because usually there are none.
+        let mut limit = 1;
+        while let Some(start) = next {
+            let query = EventQuery { scope: Scope::All, from: Anchor::Ordinal(start), direction, limit };
+            let page = self.source.events(&query, cancel)?;
+            for (n, event) in (0..).zip(&page.events) {
+                let ordinal = if direction == Direction::Forward { start + n } else { start - n };
+                match scope {
+                    _ if event.trouble.is_some() => {}
+                    Scope::All => return Ok((Scope::All, ordinal + 1)),
+                    _ => return self.in_its_stream(ordinal, event),
                 }
             }
+            let read = page.events.len() as u64;
+            next = match direction {
+                _ if read == 0 => None,
+                Direction::Forward => Some(start + read),
+                Direction::Backward => start.checked_sub(read),
+            };
+            limit = (limit * 4).min(MOST_PASSED);
         }
+        let end = if direction == Direction::Forward { "last" } else { "first" };
+        Err(self.nothing(format!("this is the {end} event of the store")))
     }
 
     fn in_its_stream(&self, ordinal: u64, event: &Event) -> Result<(Scope, u64), Failure> {
@@ -191,40 +207,45 @@ impl Walker {
     }
 
     /// The one event at an anchor, with its ordinal in the scope.
-    fn one(
-        &self,
-        scope: &Scope,
-        from: Anchor,
-        direction: Direction,
-        cancel: &Cancel,
-    ) -> Result<Option<(u64, Arc<Event>)>, Failure> {
-        let query = EventQuery { scope: scope.clone(), from, direction, limit: 1 };
+    fn one(&self, scope: &Scope, from: Anchor, cancel: &Cancel) -> Result<Option<(u64, Arc<Event>)>, Failure> {
+        let query = EventQuery { scope: scope.clone(), from, direction: Direction::Forward, limit: 1 };
         let page = self.source.events(&query, cancel)?;
         Ok(page.events.first().map(|event| (page.first, event.clone())))
     }
 
     fn nothing(&self, why: String) -> Failure {
-        Failure::new(FailureKind::NotFound, self.source.about().name, "go there", why)
+        let failure = Failure::new(FailureKind::NotFound, self.source.about().name, "go there", why);
+        match self.source.progress().complete {
+            true => failure,
+            false => failure.hint("the store is still being read: it may be found later"),
+        }
     }
 
-    /// The moment of a place in a scope of many streams: that of the event's own stream.
+    /// The moment of a place in a scope of many streams, that of the event's own stream; and the place.
     fn reach_among_many(
         &mut self,
         scope: &Scope,
         place: u64,
         cancel: &Cancel,
         told: &mut dyn FnMut(u64, u64),
-    ) -> Result<Moment, Failure> {
-        let Some(ordinal) = place.checked_sub(1) else { return Ok(outside(None)) };
-        let Some((ordinal, event)) = self.one(scope, Anchor::Ordinal(ordinal), Direction::Forward, cancel)? else {
+    ) -> Result<(u64, Moment), Failure> {
+        let Some(ordinal) = place.checked_sub(1) else { return Ok((0, outside(None))) };
+        let mut page = self.source.events(&EventQuery::at(scope.clone(), ordinal, 1), cancel)?;
+        if page.events.is_empty() {
+            // Beyond the end is the end.
+            let Some(last) = page.total.checked_sub(1) else { return Ok((0, outside(None))) };
+            page = self.source.events(&EventQuery::at(scope.clone(), last, 1), cancel)?;
+        }
+        let Some(event) = page.events.pop() else {
             return Err(self.nothing(format!("there is no event {place} in this scope")));
         };
+        let place = page.first + 1;
         if event.trouble.is_some() {
-            return Ok(outside(Some(event)));
+            return Ok((place, outside(Some(event))));
         }
         let stream = event.stream.clone();
-        match self.source.translate(scope, ordinal, &Scope::Stream(stream.clone()))? {
-            Some(ordinal) => self.reach(&stream, ordinal + 1, cancel, told),
+        match self.source.translate(scope, page.first, &Scope::Stream(stream.clone()))? {
+            Some(ordinal) => Ok((place, self.reach(&stream, ordinal + 1, cancel, told)?)),
             None => Err(self.nothing(format!("the event is not in its stream {stream}"))),
         }
     }
@@ -252,6 +273,37 @@ impl Walker {
         }
         let reducer = reducer_or_broken(&mut self.book, stream.category());
         Timeline::new(stream.clone(), reducer, Limits::default())
+    }
+}
+
+/// The event with this version and its ordinal; where there is none, the first with a later one. Versions of a foreign
+/// store may go back, so that the first later one proves nothing about those behind it.
+///
+/// # Errors
+/// When the scope is no stream, the source cannot be read, or nobody wants the answer any more.
+pub fn version_in(
+    source: &dyn Source,
+    scope: &Scope,
+    version: Version,
+    cancel: &Cancel,
+) -> Result<Option<(u64, Arc<Event>)>, Failure> {
+    let at = |from, limit| EventQuery { scope: scope.clone(), from, direction: Direction::Forward, limit };
+    let page = source.events(&at(Anchor::Version(version), 1), cancel)?;
+    let Some(event) = page.events.first() else { return Ok(None) };
+    let later = (page.first, event.clone());
+    if event.version == version {
+        return Ok(Some(later));
+    }
+    let mut next = page.first + 1;
+    loop {
+        let page = source.events(&at(Anchor::Ordinal(next), PAGE), cancel)?;
+        if page.events.is_empty() {
+            return Ok(Some(later));
+        }
+        if let Some((n, event)) = (0..).zip(&page.events).find(|(_, event)| event.version == version) {
+            return Ok(Some((next + n, event.clone())));
+        }
+        next += page.events.len() as u64;
     }
 }
 
@@ -301,7 +353,8 @@ fn unfolded(
         None => None,
     };
     let reducer = timeline.moment().reducer;
-    Ok(Moment { stream, at, total, event, state: None, patch: Arc::default(), fault: Some(why), reducer })
+    let (patch, fault) = (Arc::default(), Some(why));
+    Ok(Moment { stream, at, total, event, state: None, patch, unknown: true, fault, reducer })
 }
 
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.
@@ -315,6 +368,7 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
         event,
         state: None,
         patch: Arc::default(),
+        unknown: false,
         fault,
         reducer: Arc::new(crate::reducers::Definition::Merge.info()),
     }
@@ -328,3 +382,6 @@ fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer>
         Box::new(crate::reducers::Broken::new(info, FoldError::new(failure.to_string())))
     })
 }
+
+#[cfg(test)]
+mod tests;

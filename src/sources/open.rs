@@ -23,6 +23,9 @@ pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Fai
     if address == "-" {
         return files::open_stdin(std::io::stdin(), options);
     }
+    if address.is_empty() {
+        return Err(Failure::new(FailureKind::Usage, "stepback", "open it", "the name is empty"));
+    }
     let path = Path::new(address);
     let unsupported = |why: &str| Failure::new(FailureKind::Unsupported, address, "open", why);
     let io = |e: std::io::Error| Failure::io(address, "open", &e);

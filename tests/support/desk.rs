@@ -453,6 +453,7 @@ impl Desk {
             event,
             state,
             patch: Arc::new(patch),
+            unknown: false,
             fault,
             reducer: Arc::new(ReducerInfo {
                 name: if self.approximate { "merge".into() } else { "order.js".into() },
