@@ -1,0 +1,251 @@
+//! The language between this program and the process that folds for it: frames over two pipes.
+//!
+//! ```text
+//! frame  = length (u32, of what follows) kind (u8) body
+//! text   = length (u32) UTF-8
+//! ```
+//!
+//! All numbers are little-endian. The worker speaks first: `Hello` with the version of this protocol, its engine, and how
+//! far it has locked itself in. Then every request is answered by exactly one final answer (`Done`, `Failed`, `Applied`,
+//! `State`, `Gone`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
+//! begins this event, when it was asked to be careful) or `Stuck` (the event it is at has used up its time and does not
+//! come back: whoever hears this kills it). A worker ends when its input does.
+//!
+//! Payloads cross as the JSON text they are stored as. Nothing that arrives is trusted: every length is checked against
+//! what is there, and a frame larger than its limit is an error before it is read.
+
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fmt;
+
+pub use read::{Body, first_frame};
+pub use write::{write_apply, write_event};
+
+/// What is spoken here. A worker of another version is refused.
+pub const VERSION: u32 = 1;
+
+/// The first bytes of a `Hello`.
+pub const MAGIC: &[u8; 8] = b"stepback";
+
+/// The largest state that is taken, in bytes of JSON text.
+pub const MAX_STATE: usize = 64 << 20;
+
+/// The largest answer: a state with its numbers' places, and a margin.
+pub const MAX_ANSWER: usize = 2 * MAX_STATE;
+
+/// The largest request: one event of this size can still be folded.
+pub const MAX_REQUEST: usize = 256 << 20;
+
+/// Error messages are cut to this many bytes.
+pub const MAX_MESSAGE: usize = 4 << 10;
+
+/// Bytes that are not what they should be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Malformed(pub &'static str);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the protocol is broken: {}", self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// What went wrong in a script, and where in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// The words.
+    pub message: String,
+    /// Line (from 1) and column (from 1; 0 when unknown).
+    pub place: Option<(u32, u32)>,
+}
+
+impl Problem {
+    /// A problem without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: None }
+    }
+}
+
+/// What is asked of a worker.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Request<'a> {
+    /// Take this script. Answered by `Done` or `Failed`.
+    Load {
+        /// The time for folding one event, in microseconds.
+        event_micros: u64,
+        /// The time for everything else that runs the script once, in microseconds.
+        call_micros: u64,
+        /// The memory of the engine, in bytes.
+        memory: u64,
+        /// The script.
+        source: &'a str,
+    },
+    /// Begin with the initial state of this stream. Answered by `Done` or `Failed`.
+    StartInitial {
+        /// The stream.
+        stream: &'a str,
+    },
+    /// Begin with this state. Answered by `Done` or `Failed`.
+    StartResume {
+        /// The stream.
+        stream: &'a str,
+        /// The state as JSON text; `None` when the entity does not exist.
+        state: Option<&'a str>,
+        /// The places (ascending, counted over all numbers of the text) of integers that are exact although small.
+        exact: Vec<u32>,
+    },
+    /// Fold these events. Answered by `Applied` or `Gone`.
+    Apply {
+        /// Whether each event is to be announced by `At`.
+        careful: bool,
+        /// The events, see [`write_event`].
+        events: &'a [u8],
+    },
+    /// Give the state. Answered by `State` or `Failed`.
+    State,
+}
+
+/// What a worker says.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    /// Its first words.
+    Hello {
+        /// The version it speaks.
+        version: u32,
+        /// What runs the scripts.
+        engine: String,
+        /// How far it is locked in.
+        sandbox: Sandbox,
+    },
+    /// It is done.
+    Done,
+    /// It could not be done; the worker can go on.
+    Failed(Problem),
+    /// The events are folded.
+    Applied {
+        /// Those that could not be, by their index.
+        faults: Vec<(u32, Problem)>,
+        /// What the script wrote to its console.
+        console: String,
+    },
+    /// The state.
+    State {
+        /// As JSON text; `None` when the entity does not exist.
+        text: Option<String>,
+        /// As in `StartResume`.
+        exact: Vec<u32>,
+    },
+    /// It is at work, within its time.
+    Working,
+    /// It begins this event.
+    At(u32),
+    /// It hangs, in this event if any.
+    Stuck(Option<u32>),
+    /// The state is lost, by this event: begin anew.
+    Gone {
+        /// The event.
+        at: u32,
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// How far a worker is locked in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// By nothing but its engine.
+    None,
+    /// By some of what was asked of the system.
+    Partial,
+    /// By all of it.
+    Full,
+}
+
+/// The lock and its weak spots.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sandbox {
+    /// How far.
+    pub level: Level,
+    /// What is missing, for a person; empty when nothing is.
+    pub missing: String,
+}
+
+impl fmt::Display for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.level {
+            Level::None => "none",
+            Level::Partial => "partial",
+            Level::Full => "full",
+        })?;
+        if !self.missing.is_empty() {
+            write!(f, " (missing: {})", self.missing)?;
+        }
+        Ok(())
+    }
+}
+
+/// An event as it crosses.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EventRecord<'a> {
+    /// Its index among the events of the caller.
+    pub index: u32,
+    /// Its stream, where it differs from the event before it (or, first of a request, from the stream of the start).
+    pub stream: Option<&'a str>,
+    /// Its type.
+    pub event_type: &'a str,
+    /// Its version.
+    pub version: u64,
+    /// Its position.
+    pub position: PositionRecord<'a>,
+    /// Its id.
+    pub id: Option<&'a str>,
+    /// Its time, ISO 8601.
+    pub time: Option<&'a str>,
+    /// Its data.
+    pub data: PayloadRecord<'a>,
+    /// Its metadata.
+    pub metadata: PayloadRecord<'a>,
+}
+
+/// A position as it crosses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PositionRecord<'a> {
+    /// A number.
+    Number(u64),
+    /// Text.
+    Text(&'a str),
+}
+
+/// A payload as it crosses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PayloadRecord<'a> {
+    /// Nothing.
+    Absent,
+    /// JSON text, not checked.
+    Json(&'a [u8]),
+    /// Not JSON, and why.
+    Broken(&'a str),
+}
+
+/// The kinds of frames: requests below 64, answers from there.
+mod kind {
+    pub(super) const LOAD: u8 = 1;
+    pub(super) const START_INITIAL: u8 = 2;
+    pub(super) const START_RESUME: u8 = 3;
+    pub(super) const APPLY: u8 = 4;
+    pub(super) const STATE: u8 = 5;
+
+    pub(super) const HELLO: u8 = 64;
+    pub(super) const DONE: u8 = 65;
+    pub(super) const FAILED: u8 = 66;
+    pub(super) const APPLIED: u8 = 67;
+    pub(super) const STATE_IS: u8 = 68;
+    pub(super) const WORKING: u8 = 69;
+    pub(super) const AT: u8 = 70;
+    pub(super) const STUCK: u8 = 71;
+    pub(super) const GONE: u8 = 72;
+}
