@@ -107,6 +107,7 @@ impl App {
             let (scope, _) = self.opening.end.take().expect("it is there");
             if untouched {
                 self.go_to_place(scope, total, out);
+                self.say(Severity::Info, "everything is read: this is the last event");
             }
         }
     }
@@ -421,10 +422,12 @@ impl App {
                 if running {
                     out.push(Effect::Play(Some(every)));
                 }
-                self.say(Severity::Info, format!("playing speed {words}"));
+                let doing = if running { "playing" } else { "not playing; it will play" };
+                self.say(Severity::Info, format!("{doing} at {words}"));
             }
         }
         self.show_state();
+        self.follow_changes();
     }
 
     pub(super) fn play_ticked(&mut self, out: &mut Vec<Effect>) {

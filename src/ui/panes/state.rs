@@ -87,14 +87,14 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
         };
         pen.put_right(words, style(Role::Muted));
     }
+    if moment.reducer.approximate {
+        pen.put_right("approximate ", style(Role::Caution));
+    }
     if let (Against::Pinned, Some(pin)) = (pane.against, &app.walk.pin) {
         pen.put("vs ", style(Role::Pin)).put(&pin.name, style(Role::Pin));
         return;
     }
     pen.put(&text::fit(file(&moment.reducer.name), 24), style(Role::Muted));
-    if moment.reducer.approximate {
-        pen.put(" ", style(Role::Muted)).put("approximate", style(Role::Caution));
-    }
 }
 
 /// The last part of a path to a file.
@@ -169,6 +169,7 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
     if moment.state.is_none() && pane.tree.rows().is_empty() {
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
+            _ if moment.fault.is_some() => "No state: the reducer failed, and there was none before.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",
         };
