@@ -353,6 +353,7 @@ impl App {
             generation,
             pattern: pattern.clone(),
             scope: scope.clone(),
+            from,
             direction,
             running: Some((0, total)),
             failed: false,
@@ -364,6 +365,13 @@ impl App {
         let Some(search) = self.jobs.search(generation) else { return };
         search.running = None;
         let scope = search.scope.clone();
+        let around = match search.direction {
+            Direction::Forward => (place <= search.from).then_some("past the end: found from the beginning on"),
+            Direction::Backward => (place >= search.from).then_some("past the beginning: found from the end back"),
+        };
+        if let Some(words) = around {
+            self.say(Severity::Info, words);
+        }
         self.go_to_place(scope, place, out);
     }
 

@@ -121,7 +121,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         (_, true) => "»",
         _ => " ",
     };
-    pen.sign(sign, style(Role::Cursor));
+    pen.sign(sign, style(if sign == " " { Role::Text } else { Role::Cursor }));
     if place == 0 {
         pen.skip(1).skip(columns.number + 1).put("initial state, before the first event", style(Role::Muted));
         return;

@@ -102,6 +102,9 @@ fn file(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// In narrower lines the paths of changes are not put one under the other.
+const ALIGNED: usize = 38;
+
 /// Above the tree: what the event changed, or what differs from the pinned state, whatever of the tree is seen.
 fn told(pane: &StatePane, rows: Rect, theme: &Theme, buffer: &mut Buffer) {
     let told = pane.told_changes(rows.height);
@@ -142,11 +145,17 @@ fn change(change: &Change, against: Against, paths: usize, theme: &Theme, pen: &
         return;
     }
     let room = (pen.room() / 2).max(1);
-    pen.put_in(&tail(&path(change), room), paths.min(room), style(Role::Key)).skip(1);
+    let name = tail(&path(change), room);
+    // Paths one under the other are worth something only where the values have room.
+    let cells = if pen.room() < ALIGNED { text::width(&name) } else { paths.min(room) };
+    pen.put_in(&name, cells, style(Role::Key)).skip(1);
     match (before, after) {
         (Some(before), Some(after)) => {
             let room = pen.room().saturating_sub(3);
-            let [old, new] = [before, after].map(|value| text::safe(&words::value(value, room)).into_owned());
+            let [mut old, mut new] = [before, after].map(|value| text::safe(&words::value(value, room)).into_owned());
+            if text::width(&old) + text::width(&new) > room {
+                (old, new) = without_what_they_share(&old, &new);
+            }
             // Both are to be seen: the earlier one yields first.
             let kept = room.saturating_sub(text::width(&new)).max(room / 2);
             pen.put(&text::fit(&old, kept), style(Role::Before)).put(" → ", style(Role::Muted));
@@ -155,6 +164,19 @@ fn change(change: &Change, against: Against, paths: usize, theme: &Theme, pen: &
         (Some(value), None) => _ = pen.put(&words::value(value, pen.room()), style(Role::Before)),
         (None, Some(value)) => _ = pen.put(&words::value(value, pen.room()), style(Role::Text)),
         (None, None) => {}
+    }
+}
+
+/// Two texts that begin alike, cut to where they begin to differ.
+fn without_what_they_share(old: &str, new: &str) -> (String, String) {
+    const WORTH_IT: usize = 4;
+    let shared = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
+    let shared: usize = shared.map(|(c, _)| c.len_utf8()).sum();
+    // One character before the difference stays.
+    let cut = old[..shared].char_indices().next_back().map_or(0, |(at, _)| at);
+    match cut > WORTH_IT {
+        true => (format!("…{}", &old[cut..]), format!("…{}", &new[cut..])),
+        false => (old.to_owned(), new.to_owned()),
     }
 }
 

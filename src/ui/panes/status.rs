@@ -157,9 +157,8 @@ fn under_way(app: &App) -> [String; 2] {
     {
         return told("looking", looked, total);
     }
-    // Before the first state is there nothing else says what is waited for.
-    if app.walk.wanted.is_some() && app.walk.moment.is_none() {
-        let words = format!("folding …{stop}");
+    if app.walk.is_going_far() {
+        let words = format!("going there …{stop}");
         return [words.clone(), words];
     }
     let progress = &app.catalogue.progress;

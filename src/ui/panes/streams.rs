@@ -100,7 +100,10 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         buffer.set_style(line, theme.style(role));
     }
     let mut pen = Pen::new(buffer, line);
-    pen.sign(if selected { "›" } else { " " }, theme.style(Role::Cursor)).skip(1);
+    match selected {
+        true => pen.sign("›", theme.style(Role::Cursor)).skip(1),
+        false => pen.skip(2),
+    };
     match row {
         Row::All => {
             let events = app.total(&crate::domain::Scope::All);
