@@ -417,6 +417,9 @@ impl App {
                     Against::Pinned => Against::Before,
                 };
             }
+            Watching::Play if !self.walk.play.running && self.is_at_the_end() => {
+                self.say(Severity::Info, "this is the last event: there is nothing to play");
+            }
             Watching::Play => {
                 self.walk.play.running = !self.walk.play.running;
                 let every = self.walk.play.running.then(|| self.walk.play.every());
@@ -436,6 +439,12 @@ impl App {
         }
         self.show_state();
         self.follow_changes();
+    }
+
+    /// Whether no event follows, now or later.
+    fn is_at_the_end(&self) -> bool {
+        let (scope, place) = self.walk.target();
+        self.catalogue.progress.complete && scope.is_some_and(|scope| place >= self.total(scope))
     }
 
     pub(super) fn play_ticked(&mut self, out: &mut Vec<Effect>) {

@@ -106,7 +106,7 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
     };
     match row {
         Row::All => {
-            let events = app.total(&crate::domain::Scope::All);
+            let events = catalogue.progress.events;
             right(&mut pen, columns, "", &count(events), theme);
             pen.put(WHOLE_STORE, theme.style(Role::Type));
         }
