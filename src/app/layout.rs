@@ -116,7 +116,7 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
         place(Pane::Event, event);
     } else if width >= 110 {
         let (streams, rest) = beside(body, part(width, 23));
-        let (middle, state) = beside(rest, part(width, layout.choose(39, 31, 47)));
+        let (middle, state) = beside(rest, part(width, layout.choose(39, 33, 47)));
         let (events, event) = above(middle, layout.choose(62, 62, 70));
         place(Pane::Streams, streams);
         place(Pane::Events, events);
