@@ -6,6 +6,7 @@ mod desk;
 use std::sync::Arc;
 
 use desk::{Desk, event, numbered, shop, unreadable};
+use stepback::app::panes::Pane;
 use stepback::app::{Effect, Msg};
 use stepback::domain::Event;
 
@@ -185,5 +186,70 @@ fn too_small() {
     for (width, height) in [(39, 12), (40, 9), (5, 3), (1, 1)] {
         let desk = Desk::open_in(shop(), width, height);
         insta::assert_snapshot!(format!("too_small_{width}x{height}"), desk.picture());
+    }
+}
+
+#[test]
+fn every_change_is_told_above_the_state_at_every_size() {
+    for (width, height) in SIZES {
+        let mut desk = Desk::open_in(shop(), width, height);
+        desk.type_keys("<enter>g.PG4D");
+        let told: usize = desk.lines_with(" → ").len() + desk.lines_with("┃+ /").len();
+        let more = desk.lines_with(" more").iter().find_map(|line| {
+            let (before, _) = line.split_once(" more")?;
+            before.rsplit_once('+')?.1.parse::<usize>().ok()
+        });
+        assert_eq!(told + more.unwrap_or(0), 7, "{width}x{height}\n{}", desk.text());
+        assert!(told >= 2, "{width}x{height}\n{}", desk.text());
+    }
+}
+
+#[test]
+fn a_click_below_the_changes_selects_the_row_under_it() {
+    let mut desk = Desk::open_in(shop(), 120, 36);
+    desk.type_keys("<enter>G");
+    let rows = desk.text();
+    let row = rows.lines().position(|line| line.contains("▾ customer")).expect("the row is there");
+    desk.click(90, row as u16);
+    desk.type_keys("yp");
+    assert_eq!(desk.copied(), Some("/customer"));
+    desk.type_keys(":order-1002<enter>");
+    let rows = desk.text();
+    let row = rows.lines().position(|line| line.contains("▾ items")).expect("what was is shown");
+    desk.click(90, row as u16);
+    desk.type_keys("yp");
+    assert_eq!(desk.copied(), Some("/items"), "the same where the entity has ended");
+}
+
+#[test]
+fn a_long_name_of_the_source_gives_way_to_where_one_stands() {
+    for (width, height) in [(40, 12), (60, 20), (80, 24), (120, 36), (160, 45)] {
+        let mut desk = Desk::start(shop(), width, height);
+        desk.about.name = "/var/backups/production/2026/03/01/a-very-long-directory/orders.jsonl".into();
+        desk.send(Msg::SourceDescribed(desk.about.clone()));
+        desk.read(100);
+        let text = desk.text();
+        let header = text.lines().next().expect("a header");
+        for part in ["[RO]", "order-1001", "@6/6"] {
+            assert!(header.contains(part), "{part} at {width}: {header}");
+        }
+        assert!(header.contains("/orders.jsonl"), "at {width}: {header}");
+    }
+}
+
+#[test]
+fn layouts_follow_each_other() {
+    for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+        let mut desk = Desk::open_in(shop(), width, height);
+        desk.type_keys("<enter>");
+        let area = |desk: &Desk| desk.app.areas().and_then(|areas| areas.pane(Pane::State)).expect("State is shown");
+        let balanced = area(&desk);
+        desk.type_keys("<f2>");
+        let wide = area(&desk);
+        assert!(wide.width > balanced.width && desk.text().contains("layout: State wide"));
+        desk.type_keys("<f2>");
+        assert!(area(&desk).width < balanced.width);
+        desk.type_keys("<f2>");
+        assert_eq!(area(&desk), balanced);
     }
 }

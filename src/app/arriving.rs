@@ -120,15 +120,20 @@ impl App {
         self.walk.moment = Some(moment);
         self.show_state();
         self.follow_cursor();
-        if self.panes.focus != Pane::State {
-            let height = self.height(Pane::State);
-            self.panes.state.tree.follow_changes(height);
-        }
+        self.follow_changes();
         self.step_queued(out);
         if wanted.steps != 0
             && let Some(scope) = self.walk.scope.clone()
         {
             self.go_to_place(scope, place.saturating_add_signed(wanted.steps), out);
+        }
+    }
+
+    /// Scrolls State to a change, unless somebody reads there.
+    pub(super) fn follow_changes(&mut self) {
+        if self.panes.focus != Pane::State {
+            let height = self.height(Pane::State);
+            self.panes.state.tree.follow_changes(height);
         }
     }
 
@@ -199,9 +204,10 @@ impl App {
     pub(super) fn copied(&mut self, result: Result<usize, String>) {
         match result {
             Ok(bytes) => {
-                self.say(Severity::Info, format!("copied {}: {}", self.copied, words::counted(bytes as u64, "byte")));
+                let text = self.copied.1.take().unwrap_or_else(|| words::counted(bytes as u64, "byte"));
+                self.say(Severity::Info, format!("copied {}: {text}", self.copied.0));
             }
-            Err(why) => self.say(Severity::Error, format!("cannot copy {}: {why}", self.copied)),
+            Err(why) => self.say(Severity::Error, format!("cannot copy {}: {why}", self.copied.0)),
         }
     }
 }

@@ -81,7 +81,8 @@ impl Catalogue {
     /// How many events a scope has as far as known.
     pub fn events_in(&self, scope: &Scope) -> u64 {
         match scope {
-            Scope::All => self.progress.events,
+            // A record that cannot be read has its place in the store.
+            Scope::All => self.progress.events + self.progress.troubles,
             Scope::Stream(name) => self.summary(name).map_or(0, |summary| summary.events),
             Scope::Category(name) => {
                 self.categories.iter().find(|category| category.name == *name).map_or(0, |category| category.events)

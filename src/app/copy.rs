@@ -30,8 +30,14 @@ impl App {
         };
         match text {
             Some(text) => {
-                self.copied = what;
+                // What is short is shown, so that one sees what will be pasted.
+                const SHOWN: usize = 120;
+                let shown = text.len() <= SHOWN && !text.contains('\n');
+                self.copied = (what, shown.then(|| text.clone()));
                 out.push(Effect::Copy(text));
+            }
+            None if matches!(copying, Copying::Path | Copying::Jq) => {
+                self.say(Severity::Warning, format!("{what} is that of a value: select one in Event or State first"));
             }
             None => self.say(Severity::Warning, format!("{what} cannot be copied: there is none here")),
         }

@@ -119,6 +119,7 @@ impl App {
             let (scope, _) = self.opening.end.take().expect("it is there");
             if untouched {
                 self.go_to_place(scope, total, out);
+                self.say(Severity::Info, "everything is read: this is the last event");
             }
         }
     }
@@ -364,6 +365,7 @@ impl App {
             generation,
             pattern: pattern.clone(),
             scope: scope.clone(),
+            from,
             direction,
             running: Some((0, total)),
             failed: false,
@@ -375,6 +377,13 @@ impl App {
         let Some(search) = self.jobs.search(generation) else { return };
         search.running = None;
         let scope = search.scope.clone();
+        let around = match search.direction {
+            Direction::Forward => (place <= search.from).then_some("past the end: found from the beginning on"),
+            Direction::Backward => (place >= search.from).then_some("past the beginning: found from the end back"),
+        };
+        if let Some(words) = around {
+            self.say(Severity::Info, words);
+        }
         self.go_to_place(scope, place, out);
     }
 
@@ -420,6 +429,9 @@ impl App {
                     Against::Pinned => Against::Before,
                 };
             }
+            Watching::Play if !self.walk.play.running && self.is_at_the_end() => {
+                self.say(Severity::Info, "this is the last event: there is nothing to play");
+            }
             Watching::Play => {
                 self.walk.play.running = !self.walk.play.running;
                 let every = self.walk.play.running.then(|| self.walk.play.every());
@@ -433,10 +445,18 @@ impl App {
                 if running {
                     out.push(Effect::Play(Some(every)));
                 }
-                self.say(Severity::Info, format!("playing speed {words}"));
+                let doing = if running { "playing" } else { "not playing; it will play" };
+                self.say(Severity::Info, format!("{doing} at {words}"));
             }
         }
         self.show_state();
+        self.follow_changes();
+    }
+
+    /// Whether no event follows, now or later.
+    fn is_at_the_end(&self) -> bool {
+        let (scope, place) = self.walk.target();
+        self.catalogue.progress.complete && scope.is_some_and(|scope| place >= self.total(scope))
     }
 
     pub(super) fn play_ticked(&mut self, out: &mut Vec<Effect>) {

@@ -9,6 +9,7 @@ use super::action::{
 use super::mode::{Asking, Mode};
 use super::notation;
 use super::panes::Pane;
+use super::panes::state::{Against, StateView};
 use crate::domain::{Scope, text};
 
 /// One key and what it does.
@@ -122,9 +123,15 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let backward = (Action::Step(Stepping::Back), None);
     let change = (Action::Fold(Folding::NextChange), None);
     let view = (Action::View(Viewing::NextView), None);
+    let list = app.panes.state.view == StateView::Changes;
+    let changes = (Action::View(Viewing::NextView), Some(if list { "tree" } else { "list of changes" }));
+    let layout = (Action::View(Viewing::NextLayout), None);
     let play = (Action::Watch(Watching::Play), Some(if app.walk.play.running { "pause" } else { "play" }));
     let pin = (Action::Watch(Watching::Pin), Some(if app.walk.is_at_pin() { "unpin" } else { "pin" }));
-    let compare = (Action::Watch(Watching::Compare), None);
+    let against = app.panes.state.against;
+    let compare = (Action::Watch(Watching::Compare), (against == Against::Pinned).then_some("event's changes"));
+    let faster = (Action::Watch(Watching::Faster), None);
+    let slower = (Action::Watch(Watching::Slower), None);
     let pane = (Action::View(Viewing::FocusNext), None);
     let copy = (Action::Copy(Copying::Value), Some("copy value"));
     let failure = (Action::View(Viewing::Failure), None);
@@ -138,6 +145,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     if app.is_busy() || app.walk.play.running {
         list.push(stop);
     }
+    if app.walk.play.running {
+        list.extend([play, faster, slower]);
+    }
     list.push(failure);
     let open = |label| (Action::Step(Stepping::Open), Some(label));
     let fold = (Action::Fold(Folding::Toggle), None);
@@ -150,26 +160,16 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
         }
         Pane::Events => {
             let opens = if matches!(app.walk.scope, Some(Scope::Stream(_))) { "event" } else { "open stream" };
-            vec![
-                forward,
-                backward,
-                next,
-                find,
-                go_to,
-                open(opens),
-                play,
-                pin,
-                compare,
-                store,
-                copy,
-                pane,
-                whole,
-                zoom,
-                quit,
-            ]
+            let first = [forward, backward, next, find, go_to, open(opens)];
+            let playing = (!app.walk.play.running).then_some(play);
+            first
+                .into_iter()
+                .chain(playing)
+                .chain([pin, compare, store, copy, pane, whole, layout, zoom, quit])
+                .collect()
         }
         Pane::Event => vec![view, fold, forward, backward, copy, find, pane, zoom, quit],
-        Pane::State => vec![forward, backward, change, fold, compare, pin, view, copy, pane, zoom, quit],
+        Pane::State => vec![forward, backward, change, fold, compare, pin, changes, copy, pane, layout, zoom, quit],
     });
     list
 }

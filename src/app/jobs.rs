@@ -12,6 +12,8 @@ pub struct Search {
     pub pattern: String,
     /// Where.
     pub scope: Scope,
+    /// From which place.
+    pub from: u64,
     /// Which way.
     pub direction: Direction,
     /// Whether it is running, and how far it is: events looked at, events in all.

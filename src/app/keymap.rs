@@ -196,7 +196,7 @@ pub fn summary() -> String {
     let keymap = Keymap::built_in();
     let mut out = String::from("| keys | |\n|---|---|\n");
     for group in Keymap::groups().into_iter().filter(|group| *group != "Type") {
-        let contexts = [Context::Streams, Context::Events, Context::Tree, Context::Everywhere, Context::Always];
+        let contexts = [Context::Everywhere, Context::Streams, Context::Events, Context::Tree, Context::Always];
         let entries: Vec<String> = ACTIONS
             .iter()
             .filter(|spec| spec.group == group)

@@ -116,7 +116,7 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
         place(Pane::Event, event);
     } else if width >= 110 {
         let (streams, rest) = beside(body, part(width, 23));
-        let (middle, state) = beside(rest, part(width, layout.choose(39, 31, 47)));
+        let (middle, state) = beside(rest, part(width, layout.choose(39, 33, 47)));
         let (events, event) = above(middle, layout.choose(62, 62, 70));
         place(Pane::Streams, streams);
         place(Pane::Events, events);
@@ -148,9 +148,10 @@ fn beside(area: Rect, width: u16) -> (Rect, Rect) {
     (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
 }
 
-/// The upper so many percent, and what is below.
+/// The upper so many percent, and what is below: neither so low that it shows nothing.
 fn above(area: Rect, percent: u16) -> (Rect, Rect) {
-    let height = part(area.height, percent);
+    const LOWEST: u16 = 5;
+    let height = part(area.height, percent).min(area.height.saturating_sub(LOWEST));
     (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
 }
 

@@ -19,13 +19,28 @@ pub struct Lines {
 impl Lines {
     /// Lays out a text, safe to show. Line breaks are kept.
     pub fn wrap(source: &str, width: usize) -> Self {
+        Self::lay_out(source, |line, lines| wrap_line(line, width.max(1), lines))
+    }
+
+    /// Lays out a text for reading: broken between words, and what is indented stays indented.
+    pub fn prose(source: &str, width: usize) -> Self {
+        Self::lay_out(source, |line, lines| {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            let (indent, words) = line.split_at(if indent * 2 < width { indent } else { 0 });
+            let first = lines.len();
+            wrap_words(words, width.saturating_sub(indent.len()).max(1), lines);
+            lines[first..].iter_mut().for_each(|line| line.insert_str(0, indent));
+        })
+    }
+
+    fn lay_out(source: &str, mut wrap: impl FnMut(&str, &mut Vec<String>)) -> Self {
         let mut lines = Vec::new();
         let mut end = source.len().min(SHOWN);
         while !source.is_char_boundary(end) {
             end -= 1;
         }
         for line in source[..end].lines() {
-            wrap_line(&text::safe(line), width.max(1), &mut lines);
+            wrap(&text::safe(line), &mut lines);
         }
         if end < source.len() {
             lines.push(format!("… {} more bytes", super::words::count((source.len() - end) as u64)));
@@ -48,6 +63,30 @@ impl Lines {
     pub fn scroll(&mut self, by: isize, height: usize) {
         self.top = self.top.saturating_add_signed(by).min(self.lines.len().saturating_sub(height));
     }
+}
+
+/// Breaks a line between words; a word that is longer than a line is broken anywhere.
+fn wrap_words(line: &str, width: usize, out: &mut Vec<String>) {
+    let mut current = String::new();
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        let wide = text::width(word.trim_end_matches(' '));
+        if used + wide > width && !current.is_empty() {
+            let line = std::mem::take(&mut current);
+            out.push(line.trim_end_matches(' ').to_owned());
+            used = 0;
+        }
+        current.push_str(word);
+        used += text::width(word);
+        if wide > width {
+            let mut pieces = Vec::new();
+            wrap_line(&std::mem::take(&mut current), width, &mut pieces);
+            current = pieces.pop().unwrap_or_default();
+            used = text::width(&current);
+            out.append(&mut pieces);
+        }
+    }
+    out.push(current.trim_end_matches(' ').to_owned());
 }
 
 fn wrap_line(line: &str, width: usize, out: &mut Vec<String>) {
@@ -75,5 +114,11 @@ mod tests {
         assert_eq!(lines.all(), ["山田", "太郎 ", "abc", "␛[31m"]);
         let long = Lines::wrap(&"x".repeat(SHOWN + 10), 80);
         assert_eq!(long.all().last().map(String::as_str), Some("… 10 more bytes"));
+    }
+
+    #[test]
+    fn prose_is_broken_between_words_and_keeps_all_of_them() {
+        let lines = Lines::prose("  one two three\nfourfivesix 7 \n\n    deep", 9);
+        assert_eq!(lines.all(), ["  one two", "  three", "fourfives", "ix 7", "", "    deep"]);
     }
 }

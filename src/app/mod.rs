@@ -34,6 +34,7 @@ pub use key::{Key, KeyCode, Modifiers, Mouse, MouseKind};
 pub use keymap::Keymap;
 pub use msg::Msg;
 
+use action::{Context, Viewing};
 use catalogue::Catalogue;
 use jobs::Jobs;
 use layout::{Areas, Layout};
@@ -219,7 +220,8 @@ pub struct App {
     /// How things look.
     pub look: Look,
     scrubbing: bool,
-    copied: &'static str,
+    /// What was copied last, and its text where that is short.
+    copied: (&'static str, Option<String>),
     opening: Opening,
 }
 
@@ -249,7 +251,7 @@ impl App {
             notice: None,
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
             scrubbing: false,
-            copied: "",
+            copied: ("", None),
             origin: setup.origin,
             name: setup.name,
             opening: Opening { stream: setup.stream, at: setup.at, done: false, end: None },
@@ -321,7 +323,12 @@ impl App {
     /// value, the ids of the event, or, before the first key, what to be careful about.
     pub fn here(&self) -> Option<String> {
         if !self.keys.pressed {
-            return self.catalogue.about.as_ref()?.caveats.first().cloned();
+            let (first, others) = self.catalogue.about.as_ref()?.caveats.split_first()?;
+            let about = self.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
+            return Some(match about {
+                Some(key) if !others.is_empty() => format!("note: {first} ({} more: {key})", others.len()),
+                _ => format!("note: {first}"),
+            });
         }
         let path = |tree: &panes::Tree| {
             Some(tree.selected_path().to_string()).filter(|path| !path.is_empty()).map(|path| format!("path {path}"))
@@ -365,7 +372,11 @@ impl App {
                     text.push_str(&format!(":{}", place.column));
                 }
             }
-            text.push_str("\n\nThe state shown is the one before it; the walk goes on.");
+            text.push_str(match moment.state {
+                Some(_) => "\n\nThe state shown is the one before it; the walk goes on.",
+                None => "\n\nThere was no state before it either; the walk goes on.",
+            });
+            text.push_str("\n\nSave the repaired reducer, and the history is folded anew.");
             return Some(text);
         }
         let trouble = moment.event.as_ref()?.trouble.as_ref()?;

@@ -135,7 +135,7 @@ impl Popup {
     pub fn fit(&mut self, inner: ratatui::layout::Rect) {
         if self.width != inner.width {
             self.width = inner.width;
-            self.lines = Lines::wrap(&self.text, usize::from(inner.width));
+            self.lines = Lines::prose(&self.text, usize::from(inner.width));
         }
         self.lines.scroll(0, usize::from(inner.height));
     }

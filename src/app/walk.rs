@@ -162,6 +162,14 @@ impl Walk {
         }
     }
 
+    /// Whether a walk is under way that may take its time: any but a step to the event beside this one.
+    pub fn is_going_far(&self) -> bool {
+        let beside = |wanted: &Wanted| {
+            wanted.scope == self.scope && wanted.place.is_some_and(|place| place.abs_diff(self.place) <= 1)
+        };
+        self.wanted.as_ref().is_some_and(|wanted| self.moment.is_none() || !beside(wanted))
+    }
+
     /// The event of the moment.
     pub fn event(&self) -> Option<&Arc<Event>> {
         self.moment.as_ref()?.event.as_ref()

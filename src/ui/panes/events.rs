@@ -66,7 +66,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             pen.put_in("stream", columns.stream, style).skip(1);
         }
         pen.put_in("type", columns.kind, style).skip(2);
-        if pen.room() >= 4 {
+        if pen.room() > 4 {
             pen.put("data", style);
         }
     }
@@ -94,7 +94,7 @@ fn columns(app: &App, window: &Window, list: Rect) -> Columns {
     let widest = |part: fn(&EventRow) -> &str| seen().map(|row| text::width(&text::safe(part(row)))).max().unwrap_or(0);
     let stream = match in_stream {
         true => 0,
-        false => widest(|row| row.event.stream.as_str()).clamp(6, (width / 4).clamp(6, 24)),
+        false => widest(|row| row.event.stream.as_str()).clamp(6, (width / 3).clamp(6, 24)),
     };
     let used = 2 + number + 1 + time + usize::from(time > 0) + stream + usize::from(stream > 0);
     let kind = widest(|row| &row.event.event_type).clamp(4, width.saturating_sub(used).clamp(4, 26));
@@ -121,7 +121,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         (_, true) => "»",
         _ => " ",
     };
-    pen.sign(sign, style(Role::Cursor));
+    pen.sign(sign, style(if sign == " " { Role::Text } else { Role::Cursor }));
     if place == 0 {
         pen.skip(1).skip(columns.number + 1).put("initial state, before the first event", style(Role::Muted));
         return;

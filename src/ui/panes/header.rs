@@ -71,7 +71,11 @@ fn pieces(app: &App) -> Vec<Piece> {
         None => " so far".into(),
     };
     if about.is_some() {
-        piece(format!("{}{so_far}", counted(progress.events, "event")), Role::Muted, 6);
+        piece(
+            format!("{}{so_far}", counted(progress.events, "event")),
+            Role::Muted,
+            if so_far.is_empty() { 4 } else { 8 },
+        );
         piece(counted(app.catalogue.streams.len() as u64, "stream"), Role::Muted, 3);
     }
     if progress.troubles > 0 {
@@ -91,10 +95,10 @@ fn pieces(app: &App) -> Vec<Piece> {
         piece(text::fit(&name, 40), Role::Stream, 10);
         piece(place, Role::Header, 11);
         if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
-            piece(instant(time), Role::Time, 7);
+            piece(instant(time), Role::Time, 6);
         }
         if moment.reducer.approximate {
-            piece("approximate".into(), Role::Caution, 4);
+            piece("approximate".into(), Role::Caution, 7);
         }
     }
     pieces

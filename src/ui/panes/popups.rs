@@ -43,7 +43,10 @@ pub fn help(help: &Help, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Posi
             buffer.set_style(line, style(Role::Selected));
         }
         let mut pen = Pen::new(buffer, line);
-        pen.put(if number == help.selected { "›" } else { " " }, style(Role::Cursor));
+        match number == help.selected {
+            true => pen.sign("›", style(Role::Cursor)),
+            false => pen.skip(1),
+        };
         let shown = if spec.group == group { "" } else { spec.group };
         group = spec.group;
         pen.put_in(shown, 9, style(Role::Title));

@@ -87,20 +87,23 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
         };
         pen.put_right(words, style(Role::Muted));
     }
+    if moment.reducer.approximate {
+        pen.put_right("approximate ", style(Role::Caution));
+    }
     if let (Against::Pinned, Some(pin)) = (pane.against, &app.walk.pin) {
         pen.put("vs ", style(Role::Pin)).put(&pin.name, style(Role::Pin));
         return;
     }
     pen.put(&text::fit(file(&moment.reducer.name), 24), style(Role::Muted));
-    if moment.reducer.approximate {
-        pen.put(" ", style(Role::Muted)).put("approximate", style(Role::Caution));
-    }
 }
 
 /// The last part of a path to a file.
 fn file(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
+
+/// In narrower lines the paths of changes are not put one under the other.
+const ALIGNED: usize = 38;
 
 /// Above the tree: what the event changed, or what differs from the pinned state, whatever of the tree is seen.
 fn told(pane: &StatePane, rows: Rect, theme: &Theme, buffer: &mut Buffer) {
@@ -142,11 +145,17 @@ fn change(change: &Change, against: Against, paths: usize, theme: &Theme, pen: &
         return;
     }
     let room = (pen.room() / 2).max(1);
-    pen.put_in(&tail(&path(change), room), paths.min(room), style(Role::Key)).skip(1);
+    let name = tail(&path(change), room);
+    // Paths one under the other are worth something only where the values have room.
+    let cells = if pen.room() < ALIGNED { text::width(&name) } else { paths.min(room) };
+    pen.put_in(&name, cells, style(Role::Key)).skip(1);
     match (before, after) {
         (Some(before), Some(after)) => {
             let room = pen.room().saturating_sub(3);
-            let [old, new] = [before, after].map(|value| text::safe(&words::value(value, room)).into_owned());
+            let [mut old, mut new] = [before, after].map(|value| text::safe(&words::value(value, room)).into_owned());
+            if text::width(&old) + text::width(&new) > room {
+                (old, new) = without_what_they_share(&old, &new);
+            }
             // Both are to be seen: the earlier one yields first.
             let kept = room.saturating_sub(text::width(&new)).max(room / 2);
             pen.put(&text::fit(&old, kept), style(Role::Before)).put(" → ", style(Role::Muted));
@@ -155,6 +164,19 @@ fn change(change: &Change, against: Against, paths: usize, theme: &Theme, pen: &
         (Some(value), None) => _ = pen.put(&words::value(value, pen.room()), style(Role::Before)),
         (None, Some(value)) => _ = pen.put(&words::value(value, pen.room()), style(Role::Text)),
         (None, None) => {}
+    }
+}
+
+/// Two texts that begin alike, cut to where they begin to differ.
+fn without_what_they_share(old: &str, new: &str) -> (String, String) {
+    const WORTH_IT: usize = 4;
+    let shared = old.chars().zip(new.chars()).take_while(|(a, b)| a == b);
+    let shared: usize = shared.map(|(c, _)| c.len_utf8()).sum();
+    // One character before the difference stays.
+    let cut = old[..shared].char_indices().next_back().map_or(0, |(at, _)| at);
+    match cut > WORTH_IT {
+        true => (format!("…{}", &old[cut..]), format!("…{}", &new[cut..])),
+        false => (old.to_owned(), new.to_owned()),
     }
 }
 
@@ -169,6 +191,7 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
     if moment.state.is_none() && pane.tree.rows().is_empty() {
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
+            _ if moment.fault.is_some() => "No state: the reducer failed, and there was none before.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",
         };

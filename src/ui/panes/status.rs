@@ -157,6 +157,10 @@ fn under_way(app: &App) -> [String; 2] {
     {
         return told("looking", looked, total);
     }
+    if app.walk.is_going_far() {
+        let words = format!("going there …{stop}");
+        return [words.clone(), words];
+    }
     let progress = &app.catalogue.progress;
     let reading = match app.catalogue.percent_read() {
         Some(read) => format!("reading {read} %"),

@@ -14,6 +14,8 @@ use crate::domain::text;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 
+const WHOLE_STORE: &str = "whole store";
+
 /// The widths of a time, with and without its milliseconds.
 const WHOLE_TIME: usize = 12;
 const SHORT_TIME: usize = 8;
@@ -83,7 +85,7 @@ fn time_width(catalogue: &Catalogue, width: usize, digits: usize) -> usize {
     const LONG_NAME: usize = 24;
     let names =
         catalogue.streams.iter().take(LOOKED_AT).map(|summary| text::width(&text::safe(summary.stream.as_str())));
-    let widest = names.max().unwrap_or(0).clamp(1, LONG_NAME);
+    let widest = names.max().unwrap_or(0).clamp(WHOLE_STORE.len(), LONG_NAME);
     let room = |time: usize| width.saturating_sub(2 + 2 + digits + 1 + time + 1);
     [WHOLE_TIME, SHORT_TIME].into_iter().find(|time| room(*time) >= widest).unwrap_or(0)
 }
@@ -98,18 +100,21 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         buffer.set_style(line, theme.style(role));
     }
     let mut pen = Pen::new(buffer, line);
-    pen.sign(if selected { "›" } else { " " }, theme.style(Role::Cursor)).skip(1);
+    match selected {
+        true => pen.sign("›", theme.style(Role::Cursor)).skip(1),
+        false => pen.skip(2),
+    };
     match row {
         Row::All => {
-            let events = app.total(&crate::domain::Scope::All);
+            let events = catalogue.progress.events;
             right(&mut pen, columns, "", &count(events), theme);
-            pen.put("whole store", theme.style(Role::Type));
+            pen.put(WHOLE_STORE, theme.style(Role::Type));
         }
         Row::Category(n) => {
             let Some(category) = catalogue.categories.get(n as usize) else { return };
             let streams = match columns.time {
                 WHOLE_TIME => format!("{} streams", count(category.streams)),
-                _ => format!("of {}", count(category.streams)),
+                _ => format!("in {}", count(category.streams)),
             };
             right(&mut pen, columns, &streams, &count(category.events), theme);
             pen.put(&format!("{}-*", category.name), theme.style(Role::Type));
