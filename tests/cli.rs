@@ -1,4 +1,4 @@
-//! The commands from outside: the real binary on the sample data.
+//! The commands from outside: the real binary on the sample data, and on what is meant to break it.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -208,4 +208,297 @@ fn unreadable_lines_are_counted_shown_in_place_and_harm_nothing() {
     let output = run(&["events", &dump, "a-1", "--json"]);
     assert_eq!(lines(&output).len(), 2);
     assert!(stderr(&output).contains("1 record could not be read"), "{}", stderr(&output));
+}
+
+/// Arguments of every command that prints, each with enough to print.
+fn printing(dump: &str, store: &str) -> Vec<Vec<String>> {
+    [
+        vec!["streams", dump],
+        vec!["events", dump],
+        vec!["events", dump, "--json"],
+        vec!["events", dump, "--backward"],
+        vec!["state", dump, "a-1"],
+        vec!["state", dump, "a-1", "--json"],
+        vec!["diff", dump, "a-1", "start", "last"],
+        vec!["diff", dump, "a-1", "start", "last", "--json"],
+        vec!["export", dump],
+        vec!["import", dump, store],
+        vec!["verify", store],
+        vec!["append", store, "b-1", "--type", "Made", "--data", "{}"],
+    ]
+    .into_iter()
+    .map(|arguments| arguments.into_iter().map(str::to_owned).collect())
+    .collect()
+}
+
+#[test]
+fn wherever_its_output_goes_a_command_ends_in_order() {
+    let (folder, dump) =
+        written(&"{\"stream\":\"a-1\",\"type\":\"Made\",\"data\":{\"text\":\"0123456789\"}}\n".repeat(2000));
+    let store = folder.path().join("store").display().to_string();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    for arguments in printing(&dump, &store) {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        // Nobody reads it at all.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command(&arguments).stdout(writer).output().expect("stepback runs");
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", stderr(&output));
+        assert!(output.stderr.is_empty(), "{arguments:?}: {}", stderr(&output));
+        // It cannot be written, and neither can the complaint.
+        let output = command(&arguments).stdout(full()).output().expect("stepback runs");
+        assert_eq!(code(&output), 74, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("standard output"), "{arguments:?}: {}", stderr(&output));
+        let output = command(&arguments).stdout(full()).stderr(full()).output().expect("stepback runs");
+        assert_eq!(code(&output), 74, "{arguments:?}");
+    }
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_bug_is_one_line_and_its_own_exit_code() {
+    for place in ["command", "foreign"] {
+        let panics = |command: &mut Command| command.env("STEPBACK_PANIC", place).output().expect("stepback runs");
+        let output = panics(&mut command(&["streams", &sample("accounts.jsonl")]));
+        assert_eq!((code(&output), stdout(&output).as_str()), (70, ""), "{place}");
+        assert!(stderr(&output).starts_with("stepback: this is a bug: "), "{}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let mut command = command(&["streams", &sample("accounts.jsonl")]);
+        assert_eq!(code(&panics(command.stderr(full).stdout(Stdio::null()))), 70, "{place}");
+    }
+}
+
+#[test]
+fn names_and_messages_cannot_command_the_terminal() {
+    let (folder, dump) = written(
+        "{\"stream\":\"a\\u001b[2J-1\",\"type\":\"T\\u001b]0;x\\u0007\",\"data\":{\"k\\u001b\":\"v\\u009b\"}}\n{\"stream\":\"new\\nline-1\",\"type\":\"T\",\"data\":{}}\n",
+    );
+    let script = folder.path().join("evil\u{1b}[2J.js");
+    std::fs::write(
+        &script,
+        "export const initialState = {}; export function evolve() { throw new Error('no\\u001b[2J') }",
+    )
+    .expect("written");
+    let (escaped, script) = ("a\u{1b}[2J-1", script.display().to_string());
+    let missing = folder.path().join("no\u{1b}[2J\nfile").display().to_string();
+    for arguments in [
+        &["streams", &dump][..],
+        &["events", &dump],
+        &["events", &dump, escaped],
+        &["state", &dump, escaped],
+        &["state", &dump, "no\u{1b}[2J"],
+        &["diff", &dump, escaped, "start", "last"],
+        &["state", &dump, escaped, "--reducer", &script],
+        &["state", &dump, escaped, "--at", "99"],
+        &["streams", &dump, "--match", "[\u{1b}"],
+        &["streams", &missing],
+        &["import", &missing, &missing],
+        &["verify", &missing],
+    ] {
+        let output = run(arguments);
+        let said = stdout(&output) + &stderr(&output);
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{arguments:?}: {said:?}");
+        assert!(!said.is_empty() && code(&output) != 70, "{arguments:?}");
+    }
+    // A line break in a name makes no line of its own.
+    assert_eq!(stderr(&run(&["streams", &missing])).lines().count(), 1);
+    assert!(stderr(&run(&["events", &dump, "no\nsuch"])).starts_with("stepback: there is no stream `no␊such`"));
+    // Programs get what is stored.
+    assert!(stdout(&run(&["streams", &dump, "--json"])).contains("\"a\\u001b[2J-1\""));
+}
+
+#[test]
+fn a_state_that_is_not_known_is_no_answer() {
+    let (folder, dump) = written(
+        "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n{\"stream\":\"a-1\",\"version\":2,\"type\":\"Bad\",\"data\":{}}\n",
+    );
+    let script = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+        folder.path().join(name).display().to_string()
+    };
+    let broken = [
+        (script("half.js", "export const initialState = {"), "half.js:1"),
+        (script("empty.js", ""), "evolve"),
+        (script("throws.js", "export function initialState() { throw 'never' } export function evolve() {}"), "never"),
+        (
+            script("cycle.js", "const a = {}; a.a = a; export const initialState = {}; export const evolve = () => a"),
+            "circular",
+        ),
+        (folder.path().display().to_string(), "folder"),
+    ];
+    for (reducer, why) in &broken {
+        for arguments in [
+            &["state", &dump, "a-1", "--reducer", reducer, "--json"][..],
+            &["state", &dump, "a-1", "--reducer", reducer],
+            &["diff", &dump, "a-1", "start", "last", "--reducer", reducer, "--json"],
+        ] {
+            let output = run(arguments);
+            assert_eq!((code(&output), stdout(&output).as_str()), (65, ""), "{arguments:?}: {}", stderr(&output));
+            assert!(stderr(&output).contains(why), "{arguments:?}: {}", stderr(&output));
+        }
+    }
+    // One event that cannot be folded is a remark: the state is that of the event before.
+    let one = script(
+        "one.js",
+        "export const initialState = { n: 0 };\nexport function evolve(state, event) {\n  if (event.type === 'Bad') throw new Error('bad');\n  return { n: state.n + 1 };\n}",
+    );
+    let output = run(&["state", &dump, "a-1", "--reducer", &one, "--json"]);
+    assert_eq!(code(&output), 0);
+    assert!(
+        stdout(&output).ends_with("\"version\":2,\"reducer\":\"one.js\",\"approximate\":false,\"state\":{\"n\":1}}\n")
+    );
+    assert!(stderr(&output).contains("bad (one.js:3:"), "{}", stderr(&output));
+}
+
+#[test]
+fn versions_that_go_back_are_found() {
+    let lines = [1, 5, 2, 9, 4]
+        .map(|n| format!("{{\"stream\":\"a-1\",\"version\":{n},\"type\":\"T\",\"data\":{{\"v\":{n}}}}}\n"));
+    let (_folder, dump) = written(&lines.concat());
+    for version in ["1", "5", "2", "9", "4"] {
+        let output = run(&["state", &dump, "a-1", "--at", version, "--json"]);
+        assert!(stdout(&output).contains(&format!("\"state\":{{\"v\":{version}}}")), "{}", stdout(&output));
+    }
+    for version in ["3", "10", "18446744073709551615"] {
+        let output = run(&["state", &dump, "a-1", "--at", version]);
+        assert_eq!(code(&output), 1);
+        assert!(stderr(&output).contains(&format!("has no version {version}")), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_script_is_folded_though_the_program_file_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("stepback");
+    std::fs::copy(env!("CARGO_BIN_EXE_stepback"), &program).expect("copied");
+    let mut child = Command::new(&program)
+        .args(["state", "-", "account-5001", "--reducer", &sample("account.js"), "--json"])
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // It runs, for it reads; the script is started when all has been read.
+    let dump = std::fs::read_to_string(sample("accounts.jsonl")).expect("sample data");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(dump.as_bytes()).expect("written");
+    std::fs::remove_file(&program).expect("removed");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains("\"reducer\":\"account.js\""), "{}", stdout(&output));
+}
+
+#[test]
+fn append_says_what_it_did_and_refuses_what_is_no_event() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("store").display().to_string();
+    let append = |more: &[&str]| run(&[&["append", &store, "a-1", "--type", "Made"], more].concat());
+    let exact = "{\"a\":1,\"a\":2.0,\"\":[18446744073709551616]}";
+    assert_eq!(stdout(&append(&["--data", exact, "--expect", "none", "--id", "one"])), "a-1 version 1, position 1\n");
+    let again = append(&["--data", exact, "--expect", "none", "--id", "one"]);
+    assert_eq!(stdout(&again), "a-1 version 1, position 1 (it was there already)\n");
+    assert_eq!(stdout(&append(&["--data", "-1", "--metadata", "-2"])), "a-1 version 2, position 2\n");
+    let deep = format!("{}1{}", "[".repeat(20_000), "]".repeat(20_000));
+    assert_eq!(code(&append(&["--data", &deep])), 0);
+    for (more, expected) in [
+        (&["--data", "nope"][..], 65),
+        (&["--data", ""], 65),
+        (&["--data", "\u{feff}{}"], 65),
+        (&["--data", "{} {}"], 65),
+        (&["--data", "{}", "--metadata", "x"], 65),
+        (&["--data", "{}", "--id", ""], 2),
+        (&["--data", "{}", "--expect", "-1"], 2),
+        (&["--data", "{}", "--expect", "18446744073709551616"], 2),
+        (&["--data", "{}", "--expect", "none"], 69),
+        (&["--data", "{}", "--expect", "18446744073709551615"], 69),
+        (&["--data", "{}", "--type", "Twice"], 2),
+    ] {
+        let output = append(more);
+        assert_eq!((code(&output), stdout(&output).as_str()), (expected, ""), "{more:?}: {}", stderr(&output));
+        assert!(!output.stderr.is_empty(), "{more:?}");
+    }
+    let mut child = command(&["append", &store, "a-1", "--type", "Made", "--data", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("stepback runs");
+    child.stdin.take().expect("a pipe").write_all(b"{\"from\": \"outside\"}\r\n").expect("written");
+    assert_eq!(code(&child.wait_with_output().expect("it ends")), 0);
+    let events = stdout(&run(&["events", &store, "a-1", "--json"]));
+    let data: Vec<&str> = events
+        .lines()
+        .filter_map(|line| line.split_once("\"data\":")?.1.split_once(",\"metadata\":").map(|parts| parts.0))
+        .collect();
+    assert_eq!(data, [exact, "-1", &deep, "{\"from\": \"outside\"}"]);
+}
+
+#[test]
+fn what_was_imported_exports_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut dump = std::fs::read_to_string(sample("orders.jsonl")).expect("sample data");
+    let count = dump.lines().count();
+    dump.push_str("garbage\n{\"half\":");
+    std::fs::write(path("dump.jsonl"), &dump).expect("written");
+    let output = run(&["import", &path("dump.jsonl"), &path("store")]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with(&format!("{count} events imported, 2 not imported")), "{}", stdout(&output));
+    assert!(stderr(&output).contains(&format!("line {}", count + 1)), "{}", stderr(&output));
+    let output = run(&["import", &path("dump.jsonl"), &path("store")]);
+    assert!(stdout(&output).starts_with("0 events imported"), "{}", stdout(&output));
+    let exported = run(&["export", &path("store")]);
+    assert_eq!(exported.stdout, run(&["export", &sample("orders.jsonl")]).stdout);
+    std::fs::write(path("again.jsonl"), &exported.stdout).expect("written");
+    assert_eq!(code(&run(&["import", &path("again.jsonl"), &path("other")])), 0);
+    assert_eq!(run(&["export", &path("other")]).stdout, exported.stdout);
+    assert!(stdout(&run(&["verify", &path("other")])).contains("damage    none"));
+}
+
+#[test]
+fn what_is_no_store_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(path("photos")).expect("a folder");
+    std::fs::write(path("photos/cat"), "meow").expect("written");
+    std::fs::write(path("file"), "text").expect("written");
+    let dump = sample("accounts.jsonl");
+    for place in [path("photos"), path("file"), path("file/store"), "/proc/store".into(), "/dev/null".into()] {
+        for arguments in [&["import", &dump, &place][..], &["append", &place, "a-1", "--type", "T", "--data", "1"]] {
+            let output = run(arguments);
+            assert!([69, 74].contains(&code(&output)), "{arguments:?}: {} {}", code(&output), stderr(&output));
+            assert!(stderr(&output).contains(&place) && output.stdout.is_empty(), "{arguments:?}: {}", stderr(&output));
+        }
+    }
+    assert_eq!(std::fs::read_dir(path("photos")).expect("the folder").count(), 1);
+    assert_eq!(std::fs::read(path("file")).expect("the file"), b"text");
+    for place in [path("photos"), path("file"), path("nosuch")] {
+        assert_eq!(code(&run(&["verify", &place])), 69, "{place}");
+    }
+    // A source that cannot be read makes no store either.
+    assert_eq!(code(&run(&["import", &path("nosuch"), &path("new")])), 69);
+    assert!(!folder.path().join("new").exists());
+}
+
+#[test]
+fn a_store_that_is_being_written_names_the_writer_and_can_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("store");
+    let store = place.display().to_string();
+    assert_eq!(code(&run(&["import", &sample("accounts.jsonl"), &store])), 0);
+    let writer = stepback::store::Store::open(&place).expect("the only writer");
+    for arguments in
+        [&["append", &store, "a-1", "--type", "T", "--data", "1"][..], &["import", &sample("users.jsonl"), &store]]
+    {
+        let output = run(arguments);
+        assert_eq!(code(&output), 69, "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("process {}", std::process::id())), "{}", stderr(&output));
+    }
+    for arguments in [&["streams", &store][..], &["events", &store, "--limit", "1"], &["verify", &store]] {
+        assert_eq!(code(&run(arguments)), 0, "{arguments:?}");
+    }
+    drop(writer);
+    assert_eq!(code(&run(&["append", &store, "a-1", "--type", "T", "--data", "1"])), 0);
 }

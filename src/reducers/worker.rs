@@ -24,6 +24,9 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 /// The room asked for in each pipe, in bytes: fewer turns between the two processes.
 const PIPE: usize = 1 << 20;
 
+/// What a worker is called among the processes of the machine.
+const PROCESS_NAME: &str = "stepback";
+
 /// Why a worker is of no use any more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Broken {
@@ -57,6 +60,8 @@ impl Worker {
     /// When the system cannot.
     pub fn start(program: &Path, arguments: &[&str]) -> std::io::Result<Self> {
         let mut running = Command::new(program)
+            // What a list of processes shows, whichever way the program was named.
+            .arg0(PROCESS_NAME)
             .args(arguments)
             .env_clear()
             // Local time is an input like any other; without this the C library would look for the machine's own.

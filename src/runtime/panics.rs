@@ -31,9 +31,16 @@ thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// From now on a panic nobody catches on purpose ends the program with the code for bugs and one line that says so, in
-/// whatever thread it happens. Further calls do nothing new.
+/// For the commands: from now on a panic nobody catches on purpose ends the program with the code for bugs and one line
+/// that says so, in whatever thread it happens.
 pub fn end_on_panic() {
+    install();
+    inject("command");
+    inject_into_a_foreign_thread();
+}
+
+/// Puts our hook in the place of the standard one. Further calls do nothing new.
+pub(crate) fn install() {
     std::panic::set_hook(Box::new(|info| {
         let report = describe(info);
         if CONTAINED.with(Cell::get) && !CANNOT_UNWIND.iter().any(|words| report.starts_with(words)) {

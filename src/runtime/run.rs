@@ -69,7 +69,7 @@ pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
         }
     };
     let refused = |error: std::io::Error| Failure::io("terminal", "start the interface", &error);
-    panics::end_on_panic();
+    panics::install();
     let (urgent, urgent_waiting) = mpsc::unbounded_channel();
     let (notices, waiting) = mpsc::channel(WAITING_NOTICES);
     let outlet = Outlet(notices);

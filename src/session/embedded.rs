@@ -60,11 +60,23 @@ pub fn append(directory: &Path, entry: &Entry) -> Result<AppendedEntry, Failure>
         event.metadata = Payload::json_text(text.as_str());
     }
     event.id = entry.id.as_deref().map(Arc::from);
+    folder(directory, "open")?;
     let store = Store::open(directory).map_err(|error| error.failure(&name, "open"))?;
     let appended = store
         .append(&StreamName::from(entry.stream.as_str()), [event], entry.expected)
         .map_err(|error| error.failure(&name, "append"))?;
     Ok(AppendedEntry { appended, notices: notices(&store) })
+}
+
+/// A store is a folder: what else has that name is none, and stays untouched.
+fn folder(directory: &Path, doing: &str) -> Result<(), Failure> {
+    match std::fs::metadata(directory) {
+        Ok(metadata) if !metadata.is_dir() => {
+            let why = "a store is a folder, and this is none";
+            Err(Failure::new(FailureKind::Unsupported, directory.display().to_string(), doing, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn named(metadata: &Json, names: &[&str]) -> Option<Arc<str>> {
@@ -136,6 +148,7 @@ pub fn import(
     told: &mut dyn FnMut(ImportProgress),
 ) -> Result<Imported, Failure> {
     let name = directory.display().to_string();
+    folder(directory, "open")?;
     let store = Store::open(directory).map_err(|error| error.failure(&name, "open"))?;
     source.complete(cancel, &mut |progress| told(ImportProgress::Counting(progress)))?;
     let mut done = Imported { notices: notices(&store), ..Imported::default() };
@@ -213,5 +226,6 @@ fn refusal(event: &Event, number: u64, why: &str) -> String {
 /// When there is no store or reading fails; damage is in the report.
 pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<Report, Failure> {
     let name = directory.display().to_string();
+    folder(directory, "verify")?;
     store::verify(directory, cancel, told).map_err(|error| error.failure(&name, "verify"))
 }

@@ -3,6 +3,7 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::reducers::ReducerBook;
@@ -376,7 +377,8 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
 
 /// The reducer of a category, or one that says at every event why there is none.
 fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer> {
-    let name = book.script(category).and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = book.script(category).map(name);
     book.reducer(category).unwrap_or_else(|failure| {
         let info = ReducerInfo { name: name.unwrap_or_default(), ..crate::reducers::Definition::Merge.info() };
         Box::new(crate::reducers::Broken::new(info, FoldError::new(failure.to_string())))
