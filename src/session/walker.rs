@@ -35,6 +35,7 @@ pub struct Walker {
     book: ReducerBook,
     /// Most recently walked last.
     timelines: Vec<Timeline>,
+    limits: Limits,
     current: State,
     pinned: Option<State>,
 }
@@ -42,7 +43,12 @@ pub struct Walker {
 impl Walker {
     /// A walker over a source.
     pub fn new(source: Arc<dyn Source>, book: ReducerBook) -> Self {
-        Self { source, book, timelines: Vec::new(), current: None, pinned: None }
+        Self { source, book, timelines: Vec::new(), limits: Limits::default(), current: None, pinned: None }
+    }
+
+    /// The same walker for a single question: it keeps nothing for a way back.
+    pub fn for_one_answer(self) -> Self {
+        Self { limits: Limits::for_one_answer(), ..self }
     }
 
     /// Walks. `told` hears how many events are folded and how many are to be.
@@ -230,7 +236,7 @@ impl Walker {
             self.timelines.remove(0);
         }
         let reducer = reducer_or_broken(&mut self.book, stream.category());
-        Timeline::new(stream.clone(), reducer, Limits::default())
+        Timeline::new(stream.clone(), reducer, self.limits)
     }
 }
 
