@@ -86,7 +86,8 @@ impl Limits {
     /// is asked next is found all the same, by folding from the beginning where it lies earlier.
     pub fn for_one_answer() -> Self {
         Self {
-            log_bytes: 4 << 20,
+            log_bytes: 8 << 20,
+            page: 2048,
             ring_versions: 1,
             spacing: Spacing { floor: u64::MAX, volume: u64::MAX },
             batch: 1024,

@@ -3,11 +3,14 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use super::reducers::ReducerBook;
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Scope, StreamName, Timestamp,
+    Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Scope, StreamName,
+    Timestamp,
 };
 use crate::replay::{Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline};
 use crate::sources::Source;
@@ -17,6 +20,9 @@ const KEPT: usize = 6;
 
 /// Events folded between two looks at the cancel token.
 const SLICE: u64 = 4096;
+
+/// So many events must lie behind a page for the next one to be read ahead.
+const WORTH_READING_AHEAD: u64 = 512;
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -252,19 +258,38 @@ fn drive(
         timeline.grow(summary.events);
     }
     let mut goal = Goal::To(place);
-    loop {
-        if cancel.is_cancelled() {
-            return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
-        }
-        match timeline.advance(&mut goal, Budget { events: SLICE }) {
-            Advance::Working { folded, to_fold } => told(folded, to_fold),
-            Advance::NeedEvents { from, limit } => {
-                timeline.feed(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
+    let read = |from, limit| source.events(&EventQuery::at(scope.clone(), from, limit), cancel);
+    std::thread::scope(|threads| {
+        // On a long way the next page is read while this one is folded.
+        let mut ahead: Option<(u64, ScopedJoinHandle<'_, Result<EventPage, Failure>>)> = None;
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
             }
-            Advance::Reached => return Ok(timeline.moment()),
-            Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
+            match timeline.advance(&mut goal, Budget { events: SLICE }) {
+                Advance::Working { folded, to_fold } => told(folded, to_fold),
+                Advance::NeedEvents { from, limit } => {
+                    let page = match ahead.take().filter(|(at, _)| *at == from) {
+                        Some((_, page)) => page.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                        None => read(from, limit)?,
+                    };
+                    let next = page.first + page.events.len() as u64;
+                    let left = place.min(timeline.total().unwrap_or(0)).saturating_sub(next);
+                    if page.events.len() == limit && left >= WORTH_READING_AHEAD {
+                        let read = &read;
+                        // Without a thread it is read when it is needed.
+                        ahead = Builder::new()
+                            .spawn_scoped(threads, move || read(next, limit))
+                            .ok()
+                            .map(|page| (next, page));
+                    }
+                    timeline.feed(page);
+                }
+                Advance::Reached => return Ok(timeline.moment()),
+                Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
+            }
         }
-    }
+    })
 }
 
 /// The moment of a place whose reducer cannot fold at all: the event, and why there is no state.
