@@ -1,8 +1,8 @@
 //! The promise: folding a stream with the user's JavaScript costs no more than node needs to do the same.
 //!
-//! Both sides are whole processes that read the same lines from a file and fold them with the same `evolve`; ours parses
-//! the lines here and folds in the worker process. Processor time is that of the process and all its children. Rounds
-//! are interleaved, medians compared.
+//! Both sides are whole processes that read the same lines from a file and fold them with the same `evolve`: ours is
+//! `stepback state FILE STREAM --reducer … --json`, which indexes the file and folds in a worker process. Processor time
+//! is that of the process and all its children, the worker included. Rounds are interleaved, medians compared.
 //!
 //! `cargo bench --bench javascript`, with `STEPBACK_BENCH_FILE=dump.jsonl` to take the lines of the stream `account-hot`
 //! from a dump instead of making some, and `STEPBACK_BENCH_ROUNDS` for other than 5 rounds. Without node only our side
@@ -10,19 +10,18 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::wait::wait;
 use serde_json::value::RawValue;
-use stepback::domain::{Event, Form, Payload, Position, StreamName, Version, time};
-use stepback::reducers::javascript::{JavaScript, JavaScriptConfig, Limits};
-use stepback::replay::{Reducer, Start};
 
 const EVENTS: usize = 200_000;
+
+const STREAM: &str = "account-hot";
 
 const REDUCER: &str = "
 export const initialState = (stream) => ({ stream, holder: null, balance: 0, limit: 0, frozen: false, moves: 0, last: null });
@@ -67,31 +66,27 @@ console.log(JSON.stringify(state));
 ";
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, mode, file] = arguments.as_slice()
-        && mode == "--ours"
-    {
-        return ours(Path::new(file));
-    }
+    // A worker that outlives the process it works for becomes a child of ours, so that its time is counted.
+    set_child_subreaper(true).expect("the system hands over orphans");
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("hot.jsonl");
     let lines = prepare(&file);
-    std::fs::write(directory.path().join("reducer.mjs"), REDUCER).expect("a file");
+    let reducer = directory.path().join("reducer.mjs");
+    std::fs::write(&reducer, REDUCER).expect("a file");
     let node = directory.path().join("fold.mjs");
     std::fs::write(&node, NODE).expect("a file");
     println!("{lines} events, {} MB", std::fs::metadata(&file).expect("a file").len() / 1_000_000);
 
     let rounds = std::env::var("STEPBACK_BENCH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
-    let own = std::env::current_exe().expect("a path");
     let mut all: Vec<(&str, Vec<Run>)> = vec![("stepback", vec![]), ("node split", vec![]), ("node readline", vec![])];
     for _ in 0..rounds {
         for (name, runs) in &mut all {
             let mut command = match *name {
-                "stepback" => Command::new(&own),
+                "stepback" => Command::new(env!("CARGO_BIN_EXE_stepback")),
                 _ => Command::new("node"),
             };
             match *name {
-                "stepback" => command.arg("--ours").arg(&file),
+                "stepback" => command.arg("state").arg(&file).arg(STREAM).arg("--reducer").arg(&reducer).arg("--json"),
                 "node split" => command.arg(&node).arg(&file).arg("split"),
                 _ => command.arg(&node).arg(&file).arg("readline"),
             };
@@ -100,7 +95,7 @@ fn main() {
             }
         }
     }
-    let states: Vec<&str> = all.iter().flat_map(|(_, runs)| runs).filter_map(|run| run.output.lines().next()).collect();
+    let states: Vec<&str> = all.iter().flat_map(|(_, runs)| runs).map(|run| state(&run.output)).collect();
     assert!(states.windows(2).all(|pair| pair[0] == pair[1]), "the folds differ: {states:#?}");
     let medians: Vec<(&str, f64, f64)> = all
         .iter()
@@ -115,9 +110,19 @@ fn main() {
             println!("ratio to {name}: {:.2} CPU, {:.2} wall", cpu / their_cpu, wall / their_wall);
         }
     }
-    if let Some(run) = all[0].1.last() {
-        println!("last run of stepback: {}", run.output.lines().nth(1).unwrap_or(""));
+}
+
+/// The state in what a side printed: the whole line of node's, a member of ours.
+fn state(output: &str) -> &str {
+    #[derive(serde::Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        state: &'a RawValue,
+        /// Only ours has it.
+        #[serde(rename = "approximate")]
+        _approximate: bool,
     }
+    serde_json::from_str(output).map_or(output.trim_end(), |answer: Answer<'_>| answer.state.get())
 }
 
 struct Run {
@@ -142,72 +147,14 @@ fn cpu(who: UsageWho) -> Duration {
 fn measure(command: &mut Command) -> Option<Run> {
     let (before, begun) = (cpu(UsageWho::RUSAGE_CHILDREN), Instant::now());
     let output = command.output().ok()?;
+    let wall = begun.elapsed();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    while wait().is_ok() {}
     Some(Run {
         cpu: cpu(UsageWho::RUSAGE_CHILDREN) - before,
-        wall: begun.elapsed(),
+        wall,
         output: String::from_utf8_lossy(&output.stdout).into_owned(),
     })
-}
-
-#[derive(serde::Deserialize)]
-struct Line<'a> {
-    id: &'a str,
-    stream: &'a str,
-    version: u64,
-    #[serde(rename = "type")]
-    event_type: &'a str,
-    timestamp: &'a str,
-    #[serde(borrow)]
-    data: &'a RawValue,
-    #[serde(borrow)]
-    metadata: &'a RawValue,
-}
-
-/// Our side: reads the lines, folds them in batches of 1,000, and prints the state.
-fn ours(file: &Path) {
-    let mut reducer = JavaScript::new(JavaScriptConfig {
-        file_name: "reducer.mjs".into(),
-        source: REDUCER.into(),
-        host: PathBuf::from(env!("CARGO_BIN_EXE_stepback")),
-        limits: Limits::default(),
-    });
-    let stream = StreamName::from("account-hot");
-    reducer.start(Start::Initial(&stream)).expect("it starts");
-    let whole = Bytes::from(std::fs::read(file).expect("a file"));
-    let mut faults = Vec::new();
-    let mut batch = Vec::with_capacity(1000);
-    for (n, line) in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
-        let line: Line<'_> = serde_json::from_slice(line).expect("an event");
-        let payload = |text: &RawValue| Payload::new(Form::Json, whole.slice_ref(text.get().as_bytes()));
-        batch.push(Arc::new(Event {
-            stream: if line.stream == stream.as_str() { stream.clone() } else { StreamName::from(line.stream) },
-            version: Version(line.version),
-            position: Position::Number(n as u64 + 1),
-            id: Some(line.id.into()),
-            event_type: line.event_type.into(),
-            time: time::parse(line.timestamp),
-            data: payload(line.data),
-            metadata: payload(line.metadata),
-            correlation: None,
-            causation: None,
-            trouble: None,
-        }));
-        if batch.len() == 1000 {
-            reducer.apply(&batch, &mut faults).expect("not lost");
-            batch.clear();
-        }
-    }
-    reducer.apply(&batch, &mut faults).expect("not lost");
-    assert!(faults.is_empty(), "{faults:?}");
-    println!("{}", reducer.state().expect("a state").expect("it exists"));
-    drop(reducer);
-    // The worker's time counts as ours when the system has handed it over.
-    while cpu(UsageWho::RUSAGE_CHILDREN).is_zero() {
-        std::thread::yield_now();
-    }
-    let [own, worker] = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].map(|who| cpu(who).as_secs_f64());
-    println!("this side {own:.3} s, worker {worker:.3} s");
 }
 
 /// Writes the lines to fold; returns how many.

@@ -62,7 +62,7 @@ pub(super) fn open(
 ) -> Result<(std::sync::Arc<dyn Source>, Walker), Ended> {
     let opening = crate::session::Opening { reducer, configuration, ..args.opening() };
     let source = opening.source()?;
-    let walker = opening.walker(&source)?;
+    let walker = opening.walker(&source)?.for_one_answer();
     output::complete(&*source)?;
     Ok((source, walker))
 }

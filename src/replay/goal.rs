@@ -81,6 +81,21 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For a walk whose way nobody goes back: one answer, and nothing kept that only a later walk would use. Whatever
+    /// is asked next is found all the same, by folding from the beginning where it lies earlier.
+    pub fn for_one_answer() -> Self {
+        Self {
+            log_bytes: 8 << 20,
+            page: 2048,
+            ring_versions: 1,
+            spacing: Spacing { floor: u64::MAX, volume: u64::MAX },
+            batch: 1024,
+            ..Self::default()
+        }
+    }
+}
+
 /// What a timeline holds, for the status line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Memory {

@@ -3,13 +3,15 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use super::reducers::ReducerBook;
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Scope, StreamName, Timestamp,
-    Version,
+    Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Scope, StreamName,
+    Timestamp, Version,
 };
 use crate::replay::{Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline};
 use crate::sources::Source;
@@ -25,6 +27,8 @@ const MOST_PASSED: usize = 256;
 
 /// Events looked at in one read when a version has to be searched for.
 const PAGE: usize = 1024;
+/// So many events must lie behind a page for the next one to be read ahead.
+const WORTH_READING_AHEAD: u64 = 512;
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,6 +47,7 @@ pub struct Walker {
     book: ReducerBook,
     /// Most recently walked last.
     timelines: Vec<Timeline>,
+    limits: Limits,
     current: State,
     pinned: Option<State>,
 }
@@ -50,7 +55,12 @@ pub struct Walker {
 impl Walker {
     /// A walker over a source.
     pub fn new(source: Arc<dyn Source>, book: ReducerBook) -> Self {
-        Self { source, book, timelines: Vec::new(), current: None, pinned: None }
+        Self { source, book, timelines: Vec::new(), limits: Limits::default(), current: None, pinned: None }
+    }
+
+    /// The same walker for a single question: it keeps nothing for a way back.
+    pub fn for_one_answer(self) -> Self {
+        Self { limits: Limits::for_one_answer(), ..self }
     }
 
     /// Walks. `told` hears how many events are folded and how many are to be. A place beyond the end of a scope means its
@@ -273,7 +283,7 @@ impl Walker {
             self.timelines.remove(0);
         }
         let reducer = reducer_or_broken(&mut self.book, stream.category());
-        Timeline::new(stream.clone(), reducer, Limits::default())
+        Timeline::new(stream.clone(), reducer, self.limits)
     }
 }
 
@@ -320,19 +330,38 @@ fn drive(
         timeline.grow(summary.events);
     }
     let mut goal = Goal::To(place);
-    loop {
-        if cancel.is_cancelled() {
-            return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
-        }
-        match timeline.advance(&mut goal, Budget { events: SLICE }) {
-            Advance::Working { folded, to_fold } => told(folded, to_fold),
-            Advance::NeedEvents { from, limit } => {
-                timeline.feed(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
+    let read = |from, limit| source.events(&EventQuery::at(scope.clone(), from, limit), cancel);
+    std::thread::scope(|threads| {
+        // On a long way the next page is read while this one is folded.
+        let mut ahead: Option<(u64, ScopedJoinHandle<'_, Result<EventPage, Failure>>)> = None;
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
             }
-            Advance::Reached => return Ok(timeline.moment()),
-            Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
+            match timeline.advance(&mut goal, Budget { events: SLICE }) {
+                Advance::Working { folded, to_fold } => told(folded, to_fold),
+                Advance::NeedEvents { from, limit } => {
+                    let page = match ahead.take().filter(|(at, _)| *at == from) {
+                        Some((_, page)) => page.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                        None => read(from, limit)?,
+                    };
+                    let next = page.first + page.events.len() as u64;
+                    let left = place.min(timeline.total().unwrap_or(0)).saturating_sub(next);
+                    if page.events.len() == limit && left >= WORTH_READING_AHEAD {
+                        let read = &read;
+                        // Without a thread it is read when it is needed.
+                        ahead = Builder::new()
+                            .spawn_scoped(threads, move || read(next, limit))
+                            .ok()
+                            .map(|page| (next, page));
+                    }
+                    timeline.feed(page);
+                }
+                Advance::Reached => return Ok(timeline.moment()),
+                Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
+            }
         }
-    }
+    })
 }
 
 /// The moment of a place whose reducer cannot fold at all: the event, and why there is no state.

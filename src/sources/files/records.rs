@@ -17,6 +17,18 @@ const TOGETHER: u64 = 256 << 10;
 /// Between two records read at once lie at most this many bytes of others.
 const APART: u64 = 8 << 10;
 
+/// So many records that lie together share the memory they were read into.
+const DENSE: usize = 16;
+
+/// What becomes of the lines that are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// Events are made of them.
+    Kept,
+    /// Nearly all are only looked at.
+    Passed,
+}
+
 /// What reads of one file share: a reader knows the shape of the lines it read last.
 #[derive(Default)]
 pub struct Readers(Mutex<Vec<Reader>>);
@@ -38,8 +50,17 @@ impl Drop for Records<'_> {
 /// A line of the file, without what ends it.
 struct Line<'a> {
     text: &'a [u8],
+    /// The same bytes, where they were read into memory that can be shared.
+    shared: Option<Bytes>,
     /// No line feed ends it.
     unfinished: bool,
+}
+
+impl Line<'_> {
+    /// Its bytes, to be kept.
+    fn kept(&self) -> Bytes {
+        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.text))
+    }
 }
 
 impl<'a> Records<'a> {
@@ -57,10 +78,10 @@ impl<'a> Records<'a> {
     pub fn events(&mut self, places: &[Place], budget: u64, cancel: &Cancel) -> Result<Vec<Arc<Event>>, Failure> {
         let mut events = Vec::with_capacity(places.len());
         let mut read = 0;
-        self.each(places, cancel, |reader, place, line| {
+        self.each(places, Lines::Kept, cancel, |reader, place, line| {
             events.push(Arc::new(match place.oversize {
                 Some(size) => trouble(place, too_large(size), Bytes::new()),
-                None => reader.event(place, &Bytes::copy_from_slice(line.text), line.unfinished),
+                None => reader.event(place, &line.kept(), line.unfinished),
             }));
             read += line.text.len() as u64;
             if read < budget { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -77,9 +98,9 @@ impl<'a> Records<'a> {
         let plain = id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'/'));
         let needle = memmem::Finder::new(if plain { id.as_bytes() } else { b"" });
         let (mut found, mut at) = (None, 0);
-        self.each(places, cancel, |reader, place, line| {
+        self.each(places, Lines::Passed, cancel, |reader, place, line| {
             if place.event.is_some() && needle.find(line.text).is_some() {
-                let event = reader.event(place, &Bytes::copy_from_slice(line.text), line.unfinished);
+                let event = reader.event(place, &line.kept(), line.unfinished);
                 if event.id.as_deref() == Some(id) {
                     found = Some(at);
                     return ControlFlow::Break(());
@@ -96,11 +117,12 @@ impl<'a> Records<'a> {
     fn each(
         &mut self,
         places: &[Place],
+        lines: Lines,
         cancel: &Cancel,
         mut told: impl FnMut(&mut Reader, &Place, Line<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         let Some(mut reader) = self.reader.take() else { return Ok(()) };
-        let result = self.each_with(&mut reader, places, cancel, &mut told);
+        let result = self.each_with(&mut reader, places, lines, cancel, &mut told);
         self.reader = Some(reader);
         result
     }
@@ -109,6 +131,7 @@ impl<'a> Records<'a> {
         &mut self,
         reader: &mut Reader,
         places: &[Place],
+        lines: Lines,
         cancel: &Cancel,
         told: &mut impl FnMut(&mut Reader, &Place, Line<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
@@ -116,7 +139,7 @@ impl<'a> Records<'a> {
         while let Some(first) = rest.first() {
             self.feed.cancelled(cancel)?;
             if first.oversize.is_some() {
-                if told(reader, first, Line { text: &[], unfinished: false }).is_break() {
+                if told(reader, first, Line { text: &[], shared: None, unfinished: false }).is_break() {
                     return Ok(());
                 }
                 rest = &rest[1..];
@@ -130,15 +153,23 @@ impl<'a> Records<'a> {
             } else {
                 self.fill(start, (end - start) as usize)?;
             }
+            let shared = (lines == Lines::Kept && is_dense(group, start, end)).then(|| self.share());
+            let text = shared.as_deref().unwrap_or(&self.buffer);
             for place in group {
-                let at = ((place.offset - start) as usize).min(self.buffer.len());
-                let line = line(&self.buffer[at..], place.limit - place.offset);
+                let at = ((place.offset - start) as usize).min(text.len());
+                let mut line = line(&text[at..], place.limit - place.offset);
+                line.shared = shared.as_ref().map(|shared| shared.slice_ref(line.text));
                 if told(reader, place, line).is_break() {
                     return Ok(());
                 }
             }
         }
         Ok(())
+    }
+
+    /// What was read last, as memory that lines can be kept from.
+    fn share(&mut self) -> Bytes {
+        Bytes::from(std::mem::take(&mut self.buffer))
     }
 
     fn fill(&mut self, offset: u64, length: usize) -> Result<(), Failure> {
@@ -163,6 +194,13 @@ impl<'a> Records<'a> {
     }
 }
 
+/// Whether nearly all that was read are the records asked for, so that keeping one of them keeps little else that nobody
+/// wants.
+fn is_dense(group: &[Place], start: u64, end: u64) -> bool {
+    let wanted: u64 = group.iter().map(|place| place.limit - place.offset).sum();
+    group.len() >= DENSE && wanted >= (end - start) / 8 * 7
+}
+
 /// How many of the first places are read at once, from where and to where.
 fn together(places: &[Place]) -> (usize, u64, u64) {
     let (mut start, mut end) = (places[0].offset, places[0].limit);
@@ -183,7 +221,7 @@ fn line(text: &[u8], limit: u64) -> Line<'_> {
     let text = &text[..text.len().min(usize::try_from(limit).unwrap_or(usize::MAX))];
     let end = memchr::memchr(b'\n', text);
     let text = &text[..end.unwrap_or(text.len())];
-    Line { text: text.strip_suffix(b"\r").unwrap_or(text), unfinished: end.is_none() }
+    Line { text: text.strip_suffix(b"\r").unwrap_or(text), shared: None, unfinished: end.is_none() }
 }
 
 fn too_large(size: u64) -> String {

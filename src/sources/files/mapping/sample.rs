@@ -20,6 +20,8 @@ pub struct Sample {
     fields: Vec<Field>,
     places: HashMap<FieldPath, usize>,
     records: usize,
+    /// The field that is expected next: the records of a file resemble each other.
+    expected: usize,
 }
 
 /// One field of the records.
@@ -37,6 +39,7 @@ impl Sample {
         if skim::Skimmer::new(plan::Plan::default()).skim(record).is_err() {
             return false;
         }
+        self.expected = 0;
         self.object(record, &FieldPath::default());
         self.records += 1;
         true
@@ -52,9 +55,13 @@ impl Sample {
         // What is no JSON was refused before; a nested object that ends strangely is only not looked into.
         let _ = skim::members(text, |key, value| {
             let Some(key) = value::string(key) else { return };
-            let path = path.then(&key);
-            self.put(&path, value);
-            if value.first() == Some(&b'{') && path.keys().len() < DEPTH {
+            let field = self.field_in(path, &key);
+            if let Some(at) = field {
+                self.put(at, value);
+            }
+            if value.first() == Some(&b'{') && path.keys().len() + 1 < DEPTH {
+                // One too many to be considered may still hold one that is known.
+                let path = field.map_or_else(|| path.then(&key), |at| self.fields[at].path.clone());
                 inner.push((path, value));
             }
         });
@@ -63,20 +70,33 @@ impl Sample {
         }
     }
 
-    fn put(&mut self, path: &FieldPath, value: &[u8]) {
-        let records = self.records;
-        let at = match self.places.get(path) {
-            Some(&at) => at,
-            None if self.fields.len() >= FIELDS => return,
-            None => {
-                self.fields.push(Field { path: path.clone(), values: Vec::new() });
-                self.places.insert(path.clone(), self.fields.len() - 1);
-                self.fields.len() - 1
+    /// The number of a field, which is one more from now on if there is room for it.
+    fn field_in(&mut self, object: &FieldPath, key: &str) -> Option<usize> {
+        let is_expected =
+            |field: &Field| matches!(field.path.keys(), [above @ .., last] if last == key && above == object.keys());
+        let at = match self.fields.get(self.expected) {
+            Some(field) if is_expected(field) => self.expected,
+            _ => {
+                let path = object.then(key);
+                match self.places.get(&path) {
+                    Some(&at) => at,
+                    None if self.fields.len() >= FIELDS => return None,
+                    None => {
+                        self.fields.push(Field { path: path.clone(), values: Vec::new() });
+                        self.places.insert(path, self.fields.len() - 1);
+                        self.fields.len() - 1
+                    }
+                }
             }
         };
-        let values = &mut self.fields[at].values;
-        values.resize(records + 1, None);
-        values[records] = Some(value[..value.len().min(VALUE)].to_vec());
+        self.expected = at + 1;
+        Some(at)
+    }
+
+    fn put(&mut self, field: usize, value: &[u8]) {
+        let values = &mut self.fields[field].values;
+        values.resize(self.records + 1, None);
+        values[self.records] = Some(value[..value.len().min(VALUE)].to_vec());
     }
 
     /// The fields, in the order they were found.
