@@ -61,6 +61,15 @@ pub fn say(message: &str) {
     }
 }
 
+/// Says what failed. Of the user's own words only what is wrong with them.
+pub fn say_failure(failure: &Failure) {
+    match (failure.kind, failure.hint.is_empty()) {
+        (FailureKind::Usage, true) => say(&failure.why),
+        (FailureKind::Usage, false) => say(&format!("{}\n{}", failure.why, failure.hint)),
+        _ => say(&failure.to_string()),
+    }
+}
+
 /// Reads a source to its end, showing the progress where a person watches.
 ///
 /// # Errors
@@ -80,12 +89,17 @@ pub fn complete(source: &dyn Source) -> Result<(), Failure> {
     result?;
     let troubles = source.progress().troubles;
     if troubles > 0 {
-        let records = if troubles == 1 { "record" } else { "records" };
-        say(&format!(
-            "{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"
-        ));
+        say_troubles(troubles);
     }
     Ok(())
+}
+
+/// Says how many records are no events.
+pub fn say_troubles(troubles: u64) {
+    let records = if troubles == 1 { "record" } else { "records" };
+    say(&format!(
+        "{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"
+    ));
 }
 
 fn progress_line(progress: &Progress) -> String {
