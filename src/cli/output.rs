@@ -51,13 +51,16 @@ pub fn exit_code(kind: FailureKind) -> ExitCode {
     })
 }
 
+/// Cells of a line of a message; what it quotes may be of any length.
+const LONGEST: usize = 2000;
+
 /// Says something to the person, on standard error. Nothing in it can command the terminal.
 pub fn say(message: &str) {
     // Nobody may be listening.
     let mut err = io::stderr().lock();
     for (n, line) in message.lines().enumerate() {
         let start = if n == 0 { "stepback: " } else { "  " };
-        let _ = writeln!(err, "{start}{}", text::safe(line));
+        let _ = writeln!(err, "{start}{}", text::fit(line, LONGEST));
     }
 }
 
