@@ -21,10 +21,9 @@ use crate::sources::Source;
 /// Timelines kept: each of a script has a process of its own.
 const KEPT: usize = 6;
 
-/// Events folded between two looks at the cancel token: of a built-in fold, and of a script, at most. A script may take
-/// its whole time at each event, and nobody waits for that many times over.
+/// Events folded between two looks at the cancel token, at most. Of a script's a single batch: it may take its whole time
+/// at each event, and nobody waits for that many times over.
 const SLICE: u64 = 4096;
-const SLICE_OF_SCRIPT: u64 = 512;
 
 /// What a slice takes: after a longer one the next is smaller, after a shorter one larger.
 const SLICE_TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(50);
@@ -35,10 +34,11 @@ const MOST_PASSED: usize = 256;
 /// Events looked at in one read when a version has to be searched for.
 const PAGE: usize = 1024;
 
-/// A timeline, and how many of its events can be folded in no time.
+/// A timeline, and how many of its events are folded between two looks at anything else.
 struct Kept {
     timeline: Timeline,
     slice: u64,
+    batch: u64,
 }
 
 /// Where a walk arrived.
@@ -113,7 +113,7 @@ impl Walker {
     /// stands must then be asked for again.
     pub fn refresh(&mut self) -> Option<String> {
         let said = self.book.refresh()?;
-        for Kept { timeline, slice } in &mut self.timelines {
+        for Kept { timeline, slice, .. } in &mut self.timelines {
             *slice = 1;
             let category = timeline.stream().category().to_owned();
             timeline.replace_reducer(reducer_or_broken(&mut self.book, &category));
@@ -268,7 +268,11 @@ impl Walker {
             self.timelines.remove(0);
         }
         let reducer = reducer_or_broken(&mut self.book, stream.category());
-        Kept { timeline: Timeline::new(stream.clone(), reducer, Limits::default()), slice: 1 }
+        Kept {
+            timeline: Timeline::new(stream.clone(), reducer, Limits::default()),
+            slice: 1,
+            batch: Limits::default().batch as u64,
+        }
     }
 }
 
@@ -305,7 +309,7 @@ pub fn version_in(
 
 fn drive(
     source: &dyn Source,
-    Kept { timeline, slice }: &mut Kept,
+    Kept { timeline, slice, batch }: &mut Kept,
     place: u64,
     cancel: &Cancel,
     told: &mut dyn FnMut(u64, u64),
@@ -317,7 +321,7 @@ fn drive(
     let mut goal = Goal::To(place);
     let largest = match timeline.reducer().cost {
         StateCost::Pointer => SLICE,
-        StateCost::Copy => SLICE_OF_SCRIPT,
+        StateCost::Copy => SLICE.min(*batch),
     };
     loop {
         if cancel.is_cancelled() {

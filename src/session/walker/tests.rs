@@ -370,7 +370,8 @@ fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
     let most = Arc::default();
     let info = ReducerInfo { cost: StateCost::Copy, ..crate::reducers::Definition::Merge.info() };
     let reducer = Box::new(Counting { info, folded: 0, most: Arc::clone(&most) });
-    let mut kept = Kept { timeline: Timeline::new("a-1".into(), reducer, Limits::default()), slice: 1 };
+    let batch = Limits::default().batch as u64;
+    let mut kept = Kept { timeline: Timeline::new("a-1".into(), reducer, Limits::default()), slice: 1, batch };
     let (mut looks, mut last) = (0, 0);
     let moment = drive(&memory, &mut kept, events, &Cancel::default(), &mut |folded, total| {
         assert!(last <= folded && folded <= total, "{last}, then {folded} of {total}");
@@ -378,8 +379,8 @@ fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
     })
     .expect("the end");
     assert_eq!(moment.state, Some(Json::from(events as i64)));
-    assert!(looks >= events / SLICE_OF_SCRIPT - 1, "{looks} looks");
-    assert!(most.load(std::sync::atomic::Ordering::Relaxed) as u64 <= SLICE_OF_SCRIPT);
+    assert!(looks >= events / batch - 1, "{looks} looks");
+    assert!(most.load(std::sync::atomic::Ordering::Relaxed) as u64 <= batch);
 }
 
 #[test]
