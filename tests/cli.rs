@@ -205,9 +205,11 @@ fn unreadable_lines_are_counted_shown_in_place_and_harm_nothing() {
     let output = run(&["events", &dump]);
     assert!(stdout(&output).lines().any(|line| line.contains("! line 2")), "{}", stdout(&output));
     assert!(!stdout(&output).contains('\u{1b}'));
-    let output = run(&["events", &dump, "a-1", "--json"]);
-    assert_eq!(lines(&output).len(), 2);
-    assert!(stderr(&output).contains("1 record could not be read"), "{}", stderr(&output));
+    for arguments in [&["events", &dump, "a-1", "--json"][..], &["events", &dump, "--json"], &["export", &dump]] {
+        let output = run(arguments);
+        assert_eq!(lines(&output).len(), 2);
+        assert_eq!(stderr(&output).matches("1 record could not be read").count(), 1, "{}", stderr(&output));
+    }
 }
 
 /// Arguments of every command that prints, each with enough to print.

@@ -57,7 +57,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         Some(_) => Table::new(&[">VERSION", "TIME", "TYPE", "DATA"]),
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
     };
-    let mut found = 0;
+    let (mut found, mut skipped) = (0, 0);
     while found < limit
         && let Some(event) = walk.next(&*source)?
     {
@@ -66,13 +66,19 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         }
         match (args.json, &event.trouble) {
             // A record that is no event has no place among the objects; the count on standard error tells of it.
-            (true, Some(_)) => continue,
+            (true, Some(_)) => {
+                skipped += 1;
+                continue;
+            }
             (true, None) => output::write_event(out, &event)?,
             (false, _) => table.row(out, cells(&event, args.stream.is_some()))?,
         }
         found += 1;
     }
     table.write(out)?;
+    if skipped > 0 && !walk.completed {
+        output::say_troubles(skipped);
+    }
     if found == 0 {
         return Err(Ended::Nothing(format!("no event of {} matches", source.about().name)));
     }
@@ -87,6 +93,8 @@ pub(super) struct Walk {
     to: Option<u64>,
     page: std::vec::IntoIter<Arc<Event>>,
     next: Option<Anchor>,
+    /// Whether the source was read to its end for it, which tells how many records could not be read.
+    completed: bool,
 }
 
 impl Walk {
@@ -97,7 +105,15 @@ impl Walk {
             (_, Direction::Forward, _) => Anchor::Start,
             (_, Direction::Backward, _) => Anchor::End,
         };
-        Self { scope, direction, from: args.from, to: args.to, page: Vec::new().into_iter(), next: Some(next) }
+        Self {
+            scope,
+            direction,
+            from: args.from,
+            to: args.to,
+            page: Vec::new().into_iter(),
+            next: Some(next),
+            completed: false,
+        }
     }
 
     /// Every event of a scope, oldest first.
@@ -109,6 +125,7 @@ impl Walk {
             to: None,
             page: Vec::new().into_iter(),
             next: Some(Anchor::Start),
+            completed: false,
         }
     }
 
@@ -130,7 +147,7 @@ impl Walk {
     }
 
     /// A page; when what is known so far does not fill it, the source is read to its end first.
-    fn read(&self, source: &dyn Source, query: &EventQuery) -> Result<EventPage, Ended> {
+    fn read(&mut self, source: &dyn Source, query: &EventQuery) -> Result<EventPage, Ended> {
         if query.direction == Direction::Forward || source.progress().complete {
             let page = source.events(query, &Cancel::default())?;
             if !page.partial || !page.events.is_empty() {
@@ -138,6 +155,7 @@ impl Walk {
             }
         }
         output::complete(source)?;
+        self.completed = true;
         Ok(source.events(query, &Cancel::default())?)
     }
 

@@ -20,7 +20,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 pub use args::{Arguments, Command, Interface, SourceArgs};
-pub use output::{exit_code, say};
+pub use output::{exit_code, say, say_failure};
 pub use place::{Place, no_stream};
 
 use crate::domain::{Failure, FailureKind};
@@ -54,7 +54,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
             ExitCode::from(NOTHING)
         }
         Err(Ended::Failed(failure)) => {
-            output::say(&failure.to_string());
+            output::say_failure(&failure);
             exit_code(failure.kind)
         }
     }

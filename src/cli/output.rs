@@ -51,13 +51,25 @@ pub fn exit_code(kind: FailureKind) -> ExitCode {
     })
 }
 
+/// Cells of a line of a message; what it quotes may be of any length.
+const LONGEST: usize = 2000;
+
 /// Says something to the person, on standard error. Nothing in it can command the terminal.
 pub fn say(message: &str) {
     // Nobody may be listening.
     let mut err = io::stderr().lock();
     for (n, line) in message.lines().enumerate() {
         let start = if n == 0 { "stepback: " } else { "  " };
-        let _ = writeln!(err, "{start}{}", text::safe(line));
+        let _ = writeln!(err, "{start}{}", text::fit(line, LONGEST));
+    }
+}
+
+/// Says what failed. Of the user's own words only what is wrong with them.
+pub fn say_failure(failure: &Failure) {
+    match (failure.kind, failure.hint.is_empty()) {
+        (FailureKind::Usage, true) => say(&failure.why),
+        (FailureKind::Usage, false) => say(&format!("{}\n{}", failure.why, failure.hint)),
+        _ => say(&failure.to_string()),
     }
 }
 
@@ -80,12 +92,17 @@ pub fn complete(source: &dyn Source) -> Result<(), Failure> {
     result?;
     let troubles = source.progress().troubles;
     if troubles > 0 {
-        let records = if troubles == 1 { "record" } else { "records" };
-        say(&format!(
-            "{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"
-        ));
+        say_troubles(troubles);
     }
     Ok(())
+}
+
+/// Says how many records are no events.
+pub fn say_troubles(troubles: u64) {
+    let records = if troubles == 1 { "record" } else { "records" };
+    say(&format!(
+        "{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"
+    ));
 }
 
 fn progress_line(progress: &Progress) -> String {

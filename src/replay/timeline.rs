@@ -138,6 +138,11 @@ impl Timeline {
         &self.stream
     }
 
+    /// What folds it.
+    pub fn reducer(&self) -> &Arc<ReducerInfo> {
+        &self.info
+    }
+
     /// The place of the cursor.
     pub fn at(&self) -> u64 {
         self.shown.at

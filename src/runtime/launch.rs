@@ -25,7 +25,7 @@ pub fn launch(interface: Interface, folders: &Folders, settings: Result<Settings
     match start(interface, folders, &settings) {
         Ok(code) => code,
         Err(failure) => {
-            cli::say(&failure.to_string());
+            cli::say_failure(&failure);
             cli::exit_code(failure.kind)
         }
     }

@@ -48,6 +48,7 @@ pub fn demo(data: Option<&Path>) -> Result<Demo, Failure> {
         }
         if std::fs::create_dir_all(data).is_ok()
             && let Ok(partial) = tempfile::Builder::new().prefix(".demo-").tempdir_in(data)
+            // Where there is a folder but no room in it, a temporary one may still do.
             && fill(partial.path()).is_ok()
         {
             // Whoever made the same demo at the same time made the same thing.

@@ -3,24 +3,32 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
+use std::ops::RangeInclusive;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
 use super::reducers::ReducerBook;
 use crate::domain::{
     Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Scope, StreamName,
     Timestamp, Version,
 };
-use crate::replay::{Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, Timeline};
+use crate::replay::{
+    Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, StateCost, Timeline,
+};
 use crate::sources::Source;
 
 /// Timelines kept: each of a script has a process of its own.
 const KEPT: usize = 6;
 
-/// Events folded between two looks at the cancel token.
+/// Events folded between two looks at the cancel token, at most. Of a script's a single batch: it may take its whole time
+/// at each event, and nobody waits for that many times over.
 const SLICE: u64 = 4096;
+
+/// What a slice takes: after a longer one the next is smaller, after a shorter one larger.
+const SLICE_TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(50);
 
 /// Unreadable records passed over with one read, at most.
 const MOST_PASSED: usize = 256;
@@ -29,6 +37,13 @@ const MOST_PASSED: usize = 256;
 const PAGE: usize = 1024;
 /// So many events must lie behind a page for the next one to be read ahead.
 const WORTH_READING_AHEAD: u64 = 512;
+
+/// A timeline, and how many of its events are folded between two looks at anything else.
+struct Kept {
+    timeline: Timeline,
+    slice: u64,
+    batch: u64,
+}
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -46,7 +61,7 @@ pub struct Walker {
     source: Arc<dyn Source>,
     book: ReducerBook,
     /// Most recently walked last.
-    timelines: Vec<Timeline>,
+    timelines: Vec<Kept>,
     limits: Limits,
     current: State,
     pinned: Option<State>,
@@ -108,7 +123,8 @@ impl Walker {
     /// stands must then be asked for again.
     pub fn refresh(&mut self) -> Option<String> {
         let said = self.book.refresh()?;
-        for timeline in &mut self.timelines {
+        for Kept { timeline, slice, .. } in &mut self.timelines {
+            *slice = 1;
             let category = timeline.stream().category().to_owned();
             timeline.replace_reducer(reducer_or_broken(&mut self.book, &category));
         }
@@ -269,21 +285,25 @@ impl Walker {
         cancel: &Cancel,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<Moment, Failure> {
-        let mut timeline = self.take(stream);
-        let result = drive(&*self.source, &mut timeline, place, cancel, told);
-        self.timelines.push(timeline);
+        let mut kept = self.take(stream);
+        let result = drive(&*self.source, &mut kept, place, cancel, told);
+        self.timelines.push(kept);
         result
     }
 
-    fn take(&mut self, stream: &StreamName) -> Timeline {
-        if let Some(at) = self.timelines.iter().position(|timeline| timeline.stream() == stream) {
+    fn take(&mut self, stream: &StreamName) -> Kept {
+        if let Some(at) = self.timelines.iter().position(|kept| kept.timeline.stream() == stream) {
             return self.timelines.remove(at);
         }
         if self.timelines.len() >= KEPT {
             self.timelines.remove(0);
         }
         let reducer = reducer_or_broken(&mut self.book, stream.category());
-        Timeline::new(stream.clone(), reducer, self.limits)
+        Kept {
+            timeline: Timeline::new(stream.clone(), reducer, self.limits),
+            slice: 1,
+            batch: self.limits.batch as u64,
+        }
     }
 }
 
@@ -320,7 +340,7 @@ pub fn version_in(
 
 fn drive(
     source: &dyn Source,
-    timeline: &mut Timeline,
+    Kept { timeline, slice, batch }: &mut Kept,
     place: u64,
     cancel: &Cancel,
     told: &mut dyn FnMut(u64, u64),
@@ -330,6 +350,10 @@ fn drive(
         timeline.grow(summary.events);
     }
     let mut goal = Goal::To(place);
+    let largest = match timeline.reducer().cost {
+        StateCost::Pointer => SLICE,
+        StateCost::Copy => SLICE.min(*batch),
+    };
     let read = |from, limit| source.events(&EventQuery::at(scope.clone(), from, limit), cancel);
     std::thread::scope(|threads| {
         // On a long way the next page is read while this one is folded.
@@ -338,7 +362,15 @@ fn drive(
             if cancel.is_cancelled() {
                 return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
             }
-            match timeline.advance(&mut goal, Budget { events: SLICE }) {
+            let begun = Instant::now();
+            let answer = timeline.advance(&mut goal, Budget { events: *slice });
+            // How fast it goes decides how often is looked up, never what is found.
+            *slice = match begun.elapsed() {
+                time if time < *SLICE_TIME.start() => (*slice * 2).min(largest),
+                time if time > *SLICE_TIME.end() => (*slice / 4).max(1),
+                _ => *slice,
+            };
+            match answer {
                 Advance::Working { folded, to_fold } => told(folded, to_fold),
                 Advance::NeedEvents { from, limit } => {
                     let page = match ahead.take().filter(|(at, _)| *at == from) {
@@ -382,7 +414,7 @@ fn unfolded(
         }
         None => None,
     };
-    let reducer = timeline.moment().reducer;
+    let reducer = timeline.reducer().clone();
     let (patch, fault) = (Arc::default(), Some(why));
     Ok(Moment { stream, at, total, event, state: None, patch, unknown: true, fault, reducer })
 }

@@ -332,6 +332,57 @@ fn a_reducer_that_is_not_there_says_so_at_every_place_and_may_come_back() {
     assert!(go(&mut walker, &stream("a-1"), 0, Destination::To(1)).is_ok());
 }
 
+/// A fold that costs a copy, like that of a script, and counts how many events it is sent at once at most.
+struct Counting {
+    info: ReducerInfo,
+    folded: i64,
+    most: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Reducer for Counting {
+    fn start(&mut self, from: crate::replay::Start<'_>) -> Result<(), FoldError> {
+        self.folded = match from {
+            crate::replay::Start::Resume(_, Some(state)) => state.as_i64().expect("a count"),
+            _ => 0,
+        };
+        Ok(())
+    }
+
+    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<(), crate::replay::Lost> {
+        self.most.fetch_max(events.len(), std::sync::atomic::Ordering::Relaxed);
+        self.folded += events.len() as i64;
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<State, FoldError> {
+        Ok(Some(Json::from(self.folded)))
+    }
+
+    fn info(&self) -> &ReducerInfo {
+        &self.info
+    }
+}
+
+#[test]
+fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
+    let events = 4 * SLICE;
+    let memory = Memory::new("memory", store(&vec!["a-1"; events as usize]));
+    let most = Arc::default();
+    let info = ReducerInfo { cost: StateCost::Copy, ..crate::reducers::Definition::Merge.info() };
+    let reducer = Box::new(Counting { info, folded: 0, most: Arc::clone(&most) });
+    let batch = Limits::default().batch as u64;
+    let mut kept = Kept { timeline: Timeline::new("a-1".into(), reducer, Limits::default()), slice: 1, batch };
+    let (mut looks, mut last) = (0, 0);
+    let moment = drive(&memory, &mut kept, events, &Cancel::default(), &mut |folded, total| {
+        assert!(last <= folded && folded <= total, "{last}, then {folded} of {total}");
+        (looks, last) = (looks + 1, folded);
+    })
+    .expect("the end");
+    assert_eq!(moment.state, Some(Json::from(events as i64)));
+    assert!(looks >= events / batch - 1, "{looks} looks");
+    assert!(most.load(std::sync::atomic::Ordering::Relaxed) as u64 <= batch);
+}
+
 #[test]
 fn timelines_are_not_kept_without_end() {
     let names: Vec<String> = (0..5 * KEPT).map(|n| format!("a-{n}")).collect();
