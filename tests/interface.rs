@@ -187,7 +187,7 @@ fn what_cannot_be_opened_is_said_before_the_screen_is_taken() {
     let home = tempfile::tempdir().unwrap();
     for (args, words, code) in [
         (vec!["/nonexistent.jsonl"], "No such file", 69),
-        (vec![sample("orders.jsonl").as_str(), "--stream", "order-9999"], "did you mean", 69),
+        (vec![sample("orders.jsonl").as_str(), "--stream", "order-9999"], "did you mean", 1),
         (vec![sample("orders.jsonl").as_str(), "--stream", "order-1002", "--at", "soon"], "no place", 2),
         (vec![sample("orders.jsonl").as_str(), "--theme", "pink"], "no theme", 2),
     ] {

@@ -27,7 +27,7 @@ use crate::domain::{Failure, FailureKind};
 use output::Ended;
 
 /// Nothing was found.
-const NOTHING: u8 = 1;
+pub const NOTHING: u8 = 1;
 /// The arguments make no sense.
 pub const USAGE: u8 = 2;
 

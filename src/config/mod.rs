@@ -82,6 +82,10 @@ impl Folders {
 /// Every problem of the file, one a line, each with its place.
 pub fn read(configuration: Option<&Path>) -> Result<Settings, String> {
     let Some(path) = configuration.map(|folder| folder.join("config.toml")) else { return Ok(Settings::default()) };
+    // What is no file (a pipe, a device) might never end.
+    if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(format!("{}: it is no file", path.display()));
+    }
     match std::fs::read_to_string(&path) {
         Ok(text) => meant(&text).map_err(|problems| {
             let name = path.display();

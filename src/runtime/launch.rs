@@ -8,7 +8,7 @@ use super::{Background, ColorDepth, Launch, Screen, background, color_depth, mis
 use crate::app::{App, Effect, Msg, Origin, Setup};
 use crate::cli::{self, Interface, Place};
 use crate::config::{Folders, Settings, ThemeChoice};
-use crate::domain::{Cancel, Destination, Failure, FailureKind, StreamName};
+use crate::domain::{Cancel, Destination, Failure, StreamName};
 use crate::session::{Opening, Source, demo};
 use crate::ui::{self, theme::Theme};
 
@@ -64,7 +64,13 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let source = opening.source()?;
     let walker = opening.walker(&source)?;
     let stream = match &interface.stream {
-        Some(name) => Some(known_stream(&*source, name)?),
+        Some(name) => match known_stream(&*source, name)? {
+            Some(stream) => Some(stream),
+            None => {
+                cli::say(&cli::no_stream(&*source, name)?);
+                return Ok(ExitCode::from(cli::NOTHING));
+            }
+        },
         None => None,
     };
     let themes = Theme::names();
@@ -81,18 +87,11 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
 
 /// A stream asked for by name: it must be there, so that a typing error is told before the screen is taken. Usually it
 /// is among the streams known already; otherwise the source is read until it is.
-fn known_stream(source: &dyn Source, name: &str) -> Result<StreamName, Failure> {
-    if let Some(summary) = source.stream(&name.into())? {
-        return Ok(summary.stream);
+fn known_stream(source: &dyn Source, name: &str) -> Result<Option<StreamName>, Failure> {
+    if source.stream(&name.into())?.is_none() {
+        source.complete(&Cancel::default(), &mut |_| {})?;
     }
-    source.complete(&Cancel::default(), &mut |_| {})?;
-    match source.stream(&name.into())? {
-        Some(summary) => Ok(summary.stream),
-        None => {
-            let why = cli::no_stream(source, name)?;
-            Err(Failure::new(FailureKind::NotFound, source.about().name, format!("open {name}"), why))
-        }
-    }
+    Ok(source.stream(&name.into())?.map(|summary| summary.stream))
 }
 
 fn destination(place: Place) -> Option<Destination> {
