@@ -6,7 +6,6 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
 use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
-use crate::session::Opening;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,21 +73,4 @@ pub enum Command {
     Import(ImportArgs),
     /// Check an embedded store for damage
     Verify(VerifyArgs),
-}
-
-/// A source, as every reading command takes it.
-#[derive(Args, Debug)]
-pub struct SourceArgs {
-    /// A JSON Lines file, the folder of an embedded store, or - for standard input
-    pub source: String,
-    /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,...
-    #[arg(long, value_name = "ROLE=PATH,...")]
-    pub map: Option<String>,
-}
-
-impl SourceArgs {
-    /// What to open.
-    pub fn opening(&self) -> Opening {
-        Opening { address: self.source.clone(), map: self.map.clone(), ..Opening::default() }
-    }
 }

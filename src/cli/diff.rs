@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::SourceArgs;
 use super::output::{self, Ended};
 use super::place::Place;
+use super::source_args::SourceArgs;
 use super::{state, tree};
 use crate::domain::text;
 use crate::replay::Patch;

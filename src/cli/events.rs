@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::SourceArgs;
 use super::output::{self, Ended, Table};
 use super::place;
+use super::source_args::SourceArgs;
 use crate::domain::{Anchor, Cancel, Direction, Event, EventPage, EventQuery, Position, Scope, Version};
 use crate::session::Source;
 

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::SourceArgs;
 use super::events::Walk;
 use super::output::{self, Ended};
 use super::place;
+use super::source_args::SourceArgs;
 use crate::domain::Scope;
 
 /// Write events as JSON Lines.

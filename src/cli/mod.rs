@@ -11,6 +11,7 @@ mod export;
 mod import;
 mod output;
 mod place;
+mod source_args;
 mod state;
 mod streams;
 mod tree;
@@ -19,9 +20,10 @@ mod verify;
 use std::io::Write;
 use std::process::ExitCode;
 
-pub use args::{Arguments, Command, Interface, SourceArgs};
+pub use args::{Arguments, Command, Interface};
 pub use output::{exit_code, say, say_failure};
 pub use place::{Place, no_stream};
+pub use source_args::SourceArgs;
 
 use crate::domain::{Failure, FailureKind};
 use output::Ended;

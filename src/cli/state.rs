@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::SourceArgs;
 use super::output::{self, Ended};
 use super::place::{self, Place};
+use super::source_args::SourceArgs;
 use crate::domain::{Cancel, Failure, FailureKind, Json, Scope, text};
 use crate::session::{Reached, Source, Walker};
 

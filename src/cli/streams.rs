@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::SourceArgs;
 use super::output::{self, Ended, Table};
+use super::source_args::SourceArgs;
 use crate::domain::StreamSummary;
 use crate::session::Source;
 
