@@ -32,7 +32,8 @@ const FRAME: Duration = Duration::from_micros(16_667);
 /// How long notices are taken before the screen is drawn again, when ever more of them wait.
 const TURN: Duration = Duration::from_millis(8);
 
-/// How long the first frame waits for the source to say what it is: a full screen at once instead of an empty one first.
+/// How long the first frame waits for what it is to show (the source, its first events, the state there): a full screen
+/// at once instead of an empty one first.
 const FIRST_FRAME: Duration = Duration::from_millis(60);
 
 /// How long suspending waits for the frame under way.
@@ -101,6 +102,8 @@ pub(crate) struct EventLoop<S> {
     jobs: JobControl,
     /// Until the first frame is painted.
     begin: Option<Sender<()>>,
+    /// Whether the source has said what is known at once.
+    opened: bool,
     notices: Receiver<Notice>,
     urgent: UnboundedReceiver<Urgent>,
     frames: Frames,
@@ -137,6 +140,7 @@ impl<S: Screen> EventLoop<S> {
             tasks: threads.tasks,
             jobs: threads.jobs,
             begin: Some(threads.begin),
+            opened: false,
             notices,
             urgent,
             frames,
@@ -243,6 +247,9 @@ impl<S: Screen> EventLoop<S> {
             }
             next = following;
         }
+        if self.is_first_frame_due() {
+            self.frames.next = Instant::now();
+        }
     }
 
     fn handle(&mut self, notice: Notice) {
@@ -258,12 +265,7 @@ impl<S: Screen> EventLoop<S> {
                 }
                 self.tell(msg);
             }
-            Notice::Opened => {
-                // The first frame need not wait any longer.
-                if self.begin.is_some() {
-                    self.frames.next = Instant::now();
-                }
-            }
+            Notice::Opened => self.opened = true,
             Notice::SourceRead => self.source_read = true,
             Notice::Walked(answers) => {
                 self.desk.finished(&answers, Instant::now());
@@ -285,6 +287,11 @@ impl<S: Screen> EventLoop<S> {
                 }
             }
         }
+    }
+
+    /// Whether all that the first frame waits for is there.
+    fn is_first_frame_due(&self) -> bool {
+        self.frames.drawn == 0 && self.opened && self.desk.is_idle() && self.tasks.are_idle()
     }
 
     fn count_input(&mut self) {
