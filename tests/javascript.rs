@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reducing::{begin, event, events, fold, script_within, stream, text};
-use stepback::domain::{Event, Form, Json, Payload, Position, Trouble, Version, time};
+use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, Trouble, Version, time};
 use stepback::reducers::javascript::{JavaScript, Limits};
 use stepback::reducers::protocol::Level;
 use stepback::replay::{FoldError, Reducer, Start, State};
@@ -629,4 +629,25 @@ export function evolve(state, event) {
     for (sizes, resume_every) in [(&[1][..], usize::MAX), (&[1, 2, 700, 3], 2), (&[64], 1), (&[997], 1)] {
         assert_eq!(walk(sizes, resume_every), whole, "{sizes:?} {resume_every}");
     }
+}
+
+#[test]
+fn a_fold_that_is_no_longer_wanted_ends_early_and_blames_nobody() {
+    let source = "export const initialState = 0;
+        export function evolve(n, e) { if (e.data.slow) for (;;) {} return n + 1; }";
+    let mut reducer = script_within(source, Limits::default());
+    // Each event uses up its own time; not one of them may be called the culprit.
+    let slow = events(&[("Slow", r#"{"slow":true}"#); 512]);
+    let cancel = Cancel::default();
+    reducer.heed(&cancel);
+    begin(&mut reducer).expect("it starts");
+    let lost = std::thread::scope(|threads| {
+        threads.spawn(|| cancel.cancel());
+        reducer.apply(&slow, &mut Vec::new()).expect_err("it was asked to stop")
+    });
+    assert_eq!(lost.at, None, "{}", lost.why);
+    reducer.heed(&Cancel::default());
+    begin(&mut reducer).expect("it starts again");
+    assert_eq!(fold(&mut reducer, &events(&[("Quick", "{}")])), [""; 0]);
+    assert_eq!(text(&mut reducer), "1");
 }

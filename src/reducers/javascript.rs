@@ -17,7 +17,7 @@ use super::protocol::{
     write_event,
 };
 use super::worker::{Broken, Worker};
-use crate::domain::{Event, Form, Json, Payload, Position, StreamName};
+use crate::domain::{Cancel, Event, Form, Json, Payload, Position, StreamName};
 use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
 
 /// What runs the scripts. A part of every fingerprint: states of another engine are not ours.
@@ -100,6 +100,8 @@ pub struct JavaScript {
     /// Their places in the last one: most states of a script have the same.
     last_exact: Arc<[u32]>,
     console: String,
+    /// Who asked for the fold may no longer want it.
+    cancel: Cancel,
 }
 
 impl JavaScript {
@@ -118,6 +120,7 @@ impl JavaScript {
             exact: HashMap::new(),
             last_exact: Arc::default(),
             console: String::new(),
+            cancel: Cancel::default(),
         }
     }
 
@@ -287,6 +290,10 @@ impl JavaScript {
         let (silence, careful) = (self.silence(), self.careful);
         let (mut written, mut under_way, mut announced) = (0, 0, None);
         while let Some(worker) = &mut self.worker {
+            if self.cancel.is_cancelled() {
+                self.end();
+                return Err(Lost { at: None, why: FoldError::new(format!("{} was stopped", self.config.file_name)) });
+            }
             while written < events.len() && under_way < UNDER_WAY {
                 let oversized =
                     &mut |index| faults.push((index, FoldError::new("the event is too large to be folded")));
@@ -357,6 +364,10 @@ impl Reducer for JavaScript {
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError> {
         self.stream = None;
         self.begin(from)
+    }
+
+    fn heed(&mut self, cancel: &Cancel) {
+        self.cancel = cancel.clone();
     }
 
     fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {

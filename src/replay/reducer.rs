@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{Event, Json, StreamName};
+use crate::domain::{Cancel, Event, Json, StreamName};
 
 /// A state; `None` is an entity that does not exist (not yet, or no longer). It is nested no deeper than
 /// [`MAX_DEPTH`](crate::domain::json::MAX_DEPTH), as everything is that was read from text: written and read again it
@@ -109,6 +109,10 @@ pub trait Reducer: Send {
     /// # Errors
     /// `Lost` when the state is gone; nothing of this batch counts then.
     fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost>;
+
+    /// Names the token whose cancelling asks for an early end: from then on `apply` may answer `Lost` although no event is
+    /// to blame. A fold that is quick need not look.
+    fn heed(&mut self, _cancel: &Cancel) {}
 
     /// The state after everything folded so far.
     ///

@@ -21,7 +21,7 @@ use super::goal::{Advance, Budget, Goal, Limits, Memory};
 use super::log::{Log, event_bytes};
 use super::ring::{Fresh, Given, Ring, Version};
 use super::{FoldError, Lost, Moment, Reducer, ReducerInfo, Start, StateCost};
-use crate::domain::{Event, EventPage, Parser, StreamName};
+use crate::domain::{Cancel, Event, EventPage, Parser, StreamName};
 use recovery::Recovery;
 
 /// One of so many events walked leaves its version in the ring, when a state is a pointer.
@@ -58,6 +58,8 @@ pub struct Timeline {
     folded: Option<u64>,
     walk: Option<Walk>,
     shown: Moment,
+    /// Who walks may no longer want to.
+    cancel: Cancel,
 }
 
 /// A walk under way. The reducer is started and stands at `folded`.
@@ -127,6 +129,7 @@ impl Timeline {
             folded: None,
             walk: None,
             shown,
+            cancel: Cancel::default(),
             reducer,
             info,
             limits,
@@ -207,6 +210,7 @@ impl Timeline {
     pub fn replace_reducer(&mut self, reducer: Box<dyn Reducer>) {
         self.info = Arc::new(reducer.info().clone());
         self.reducer = reducer;
+        self.reducer.heed(&self.cancel);
         self.ring.clear();
         self.checkpoints = Checkpoints::new(spacing_for(&self.info, &self.limits), self.limits.checkpoint_bytes);
         self.learn_event_bytes();
@@ -214,6 +218,13 @@ impl Timeline {
         self.recovery = Recovery::default();
         self.folded = None;
         self.walk = None;
+    }
+
+    /// Names the token of the walk that begins: a reducer that is slow looks at it too. Once it is cancelled, `advance` may
+    /// answer `Failed` at once; nothing is remembered of that, and the next walk folds anew from the nearest state.
+    pub fn heed(&mut self, cancel: &Cancel) {
+        self.cancel = cancel.clone();
+        self.reducer.heed(cancel);
     }
 
     /// Walks towards the goal within the budget. A relative goal becomes a place at the first call.

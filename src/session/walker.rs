@@ -349,6 +349,7 @@ fn drive(
     if let Some(summary) = source.stream(timeline.stream())? {
         timeline.grow(summary.events);
     }
+    timeline.heed(cancel);
     let mut goal = Goal::To(place);
     let largest = match timeline.reducer().cost {
         StateCost::Pointer => SLICE,
@@ -390,6 +391,7 @@ fn drive(
                     timeline.feed(page);
                 }
                 Advance::Reached => return Ok(timeline.moment()),
+                Advance::Failed(_) if cancel.is_cancelled() => {}
                 Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
             }
         }

@@ -45,6 +45,10 @@ impl Timeline {
             && let Err(lost) = self.reducer.apply(&batch, &mut raised)
         {
             self.folded = None;
+            if self.cancel.is_cancelled() {
+                // It ended because it was asked to: nobody is to blame.
+                return Some(Advance::Failed(lost.why));
+            }
             let outcome = self.recovery.lost(&sent, lost, &mut self.faults);
             // The walk is begun anew, from another place: only its count goes on.
             let (target, done) = (walk.target, walk.done + (end - at));

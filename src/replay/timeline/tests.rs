@@ -9,6 +9,7 @@ struct Counter {
     count: i64,
     starts: bool,
     dead: bool,
+    cancel: Cancel,
     info: ReducerInfo,
     /// Every event it was ever sent.
     sent: Arc<std::sync::Mutex<Vec<u64>>>,
@@ -17,7 +18,7 @@ struct Counter {
 impl Counter {
     fn new(cost: StateCost) -> Self {
         let info = ReducerInfo { name: "count".into(), approximate: false, fingerprint: Fingerprint(1), cost };
-        Self { count: 0, starts: true, dead: false, info, sent: Arc::default() }
+        Self { count: 0, starts: true, dead: false, cancel: Cancel::default(), info, sent: Arc::default() }
     }
 }
 
@@ -37,9 +38,16 @@ impl Reducer for Counter {
         if self.dead {
             return Err(Lost { at: Some(0), why: FoldError::new("died") });
         }
+        if self.cancel.is_cancelled() {
+            return Err(Lost { at: None, why: FoldError::new("asked to stop") });
+        }
         self.sent.lock().expect("unpoisoned").extend(events.iter().map(|event| event.version.0));
         self.count += events.len() as i64;
         Ok(())
+    }
+
+    fn heed(&mut self, cancel: &Cancel) {
+        self.cancel = cancel.clone();
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -210,4 +218,21 @@ fn an_empty_stream_has_one_place() {
     let moment = timeline.moment();
     assert_eq!((moment.at, moment.total, moment.event), (0, 0, None));
     assert!(moment.patch.is_empty());
+}
+
+#[test]
+fn a_walk_that_is_no_longer_wanted_blames_no_event() {
+    let mut timeline = timeline(Counter::new(StateCost::Copy));
+    timeline.feed(page(0..10, 10));
+    // More often than a reducer may be lost before it is given up.
+    for _ in 0..100 {
+        let cancel = Cancel::default();
+        timeline.heed(&cancel);
+        cancel.cancel();
+        assert!(matches!(timeline.advance(&mut Goal::To(10), PLENTY), Advance::Failed(_)));
+    }
+    timeline.heed(&Cancel::default());
+    assert_eq!(timeline.advance(&mut Goal::To(10), PLENTY), Advance::Reached);
+    let moment = timeline.moment();
+    assert_eq!((moment.state, moment.fault), (Some(Json::from(10)), None));
 }
