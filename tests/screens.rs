@@ -253,3 +253,22 @@ fn layouts_follow_each_other() {
         assert_eq!(area(&desk), balanced);
     }
 }
+
+#[test]
+fn events_are_there_while_the_first_state_is_still_folded() {
+    let mut desk = Desk::start(shop(), 120, 36);
+    desk.answers = false;
+    desk.send(Msg::SourceDescribed(desk.about.clone()));
+    desk.read(100);
+    // Pages come at once, the walk does not.
+    let (walks, loads): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut desk.wanted).into_iter().partition(|effect| matches!(effect, Effect::Go { .. }));
+    assert!(!walks.is_empty() && !loads.is_empty());
+    desk.wanted = loads;
+    desk.answer();
+    let text = desk.text();
+    assert!(text.contains("OrderPlaced") && text.contains("│» ") && !text.contains("│›"), "{text}");
+    desk.wanted.extend(walks);
+    desk.answer();
+    assert!(desk.text().contains("│›"), "{}", desk.text());
+}

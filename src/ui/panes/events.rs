@@ -25,25 +25,29 @@ struct Columns {
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let window = app.panes.events.window.as_ref();
-    let (name, note) = match (&app.walk.scope, window) {
-        (Some(scope), Some(window)) => {
+    // Before the first walk has arrived there is no moment to be true to: its events are shown, and none is selected.
+    let first = || app.panes.events.incoming.as_ref().filter(|_| app.walk.scope.is_none());
+    let window = app.panes.events.window.as_ref().or_else(first);
+    let (name, note) = match window {
+        Some(window) => {
+            let scope = &window.scope;
             let name = match scope {
                 Scope::Stream(name) => name.to_string(),
                 Scope::Category(name) => format!("{name}-*"),
                 Scope::All => "whole store".into(),
             };
             let so_far = if window.partial && !app.catalogue.progress.complete { " so far" } else { "" };
-            (name, format!("{} of {}{so_far}", count(app.walk.place), count(app.total(scope))))
+            let place = if app.walk.scope.is_some() { count(app.walk.place) } else { "…".to_owned() };
+            (name, format!("{place} of {}{so_far}", count(app.total(scope))))
         }
-        _ => (String::new(), String::new()),
+        None => (String::new(), String::new()),
     };
     let titles = [(title(Pane::Events), title_role(app, Pane::Events)), (name, Role::Stream)];
     let titles = titles.each_ref().map(|(text, role)| (text.as_str(), *role));
     widgets::Frame { area, focused: focused(app, Pane::Events), theme }.draw(&titles, &note, buffer);
 
     let list = rows(Pane::Events, area);
-    let (Some(window), Some(_)) = (window, &app.walk.scope) else {
+    let Some(window) = window else {
         if !app.catalogue.is_empty() {
             return say(&["Reading …"], Role::Muted, theme, list, buffer);
         }
@@ -103,7 +107,7 @@ fn columns(app: &App, window: &Window, list: Rect) -> Columns {
 
 fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Columns, line: Rect, buffer: &mut Buffer) {
     let style = |role| theme.style(role);
-    let here = place == app.walk.place;
+    let here = place == app.walk.place && app.walk.scope.is_some();
     let wanted = app
         .walk
         .wanted
