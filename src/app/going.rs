@@ -113,10 +113,10 @@ impl App {
     /// The first stream was opened at its end as it was known then: once its end is known, and as long as nobody has
     /// touched anything, that is where one stands.
     fn open_to_the_end(&mut self, out: &mut Vec<Effect>) {
-        let Some((scope, end)) = &self.opening.end else { return };
-        let (untouched, total) = (!self.keys.pressed && self.walk.target() == (Some(scope), *end), self.total(scope));
-        if !untouched || (self.catalogue.progress.complete && total > *end) {
-            let (scope, _) = self.opening.end.take().expect("it is there");
+        let Some((scope, end)) = self.opening.end.clone() else { return };
+        let (untouched, total) = (!self.keys.pressed && self.walk.target() == (Some(&scope), end), self.total(&scope));
+        if !untouched || (self.catalogue.progress.complete && total > end) {
+            self.opening.end = None;
             if untouched {
                 self.go_to_place(scope, total, out);
                 self.say(Severity::Info, "everything is read: this is the last event");
