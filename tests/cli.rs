@@ -198,6 +198,17 @@ fn standard_input_is_a_source() {
 }
 
 #[test]
+fn a_pipe_with_a_name_is_a_source() {
+    let dump = sample("accounts.jsonl");
+    let output = Command::new("bash")
+        .args(["-c", r#""$0" streams <(cat "$1") --json"#, env!("CARGO_BIN_EXE_stepback"), &dump])
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash runs");
+    assert_eq!(lines(&output), lines(&run(&["streams", &dump, "--json"])));
+}
+
+#[test]
 fn unreadable_lines_are_counted_shown_in_place_and_harm_nothing() {
     let (_folder, dump) = written(
         "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\nnot json \u{1b}[2J\n{\"stream\":\"a-1\",\"version\":2,\"type\":\"Done\",\"data\":{}}\n",

@@ -36,7 +36,7 @@ pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Fai
         return open_directory(path, options);
     }
     if kind.is_fifo() {
-        return Err(unsupported("it is a pipe").hint(format!("read it as standard input: `stepback - < {address}`")));
+        return files::open_pipe(pipe(path).map_err(io)?, address, options);
     }
     if kind.is_char_device() || kind.is_block_device() {
         return Err(unsupported("it is a device"));
@@ -51,6 +51,15 @@ pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Fai
         return Err(unsupported("it is no regular file"));
     }
     files::open_file(file, metadata.len(), address, options)
+}
+
+/// A pipe to read from, such as a shell's `<(zcat dump.jsonl.gz)`. Opening it never waits: one that nobody writes to is
+/// empty.
+fn pipe(path: &Path) -> std::io::Result<File> {
+    use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
+    let pipe = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    fcntl_setfl(&pipe, OFlags::empty())?;
+    Ok(File::from(pipe))
 }
 
 /// Opens a directory that is a store. Which stores are directories is decided here, one line each.

@@ -20,4 +20,4 @@ mod skim;
 mod source;
 mod value;
 
-pub use source::{open_file, open_stdin};
+pub use source::{open_file, open_pipe, open_stdin};

@@ -53,7 +53,18 @@ pub fn open_stdin(
     pipe: impl std::io::Read + Send + 'static,
     options: &OpenOptions,
 ) -> Result<Arc<dyn Source>, Failure> {
-    let name = "standard input";
+    open_pipe(pipe, "standard input", options)
+}
+
+/// Opens a dump that comes through a pipe of this name; it is kept in an unlinked temporary file while it is read.
+///
+/// # Errors
+/// As [`open_file`].
+pub fn open_pipe(
+    pipe: impl std::io::Read + Send + 'static,
+    name: &str,
+    options: &OpenOptions,
+) -> Result<Arc<dyn Source>, Failure> {
     open(Feed::of_pipe(pipe, name)?, name.into(), "stdin", options)
 }
 
