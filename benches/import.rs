@@ -105,6 +105,7 @@ impl Made {
             causation: Some(id(3).into()),
             data: Payload::json_text(data),
             metadata: Payload::json_text(metadata),
+            notes: Vec::new(),
             trouble: None,
         }
     }

@@ -17,7 +17,7 @@ use stepback::sources::open::{OpenOptions, open};
 const MAP: &str = "stream=.stream,type=.type,version=.version,data=.data";
 
 fn try_open(path: &Path, map: Option<&str>) -> Result<Arc<dyn Source>, Failure> {
-    open(path.to_str().unwrap(), &OpenOptions { map: map.map(String::from) })
+    open(path.to_str().unwrap(), &OpenOptions { map: map.map(String::from), ..OpenOptions::default() })
 }
 
 fn read_all(source: &dyn Source) -> Vec<Arc<Event>> {

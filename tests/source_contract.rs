@@ -252,7 +252,7 @@ fn write_lines(events: &[Event], style: &Style) -> (Vec<u8>, Vec<Event>) {
 fn open_lines(directory: &Path, text: &[u8], map: &str) -> Arc<dyn Source> {
     let path = directory.join("dump.jsonl");
     fs::write(&path, text).unwrap();
-    open(path.to_str().unwrap(), &OpenOptions { map: Some(map.into()) }).expect("open")
+    open(path.to_str().unwrap(), &OpenOptions { map: Some(map.into()), ..OpenOptions::default() }).expect("open")
 }
 
 fn map(style: &Style) -> String {
@@ -340,6 +340,7 @@ fn store() -> impl Strategy<Value = Vec<Event>> {
                 causation: caused.then(|| format!("event-{number}").into()),
                 metadata: if caused { Payload::json_text(by) } else { metadata },
                 correlation: correlation.then(|| "transaction".into()),
+                notes: Vec::new(),
                 trouble: None,
             });
         }
@@ -356,6 +357,7 @@ fn store() -> impl Strategy<Value = Vec<Event>> {
                 metadata,
                 correlation: None,
                 causation: None,
+                notes: Vec::new(),
                 trouble: None,
             });
         }
@@ -375,6 +377,7 @@ fn bad_record(line: &[u8]) -> Event {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble: Some(Trouble { place: String::new(), reason: String::new() }),
     }
 }
@@ -432,6 +435,7 @@ fn large() -> Vec<Event> {
                 metadata: Payload::default(),
                 correlation: None,
                 causation: None,
+                notes: Vec::new(),
                 trouble: None,
             }
         })
@@ -488,9 +492,11 @@ fn looking_changes_nothing() {
     let (text, events) = write_lines(&large()[..300], &Style::PLAIN);
     fs::write(directory.path().join("dump.jsonl"), &text).unwrap();
     let before = snapshot(directory.path());
-    let source =
-        open(directory.path().join("dump.jsonl").to_str().unwrap(), &OpenOptions { map: Some(map(&Style::PLAIN)) })
-            .unwrap();
+    let source = open(
+        directory.path().join("dump.jsonl").to_str().unwrap(),
+        &OpenOptions { map: Some(map(&Style::PLAIN)), ..OpenOptions::default() },
+    )
+    .unwrap();
     source.complete(&Cancel::default(), &mut |_| ()).unwrap();
     pages_agree(&*source, &Memory::new("reference", events), &Scope::All);
     drop(source);

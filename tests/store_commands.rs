@@ -67,6 +67,7 @@ fn event(stream: &str, version: u64, id: Option<&str>, data: &str) -> Arc<Event>
         metadata: Payload::default(),
         correlation: None,
         causation: Some("c".into()),
+        notes: Vec::new(),
         trouble: None,
     })
 }

@@ -564,6 +564,7 @@ fn sample(number: u64) -> Arc<Event> {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble: None,
     })
 }

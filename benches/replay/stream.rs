@@ -123,6 +123,7 @@ pub fn accounts(count: usize) -> Stream {
             metadata: Payload::json_text(metadata),
             correlation: None,
             causation: None,
+            notes: Vec::new(),
             trouble: None,
         }));
     }

@@ -249,6 +249,7 @@ mod tests {
             metadata: Payload::default(),
             correlation: None,
             causation: None,
+            notes: Vec::new(),
             trouble: None,
         };
         assert_eq!(digest(&event(r#"{"orderId":"order-7","qty":2,"sku":{"a":[1,2]}}"#)), "qty 2  sku {a: [1, 2]}");

@@ -49,6 +49,12 @@ pub struct Interface {
     /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,...
     #[arg(long, value_name = "ROLE=PATH,...")]
     pub map: Option<String>,
+    /// Read by this layout: one of `stepback layouts`, or a file of yours
+    #[arg(long, value_name = "NAME|FILE")]
+    pub layout: Option<String>,
+    /// Neither use nor keep an index of the source
+    #[arg(long)]
+    pub no_cache: bool,
     /// dark, light or mono; chosen from the terminal when left out
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,

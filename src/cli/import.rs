@@ -6,20 +6,18 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::append::quiet;
+use super::source_args::SourceArgs;
 use crate::domain::text::safe;
 use crate::domain::{Cancel, Failure};
-use crate::session::embedded::{self, ImportProgress, OpenOptions, open};
+use crate::session::embedded::{self, ImportProgress};
 
 /// Take over every event of a source into an embedded store; started again, it goes on where it was
 #[derive(clap::Args, Debug)]
 pub struct ImportArgs {
-    /// What to take over: a file, a directory that is an embedded store, or `-`
-    pub source: String,
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// The store: a directory, made when it is not there
     pub store: PathBuf,
-    /// Which fields of a file hold the parts of an event: stream=.aggregate.id,type=.kind
-    #[arg(long, value_name = "FIELDS")]
-    pub map: Option<String>,
 }
 
 /// How often progress is told on a terminal, and elsewhere.
@@ -31,7 +29,7 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the source cannot be read or the store cannot be written. What was taken over until then stays.
 pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let source = open(&args.source, &OpenOptions { map: args.map.clone() })?;
+    let source = args.source.opening().source()?;
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { TERMINAL } else { ELSEWHERE };
     let mut last = Instant::now();

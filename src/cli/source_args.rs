@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::config::Folders;
 use crate::session::Opening;
 
 /// A source, as every reading command takes it.
@@ -12,11 +13,25 @@ pub struct SourceArgs {
     /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,...
     #[arg(long, value_name = "ROLE=PATH,...")]
     pub map: Option<String>,
+    /// Read by this layout: one of `stepback layouts`, or a file of yours
+    #[arg(long, value_name = "NAME|FILE")]
+    pub layout: Option<String>,
+    /// Neither use nor keep an index of the source
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 impl SourceArgs {
     /// What to open.
     pub fn opening(&self) -> Opening {
-        Opening { address: self.source.clone(), map: self.map.clone(), ..Opening::default() }
+        let folders = Folders::of_user();
+        Opening {
+            address: self.source.clone(),
+            map: self.map.clone(),
+            layout: self.layout.clone(),
+            cache: folders.cache.filter(|_| !self.no_cache),
+            configuration: folders.configuration,
+            reducer: None,
+        }
     }
 }

@@ -61,6 +61,8 @@ pub struct Folders {
     pub configuration: Option<PathBuf>,
     /// Stores of ours, such as the demo.
     pub data: Option<PathBuf>,
+    /// What can be made again: indexes.
+    pub cache: Option<PathBuf>,
 }
 
 impl Folders {
@@ -70,6 +72,7 @@ impl Folders {
             Ok(base) => Self {
                 configuration: Some(base.config_dir().join("stepback")),
                 data: Some(base.data_dir().join("stepback")),
+                cache: Some(base.cache_dir().join("stepback")),
             },
             Err(_) => Self::default(),
         }

@@ -96,6 +96,41 @@ impl fmt::Display for Trouble {
     }
 }
 
+/// What a store says about an event that the event itself does not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// What kind of thing it says.
+    pub kind: NoteKind,
+    /// The same in words for a person: `link to 5 of order-1`.
+    pub text: Arc<str>,
+}
+
+impl Note {
+    /// A note.
+    pub fn new(kind: NoteKind, text: impl Into<Arc<str>>) -> Self {
+        Self { kind, text: text.into() }
+    }
+}
+
+/// Kinds of notes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum NoteKind {
+    /// What stands here is a link; the event shown is the one it leads to.
+    Link,
+    /// A link whose event is not there.
+    BrokenLink,
+    /// The store keeps it, but has put its stream away.
+    Archived,
+    /// The store keeps it, but marked it as deleted, truncated or skipped: a live reader does not see it.
+    Deleted,
+    /// Its payload was removed on purpose.
+    Redacted,
+    /// It has no place in the store's own global order.
+    Outside,
+    /// Anything else.
+    Other,
+}
+
 /// An immutable fact of the store.
 ///
 /// A record that cannot be read as an event is one too, with `trouble` set: it stands at its place in the walk of the
@@ -122,8 +157,17 @@ pub struct Event {
     pub correlation: Option<Arc<str>>,
     /// The message that caused it.
     pub causation: Option<Arc<str>>,
+    /// What else the store says about it.
+    pub notes: Vec<Note>,
     /// Set when the record could not be read.
     pub trouble: Option<Trouble>,
+}
+
+impl Event {
+    /// Whether the store says this kind of thing about it.
+    pub fn has(&self, kind: NoteKind) -> bool {
+        self.notes.iter().any(|note| note.kind == kind)
+    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,13 @@ pub mod text;
 pub mod time;
 
 pub use cancel::Cancel;
-pub use event::{Event, Position, StreamName, Trouble, Version};
+pub use event::{Event, Note, NoteKind, Position, StreamName, Trouble, Version};
 pub use failure::{Failure, FailureKind};
 pub use json::{Json, JsonError, Number, Parser};
 pub use path::{Path, Step};
 pub use payload::{Form, Payload};
 pub use query::{
-    About, Anchor, Destination, Direction, EventPage, EventQuery, Progress, Scope, StreamPage, StreamSummary,
+    About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, Pattern,
+    Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamPage, StreamSummary,
 };
 pub use time::Timestamp;

@@ -3,6 +3,7 @@
 //! Invariant: the bytes never change. Whatever cannot be decoded is still shown, as text or bytes; nothing is dropped.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,7 +19,9 @@ pub enum Form {
     Json,
     /// A JSON string that holds JSON text (`"{\"a\":1}"`), as some stores and exports write payloads.
     JsonText,
-    /// Bytes of unknown meaning.
+    /// Bytes in an encoding that could be read: zlib, base64, MessagePack. The JSON they stand for is at hand.
+    Encoded,
+    /// Bytes of unknown meaning, or of a meaning that is known by name only.
     Opaque,
 }
 
@@ -27,12 +30,49 @@ pub enum Form {
 pub struct Payload {
     stored: Bytes,
     form: Form,
+    view: Option<Arc<View>>,
+}
+
+/// What is known of bytes that are not plain JSON text.
+#[derive(PartialEq, Eq, Debug)]
+struct View {
+    /// How they are encoded, outermost first: `zlib, JSON`, `Erlang term`.
+    encoding: Box<str>,
+    /// The JSON text they stand for; empty when they were not decoded.
+    json: Bytes,
 }
 
 impl Payload {
     /// Bytes to be read in the given form; they are not looked at here.
     pub fn new(form: Form, stored: Bytes) -> Self {
-        Self { stored, form }
+        Self { stored, form, view: None }
+    }
+
+    /// Bytes that were decoded: by which encodings (outermost first, `zlib, JSON`), and to which JSON text.
+    pub fn decoded(stored: Bytes, encoding: &str, json: Bytes) -> Self {
+        Self { stored, form: Form::Encoded, view: Some(Arc::new(View { encoding: encoding.into(), json })) }
+    }
+
+    /// Bytes whose encoding is known by name, but not decoded: `Erlang term`, `Java serialisation`, `encrypted`.
+    pub fn named(stored: Bytes, encoding: &str) -> Self {
+        Self {
+            stored,
+            form: Form::Opaque,
+            view: Some(Arc::new(View { encoding: encoding.into(), json: Bytes::new() })),
+        }
+    }
+
+    /// The same without its encoding: the JSON it stands for becomes what is stored. Others stay as they are.
+    pub fn plain(&self) -> Self {
+        match &self.view {
+            Some(view) if self.form == Form::Encoded => Self::new(Form::Json, view.json.clone()),
+            _ => self.clone(),
+        }
+    }
+
+    /// How the bytes are encoded, where it is not plain JSON and is known.
+    pub fn encoding(&self) -> Option<&str> {
+        self.view.as_ref().map(|view| &*view.encoding)
     }
 
     /// JSON text.
@@ -55,9 +95,14 @@ impl Payload {
         self.form == Form::Absent
     }
 
-    /// The stored bytes as text; what is not UTF-8 is replaced by U+FFFD.
+    /// It as text: the JSON it stands for where it was decoded, else the stored bytes, in hexadecimal (after `0x`) where
+    /// they are no text.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.stored)
+        match (&self.view, std::str::from_utf8(&self.stored)) {
+            (Some(view), _) if self.form == Form::Encoded => String::from_utf8_lossy(&view.json),
+            (_, Ok(text)) => Cow::Borrowed(text),
+            _ => Cow::Owned(hexadecimal(&self.stored)),
+        }
     }
 
     /// The JSON text inside: the stored bytes, or what the stored JSON string holds.
@@ -72,7 +117,14 @@ impl Payload {
                 Json::String(text) => Ok(Cow::Owned(text.as_bytes().to_vec())),
                 _ => Err(JsonError { offset: 0, reason: "expected a string that holds JSON".into() }),
             },
-            Form::Opaque => Err(JsonError { offset: 0, reason: "the bytes are not JSON".into() }),
+            Form::Encoded => Ok(Cow::Borrowed(self.view.as_ref().map_or(b"null", |view| &view.json[..]))),
+            Form::Opaque => {
+                let reason = match self.encoding() {
+                    Some(encoding) => format!("the bytes are not JSON: {encoding}"),
+                    None => "the bytes are not JSON".into(),
+                };
+                Err(JsonError { offset: 0, reason })
+            }
         }
     }
 
@@ -83,4 +135,16 @@ impl Payload {
     pub fn json(&self) -> Result<Json, JsonError> {
         Json::parse(&self.json_bytes()?)
     }
+}
+
+/// Bytes as `0x00ff`.
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 + 2 * bytes.len());
+    text.push_str("0x");
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::event::{Event, StreamName, Version};
+use super::payload::Payload;
 use super::time::Timestamp;
 
 /// Which events a walk goes over.
@@ -97,6 +98,35 @@ pub struct EventPage {
     pub partial: bool,
 }
 
+/// What a stream is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum StreamKind {
+    /// Events of the domain.
+    #[default]
+    Domain,
+    /// Commands: what was asked for, not what happened (`account:command-1`).
+    Commands,
+    /// Snapshots that are kept as a stream (`account:snapshot-1`).
+    Snapshots,
+    /// Links to the events of other streams (`$ce-order`, `$by_type_OrderPlaced`).
+    Links,
+    /// The store's own book-keeping: positions of readers, settings, metadata of streams.
+    System,
+}
+
+impl StreamKind {
+    /// Its name: `domain`, `commands`, `snapshots`, `links`, `system`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Commands => "commands",
+            Self::Snapshots => "snapshots",
+            Self::Links => "links",
+            Self::System => "system",
+        }
+    }
+}
+
 /// One stream, in a list of streams.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StreamSummary {
@@ -112,6 +142,8 @@ pub struct StreamSummary {
     pub first_time: Option<Timestamp>,
     /// The time of its last event.
     pub last_time: Option<Timestamp>,
+    /// What it is for.
+    pub kind: StreamKind,
 }
 
 /// A slice of the list of streams, in the order of their first events.
@@ -136,6 +168,103 @@ pub struct About {
     pub reasons: Vec<String>,
     /// What the user must know about it: `no position: shown in file order`.
     pub caveats: Vec<String>,
+    /// The layout it was read by, where it is one that has a name.
+    pub layout: Option<String>,
+    /// The layouts that were considered, best first.
+    pub candidates: Vec<Candidate>,
+    /// Which part of an event is read from where: (`stream`, `emt_messages.stream_id`).
+    pub mapping: Vec<(String, String)>,
+    /// What the store holds beside its events.
+    pub beside: Vec<Beside>,
+    /// What looks wrong and is normal here, by the doctor's name of the finding, with the reason:
+    /// (`position-gaps`, `rolled-back transactions burn numbers`).
+    pub normal: Vec<(String, String)>,
+    /// The version a stream begins with, where the layout says so.
+    pub first_version: Option<u64>,
+}
+
+/// A layout that was considered for a store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// Its name.
+    pub layout: String,
+    /// How well it fits, in percent.
+    pub score: u8,
+    /// Why, one sentence each; for one that was refused, the reason.
+    pub reasons: Vec<String>,
+}
+
+/// What a store holds beside its events: a table of snapshots, of positions, a queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Beside {
+    /// What it is called in the store.
+    pub name: String,
+    /// What it is for: `snapshots`, `projections`, `streams`, `book-keeping`, `queue`, `not known`.
+    pub role: String,
+    /// How many rows it has, where that is known.
+    pub rows: Option<u64>,
+}
+
+/// A snapshot the store keeps: what somebody else's fold once gave.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoredSnapshot {
+    /// The stream it is of.
+    pub stream: StreamName,
+    /// The version of the last event in it, in the store's numbers.
+    pub version: Version,
+    /// The state.
+    pub state: Payload,
+    /// Where it stands: `snapshots, row 3`.
+    pub place: String,
+}
+
+/// What a store says of a stream beside its events: a row of its table of streams.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeclaredStream {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its version as written there.
+    pub version: Option<u64>,
+    /// Whether it is put away.
+    pub archived: bool,
+    /// Whether it is deleted.
+    pub deleted: bool,
+    /// Where that stands: `mt_streams, row 3`.
+    pub place: String,
+}
+
+/// What became of an opened source since it was looked at last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Change {
+    /// Nothing.
+    #[default]
+    Same,
+    /// It has more at its end, which is being read.
+    Grown,
+    /// It is shorter than it was, or its beginning is another: what is known of it no longer holds.
+    Truncated,
+    /// Under its name is something else now.
+    Replaced,
+    /// Under its name is nothing any more; what is open can still be read.
+    Removed,
+}
+
+/// What is looked for in the events.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// This text, as it is, in the stored bytes of payloads, in types and in names of streams.
+    Text(Arc<str>),
+    /// A regular expression, in the same places.
+    Expression(regex::bytes::Regex),
+}
+
+/// A step of a search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SearchStep {
+    /// The event with this ordinal within the scope matches.
+    Hit(u64),
+    /// So much of so much was searched.
+    Searched(u64, u64),
 }
 
 /// How far the reading of a source has come.

@@ -471,7 +471,7 @@ fn payload<'a>(payload: &'a Payload, room: &'a mut Vec<u8>) -> PayloadRecord<'a>
         _ if payload.stored().len() > MAX_PAYLOAD => PayloadRecord::Broken("it is larger than 64 MiB"),
         Form::Json => PayloadRecord::Json(payload.stored()),
         Form::Opaque => PayloadRecord::Broken("it is stored as bytes of unknown meaning"),
-        Form::JsonText => match payload.json_bytes() {
+        Form::JsonText | Form::Encoded => match payload.json_bytes() {
             Ok(text) => {
                 room.extend_from_slice(&text);
                 PayloadRecord::Json(room)

@@ -162,6 +162,7 @@ mod tests {
             metadata: Payload::default(),
             correlation: None,
             causation: None,
+            notes: Vec::new(),
             trouble: None,
         })
     }

@@ -124,6 +124,7 @@ mod tests {
             metadata: Payload::default(),
             correlation: None,
             causation: None,
+            notes: Vec::new(),
             trouble: None,
         };
         range.map(|n| Arc::new(event(n))).collect()

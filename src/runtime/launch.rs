@@ -52,12 +52,19 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     };
     let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
     let reducer = interface.reducer.as_ref().map(|path| path.display().to_string());
-    let options = option("--map", interface.map.clone()).into_iter().chain(option("--reducer", reducer)).flatten();
+    let options = [
+        option("--map", interface.map.clone()),
+        option("--layout", interface.layout.clone()),
+        option("--reducer", reducer),
+    ];
+    let options = options.into_iter().flatten().flatten();
     let name = demo.as_ref().map(|_| "demo".to_owned());
     let origin = Origin { address: address.clone(), options: options.collect() };
     let opening = Opening {
         address,
         map: interface.map,
+        layout: interface.layout,
+        cache: folders.cache.clone().filter(|_| !interface.no_cache),
         reducer: interface.reducer,
         configuration: folders.configuration.clone(),
     };

@@ -167,6 +167,7 @@ impl Source for Store {
                 last_version: Version(0),
                 first_time: None,
                 last_time: None,
+                kind: crate::domain::StreamKind::Domain,
             })
             .collect();
         Ok(StreamPage { streams, total: self.streams, partial: false })

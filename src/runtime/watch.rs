@@ -214,6 +214,7 @@ mod tests {
                     last_version: Version(0),
                     first_time: None,
                     last_time: None,
+                    kind: crate::domain::StreamKind::Domain,
                 })
                 .collect();
             Ok(StreamPage { streams, total, partial: true })

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::{
-    Anchor, Cancel, Direction, Event, EventQuery, Failure, FailureKind, Json, Payload, Progress, Scope, StreamName,
+    Anchor, Cancel, Direction, Event, EventQuery, Failure, FailureKind, Form, Json, Payload, Progress, Scope,
+    StreamName,
 };
 use crate::sources::Source;
 use crate::store::{self, Appended, NewEvent, Report, Store, Taken, TakenOver, fingerprint};
 
-pub use crate::sources::open::{OpenOptions, open};
 pub use crate::store::Expected;
 
 /// One event to append, as somebody wrote it.
@@ -213,7 +213,16 @@ pub fn import(
 
 fn page(source: &dyn Source, from: u64, limit: usize, cancel: &Cancel) -> Result<crate::domain::EventPage, Failure> {
     let from = Anchor::Ordinal(from);
-    source.events(&EventQuery { scope: Scope::All, from, direction: Direction::Forward, limit }, cancel)
+    let query = EventQuery { scope: Scope::All, from, direction: Direction::Forward, limit };
+    let mut page = source.events(&query, cancel)?;
+    // Our store knows no encodings: what was decoded is stored as the JSON it stands for.
+    for event in &mut page.events {
+        if event.data.form() == Form::Encoded || event.metadata.form() == Form::Encoded {
+            let (data, metadata) = (event.data.plain(), event.metadata.plain());
+            *event = Arc::new(Event { data, metadata, ..Event::clone(event) });
+        }
+    }
+    Ok(page)
 }
 
 fn refusal(event: &Event, number: u64, why: &str) -> String {

@@ -135,6 +135,7 @@ mod tests {
             last_version: Version(0),
             first_time: None,
             last_time: None,
+            kind: crate::domain::StreamKind::Domain,
         };
         Arc::new(names.iter().map(summary).collect())
     }

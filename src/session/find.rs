@@ -122,6 +122,7 @@ mod tests {
                 metadata: Payload::default(),
                 correlation: None,
                 causation: None,
+                notes: Vec::new(),
                 trouble: (*name == "!").then(|| Trouble { place: format!("record {n}"), reason: "no event".into() }),
             })
             .collect()

@@ -16,6 +16,10 @@ pub struct Opening {
     pub address: String,
     /// The user's mapping of fields, see `OpenOptions`.
     pub map: Option<String>,
+    /// The layout to read by: a name, or a file.
+    pub layout: Option<String>,
+    /// Where indexes may be kept.
+    pub cache: Option<PathBuf>,
     /// A reducer for every stream.
     pub reducer: Option<PathBuf>,
     /// The configuration directory, where there is one.
@@ -23,12 +27,22 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// How to open it.
+    pub fn options(&self) -> OpenOptions {
+        OpenOptions {
+            map: self.map.clone(),
+            layout: self.layout.clone(),
+            layouts: self.configuration.as_ref().map(|folder| folder.join("layouts")),
+            cache: self.cache.clone(),
+        }
+    }
+
     /// Opens the source.
     ///
     /// # Errors
     /// As `sources::open::open`.
     pub fn source(&self) -> Result<Arc<dyn Source>, Failure> {
-        crate::sources::open::open(&self.address, &OpenOptions { map: self.map.clone() })
+        crate::sources::open::open(&self.address, &self.options())
     }
 
     /// A walker over the opened source, with the reducers that belong to it.

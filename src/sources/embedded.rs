@@ -58,6 +58,7 @@ impl Embedded {
             metadata: Payload::default(),
             correlation: None,
             causation: None,
+            notes: Vec::new(),
             trouble: Some(Trouble {
                 place: format!("journal/{:06}.evj at byte {}", damage.segment, damage.offset),
                 reason: format!("{}; what lies behind it is not shown", damage.reason),
@@ -108,6 +109,7 @@ impl Source for Embedded {
             kind: "stepback store".into(),
             reasons: vec!["the directory has a journal (journal/000001.evj)".into()],
             caveats,
+            ..About::default()
         }
     }
 

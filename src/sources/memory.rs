@@ -58,6 +58,7 @@ fn summary(stream: &StreamName, events: &[Arc<Event>]) -> Option<StreamSummary> 
         last_version: last.version,
         first_time: first.time,
         last_time: last.time,
+        kind: crate::domain::StreamKind::Domain,
     })
 }
 

@@ -14,14 +14,35 @@
 //! - What a source cannot do is a failure of kind `Unsupported`, never an empty page.
 //! - A cancelled read ends soon with a failure of kind `Cancelled`.
 //! - While `progress().complete` is false every total may grow; afterwards all are exact.
+//! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
+//!   that event once, at its own place.
 
+mod chunks;
+mod delimited;
+mod documents;
+mod dumps;
 pub mod embedded;
+mod feed;
 mod files;
+mod index;
+mod indexed;
+mod input;
+mod jetstream;
+mod layouts;
 pub mod memory;
 pub mod open;
+mod recognise;
+mod search;
+mod sorted;
+mod sqlite;
+mod tables;
+mod unpack;
+
+use std::ops::ControlFlow;
 
 use crate::domain::{
-    About, Cancel, EventPage, EventQuery, Failure, Progress, Scope, StreamName, StreamPage, StreamSummary,
+    About, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, FailureKind, Pattern, Progress, Scope,
+    SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// An opened event store.
@@ -67,4 +88,79 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure>;
+
+    /// The snapshots the store keeps beside its events, in any order, until `told` breaks.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the read was cancelled.
+    fn snapshots(
+        &self,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// What the store says of its streams beside their events, in any order, until `told` breaks.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the read was cancelled.
+    fn declared(
+        &self,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(DeclaredStream) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The rows of one of the tables `about().beside` names, each as a JSON object, until `told` breaks.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such table; when the store cannot be read, or the read was cancelled.
+    fn rows(
+        &self,
+        table: &str,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(String) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        Err(no_table(&self.about().name, table))
+    }
+
+    /// Looks whether what was opened has changed meanwhile. Cheap enough to be asked twice a second; what has grown is read
+    /// in the background, as after `begin`.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn look(&self) -> Result<Change, Failure> {
+        Ok(Change::Same)
+    }
+
+    /// Looks for a pattern in the payloads, types and stream names of all events of a scope, in its order; what cannot be
+    /// read as an event is searched as it is stored. Ends when `told` breaks. Begins and waits for what is not read yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the search was cancelled.
+    fn search(
+        &self,
+        pattern: &Pattern,
+        scope: &Scope,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(SearchStep) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        search::by_pages(self, pattern, scope, cancel, told)
+    }
+}
+
+/// The failure of asking for a table that is not there.
+fn no_table(source: &str, table: &str) -> Failure {
+    Failure::new(FailureKind::NotFound, source, "read a table", format!("it has no table `{table}`"))
+        .hint("`stepback inspect` lists the tables beside the events")
+}
+
+/// A failure when the answer is no longer wanted.
+fn cancelled(source: &str, cancel: &Cancel) -> Result<(), Failure> {
+    if cancel.is_cancelled() {
+        return Err(Failure::new(FailureKind::Cancelled, source, "read", "nobody wants the answer any more"));
+    }
+    Ok(())
 }

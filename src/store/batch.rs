@@ -172,7 +172,8 @@ fn form(payload: &Payload) -> u8 {
         Form::Absent => 0,
         Form::Json => 1,
         Form::JsonText => 2,
-        Form::Opaque => 3,
+        // What was decoded is kept as what it stands for, see `Payload::plain`; the bytes alone mean nothing here.
+        Form::Encoded | Form::Opaque => 3,
     }
 }
 
@@ -357,6 +358,7 @@ impl Batch {
             metadata: Payload::new(form_of(raw.forms >> 2), stored.slice(raw.data..)),
             correlation: raw.correlation.shared(),
             causation: raw.causation.shared(),
+            notes: Vec::new(),
             trouble: None,
         })
     }
@@ -396,7 +398,7 @@ mod tests {
             Event {
                 stream: StreamName::from(stream.as_str()), version: Version(version), position: Position::Number(0), id,
                 event_type: event_type.into(), time: time.and_then(|at| Timestamp::from_nanosecond(at).ok()), data,
-                metadata, correlation, causation, trouble: None,
+                metadata, correlation, causation, notes: Vec::new(), trouble: None,
             }
         }
     }

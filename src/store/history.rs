@@ -293,5 +293,6 @@ fn summary(catalog: &Catalog, stream: &Stream) -> StreamSummary {
         last_version: Version(stream.last_version()),
         first_time: catalog.time(first).and_then(timestamp),
         last_time: catalog.time(last).and_then(timestamp),
+        kind: crate::domain::StreamKind::Domain,
     }
 }

@@ -34,6 +34,7 @@ pub fn event(n: u64, event_type: &str, data: &str) -> Event {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble: None,
     }
 }

@@ -35,6 +35,7 @@ pub fn event(stream: &str, event_type: &str, data: &str) -> Event {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble: None,
     }
 }
@@ -162,6 +163,7 @@ impl Desk {
             kind: "JSON Lines".into(),
             reasons: vec!["stream, version, type and data under their usual names".into()],
             caveats: vec!["no position: shown in file order".into()],
+            ..About::default()
         };
         Self {
             app: App::new(setup),

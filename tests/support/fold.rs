@@ -96,6 +96,7 @@ pub fn streams(events: &[Arc<Event>]) -> Vec<StreamSummary> {
                     last_version: event.version,
                     first_time: event.time,
                     last_time: event.time,
+                    kind: stepback::domain::StreamKind::Domain,
                 });
             }
         }

@@ -97,6 +97,7 @@ pub fn event(index: usize, deed: &Deed) -> Arc<Event> {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble,
     })
 }

@@ -171,7 +171,11 @@ fn describe(payload: &Payload) -> String {
         Form::Absent => "nothing is stored".into(),
         Form::Json => format!("{bytes} of JSON, as stored"),
         Form::JsonText => format!("{bytes}, a JSON string that holds JSON, as stored"),
-        Form::Opaque => format!("{bytes} of unknown meaning"),
+        Form::Encoded => format!("{bytes}, decoded: {}", payload.encoding().unwrap_or("JSON")),
+        Form::Opaque => match payload.encoding() {
+            Some(encoding) => format!("{bytes}: {encoding}"),
+            None => format!("{bytes} of unknown meaning"),
+        },
     }
 }
 

@@ -71,6 +71,7 @@ fn page(range: std::ops::Range<u64>, total: u64) -> EventPage {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble: None,
     };
     EventPage { first: range.start, events: range.map(|n| Arc::new(event(n))).collect(), total, partial: false }

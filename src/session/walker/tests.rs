@@ -23,6 +23,7 @@ fn event(n: u64, stream: Option<(&str, u64)>) -> Event {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble,
     }
 }

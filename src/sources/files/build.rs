@@ -16,10 +16,10 @@ use std::time::Duration;
 use hashbrown::DefaultHashBuilder;
 
 use super::envelope::Indexer;
-use super::feed::Feed;
-use super::index::{Index, Part};
 use super::mapping::Mapping;
 use crate::domain::{Cancel, Failure, FailureKind, Progress};
+use crate::sources::feed::Feed;
+use crate::sources::index::{Index, Part};
 
 /// How much of the file a thread takes at a time.
 const STRETCH: u64 = 256 << 10;

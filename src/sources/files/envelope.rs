@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::index::{Entry, Place};
 use super::mapping::{FieldPath, Mapping, Reference, StreamFrom};
 use super::plan::Plan;
 use super::scan::Fault;
 use super::skim::Skimmer;
 use super::value;
 use crate::domain::{Event, Form, Payload, Position, StreamName, Trouble, Version};
+use crate::sources::index::{Entry, Place};
 
 /// The slots both readings begin with.
 const STREAM: usize = 0;
@@ -223,6 +223,7 @@ impl Reader {
             metadata,
             correlation,
             causation,
+            notes: Vec::new(),
             trouble: None,
         })
     }
@@ -299,6 +300,7 @@ pub fn trouble(place: &Place, reason: String, line: Bytes) -> Event {
         metadata: Payload::default(),
         correlation: None,
         causation: None,
+        notes: Vec::new(),
         trouble: Some(Trouble { place: format!("line {}", place.line), reason }),
     }
 }

@@ -1,6 +1,6 @@
 //! Event stores that are files: a JSON Lines dump, or the same through a pipe.
 //!
-//! A file is indexed where it lies and never loaded whole. [`index`] holds, in columns, where every record is, of which
+//! A file is indexed where it lies and never loaded whole. [`super::index`] holds, in columns, where every record is, of which
 //! stream, type, version and time; it knows nothing of JSON, so that other formats can stand behind it. [`build`] fills
 //! it in the background; [`source`] answers questions from it and reads the records asked for, and only those.
 //!
@@ -9,15 +9,12 @@
 
 mod build;
 mod envelope;
-mod feed;
-mod index;
 mod mapping;
 mod plan;
-mod recognise;
 mod records;
 mod scan;
 mod skim;
 mod source;
 mod value;
 
-pub use source::{open_file, open_pipe, open_stdin};
+pub use source::open;

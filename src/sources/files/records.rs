@@ -7,10 +7,10 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use super::envelope::{Reader, trouble};
-use super::feed::Feed;
-use super::index::Place;
 use super::mapping::Mapping;
 use crate::domain::{Cancel, Event, Failure};
+use crate::sources::feed::Feed;
+use crate::sources::index::Place;
 
 /// Records that lie together within this many bytes are read at once.
 const TOGETHER: u64 = 256 << 10;

@@ -1,4 +1,63 @@
-//! What a file is that is not JSON Lines, told from its beginning, and what to do about it.
+//! What a file is, told from its beginning, never from its name; and what to do about what cannot be read.
+
+use super::documents;
+use super::unpack::Packing;
+
+/// What a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recognised {
+    /// Nothing but blanks.
+    Empty,
+    /// Something packed.
+    Packed(Packing),
+    /// An SQLite database.
+    Sqlite,
+    /// What `pg_dump -Fc` writes.
+    PostgresCustom,
+    /// A dump in SQL text.
+    Sql,
+    /// Rows with separators.
+    Delimited,
+    /// A JSON document that is not generic lines.
+    Document,
+    /// Anything else: lines of JSON, or nothing that is known.
+    Lines,
+    /// Something that holds no events, or none that can be read.
+    Foreign(Foreign),
+}
+
+/// Recognises a file by its beginning. `whole` tells that there is no more.
+pub fn recognise(head: &[u8], whole: bool) -> Recognised {
+    let magic: [(&[u8], Recognised); 4] = [
+        (b"\x1f\x8b", Recognised::Packed(Packing::Gzip)),
+        (b"\x28\xb5\x2f\xfd", Recognised::Packed(Packing::Zstd)),
+        (b"SQLite format 3\0", Recognised::Sqlite),
+        (b"PGDMP", Recognised::PostgresCustom),
+    ];
+    if let Some((_, recognised)) = magic.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return *recognised;
+    }
+    if let Some(foreign) = foreign(head) {
+        return Recognised::Foreign(foreign);
+    }
+    let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
+    match text {
+        [] if whole => Recognised::Empty,
+        _ if is_sql(text) => Recognised::Sql,
+        _ if documents::claims(head, whole) => Recognised::Document,
+        [b'{' | b'[', ..] => Recognised::Lines,
+        _ if is_table(text) => Recognised::Delimited,
+        _ => Recognised::Lines,
+    }
+}
+
+/// Whether text begins as SQL dumps do: with a comment or a statement of theirs.
+fn is_sql(text: &[u8]) -> bool {
+    let starts = |word: &str| text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word.as_bytes());
+    let statements =
+        ["--", "/*", "\\restrict ", "\\connect ", "COPY ", "INSERT INTO ", "CREATE ", "SET ", "BEGIN", "PRAGMA "];
+    statements.iter().any(|statement| starts(statement))
+}
 
 /// What was recognised: what it is, and what the user can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,35 +68,18 @@ pub struct Foreign {
     pub hint: &'static str,
 }
 
-/// Says what the file is, when its beginning shows that it is not JSON Lines.
-pub fn foreign(head: &[u8]) -> Option<Foreign> {
+/// Says what the file is, when its beginning shows that nothing in it can be read.
+fn foreign(head: &[u8]) -> Option<Foreign> {
     let says = |what, hint| Some(Foreign { what, hint });
-    let magic: [(&[u8], &'static str, &'static str); 13] = [
-        (b"\x1f\x8b", "a gzip file", "unpack it on the way: `zcat FILE | stepback -`"),
-        (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it on the way: `zstdcat FILE | stepback -`"),
+    let magic: [(&[u8], &'static str, &'static str); 8] = [
         (b"BZh", "a bzip2 file", "unpack it on the way: `bzcat FILE | stepback -`"),
         (b"\xfd7zXZ\0", "an xz file", "unpack it on the way: `xzcat FILE | stepback -`"),
         (b"PK\x03\x04", "a zip archive", "unpack it on the way: `unzip -p FILE | stepback -`"),
-        (
-            b"SQLite format 3\0",
-            "an SQLite database",
-            "export its events: `sqlite3 -json FILE 'select …' | jq -c '.[]' | stepback -`",
-        ),
-        (
-            b"PGDMP",
-            "a PostgreSQL dump in custom format",
-            "restore it and export the table of events as JSON, one row a line",
-        ),
         (b"\x89PNG", "a PNG picture", "it holds no events"),
         (b"%PDF", "a PDF document", "it holds no events"),
         (b"\x7fELF", "a program", "it holds no events"),
         (b"PAR1", "a Parquet file", "export it as JSON, one row a line"),
         (b"Obj\x01", "an Avro file", "export it as JSON, one record a line"),
-        (
-            b"--\n-- PostgreSQL database",
-            "a PostgreSQL dump",
-            "restore it and export the table of events as JSON, one row a line",
-        ),
     ];
     if let Some((_, what, hint)) = magic.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return says(what, hint);
@@ -57,17 +99,10 @@ pub fn foreign(head: &[u8]) -> Option<Foreign> {
         [b'{', rest @ ..] if rest.trim_ascii_start().first() == Some(&b'"') && breaks_first(rest) => {
             says("JSON spread over several lines", "write one record a line: `jq -c . FILE | stepback -`")
         }
-        [b'-', b'-', ..] if text.windows(8).any(|w| w.eq_ignore_ascii_case(b"database") || w == b"pg_dump ") => {
-            says("an SQL dump", "restore it and export the table of events as JSON, one row a line")
-        }
         [b'<', ..] => says("XML or HTML", "convert it to JSON, one record a line"),
         _ if !head.contains(&b'\n') && head.windows(2).any(|pair| pair == b"}\r") => {
             says("text whose lines end in CR alone", "convert it: `tr '\\r' '\\n' < FILE | stepback -`")
         }
-        _ if is_table(text) => says(
-            "a table in CSV or TSV",
-            "convert it to JSON, one row a line: `mlr --icsv --ojsonl cat FILE | stepback -`",
-        ),
         _ => None,
     }
 }
@@ -106,9 +141,7 @@ mod tests {
         let mut tar = vec![b'a'; 512];
         tar[257..262].copy_from_slice(b"ustar");
         for (head, what) in [
-            (&b"\x1f\x8b\x08\0"[..], "gzip"),
-            (b"SQLite format 3\0....", "SQLite"),
-            (b"PK\x03\x04", "zip"),
+            (&b"PK\x03\x04"[..], "zip"),
             (b"\x89PNG\r\n", "PNG"),
             (&tar, "tar"),
             (&wide("{\"a\":1}\n", false), "little"),
@@ -117,8 +150,6 @@ mod tests {
             (b"\xef\xbb\xbf [\n{}", "array"),
             (b"{\n  \"a\": 1\n}\n", "several lines"),
             (b"<?xml", "XML"),
-            (b"id,stream,type\n1,a,T\n", "CSV"),
-            (b"-- Dumped from database version 15\nSET x;", "SQL"),
             (b"{\"a\":1}\r{\"a\":2}\r", "CR alone"),
         ] {
             let found = foreign(head);

@@ -1,4 +1,4 @@
-//! Where every record of a file is, and of which stream, type, version and time: the one index of all file formats.
+//! Where every record of a store is, and of which stream, type, version and time: the one index of all formats.
 //!
 //! It is columns, not structs: 4 bytes of offset, 4 of stream, 2 of type, 4 of time and 4 of posting a record, versions as
 //! runs. It knows nothing of how records are written. Records that cannot be read are rows too, of no stream.
@@ -143,7 +143,7 @@ fn hash(hasher: &DefaultHashBuilder, name: &[u8]) -> u64 {
     state.finish()
 }
 
-/// A stream of the file.
+/// A stream of the store.
 #[derive(Debug)]
 pub struct Stream {
     /// Its name.
@@ -178,11 +178,11 @@ impl Stream {
 /// Where a record lies, and what is known of it without reading it.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The number of its line, from 1.
+    /// The number of its line in a file of lines; of its record elsewhere; from 1.
     pub line: u64,
-    /// Its first byte.
+    /// Its first byte, or whatever else its source calls a place.
     pub offset: u64,
-    /// Where the next record begins, or where the file has been looked at so far: it ends before that.
+    /// Where the next record begins, or where the file has been looked at so far: in a file of lines it ends before that.
     pub limit: u64,
     /// Its size, when that is too large to be read.
     pub oversize: Option<u64>,
@@ -201,7 +201,7 @@ pub struct PlacedEvent {
     pub version: u64,
 }
 
-/// The index of a file.
+/// The index of a store.
 #[derive(Debug, Default)]
 pub struct Index {
     offsets: Column,
@@ -221,6 +221,8 @@ pub struct Index {
     oversize: Vec<(u32, u64)>,
     troubles: u64,
     end: u64,
+    /// The rows that are links, which stand in their streams only: the row each leads to, of those behind all others.
+    links: Vec<Option<u32>>,
     hasher: DefaultHashBuilder,
 }
 
@@ -228,7 +230,7 @@ impl Index {
     /// How many rows an index can have.
     pub const MAX_ROWS: usize = u32::MAX as usize - 1;
 
-    /// An empty index of a file whose first record begins at this offset.
+    /// An empty index of a store whose first record begins at this offset.
     pub fn new(start: u64) -> Self {
         Self { end: start, ..Self::default() }
     }
@@ -240,10 +242,11 @@ impl Index {
 
     /// Adds what was found in the next stretch of the file. Gives whether there was room for it.
     pub fn append(&mut self, part: &Part) -> bool {
-        if self.len() + part.rows.len() > Self::MAX_ROWS {
+        let first = self.offsets.len();
+        if first + part.rows.len() > Self::MAX_ROWS {
             return false;
         }
-        let first = self.len() as u32;
+        let first = first as u32;
         for &(row, count) in &part.blanks {
             self.blank += count;
             self.blanks.push((first + row, self.blank));
@@ -325,9 +328,25 @@ impl Index {
         id
     }
 
-    /// How many records there are, those that cannot be read among them.
+    /// Adds links: rows that stand in their own streams but not in the walk of the whole store, each with the row it leads
+    /// to, where that is there. Nothing can be appended after them. Gives whether there was room.
+    pub fn append_links(&mut self, part: &Part, to: Vec<Option<u32>>) -> bool {
+        debug_assert_eq!(part.rows.len(), to.len());
+        let fits = self.append(part);
+        if fits {
+            self.links.extend(to);
+        }
+        fits
+    }
+
+    /// How many records the whole store has, those that cannot be read among them, links not.
     pub fn len(&self) -> usize {
-        self.offsets.len()
+        self.offsets.len() - self.links.len()
+    }
+
+    /// The row a link leads to.
+    pub fn linked(&self, row: u32) -> Option<u32> {
+        *self.links.get((row as usize).checked_sub(self.len())?)?
     }
 
     /// How many records cannot be read.
@@ -338,6 +357,11 @@ impl Index {
     /// Up to where the file has been looked at.
     pub fn end(&self) -> u64 {
         self.end
+    }
+
+    /// The types with their counts, in the order of their first events; of very many types not all.
+    pub fn types(&self) -> &[(Arc<str>, u64)] {
+        &self.types
     }
 
     /// The streams, in the order of their first events.
@@ -366,7 +390,7 @@ impl Index {
 
     /// Adds to `rows`, which holds those before the row `from`, the rows from there on that belong to a category.
     pub fn extend_category(&self, category: u32, from: usize, rows: &mut Vec<u32>) {
-        for (row, &stream) in self.stream_of.iter().enumerate().skip(from) {
+        for (row, &stream) in self.stream_of.iter().enumerate().take(self.len()).skip(from) {
             if self.streams.get(stream as usize).is_some_and(|stream| stream.category == category) {
                 rows.push(row as u32);
             }

@@ -1,0 +1,439 @@
+//! A source over an index: every question is answered from the index, and the records asked for, only those, are read
+//! by what stands behind it.
+//!
+//! Invariant: the index only grows and its rows never move, so an ordinal once given stays right.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
+
+use super::Source;
+use super::index::{Index, Place, Stream};
+use crate::domain::{
+    About, Anchor, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind,
+    Pattern, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage, StreamSummary, Timestamp,
+    Version,
+};
+
+/// A page ends when its events have this many bytes.
+const PAGE: u64 = 64 << 20;
+/// How many places are looked up at a time.
+const BATCH: usize = 4096;
+
+/// What stands behind an index: it fills it, and reads records by their places.
+pub trait Backing: Send + Sync + 'static {
+    /// How it is called in messages.
+    fn name(&self) -> String;
+
+    /// What is known of it, except for what the index says.
+    fn about(&self) -> About;
+
+    /// The index as far as it is.
+    fn index(&self) -> RwLockReadGuard<'_, Index>;
+
+    /// How far the index is.
+    fn progress(&self) -> Progress;
+
+    /// Starts filling the index in the background, the first time.
+    fn begin(&self);
+
+    /// Waits until the index is complete, telling the progress from time to time.
+    ///
+    /// # Errors
+    /// `Cancelled`, or why it will never be complete.
+    fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure>;
+
+    /// Why the index will never be complete.
+    fn failed(&self) -> Option<Failure>;
+
+    /// The events at these places, in their order, until `budget` bytes are read (but at least one).
+    ///
+    /// # Errors
+    /// When they cannot be read, or the read was cancelled. A record that is no event is an event with `trouble`.
+    fn events(&self, places: &[Place], budget: u64, cancel: &Cancel) -> Result<Vec<Arc<Event>>, Failure>;
+
+    /// The first of these places whose event has this id.
+    ///
+    /// # Errors
+    /// As `events`.
+    fn find_id(&self, places: &[Place], id: &str, cancel: &Cancel) -> Result<Option<usize>, Failure> {
+        let mut from = 0;
+        while from < places.len() {
+            let events = self.events(&places[from..], PAGE, cancel)?;
+            if let Some(at) = events.iter().position(|event| event.id.as_deref() == Some(id)) {
+                return Ok(Some(from + at));
+            }
+            from += events.len().max(1);
+        }
+        Ok(None)
+    }
+
+    /// What a stream of this name is for.
+    fn kind_of(&self, _stream: &str) -> StreamKind {
+        StreamKind::Domain
+    }
+
+    /// See `Source::snapshots`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn snapshots(
+        &self,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// See `Source::declared`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn declared(
+        &self,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(DeclaredStream) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// See `Source::rows`.
+    ///
+    /// # Errors
+    /// As `Source::rows`.
+    fn rows(
+        &self,
+        table: &str,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(String) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        Err(super::no_table(&self.name(), table))
+    }
+
+    /// See `Source::look`.
+    ///
+    /// # Errors
+    /// As `Source::look`.
+    fn look(&self) -> Result<Change, Failure> {
+        Ok(Change::Same)
+    }
+
+    /// Searches its own way; `None` when it has none, and the events are read one page after the other.
+    fn search(
+        &self,
+        _pattern: &Pattern,
+        _scope: &Scope,
+        _cancel: &Cancel,
+        _told: &mut dyn FnMut(SearchStep) -> ControlFlow<()>,
+    ) -> Option<Result<(), Failure>> {
+        None
+    }
+
+    /// Asks what fills the index to end.
+    fn stop(&self);
+}
+
+/// An opened source over an index.
+pub struct Indexed<B: Backing> {
+    backing: B,
+    /// What is known of each category asked for.
+    categories: Mutex<HashMap<Arc<str>, Category>>,
+    /// How many streams have versions that go back; known at the end.
+    disorder: OnceLock<usize>,
+}
+
+impl<B: Backing> Drop for Indexed<B> {
+    fn drop(&mut self) {
+        self.backing.stop();
+    }
+}
+
+/// The rows of a category.
+#[derive(Default)]
+struct Category {
+    rows: Vec<u32>,
+    /// How many rows of the index were looked at.
+    seen: usize,
+}
+
+/// The rows of a scope.
+#[derive(Clone, Copy)]
+enum Rows<'a> {
+    All(usize),
+    Some(&'a [u32]),
+}
+
+impl Rows<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::All(len) => len,
+            Self::Some(rows) => rows.len(),
+        }
+    }
+
+    fn get(self, ordinal: usize) -> Option<u32> {
+        match self {
+            Self::All(len) => (ordinal < len).then_some(ordinal as u32),
+            Self::Some(rows) => rows.get(ordinal).copied(),
+        }
+    }
+
+    fn ordinal_of(self, row: u32) -> Option<u64> {
+        match self {
+            Self::All(len) => ((row as usize) < len).then_some(u64::from(row)),
+            Self::Some(rows) => rows.binary_search(&row).ok().map(|ordinal| ordinal as u64),
+        }
+    }
+}
+
+impl<B: Backing> Indexed<B> {
+    /// A source over what stands behind it.
+    pub fn new(backing: B) -> Self {
+        Self { backing, categories: Mutex::default(), disorder: OnceLock::new() }
+    }
+
+    /// Hands over the index and the rows of a scope, which do not change meanwhile. Must not be nested.
+    fn over<T>(&self, scope: &Scope, ask: impl FnOnce(&Index, Rows<'_>, Option<&Stream>) -> T) -> T {
+        let index = self.backing.index();
+        match scope {
+            Scope::All => ask(&index, Rows::All(index.len()), None),
+            Scope::Stream(name) => {
+                let stream = index.stream(name.as_str());
+                ask(&index, Rows::Some(stream.map_or(&[], |stream| &stream.rows)), stream)
+            }
+            Scope::Category(name) => {
+                let Some(category) = index.category(name) else { return ask(&index, Rows::Some(&[]), None) };
+                let mut categories = self.categories.lock().unwrap_or_else(PoisonError::into_inner);
+                let known = categories.entry(name.clone()).or_default();
+                index.extend_category(category, known.seen, &mut known.rows);
+                known.seen = index.len();
+                ask(&index, Rows::Some(&known.rows), None)
+            }
+        }
+    }
+
+    fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
+        super::cancelled(&self.backing.name(), cancel)
+    }
+
+    /// Where a read begins; `None` when nothing is there.
+    fn start(&self, query: &EventQuery, cancel: &Cancel) -> Result<Option<u64>, Failure> {
+        Ok(match &query.from {
+            Anchor::Start => Some(0),
+            Anchor::Ordinal(ordinal) => Some(*ordinal),
+            Anchor::End => self.over(&query.scope, |_, rows, _| (rows.len() as u64).checked_sub(1)),
+            Anchor::Version(Version(version)) => match &query.scope {
+                Scope::Stream(_) => self.over(&query.scope, |_, _, stream| stream?.rank_from(*version)),
+                _ => {
+                    let why = "a version is a place in one stream";
+                    return Err(Failure::new(FailureKind::Unsupported, self.backing.name(), "read events", why));
+                }
+            },
+            Anchor::AsOf(time) => self.as_of(&query.scope, *time, cancel)?,
+            Anchor::Id(id) => self.with_id(&query.scope, id, cancel)?,
+        })
+    }
+
+    /// The last event, in the order of the scope, recorded at or before a time.
+    fn as_of(&self, scope: &Scope, time: Timestamp, cancel: &Cancel) -> Result<Option<u64>, Failure> {
+        let limit = time.as_millisecond();
+        let mut before = usize::MAX;
+        loop {
+            // The index knows milliseconds; where they are equal the record decides.
+            let found = self.over(scope, |index, rows, _| {
+                (0..rows.len().min(before)).rev().find_map(|ordinal| {
+                    let row = rows.get(ordinal)?;
+                    let found = index.milliseconds(row)?;
+                    (found <= limit).then(|| (ordinal, (found == limit).then(|| index.place(row)).flatten()))
+                })
+            });
+            match found {
+                None => return Ok(None),
+                Some((ordinal, None)) => return Ok(Some(ordinal as u64)),
+                Some((ordinal, Some(place))) => {
+                    let events = self.backing.events(&[place], PAGE, cancel)?;
+                    if events.first().and_then(|event| event.time).is_some_and(|found| found <= time) {
+                        return Ok(Some(ordinal as u64));
+                    }
+                    before = ordinal;
+                }
+            }
+        }
+    }
+
+    fn with_id(&self, scope: &Scope, id: &str, cancel: &Cancel) -> Result<Option<u64>, Failure> {
+        let mut from = 0;
+        loop {
+            let places = self.places(scope, from, Direction::Forward, BATCH);
+            if places.is_empty() {
+                return Ok(None);
+            }
+            if let Some(at) = self.backing.find_id(&places, id, cancel)? {
+                return Ok(Some(from + at as u64));
+            }
+            from += places.len() as u64;
+        }
+    }
+
+    /// The places of at most `limit` events of a scope from an ordinal on.
+    fn places(&self, scope: &Scope, from: u64, direction: Direction, limit: usize) -> Vec<Place> {
+        let place = |index: &Index, rows: Rows<'_>, ordinal| rows.get(ordinal).and_then(|row| index.place(row));
+        self.over(scope, |index, rows, _| match usize::try_from(from) {
+            Ok(from) if from < rows.len() => match direction {
+                Direction::Forward => {
+                    let end = from.saturating_add(limit).min(rows.len());
+                    (from..end).filter_map(|ordinal| place(index, rows, ordinal)).collect()
+                }
+                Direction::Backward => {
+                    (0..=from).rev().take(limit).filter_map(|ordinal| place(index, rows, ordinal)).collect()
+                }
+            },
+            _ => Vec::new(),
+        })
+    }
+
+    fn summary(&self, stream: &Stream) -> StreamSummary {
+        StreamSummary {
+            stream: stream.name.clone(),
+            events: stream.rows.len() as u64,
+            first_version: Version(stream.version(0)),
+            last_version: Version(stream.version(stream.rows.len() - 1)),
+            first_time: stream.first_time,
+            last_time: stream.last_time,
+            kind: self.backing.kind_of(stream.name.as_str()),
+        }
+    }
+}
+
+impl<B: Backing> Source for Indexed<B> {
+    fn about(&self) -> About {
+        let mut about = self.backing.about();
+        if self.backing.progress().complete {
+            let count = || self.backing.index().streams().iter().filter(|stream| stream.goes_back()).count();
+            match *self.disorder.get_or_init(count) {
+                0 => {}
+                1 => about.caveats.push("in one stream versions go back or repeat: shown in file order".into()),
+                n => about.caveats.push(format!("in {n} streams versions go back or repeat: shown in file order")),
+            }
+        }
+        if let Some(failure) = self.backing.failed() {
+            about.caveats.push(format!("not read to the end: {}", failure.why));
+        }
+        about
+    }
+
+    fn progress(&self) -> Progress {
+        self.backing.progress()
+    }
+
+    fn begin(&self) {
+        self.backing.begin();
+    }
+
+    fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.backing.begin();
+        self.backing.wait(cancel, told)
+    }
+
+    fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
+        let partial = !self.backing.progress().complete;
+        let index = self.backing.index();
+        let streams = index.streams();
+        let from = from.min(streams.len());
+        let end = from.saturating_add(limit).min(streams.len());
+        let listed = streams[from..end].iter().map(|stream| self.summary(stream)).collect();
+        Ok(StreamPage { streams: listed, total: streams.len(), partial })
+    }
+
+    fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {
+        Ok(self.backing.index().stream(name.as_str()).map(|stream| self.summary(stream)))
+    }
+
+    fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
+        self.cancelled(cancel)?;
+        let partial = !self.backing.progress().complete;
+        let start = self.start(query, cancel)?;
+        let mut page = EventPage {
+            total: self.over(&query.scope, |_, rows, _| rows.len() as u64),
+            partial,
+            ..EventPage::default()
+        };
+        let Some(start) = start else { return Ok(page) };
+        let mut budget = PAGE;
+        let mut at = Some(start);
+        while let Some(from) = at.filter(|_| page.events.len() < query.limit) {
+            let wanted = BATCH.min(query.limit - page.events.len());
+            let places = self.places(&query.scope, from, query.direction, wanted);
+            if places.is_empty() {
+                break;
+            }
+            let events = self.backing.events(&places, budget, cancel)?;
+            let all = events.len() == places.len();
+            let read: u64 =
+                events.iter().map(|event| (event.data.stored().len() + event.metadata.stored().len()) as u64).sum();
+            at = match query.direction {
+                Direction::Forward => from.checked_add(events.len() as u64),
+                Direction::Backward => from.checked_sub(events.len() as u64),
+            };
+            page.events.extend(events);
+            budget = budget.saturating_sub(read);
+            if !all || budget == 0 {
+                break;
+            }
+        }
+        page.first = if page.events.is_empty() { 0 } else { start };
+        Ok(page)
+    }
+
+    fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {
+        let row = self.over(from, |index, rows, _| {
+            let row = rows.get(usize::try_from(ordinal).ok()?)?;
+            // A link stands nowhere but in its stream; elsewhere its event does.
+            Some((row, index.linked(row)))
+        });
+        let Some((row, linked)) = row else { return Ok(None) };
+        Ok(self.over(to, |_, rows, _| rows.ordinal_of(row).or_else(|| rows.ordinal_of(linked?))))
+    }
+
+    fn snapshots(
+        &self,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        self.backing.snapshots(cancel, told)
+    }
+
+    fn declared(
+        &self,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(DeclaredStream) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        self.backing.declared(cancel, told)
+    }
+
+    fn rows(
+        &self,
+        table: &str,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(String) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        self.backing.rows(table, cancel, told)
+    }
+
+    fn look(&self) -> Result<Change, Failure> {
+        self.backing.look()
+    }
+
+    fn search(
+        &self,
+        pattern: &Pattern,
+        scope: &Scope,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(SearchStep) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        match self.backing.search(pattern, scope, cancel, told) {
+            Some(result) => result,
+            None => super::search::by_pages(self, pattern, scope, cancel, told),
+        }
+    }
+}

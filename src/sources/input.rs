@@ -1,0 +1,66 @@
+//! What is opened: a file's bytes and how it is called, before anybody knows what is in it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::feed::Feed;
+use crate::domain::Failure;
+
+/// How much is read to tell what it is.
+pub const HEAD: u64 = 64 << 10;
+/// How long a pipe may take to fill the head once it has given a line.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// An opened file or pipe.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its bytes, unpacked.
+    pub feed: Arc<Feed>,
+    /// How it is shown: the file's name without its directories.
+    pub name: String,
+    /// The name without its last extension; what a stream without a name is called.
+    pub stem: String,
+    /// Where the file lies, when its bytes are those of the feed: not for pipes and unpacked files.
+    pub path: Option<PathBuf>,
+    /// What it was packed in, outermost first: `gzip`.
+    pub packed: Vec<&'static str>,
+}
+
+impl Input {
+    /// A regular file of this length.
+    pub fn of_file(file: File, length: u64, address: &str) -> Self {
+        let path = Path::new(address);
+        let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+        let name = part(path.file_name()).unwrap_or_else(|| address.into());
+        let stem = part(path.file_stem()).unwrap_or_else(|| name.clone());
+        let feed = Feed::of_file(file, address, length);
+        Self { feed, name, stem, path: Some(path.to_path_buf()), packed: Vec::new() }
+    }
+
+    /// What comes out of a pipe; it is kept in an unlinked temporary file while it is read.
+    ///
+    /// # Errors
+    /// When there is no room for that.
+    pub fn of_pipe(pipe: impl std::io::Read + Send + 'static, name: &str) -> Result<Self, Failure> {
+        let feed = Feed::of_pipe(pipe, name)?;
+        Ok(Self { feed, name: name.into(), stem: "stdin".into(), path: None, packed: Vec::new() })
+    }
+
+    /// Its beginning, at most [`HEAD`] bytes, and whether that is all of it. A pipe is not waited for longer than a person
+    /// likes to wait, once it has given a line.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn head(&self) -> Result<(Vec<u8>, bool), Failure> {
+        let arrived = self.feed.wait_for_beginning(HEAD, PATIENCE);
+        if let (0, Some(failed)) = (arrived.upto, &arrived.failed) {
+            return Err(failed.clone());
+        }
+        let mut head = vec![0; arrived.upto.min(HEAD) as usize];
+        let count = self.feed.read_at(0, &mut head).map_err(|e| self.feed.failure(&e))?;
+        head.truncate(count);
+        Ok((head, arrived.finished && arrived.upto <= HEAD))
+    }
+}
