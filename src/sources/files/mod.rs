@@ -9,12 +9,12 @@
 
 mod build;
 mod envelope;
-mod mapping;
-mod plan;
+pub(in crate::sources) mod mapping;
+pub(in crate::sources) mod plan;
 mod records;
 mod scan;
-mod skim;
+pub(in crate::sources) mod skim;
 mod source;
-mod value;
+pub(in crate::sources) mod value;
 
 pub use source::open;
