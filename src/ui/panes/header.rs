@@ -62,7 +62,17 @@ fn pieces(app: &App) -> Vec<Piece> {
     piece(text::safe(name).into_owned(), Role::Header, NAME);
     piece("[RO]".into(), Role::Badge, 12);
     if let Some(about) = about {
-        piece(text::fit(&about.kind, 24), Role::Muted, 2);
+        piece(text::fit(&about.kind, 40), Role::Muted, 5);
+    }
+    if let Some(about) = about {
+        if about.layout.is_some()
+            && let Some(reason) = about.reasons.first()
+        {
+            piece(format!("({})", text::fit(reason, 60)), Role::Muted, 0);
+        }
+        if !about.caveats.is_empty() {
+            piece(format!("! {}", counted(about.caveats.len() as u64, "caveat")), Role::Caution, 2);
+        }
     }
     let progress = &app.catalogue.progress;
     let so_far = match app.catalogue.percent_read() {
