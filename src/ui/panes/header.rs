@@ -84,7 +84,7 @@ fn pieces(app: &App) -> Vec<Piece> {
         piece(
             format!("{}{so_far}", counted(progress.events, "event")),
             Role::Muted,
-            if so_far.is_empty() { 4 } else { 8 },
+            if so_far.is_empty() { 6 } else { 8 },
         );
         piece(counted(app.catalogue.streams.len() as u64, "stream"), Role::Muted, 3);
     }
@@ -105,7 +105,7 @@ fn pieces(app: &App) -> Vec<Piece> {
         piece(text::fit(&name, 40), Role::Stream, 10);
         piece(place, Role::Header, 11);
         if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
-            piece(instant(time), Role::Time, 6);
+            piece(instant(time), Role::Time, 4);
         }
         if moment.reducer.approximate {
             piece("approximate".into(), Role::Caution, 7);
