@@ -28,12 +28,11 @@ pub enum Recognised {
 
 /// Recognises a file by its beginning. `whole` tells that there is no more.
 pub fn recognise(head: &[u8], whole: bool) -> Recognised {
-    let magic: [(&[u8], Recognised); 4] = [
-        (b"\x1f\x8b", Recognised::Packed(Packing::Gzip)),
-        (b"\x28\xb5\x2f\xfd", Recognised::Packed(Packing::Zstd)),
-        (b"SQLite format 3\0", Recognised::Sqlite),
-        (b"PGDMP", Recognised::PostgresCustom),
-    ];
+    if let Some(packing) = Packing::of(head) {
+        return Recognised::Packed(packing);
+    }
+    let magic: [(&[u8], Recognised); 2] =
+        [(b"SQLite format 3\0", Recognised::Sqlite), (b"PGDMP", Recognised::PostgresCustom)];
     if let Some((_, recognised)) = magic.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *recognised;
     }
