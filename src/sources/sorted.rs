@@ -197,11 +197,12 @@ impl Rows {
 
     /// Brings the rows of each stream, in the places they have, into the order of their versions.
     fn by_versions(&self, rows: &mut [u32]) {
-        let stream = |row: u32| self.stream[row as usize];
+        let streams: Vec<u32> = rows.iter().map(|&row| self.stream[row as usize]).collect();
+        let stream = |place: u32| streams[place as usize];
         let mut places: Vec<u32> = (0..rows.len() as u32).collect();
-        places.sort_by_key(|&place| stream(rows[place as usize]));
+        places.sort_by_key(|&place| stream(place));
         let mut of_stream: Vec<u32> = Vec::new();
-        for places in places.chunk_by(|&a, &b| stream(rows[a as usize]) == stream(rows[b as usize])) {
+        for places in places.chunk_by(|&a, &b| stream(a) == stream(b)) {
             let version = |row: &u32| self.version(*row as usize);
             of_stream.clear();
             of_stream.extend(places.iter().map(|&place| rows[place as usize]));

@@ -78,12 +78,15 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// It as a number to sort by.
+    /// It as a number to sort by; a time is one of microseconds.
     pub fn order(&self) -> Option<i64> {
         match self {
             Self::Cell(Cell::Integer(number)) => Some(*number),
             Self::Cell(Cell::Text(text)) if text.first() == Some(&b'-') => std::str::from_utf8(text).ok()?.parse().ok(),
-            _ => self.whole().map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+            _ => match self.whole() {
+                Some(number) => Some(i64::try_from(number).unwrap_or(i64::MAX)),
+                None => self.time(TimeUnit::Any).map(|time| time.as_microsecond()),
+            },
         }
     }
 

@@ -74,7 +74,8 @@ pub struct EventReader {
     pub reader: Reader,
     layout: Arc<Layout>,
     columns: Table,
-    has_order: bool,
+    /// Whether rows say where they stand in the whole store.
+    pub has_order: bool,
     qualifiers: usize,
 }
 
@@ -126,7 +127,7 @@ impl EventReader {
             hint,
         };
         let reader = Reader::new(ground, &roles);
-        let has_order = reader.has(FIRST);
+        let has_order = reader.has(FIRST) || reader.has(SECOND);
         Self { table: columns.full_name(), reader, columns, has_order, qualifiers: qualifiers.len(), layout }
     }
 
@@ -171,9 +172,11 @@ impl EventReader {
         let order = match (&me.layout.events.order, me.has_order) {
             (Ordering::By(..), true) => {
                 let number = |role: usize| me.reader.raw(role, cells).order();
-                match number(FIRST) {
-                    Some(first) => Order(first, number(SECOND).unwrap_or(0)),
-                    None => LAST,
+                match (number(FIRST), number(SECOND)) {
+                    (Some(first), second) => Order(first, second.unwrap_or(0)),
+                    // From before the store numbered them.
+                    (None, Some(second)) => Order(i64::MIN, second),
+                    (None, None) => LAST,
                 }
             }
             (Ordering::Time, _) => match time {

@@ -340,7 +340,8 @@ fn confirm(layout: &Layout, table: &Table, rows: &[Vec<Cell<'static>>]) -> Resul
     }
     let events = &layout.events;
     let envelope = events.envelope.as_ref().map(|envelope| (envelope.column.as_str(), envelope.kind));
-    let ground = Ground { envelope, ..Ground::of(table, &rules(layout)) };
+    let rules = rules(layout);
+    let ground = Ground { envelope, ..Ground::of(table, &rules) };
     let mut reasons = Vec::new();
     for Confirmation { value, is } in &layout.confirm {
         let sources = [value.clone()];

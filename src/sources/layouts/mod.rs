@@ -10,7 +10,7 @@ mod beside;
 mod catalogue;
 mod cells;
 mod collected;
-mod decoding;
+
 mod event;
 mod expression;
 mod found;

@@ -91,7 +91,10 @@ impl Opened {
 
     /// Whether the store has an order of its own, which its rows say.
     pub fn is_ordered(&self) -> bool {
-        matches!(self.found.layout.events.order, Ordering::By(..)) && self.found.events.len() == 1
+        let read = |table: &usize| EventReader::scanning(self, *table).has_order;
+        matches!(self.found.layout.events.order, Ordering::By(..))
+            && self.found.events.len() == 1
+            && self.found.events.iter().all(read)
     }
 
     /// Keeps what was learnt in the scan.

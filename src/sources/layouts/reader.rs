@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::cells::{self, Raw};
-use super::decoding;
+use crate::sources::decode as decoding;
 use super::expression::{EnvelopePart, Expression, Origin, Part, Value};
 use super::lookups::Lookups;
 use super::spec::{Class, ColumnRule, EnvelopeKind};

@@ -144,6 +144,20 @@ pub struct Events {
     pub large_objects: bool,
     /// A column that holds an envelope.
     pub envelope: Option<Envelope>,
+    /// What the store hides of a stream.
+    pub retention: Option<Retention>,
+}
+
+/// What the store hides of a stream: all but its last events, or those that are too old.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// How many events it shows.
+    pub max_count: Expression,
+    /// For how many seconds.
+    pub max_age: Option<Expression>,
+    /// The version of the last event.
+    pub last: Expression,
 }
 
 /// One source of a value or several: the first that says something counts.
@@ -569,6 +583,9 @@ pub struct Declared {
     /// Names of rows that are no streams.
     #[serde(default)]
     pub except: Vec<String>,
+    /// What is put behind the name, as for events.
+    #[serde(default)]
+    pub qualify: Vec<Qualifier>,
 }
 
 /// What a check of a store finds.
@@ -713,6 +730,9 @@ impl Layout {
             .chain(order.into_iter().flatten())
             .chain(events.content.iter().flat_map(|content| &content.by.0))
             .chain(events.qualify.iter().map(|qualifier| &qualifier.value))
+            .chain(events.retention.iter().flat_map(|retention| {
+                [&retention.max_count, &retention.last].into_iter().chain(&retention.max_age)
+            }))
             .chain(membership)
             .chain(self.confirm.iter().map(|confirmation| &confirmation.value))
             .chain(self.notes.iter().map(|note| &note.when))
