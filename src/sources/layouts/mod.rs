@@ -20,6 +20,8 @@ mod opened;
 mod reader;
 mod records;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -20,9 +20,9 @@ use crate::domain::{
 };
 use crate::sources::index::Place;
 use crate::sources::input::Input;
-use crate::sources::open::{OpenOptions, Opener};
+use crate::sources::open::OpenOptions;
 use crate::sources::sorted::{Draft, Order, Records, Walk};
-use crate::sources::tables::Row;
+use crate::sources::tables::{Database, Row};
 
 /// Bits of a place that are those of a row.
 pub const ROW_BITS: u32 = 47;
@@ -31,18 +31,29 @@ pub const LINKS: u64 = (1 << 15) - 1;
 /// The bits of a row.
 pub const ROW: u64 = (1 << ROW_BITS) - 1;
 
+/// What opens the tables of an input, telling how much of it it has looked at.
+type Open =
+    dyn Fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure> + Send + Sync;
+
 /// A store in tables.
 pub struct Tables {
     input: Input,
-    opener: Opener,
+    opener: Box<Open>,
     options: OpenOptions,
     opened: OnceLock<Opened>,
 }
 
 impl Tables {
     /// An input whose tables are opened when they are scanned.
-    pub fn new(input: Input, opener: Opener, options: OpenOptions) -> Self {
-        Self { input, opener, options, opened: OnceLock::new() }
+    pub fn new(
+        input: Input,
+        opener: impl Fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure>
+        + Send
+        + Sync
+        + 'static,
+        options: OpenOptions,
+    ) -> Self {
+        Self { input, opener: Box::new(opener), options, opened: OnceLock::new() }
     }
 
     fn opened(&self) -> Result<&Opened, Failure> {
