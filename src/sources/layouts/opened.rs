@@ -97,6 +97,13 @@ impl Opened {
             && self.found.events.iter().all(read)
     }
 
+    /// A table by the layout's name for it, with what the layout says of its columns: what holds for those of events holds
+    /// for others of the same name.
+    pub fn table(&self, name: &str) -> Option<(usize, Vec<ColumnRule>)> {
+        let (number, rules) = self.found.table(name)?;
+        Some((number, rules.iter().chain(&self.rules).cloned().collect()))
+    }
+
     /// Keeps what was learnt in the scan.
     pub fn finish(&self, counts: Counts, links: Links) {
         // A store is scanned once.
@@ -190,6 +197,12 @@ impl Opened {
         }
         if counts.broken > 0 {
             told.push(format!("{} of {} links lead to no event", counts.broken, counts.links));
+        }
+        if counts.hidden > 0 {
+            told.push(format!("{} beyond the limits of their streams: a live reader does not see them", events(counts.hidden)));
+        }
+        if counts.aging > 0 {
+            told.push(format!("{} in streams with a greatest age: a live reader may not see them", events(counts.aging)));
         }
         for (&note, &count) in &counts.notes {
             let rule = &layout.notes[note];
