@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
+use super::{inspect::InspectArgs, layouts::LayoutsArgs};
 use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
@@ -73,6 +74,10 @@ pub enum Command {
     Diff(DiffArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),
+    /// Say what a source is: its layout and why, its mapping, what lies beside its events
+    Inspect(InspectArgs),
+    /// List the layouts of event stores in tables, or print one
+    Layouts(LayoutsArgs),
     /// Append one event to an embedded store
     Append(AppendArgs),
     /// Import a source into an embedded store; started again, it continues

@@ -9,6 +9,8 @@ mod diff;
 mod events;
 mod export;
 mod import;
+mod inspect;
+mod layouts;
 mod output;
 mod place;
 mod source_args;
@@ -43,6 +45,8 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
+        Command::Inspect(args) => inspect::run(args, &mut out),
+        Command::Layouts(args) => layouts::run(args, &mut out),
         Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),

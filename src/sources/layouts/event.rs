@@ -133,13 +133,7 @@ impl EventReader {
         let columns = opened.database.tables()[table].clone();
         let envelope = events.envelope.as_ref().map(|envelope| (envelope.column.as_str(), envelope.kind));
         let hint = events.content.as_ref().and_then(|content| content.means.get("*")).map(String::as_str);
-        let ground = Ground {
-            table: &columns,
-            rules: &opened.rules,
-            lookups: Some(&opened.lookups),
-            envelope,
-            hint,
-        };
+        let ground = Ground { table: &columns, rules: &opened.rules, lookups: Some(&opened.lookups), envelope, hint };
         let reader = Reader::new(ground, &roles);
         let payloads = opened.rules.iter().filter(|rule| events.large_objects && rule.class == Class::Payload);
         let large = payloads.filter_map(|rule| ground.column(&rule.names[0])).collect();
@@ -274,7 +268,11 @@ impl EventReader {
             Err(reason) => return self.unreadable(place, cells, reason),
         };
         let Some(placed) = &place.event else {
-            return self.unreadable(place, cells, "the file changed: this is not what stood here when it was opened".into());
+            return self.unreadable(
+                place,
+                cells,
+                "the file changed: this is not what stood here when it was opened".into(),
+            );
         };
         let (read_type, time) = read;
         let content = self.layout.events.content.as_ref();
