@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Deref};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, Authorization};
@@ -19,8 +20,10 @@ use crate::sources::tables::{Database, Row, Table};
 
 /// The largest value that is read; a row that has a larger one is a bad one.
 pub const LARGEST: i32 = 64 << 20;
-/// So many connections are opened: a scan may ask for other rows, and for the rows those name, while it runs.
-const CONNECTIONS: usize = 4;
+/// So many connections to a copy are opened, which has no name any more under which another could be.
+const CONNECTIONS: usize = 16;
+/// How long a use waits for one of them: longer than any use lasts that does not wait itself.
+const WAIT: Duration = Duration::from_secs(30);
 /// After so many steps of SQLite's machine its handler is called.
 const STEPS: i32 = 10_000;
 /// A row that takes so many calls of the handler is given up: it is computed by something without an end.
@@ -34,6 +37,8 @@ pub struct Sqlite {
     name: String,
     original: Option<PathBuf>,
     untouched: Untouched,
+    /// Where another connection can be opened.
+    address: Option<String>,
     /// The size of the file that is read, in bytes.
     pub(super) size: u64,
     pub(super) schema: Schema,
@@ -77,7 +82,11 @@ impl Deref for Used<'_> {
 
 impl Drop for Used<'_> {
     fn drop(&mut self) {
-        self.database.lanes.lock().unwrap_or_else(PoisonError::into_inner).extend(self.lane.take());
+        let mut lanes = self.database.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.len() < CONNECTIONS {
+            lanes.extend(self.lane.take());
+        }
+        drop(lanes);
         self.database.returned.notify_one();
     }
 }
@@ -93,27 +102,46 @@ impl Sqlite {
         let size = std::fs::metadata(&untouched.path).map_err(|e| Failure::io(name.as_str(), "open", &e))?.len();
         let address = immutable(&untouched.path);
         let opened = || -> rusqlite::Result<_> {
-            let lanes = (0..CONNECTIONS).map(|_| Lane::open(&address)).collect::<rusqlite::Result<Vec<_>>>()?;
+            let count = if untouched.copied.is_some() { CONNECTIONS } else { 1 };
+            let lanes = (0..count).map(|_| Lane::open(&address)).collect::<rusqlite::Result<Vec<_>>>()?;
             let schema = schema::read(&lanes[0].connection, size)?;
             Ok((lanes, schema))
         };
         let (lanes, schema) = opened().map_err(|e| damaged(&name, "open", &e))?;
-        // What is open stays readable without a name, and is gone with the process however that ends.
-        drop(untouched.copied.take());
         let places = schema.readings.iter().map(|_| Mutex::default()).collect();
         let original = input.path.clone();
-        Ok(Self { name, original, untouched, size, schema, places, lanes: Mutex::new(lanes), returned: Condvar::new() })
+        let address = untouched.copied.is_none().then_some(address);
+        // What is open stays readable without a name, and is gone with the process however that ends.
+        drop(untouched.copied.take());
+        Ok(Self {
+            name,
+            original,
+            untouched,
+            address,
+            size,
+            schema,
+            places,
+            lanes: Mutex::new(lanes),
+            returned: Condvar::new(),
+        })
     }
 
-    /// A connection nobody else uses, as soon as there is one.
-    pub(super) fn connection(&self) -> Used<'_> {
+    /// A connection nobody else uses: during a scan other rows may be asked for, and the rows those name.
+    pub(super) fn connection(&self) -> Result<Used<'_>, Failure> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(lane) = lanes.pop() {
-                return Used { database: self, lane: Some(lane) };
-            }
-            lanes = self.returned.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+        if lanes.is_empty() && self.address.is_none() {
+            let waited = self.returned.wait_timeout_while(lanes, WAIT, |lanes| lanes.is_empty());
+            lanes = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        let lane = match (lanes.pop(), &self.address) {
+            (Some(lane), _) => lane,
+            (None, Some(address)) => Lane::open(address).map_err(|e| self.failure(&e))?,
+            (None, None) => {
+                let why = format!("all {CONNECTIONS} connections to it are in use");
+                return Err(Failure::new(FailureKind::TimedOut, self.name.as_str(), "read", why));
+            }
+        };
+        Ok(Used { database: self, lane: Some(lane) })
     }
 
     pub(super) fn failure(&self, error: &rusqlite::Error) -> Failure {
@@ -137,7 +165,9 @@ impl Lane {
             // A view is the only thing that could bring in what is not asked for here.
             _ if context.accessor.is_some() => Authorization::Deny,
             AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } => Authorization::Allow,
-            AuthAction::Pragma { pragma_name: "table_xinfo", .. } => Authorization::Allow,
+            AuthAction::Pragma { pragma_name: "table_xinfo" | "index_list" | "index_xinfo", .. } => {
+                Authorization::Allow
+            }
             _ => Authorization::Deny,
         }))?;
         Ok(Self { connection, steps })

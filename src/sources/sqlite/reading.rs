@@ -10,8 +10,8 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{ErrorCode, params_from_iter};
 
 use super::database::{LARGEST, Sqlite, Used};
-use super::places::{Leads, Unusual, usual};
-use super::schema::{Key, Reading};
+use super::places::{KEPT, Leads, given, usual};
+use super::schema::{Key, Reading, SMALLEST};
 use crate::domain::Failure;
 use crate::sources::tables::{Cell, Row};
 
@@ -24,6 +24,9 @@ const NEAR: i64 = 8;
 
 /// Why a row that was looked up is none.
 const GONE: &str = "there is no such row any more";
+
+/// What a bad row says that ends a table.
+const REST: &str = "the rest of the table cannot be read";
 
 /// How a part of a scan ended.
 enum Ended {
@@ -41,7 +44,7 @@ pub fn scan(
     told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let Some(reading) = database.schema.readings.get(table) else { return Ok(()) };
-    let connection = database.connection();
+    let connection = database.connection()?;
     let mut scan = Scan {
         database,
         connection: &connection,
@@ -56,7 +59,8 @@ pub fn scan(
     };
     match &reading.key {
         Key::Row(_) => scan.by_row(),
-        Key::Primary(_) => scan.by_key(),
+        // Keys that descend cannot be walked along: every one is kept.
+        Key::Primary { ascending, .. } => scan.by_key(if *ascending { KEPT } else { 1 }),
     }
 }
 
@@ -113,7 +117,7 @@ impl Scan<'_> {
     /// Tells that the rest cannot be read.
     fn give_up(&mut self, from: i64, why: &str) -> Result<(), Failure> {
         let place = self.place(from);
-        let _ = (self.told)(Row::Bad(place, format!("the rest of the table cannot be read: {why}")));
+        let _ = (self.told)(Row::Bad(place, format!("{REST}: {why}")));
         Ok(())
     }
 
@@ -144,31 +148,34 @@ impl Scan<'_> {
         }
     }
 
-    /// A table without row numbers.
-    fn by_key(&mut self) -> Result<(), Failure> {
+    /// A table without row numbers, of whose keys every so manieth is kept.
+    fn by_key(&mut self, every: usize) -> Result<(), Failure> {
         let database = self.database;
         let failed = |e: &rusqlite::Error| database.failure(e);
         let connection = self.connection;
         let mut statement = connection.prepare(&self.reading.scan()).map_err(|e| failed(&e))?;
         let mut rows = statement.query(()).map_err(|e| failed(&e))?;
+        let mut nth = 0;
         loop {
             connection.begin_row();
             let row = match rows.next() {
                 Ok(Some(row)) => row,
                 Ok(None) => return Ok(()),
-                Err(e) => return bad(&e).map_or_else(|| Err(failed(&e)), |why| self.give_up(-1, &why)),
+                Err(e) => {
+                    let why = bad(&e).ok_or_else(|| failed(&e))?;
+                    let _ = (self.told)(Row::Bad(given(nth), format!("{REST}: {why}")));
+                    return Ok(());
+                }
             };
-            // No row is smaller than a byte: a damaged tree leads in a circle.
-            if self.rows > self.database.size {
-                return self.give_up(-1, "its rows are out of order");
+            // A damaged tree may lead in a circle; one that does not has no more rows than have room in the file.
+            if self.rows > database.size / SMALLEST {
+                let _ = (self.told)(Row::Bad(given(nth), format!("{REST}: its rows are out of order")));
+                return Ok(());
             }
-            let key = || {
-                let width = self.reading.width;
-                let values = (width..width + self.reading.key_width()).map(|at| row.get_ref(at).map(owned));
-                Unusual::Key(values.map(|value| value.unwrap_or(Value::Null)).collect())
-            };
-            let place = self.places().give(self.unusual, key);
-            self.unusual += 1;
+            let width = self.reading.width;
+            let key = || (width..width + self.reading.key_width()).map(|at| owned(row.get_ref(at).ok()?)).collect();
+            let place = self.places().give_key(nth, every, key);
+            nth += 1;
             if self.tell(place, row).is_break() || self.look(None).is_break() {
                 return Ok(());
             }
@@ -182,7 +189,7 @@ impl Scan<'_> {
     /// The place of a row number.
     fn place(&mut self, row: i64) -> u64 {
         usual(row).unwrap_or_else(|| {
-            let place = self.places().give(self.unusual, || Unusual::Row(row));
+            let place = self.places().give_row(self.unusual, row);
             self.unusual += 1;
             place
         })
@@ -223,7 +230,7 @@ pub fn fetch(
     told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let Some(reading) = database.schema.readings.get(table) else { return Ok(()) };
-    let connection = database.connection();
+    let connection = database.connection()?;
     let failed = |e: rusqlite::Error| database.failure(&e);
     let mut statement = connection.prepare(&reading.seek()).map_err(failed)?;
     let leads = |place| database.places[table].lock().unwrap_or_else(PoisonError::into_inner).leads(place);
@@ -231,14 +238,15 @@ pub fn fetch(
     while let Some((place, leads)) = places.next() {
         let flow = match leads {
             Leads::Nowhere => told(Row::Bad(place, GONE.into())),
-            Leads::Key(key) => {
-                let mut rows = statement.query(params_from_iter(key.iter())).map_err(failed)?;
-                connection.begin_row();
-                tell(database, place, rows.next(), reading, told)?
+            Leads::Key(nth, first, key) => {
+                let rows = statement.query(params_from_iter(key.iter())).map_err(failed)?;
+                let walk = Walk { database, connection: &connection, reading, rows, number: Some(first as i64) };
+                walk.tell((place, nth as i64), &mut places, told)?
             }
             Leads::Row(row) => {
-                let mut rows = statement.query([row]).map_err(failed)?;
-                walk(database, &connection, &mut rows, (place, row), &mut places, reading, told)?
+                let rows = statement.query([row]).map_err(failed)?;
+                let walk = Walk { database, connection: &connection, reading, rows, number: None };
+                walk.tell((place, row), &mut places, told)?
             }
         };
         if flow.is_break() {
@@ -248,47 +256,64 @@ pub fn fetch(
     Ok(())
 }
 
-/// Tells the row wanted, and those near behind it that are wanted next.
-fn walk(
-    database: &Sqlite,
-    connection: &Used<'_>,
-    rows: &mut rusqlite::Rows<'_>,
-    mut wanted: (u64, i64),
-    places: &mut std::iter::Peekable<impl Iterator<Item = (u64, Leads)>>,
-    reading: &Reading,
-    told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Failure> {
-    let mut between = 0;
-    loop {
-        connection.begin_row();
-        let found = rows.next();
-        let number = match &found {
-            Ok(Some(found)) => found.get::<_, i64>(reading.width).ok(),
-            _ => None,
-        };
-        match number {
-            // A damaged tree may lead in a circle; in a sound one no more rows lie between two that are near.
-            Some(number) if number < wanted.1 && between < NEAR => {
-                between += 1;
-                continue;
+/// A walk along a table from where a row was looked up.
+struct Walk<'a> {
+    database: &'a Sqlite,
+    connection: &'a Used<'a>,
+    reading: &'a Reading,
+    rows: rusqlite::Rows<'a>,
+    /// The number of the next row of the scan, where rows have no numbers of their own.
+    number: Option<i64>,
+}
+
+impl Walk<'_> {
+    /// Tells the row wanted, and those near behind it that are wanted next.
+    fn tell(
+        mut self,
+        mut wanted: (u64, i64),
+        places: &mut std::iter::Peekable<impl Iterator<Item = (u64, Leads)>>,
+        told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Failure> {
+        let mut between = 0;
+        loop {
+            self.connection.begin_row();
+            let found = self.rows.next();
+            let number = match (&found, &mut self.number) {
+                (Ok(Some(_)), Some(next)) => {
+                    *next += 1;
+                    Some(*next - 1)
+                }
+                (Ok(Some(found)), None) => found.get::<_, i64>(self.reading.width).ok(),
+                _ => None,
+            };
+            match number {
+                // A damaged tree may lead in a circle; in a sound one no more rows lie between.
+                Some(number) if number < wanted.1 && between <= KEPT => {
+                    between += 1;
+                    continue;
+                }
+                Some(number) if number < wanted.1 => {
+                    return Ok(told(Row::Bad(wanted.0, "the rows of its table are out of order".into())));
+                }
+                Some(number) if number > wanted.1 => return Ok(told(Row::Bad(wanted.0, GONE.into()))),
+                _ => {}
             }
-            Some(number) if number < wanted.1 => {
-                return Ok(told(Row::Bad(wanted.0, "the rows of its table are out of order".into())));
+            let walks_on = number.is_some();
+            let walks_along = walks_on && !matches!(self.reading.key, Key::Primary { ascending: false, .. });
+            if tell(self.database, wanted.0, found, self.reading, told)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
-            Some(number) if number > wanted.1 => return Ok(told(Row::Bad(wanted.0, GONE.into()))),
-            _ => {}
-        }
-        let walks_on = number.is_some();
-        if tell(database, wanted.0, found, reading, told)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-        let near = |next: &(u64, Leads)| match next.1 {
-            Leads::Row(row) => walks_on && row > wanted.1 && row.saturating_sub(wanted.1) <= NEAR,
-            _ => false,
-        };
-        match places.next_if(near) {
-            Some((place, Leads::Row(row))) => (wanted, between) = ((place, row), 0),
-            _ => return Ok(ControlFlow::Continue(())),
+            let near = |next: &(u64, Leads)| match next.1 {
+                Leads::Row(row) => walks_on && row > wanted.1 && row.saturating_sub(wanted.1) <= NEAR,
+                Leads::Key(nth, ..) => walks_along && nth as i64 > wanted.1 && nth as i64 - wanted.1 <= KEPT as i64,
+                Leads::Nowhere => false,
+            };
+            wanted = match places.next_if(near) {
+                Some((place, Leads::Row(row))) => (place, row),
+                Some((place, Leads::Key(nth, ..))) => (place, nth as i64),
+                _ => return Ok(ControlFlow::Continue(())),
+            };
+            between = 0;
         }
     }
 }
@@ -344,13 +369,13 @@ fn size(cell: &Cell<'_>) -> u64 {
     }
 }
 
-/// A value of a key, to be asked for again.
-fn owned(value: ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Null => Value::Null,
+/// A value of a key, to be asked for again; none where it cannot be.
+fn owned(value: ValueRef<'_>) -> Option<Value> {
+    Some(match value {
+        ValueRef::Null => return None,
         ValueRef::Integer(number) => Value::Integer(number),
         ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).ok()?.into()),
         ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-    }
+    })
 }

@@ -11,6 +11,8 @@ use crate::sources::tables::{Column, Table};
 const TABLES: usize = 10_000;
 /// In files up to this size rows are counted: that reads no more than a moment.
 const COUNTED: u64 = 16 << 20;
+/// A row takes at least so many bytes of a file: its pointer, its size and its head.
+pub const SMALLEST: u64 = 4;
 
 /// What the file holds.
 #[derive(Debug, Default)]
@@ -41,8 +43,13 @@ pub struct Reading {
 pub enum Key {
     /// Its row number, by a name that no column has taken.
     Row(&'static str),
-    /// Its primary key, for it has no row numbers: quoted columns.
-    Primary(Vec<String>),
+    /// Its primary key, for it has no row numbers.
+    Primary {
+        /// Its columns, quoted.
+        columns: Vec<String>,
+        /// Whether rows lie from the lowest to the highest key.
+        ascending: bool,
+    },
 }
 
 /// Reads the schema of a file of this size.
@@ -130,21 +137,51 @@ fn table(connection: &Connection, name: &str, size: u64) -> rusqlite::Result<(Ta
     let free = ["rowid", "_rowid_", "oid"].into_iter().find(|word| !taken(word));
     let key = match free.filter(|word| connection.prepare(&format!("SELECT {word} FROM {table}")).is_ok()) {
         Some(word) => Key::Row(word),
-        None => Key::Primary(primary.into_iter().map(|(_, column)| column).collect()),
+        None => Key::Primary {
+            columns: primary.into_iter().map(|(_, column)| column).collect(),
+            ascending: ascending(connection, name)?,
+        },
     };
     let list: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let reading = Reading { columns: list.join(", "), width: columns.len(), key, table };
     // A table without a primary key has row numbers; one that has neither is no table of SQLite's.
-    if columns.is_empty() || reading.key == Key::Primary(Vec::new()) {
+    if columns.is_empty() || reading.key_width() == 0 {
         return Err(rusqlite::Error::QueryReturnedNoRows);
     }
     // Reading must be possible at all: a column may be computed by something that is not there.
     connection.prepare(&reading.scan())?;
-    let rows = (size <= COUNTED)
-        .then(|| connection.query_row(&format!("SELECT count(*) FROM {}", reading.table), (), |row| row.get(0)).ok())
-        .flatten()
-        .and_then(|count: i64| u64::try_from(count).ok());
+    let rows = (size <= COUNTED).then(|| count(connection, &reading.table, size)).flatten();
     Ok((Table { schema: None, name: name.into(), columns, rows }, reading))
+}
+
+/// How many rows a table of a small file has. Counted one by one: a damaged tree that leads in a circle would keep SQLite's
+/// own way of counting for ever.
+fn count(connection: &Connection, table: &str, size: u64) -> Option<u64> {
+    let limit = size / SMALLEST;
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {})", limit + 1);
+    let count = connection.query_row(&sql, (), |row| row.get::<_, i64>(0)).ok()?;
+    u64::try_from(count).ok().filter(|count| *count <= limit)
+}
+
+/// Whether every column of a table's primary key ascends.
+fn ascending(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare(&format!("PRAGMA main.index_list({})", quoted(name)))?;
+    let mut rows = statement.query(())?;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, String>(3)? != "pk" {
+            continue;
+        }
+        let index: String = row.get(1)?;
+        let mut statement = connection.prepare(&format!("PRAGMA main.index_xinfo({})", quoted(&index)))?;
+        let mut columns = statement.query(())?;
+        while let Some(column) = columns.next()? {
+            let (descends, of_key): (bool, bool) = (column.get(3)?, column.get(5)?);
+            if descends && of_key {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 impl Reading {
@@ -154,20 +191,24 @@ impl Reading {
             Key::Row(word) => {
                 format!("SELECT {}, {word} FROM {} ORDER BY {word}", self.columns, self.table)
             }
-            Key::Primary(key) => format!("SELECT {}, {} FROM {}", self.columns, key.join(", "), self.table),
+            Key::Primary { columns, ascending } => {
+                let order = if *ascending { format!(" ORDER BY {}", columns.join(", ")) } else { String::new() };
+                format!("SELECT {}, {} FROM {}{order}", self.columns, columns.join(", "), self.table)
+            }
         }
     }
 
-    /// Reads the rows from a row number on, or the one with a primary key.
+    /// Reads the rows from a row number or a primary key on; where keys do not ascend, only the one with that key.
     pub fn seek(&self) -> String {
         match &self.key {
             Key::Row(word) => {
                 format!("SELECT {}, {word} FROM {} WHERE {word} >= ?1 ORDER BY {word}", self.columns, self.table)
             }
-            Key::Primary(key) => {
-                let is = |(at, column): (usize, &String)| format!("{column} IS ?{}", at + 1);
-                let condition = key.iter().enumerate().map(is).collect::<Vec<_>>().join(" AND ");
-                format!("SELECT {} FROM {} WHERE {condition}", self.columns, self.table)
+            Key::Primary { columns, ascending } => {
+                let key = columns.join(", ");
+                let asked = (1..=columns.len()).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
+                let (is, order) = if *ascending { (">=", format!(" ORDER BY {key}")) } else { ("=", String::new()) };
+                format!("SELECT {} FROM {} WHERE ({key}) {is} ({asked}){order}", self.columns, self.table)
             }
         }
     }
@@ -188,7 +229,7 @@ impl Reading {
     pub fn key_width(&self) -> usize {
         match &self.key {
             Key::Row(_) => 1,
-            Key::Primary(key) => key.len(),
+            Key::Primary { columns, .. } => columns.len(),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::open;
@@ -96,7 +98,7 @@ fn places_lead_back(database: &dyn Database, name: &str) {
     }
     for way in ways {
         let places: Vec<u64> = way.iter().map(|(place, _)| *place).collect();
-        assert_eq!(fetched(database, name, &places), way);
+        assert!(fetched(database, name, &places) == way, "{name}");
     }
 }
 
@@ -192,19 +194,24 @@ fn every_class_of_value_is_told_as_it_is_stored() {
 fn rows_without_usual_numbers_have_places() {
     let (_directory, path) = made(
         "CREATE TABLE keyed (a TEXT, n INTEGER, v BLOB, PRIMARY KEY (a, n)) WITHOUT ROWID;
+         CREATE TABLE down (a TEXT, n INTEGER, v, PRIMARY KEY (a DESC, n ASC)) WITHOUT ROWID;
+         CREATE TABLE blind (a TEXT COLLATE NOCASE, n REAL, PRIMARY KEY (n, a)) WITHOUT ROWID;
          CREATE TABLE far (id INTEGER PRIMARY KEY, v);
          CREATE TABLE hidden (rowid TEXT, oid, v);
          CREATE TABLE all_taken (rowid TEXT, oid, _rowid_, v);
          CREATE TABLE aliased (rowid INTEGER PRIMARY KEY, oid, _rowid_, v);
          WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500)
          INSERT INTO keyed SELECT 's' || (n % 7), n, zeroblob(n % 5) FROM c;
+         INSERT INTO down SELECT a, n, v FROM keyed;
+         INSERT INTO blind SELECT a, n / 9 FROM keyed GROUP BY 1, 2;
+         INSERT INTO blind VALUES (CAST(x'ff' AS TEXT), 0), ('Zz', 0);
          INSERT INTO far VALUES (-9223372036854775808, 'a'), (-1, 'b'), (0, 'c'), (5, 'd'), (9223372036854775807, 'e');
          INSERT INTO hidden VALUES ('x', 1, 'p'), ('y', 2, 'q');
          INSERT INTO all_taken VALUES ('x', 1, 1, 'p');
          INSERT INTO aliased VALUES (7, 1, 1, 'p');",
     );
     let database = opened(&path);
-    for (name, count) in [("keyed", 500), ("far", 5), ("hidden", 2), ("aliased", 1)] {
+    for (name, count) in [("keyed", 500), ("down", 500), ("blind", 393), ("far", 5), ("hidden", 2), ("aliased", 1)] {
         assert_eq!(rows(&*database, name).len(), count, "{name}");
         places_lead_back(&*database, name);
     }
@@ -432,6 +439,75 @@ fn work_nobody_wants_ends() {
     database.scan(0, &mut looked, &mut |_| ControlFlow::Continue(())).unwrap();
     assert!(ends.len() > 2 && ends.is_sorted() && ends.iter().all(|(done, total)| done <= total && *total > 0));
 }
+
+#[test]
+fn a_writer_at_work_is_no_hindrance() {
+    let (directory, path) = made("PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);");
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("PRAGMA wal_autocheckpoint = 20; INSERT INTO t VALUES (1, '')").unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stop = &stop;
+        scope.spawn(move || {
+            let mut id = 1;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                id += 1;
+                writer.execute("INSERT INTO t VALUES (?1, printf('%.300c', 'x'))", [id]).unwrap();
+            }
+        });
+        for _ in 0..30 {
+            let Ok(database) = open(&input(&path), &mut go) else { continue };
+            let found = rows(&*database, "t");
+            let torn = database.caveats().iter().any(|caveat| caveat.contains("between two states"));
+            let whole =
+                found.iter().enumerate().all(|(at, (place, row))| *place == at as u64 + 1 && !row.starts_with("bad"));
+            assert!(whole || torn, "{} rows, with a hole, and nothing is said", found.len());
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    drop(directory);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_damage_does_harm(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+        let mut bytes = BYTES.clone();
+        for (at, byte) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flipped.db");
+        fs::write(&path, &bytes).unwrap();
+        if let Ok(database) = open(&input(&path), &mut go) {
+            for table in 0..database.tables().len() {
+                let mut places = Vec::new();
+                let mut told = |row: Row<'_>| {
+                    places.push(spelled(&row).0);
+                    ControlFlow::Continue(())
+                };
+                let _ = database.scan(table, &mut go, &mut told);
+                let _ = database.fetch(table, &places, &mut |_| ControlFlow::Continue(()));
+                let distinct: BTreeSet<&u64> = places.iter().collect();
+                prop_assert_eq!(distinct.len(), places.len());
+            }
+        }
+    }
+}
+
+/// A small database with a bit of everything.
+static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let (_directory, path) = made(
+        "PRAGMA page_size = 512;
+         CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w AS (id * 2)); CREATE INDEX i ON t (v);
+         CREATE TABLE k (a TEXT, n INTEGER, PRIMARY KEY (a, n)) WITHOUT ROWID;
+         WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60)
+         INSERT INTO t (id, v) SELECT n, printf('%.*c', n * 9, 'x') FROM c;
+         INSERT INTO k SELECT v, id FROM t;",
+    );
+    fs::read(path).unwrap()
+});
 
 #[test]
 fn rows_can_be_asked_for_during_a_scan() {

@@ -25,6 +25,8 @@ use crate::sources::input::Input;
 const REMARKABLE: u64 = 1 << 30;
 /// How often a copy is tried while somebody writes.
 const TRIES: usize = 3;
+/// What a copy is called.
+const DATABASE: &str = "database";
 
 /// Where a database can be opened as immutable, and what is to be said about that.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Untouched {
     /// Bytes that lie in no file of their own: a pipe, something unpacked.
     fn spooled(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Self, Failure> {
         let directory = copy::directory(input.feed.name())?;
-        let path = directory.path().join("database");
+        let path = directory.path().join(DATABASE);
         copy::spool(&input.feed, &path, looked)?;
         Ok(Self { path, copied: Some(directory), reasons: Vec::new(), caveats: Vec::new(), seen: None })
     }
@@ -83,24 +85,18 @@ impl Untouched {
         let (directory, seen, still) = loop {
             tries += 1;
             let before = Seen::look(path).map_err(io)?;
-            let directory = copy::directory(name)?;
-            let target = directory.path().join("database");
-            let total = before.size + before.log.size + before.journal.size;
-            // The log may be as large again once its pages are in the copy.
-            copy::room(name, directory.path(), total + before.log.size)?;
-            let mut done = 0;
-            for (ending, there) in [("-journal", before.journal.size), ("-wal", before.log.size), ("", before.size)] {
-                if there > 0 {
-                    let mut told = |count| looked(done + count, total);
-                    done += copy::file(name, &beside(path, ending), &beside(&target, ending), &mut told)?;
-                }
-            }
+            let copied = before.copy(name, path, looked);
             let after = Seen::look(path).map_err(io)?;
-            if before == after || tries == TRIES {
-                break (directory, before.clone(), before == after);
+            match copied {
+                Ok(directory) if tries == TRIES || after.continues(&before) => {
+                    break (directory, before.clone(), after.continues(&before));
+                }
+                // A journal that is deleted while it is copied is no failure: its transaction is finished.
+                Err(failure) if tries == TRIES || after == before => return Err(failure),
+                _ => {}
             }
         };
-        let target = directory.path().join("database");
+        let target = directory.path().join(DATABASE);
         settle(name, &target)?;
         let what = if seen.journal == Beside::default() {
             "it has a write-ahead log that is not yet part of it"
@@ -187,6 +183,36 @@ impl Seen {
             // A journal that is kept for the next time begins with zeros; nothing is to be undone by it.
             journal: if journal.head[0] == 0 { Beside::default() } else { journal },
         })
+    }
+
+    /// Copies the file and what belongs to it into a new directory.
+    fn copy(
+        &self,
+        name: &str,
+        path: &Path,
+        looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<TempDir, Failure> {
+        let directory = copy::directory(name)?;
+        let target = directory.path().join(DATABASE);
+        let total = self.size + self.log.size + self.journal.size;
+        // The log may be as large again once its pages are in the copy.
+        copy::room(name, directory.path(), total + self.log.size)?;
+        let mut done = 0;
+        for (ending, size) in [("-journal", self.journal.size), ("", self.size), ("-wal", self.log.size)] {
+            if size > 0 {
+                let mut told = |count| looked(done + count, total.max(done + count));
+                done += copy::file(name, &beside(path, ending), &beside(&target, ending), &mut told)?;
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Whether what was copied between the two looks is of one state. A log that only grew is: what is behind its last
+    /// whole transaction does not count.
+    fn continues(&self, before: &Self) -> bool {
+        let grown = self.log.head == before.log.head && self.log.size >= before.log.size && before.log.size > 0;
+        let file = |seen: &Self| (seen.device, seen.inode, seen.size, seen.modified, seen.journal);
+        file(self) == file(before) && self.head == before.head && (grown || self.log == before.log)
     }
 
     /// Whether nothing was written, whatever the clock of the file says.
