@@ -20,13 +20,13 @@
 mod chunks;
 mod delimited;
 mod documents;
-mod dumps;
+pub mod dumps;
 pub mod embedded;
-mod feed;
+pub mod feed;
 mod files;
 mod index;
 mod indexed;
-mod input;
+pub mod input;
 mod jetstream;
 mod layouts;
 pub mod memory;
@@ -35,7 +35,7 @@ mod recognise;
 mod search;
 mod sorted;
 mod sqlite;
-mod tables;
+pub mod tables;
 mod unpack;
 
 use std::ops::ControlFlow;
