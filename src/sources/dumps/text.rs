@@ -49,20 +49,10 @@ fn recognise(head: &[u8]) -> (Dialect, &'static str) {
 pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Dump, Failure> {
     let (head, _) = input.head()?;
     let (dialect, kind) = recognise(&head);
-    let bytes: Arc<dyn Bytes> = input.feed.clone();
     let mut seen = |at: u64| looked(at, input.feed.arrived().upto.max(at));
     let start = if head.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
     let mut window = Window::new(&*input.feed, start, u64::MAX, STRIDE, &mut seen);
-    let syntax = Syntax::of(dialect);
-    let mut pass = Pass {
-        large: Pieces::new(bytes.clone(), syntax, input.feed.name()),
-        catalogue: Catalogue::new(dialect),
-        bytes,
-        syntax,
-        encoding: Encoding::AsIs,
-        head: None,
-        versions: Vec::new(),
-    };
+    let mut pass = Pass::new(input.feed.clone(), dialect, input.feed.name());
     match pass.walk(&mut window, start) {
         Ok(()) => {}
         Err(Halt::Failed(failure)) => return Err(failure),
@@ -90,11 +80,15 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     Ok(dump)
 }
 
-struct Pass {
+/// The first pass, and what it knows of what it has passed.
+pub struct Pass {
     bytes: Arc<dyn Bytes>,
-    syntax: Syntax,
-    encoding: Encoding,
-    catalogue: Catalogue,
+    /// How text is to be read, here.
+    pub syntax: Syntax,
+    /// The encoding of text, here.
+    pub encoding: Encoding,
+    /// What was found.
+    pub catalogue: Catalogue,
     large: Pieces,
     /// The last head of an INSERT, and its text.
     head: Option<(Arc<Head>, Vec<u8>)>,
@@ -102,6 +96,31 @@ struct Pass {
 }
 
 impl Pass {
+    /// A pass over these bytes.
+    pub fn new(bytes: Arc<dyn Bytes>, dialect: Dialect, source: &str) -> Self {
+        let syntax = Syntax::of(dialect);
+        Self {
+            large: Pieces::new(bytes.clone(), syntax, source),
+            catalogue: Catalogue::new(dialect),
+            bytes,
+            syntax,
+            encoding: Encoding::AsIs,
+            head: None,
+            versions: Vec::new(),
+        }
+    }
+
+    /// Reads statements that hold no rows.
+    ///
+    /// # Errors
+    /// None, as what they are in is all there.
+    pub fn read(&mut self, text: &[u8]) -> Result<(), Halt> {
+        let text = text.to_vec();
+        let mut seen = |_| ControlFlow::Continue(());
+        let mut window = Window::new(&text, 0, text.len() as u64, text.len().max(1), &mut seen);
+        self.walk(&mut window, 0)
+    }
+
     fn walk(&mut self, window: &mut Window<'_>, mut at: u64) -> Result<(), Halt> {
         loop {
             at = self.blanks(window, at)?;
@@ -356,7 +375,7 @@ impl Pass {
 }
 
 /// How many values the row has that begins at `at`.
-fn first_row(window: &mut Window<'_>, at: u64, syntax: Syntax) -> Result<usize, Halt> {
+pub fn first_row(window: &mut Window<'_>, at: u64, syntax: Syntax) -> Result<usize, Halt> {
     window.hold(at);
     if window.at_least(at, 1)?.first() != Some(&b'(') {
         return Ok(0);

@@ -63,6 +63,19 @@ impl Bytes for Feed {
     }
 }
 
+impl Bytes for Vec<u8> {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<Got, Failure> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(if count == 0 { Got::End } else { Got::Some(count) })
+    }
+
+    fn known(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
 /// Why a walk ended before its end.
 #[derive(Debug)]
 pub enum Halt {
