@@ -285,7 +285,9 @@ impl Catalogue {
             let Some((whole, _)) = whole else { continue };
             let parent = Key { name: (*whole).to_owned(), ..key.clone() };
             if self.number(&parent).is_some() {
-                self.caveat(format!("tables named `{whole}_…` are taken for parts of `{whole}`; the dump does not say"));
+                self.caveat(format!(
+                    "tables named `{whole}_…` are taken for parts of `{whole}`; the dump does not say"
+                ));
                 self.entries[number].1.parent = Some(parent);
             }
         }
@@ -313,7 +315,8 @@ impl Catalogue {
             }
             let mut sections: Vec<Section> = Vec::new();
             for &part in parts {
-                sections.extend(self.entries[part].1.found.iter().map(|found| self.section(part, found, &columns, &known)));
+                sections
+                    .extend(self.entries[part].1.found.iter().map(|found| self.section(part, found, &columns, &known)));
             }
             // In the order they lie, not in that of the parts.
             if sections.iter().all(|section| !section.own) {

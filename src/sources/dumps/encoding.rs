@@ -24,8 +24,7 @@ const WINDOWS: [u16; 32] = [
 impl Encoding {
     /// The encoding a dump calls by this name, and whether it is read right.
     pub fn named(name: &str, mysql: bool) -> (Self, bool) {
-        let plain: String =
-            name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
         match plain.as_str() {
             "utf8" | "utf8mb3" | "utf8mb4" | "unicode" | "ascii" | "usascii" | "default" => (Self::AsIs, true),
             "latin1" if mysql => (Self::Windows1252, true),

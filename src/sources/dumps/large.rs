@@ -131,7 +131,8 @@ impl Pieces {
             };
             let escapes = values::Escapes::of(self.syntax.dialect, self.syntax.backslash);
             let written = values::unquoted(text, 0, escapes);
-            let bytes = values::bytea(&written).ok_or_else(|| failure("its bytes are not written as they should be"))?;
+            let bytes =
+                values::bytea(&written).ok_or_else(|| failure("its bytes are not written as they should be"))?;
             object.extend_from_slice(&bytes);
         }
         Ok(Some(object))

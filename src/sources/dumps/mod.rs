@@ -14,6 +14,8 @@ mod identity;
 mod large;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tokens;
 mod values;

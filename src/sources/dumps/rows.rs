@@ -93,6 +93,9 @@ pub struct Section {
     pub rows: Option<u64>,
 }
 
+/// The words for a place where there is nothing that looks like a row.
+const NO_VALUES: &str = "incomplete: values were expected here; the dump was cut or changed";
+
 type Told<'t> = &'t mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
 
 fn tell(told: Told<'_>, row: Row<'_>) -> Result<(), Halt> {
@@ -135,11 +138,17 @@ impl Section {
         let gone = |told| tell(told, Row::Bad(base + at, "no row begins here: the dump was changed".into()));
         match self.form {
             Form::Copy if before.is_some_and(|before| before != b'\n') => gone(told),
-            Form::Copy => match self.line(base, at, window, told)? {
-                Some(_) => Ok(()),
-                None => gone(told),
-            },
-            Form::Inserts if window.at_least(at, 1)?.first() != Some(&b'(') => gone(told),
+            Form::Copy => {
+                let mut any = false;
+                self.line(base, at, window, &mut |row| {
+                    any = true;
+                    told(row)
+                })?;
+                if any { Ok(()) } else { gone(told) }
+            }
+            Form::Inserts if window.at_least(at, 1)?.first() != Some(&b'(') => {
+                tell(told, Row::Bad(base + at, NO_VALUES.into()))
+            }
             Form::Inserts => self.values(base, at, window, told).map(|_| ()),
         }
     }
@@ -283,18 +292,11 @@ impl Section {
     }
 
     /// Tells the rows of a statement from behind its VALUES; gives where they end.
-    fn rows_of_statement(
-        &self,
-        base: u64,
-        mut at: u64,
-        window: &mut Window<'_>,
-        told: Told<'_>,
-    ) -> Result<u64, Halt> {
+    fn rows_of_statement(&self, base: u64, mut at: u64, window: &mut Window<'_>, told: Told<'_>) -> Result<u64, Halt> {
         loop {
             at = after_blanks(window, at, self.syntax, &mut |_| ())?;
             if window.at_least(at, 1)?.first() != Some(&b'(') {
-                let why = "incomplete: values were expected here";
-                tell(told, Row::Bad(base + at, why.into()))?;
+                tell(told, Row::Bad(base + at, NO_VALUES.into()))?;
                 return Ok(at);
             }
             let ending = self.values(base, at, window, told)?;
@@ -344,11 +346,11 @@ impl Section {
 
     fn value<'a>(&self, value: Value<'a>, kind: Kind) -> Cell<'a> {
         match value {
-            Value::Null => Cell::Null,
             // As a COPY has them, so that a layout need not know the form of the dump.
             Value::Boolean(true) => Cell::Text(Cow::Borrowed(b"t")),
             Value::Boolean(false) => Cell::Text(Cow::Borrowed(b"f")),
-            Value::Default => Cell::Text(Cow::Borrowed(b"DEFAULT")),
+            // The dump does not hold what the database computes.
+            Value::Null | Value::Default => Cell::Null,
             Value::Raw(text) => Cell::Text(Cow::Borrowed(text)),
             Value::Bytes(bytes) => Cell::Bytes(bytes),
             Value::Number(number) => match integer(number) {

@@ -159,9 +159,32 @@ fn columns(tokens: &mut Tokens<'_>, syntax: Syntax, columns: &mut Vec<Declared>)
 /// The type of a column, and whether the database computes it. Stops before the comma or parenthesis that ends it.
 fn column(tokens: &mut Tokens<'_>) -> (String, bool) {
     const ENDS: &[&str] = &[
-        "constraint", "not", "null", "default", "generated", "primary", "unique", "references", "check", "collate",
-        "comment", "auto_increment", "storage", "compression", "on", "visible", "invisible", "as", "key", "options",
-        "charset", "autoincrement", "virtual", "stored", "persistent", "srid",
+        "constraint",
+        "not",
+        "null",
+        "default",
+        "generated",
+        "primary",
+        "unique",
+        "references",
+        "check",
+        "collate",
+        "comment",
+        "auto_increment",
+        "storage",
+        "compression",
+        "on",
+        "visible",
+        "invisible",
+        "as",
+        "key",
+        "options",
+        "charset",
+        "autoincrement",
+        "virtual",
+        "stored",
+        "persistent",
+        "srid",
     ];
     let from = tokens.passed();
     let mut to = from;
@@ -231,7 +254,7 @@ fn copy(tokens: &mut Tokens<'_>) -> Option<Copy> {
     }
     tokens.pass("with");
     let mut unreadable = None;
-    while let Some(token) = tokens.next() {
+    for token in tokens.by_ref() {
         match token {
             Token::Mark(b';') => break,
             Token::Mark(_) => {}
@@ -298,7 +321,8 @@ fn insert_head(tokens: &mut Tokens<'_>) -> Option<(Name, Option<Vec<String>>)> {
         return None;
     }
     while !tokens.pass("into") {
-        let allowed = ["or", "ignore", "replace", "low_priority", "high_priority", "delayed", "abort", "fail", "rollback"];
+        let allowed =
+            ["or", "ignore", "replace", "low_priority", "high_priority", "delayed", "abort", "fail", "rollback"];
         if !tokens.next()?.is_one_of(&allowed) {
             return None;
         }
@@ -352,8 +376,7 @@ mod tests {
 ) PARTITION BY LIST (kind);";
         let Statement::Table(table) = read(text, Dialect::Postgres) else { panic!("no table") };
         assert_eq!(table.name, name(Some("My Schema"), "Ev\"ents"));
-        let columns: Vec<(&str, &str)> =
-            table.columns.iter().map(|c| (c.name.as_str(), c.declared.as_str())).collect();
+        let columns: Vec<(&str, &str)> = table.columns.iter().map(|c| (c.name.as_str(), c.declared.as_str())).collect();
         assert_eq!(
             columns,
             [
@@ -403,8 +426,7 @@ mod tests {
             panic!("no table")
         };
         assert_eq!(table.name, name(None, "e v"));
-        let columns: Vec<(&str, &str)> =
-            table.columns.iter().map(|c| (c.name.as_str(), c.declared.as_str())).collect();
+        let columns: Vec<(&str, &str)> = table.columns.iter().map(|c| (c.name.as_str(), c.declared.as_str())).collect();
         assert_eq!(columns, [("a", ""), ("b c", "integer"), ("d", ""), ("key", "text")]);
     }
 

@@ -61,7 +61,10 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
             return Err(Failure::new(FailureKind::Cancelled, input.feed.name(), "open", why));
         }
     }
-    let Pass { mut catalogue, mut large, versions, .. } = pass;
+    let Pass { mut catalogue, mut large, versions, open_dumps, .. } = pass;
+    if open_dumps > 0 && !catalogue.caveats.iter().any(|caveat| caveat.ends_with("it was cut")) {
+        catalogue.caveat("it does not end as a dump ends: it was cut");
+    }
     let stored = catalogue.finish();
     let objects = large.finish();
     if large.overflown {
@@ -93,6 +96,8 @@ pub struct Pass {
     /// The last head of an INSERT, and its text.
     head: Option<(Arc<Head>, Vec<u8>)>,
     versions: Vec<String>,
+    /// How many dumps have begun and not ended: they say so in comments.
+    open_dumps: i64,
 }
 
 impl Pass {
@@ -107,6 +112,7 @@ impl Pass {
             encoding: Encoding::AsIs,
             head: None,
             versions: Vec::new(),
+            open_dumps: 0,
         }
     }
 
@@ -142,9 +148,16 @@ impl Pass {
     }
 
     fn blanks(&mut self, window: &mut Window<'_>, at: u64) -> Result<u64, Halt> {
-        let (versions, syntax) = (&mut self.versions, self.syntax);
+        let (versions, open_dumps, syntax) = (&mut self.versions, &mut self.open_dumps, self.syntax);
         let mut names = None;
         let at = after_blanks(window, at, syntax, &mut |comment| {
+            if comment.starts_with(b"-- PostgreSQL database") || comment.starts_with(b"-- Dump completed") {
+                let line = comment.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
+                let ends = line.ends_with(b" complete") || line.starts_with(b"-- Dump completed");
+                *open_dumps += if ends { -1 } else { 1 };
+            }
+            *open_dumps +=
+                i64::from(comment.starts_with(b"-- MySQL dump ") || comment.starts_with(b"-- MariaDB dump "));
             let says = comment.starts_with(b"-- Dumped") || comment.starts_with(b"-- Server version");
             if says && versions.len() < 4 {
                 let line = comment.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
@@ -168,7 +181,8 @@ impl Pass {
         let (encoding, right) = Encoding::named(name, self.syntax.dialect == Dialect::Mysql);
         // `SET NAMES @saved` gives back what was; no rows follow it.
         if !right && !name.starts_with('@') && !name.is_empty() {
-            let caveat = format!("its text is in {name}, which is not converted: characters that are not ASCII look wrong");
+            let caveat =
+                format!("its text is in {name}, which is not converted: characters that are not ASCII look wrong");
             self.catalogue.caveat(caveat);
         }
         self.encoding = encoding;
@@ -232,7 +246,8 @@ impl Pass {
         let word = words.next();
         let sqlite = self.syntax.dialect == Dialect::Sqlite;
         Ok(word.is_some_and(|word| {
-            word.is_one_of(&["function", "procedure"]) || (sqlite && (word.is("trigger") || word.is_one_of(&["temp", "temporary"])))
+            word.is_one_of(&["function", "procedure"])
+                || (sqlite && (word.is("trigger") || word.is_one_of(&["temp", "temporary"])))
         }))
     }
 

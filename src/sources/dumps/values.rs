@@ -332,9 +332,8 @@ impl<'a> Reader<'a> {
                 let mut length = 1;
                 while let Some(&next) = rest.get(length) {
                     let exponent = matches!(rest[length - 1], b'e' | b'E');
-                    if !(next.is_ascii_digit() || matches!(next, b'.' | b'e' | b'E'))
-                        && !(exponent && matches!(next, b'+' | b'-'))
-                    {
+                    let digit = next.is_ascii_digit() || matches!(next, b'.' | b'e' | b'E');
+                    if !digit && !(exponent && matches!(next, b'+' | b'-')) {
                         break;
                     }
                     length += 1;

@@ -244,7 +244,9 @@ impl<'w, 'a> Reader<'w, 'a> {
                 1 => Compression::Zlib,
                 2 => Compression::Lz4,
                 3 => Compression::Zstd,
-                other => return Err(unsupported(self.source, format!("it is compressed in a way ({other}) not known"))),
+                other => {
+                    return Err(unsupported(self.source, format!("it is compressed in a way ({other}) not known")));
+                }
             },
             _ if self.int()? == 0 => Compression::None,
             _ => Compression::Zlib,

@@ -122,13 +122,7 @@ fn finish(input: &Input, header: &Header, mut catalogue: Catalogue, starts: Vec<
 /// Where the pieces of each entry's data begin and what they are, and whether the dump ends too early.
 type Blocks = (HashMap<u64, (u8, u64)>, bool);
 
-fn blocks(
-    window: &mut Window<'_>,
-    source: &str,
-    header: &Header,
-    entries: &[Entry],
-    end: u64,
-) -> Result<Blocks, Halt> {
+fn blocks(window: &mut Window<'_>, source: &str, header: &Header, entries: &[Entry], end: u64) -> Result<Blocks, Halt> {
     let mut found = HashMap::new();
     for entry in entries {
         let Data::At(at) = entry.data else { break };
@@ -218,7 +212,8 @@ fn add(pass: &mut Pass, entry: &Entry, bytes: Arc<dyn Bytes>) -> Result<(), Halt
         }
     };
     let name = Name { schema: Some(entry.schema.clone()), name: entry.tag.clone() };
-    let named = if head.name.schema.is_some() { head.name.clone() } else { Name { name: head.name.name.clone(), ..name } };
+    let named =
+        if head.name.schema.is_some() { head.name.clone() } else { Name { name: head.name.name.clone(), ..name } };
     let head = Arc::new(Head { name: head.name, columns: head.columns });
     if head.columns.is_some() || pass.catalogue.is_defined(&named) {
         values = 0;
