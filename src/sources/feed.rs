@@ -171,6 +171,16 @@ impl Feed {
         arrived.clone()
     }
 
+    /// Waits until there are bytes at or after `offset`, or no more will come, but not longer than a moment, so that whoever
+    /// waits can look whether it still should.
+    pub fn wait_a_moment(&self, offset: u64) -> Arrived {
+        let mut arrived = self.lock();
+        if arrived.upto <= offset && !arrived.finished {
+            arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        arrived.clone()
+    }
+
     /// Waits until there are `enough` bytes, or no more will come, or patience ends and there is a line.
     pub fn wait_for_beginning(&self, enough: u64, patience: Duration) -> Arrived {
         let start = Instant::now();
