@@ -77,6 +77,17 @@ pub enum Reading<'a> {
     Bad(String),
 }
 
+/// In which order the records of a format are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sorting {
+    /// As they lie.
+    None,
+    /// By [`Basics::order`]; those with the same order as they lie.
+    ByOrder,
+    /// By version in each stream; over all by time as far as that agrees, where there is one.
+    ByVersion,
+}
+
 /// A format of records.
 pub trait Format: Send + Sync + 'static {
     /// What is known of the source as far as the format says it: kind, reasons, caveats, mapping.
@@ -91,9 +102,14 @@ pub trait Format: Send + Sync + 'static {
     /// The rest of an event. `record` is its text as it is stored.
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts;
 
-    /// Whether records are sorted by their order, rather than shown as they lie.
-    fn is_sorted(&self) -> bool {
-        false
+    /// In which order records are shown.
+    fn sorting(&self) -> Sorting {
+        Sorting::None
+    }
+
+    /// The record in the spelling this format reads, where that is another than the stored one; or why it has none.
+    fn rewritten(&self, _record: &[u8]) -> Option<Result<Vec<u8>, String>> {
+        None
     }
 
     /// Whether text that is not UTF-8 is read all the same, with its bytes shown escaped.

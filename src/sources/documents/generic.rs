@@ -39,6 +39,11 @@ impl Generic {
         let causation = envelope::said(&mapping.causation, &mut fields);
         Self { mapping, about, fields, correlation, causation }
     }
+
+    /// How many values it looks for.
+    pub fn slots(&self) -> usize {
+        REFERENCES + self.fields.len()
+    }
 }
 
 /// A value as a payload.

@@ -1,14 +1,15 @@
 //! Documents whose records lie in another order than the events happened: scanned to the end, then sorted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::format::Reading;
+use super::format::{Basics, Reading, Sorting};
 use super::records::{Documents, Found};
-use crate::domain::{About, Cancel, Event, Failure, StreamKind};
+use crate::domain::{About, Cancel, Event, Failure, StreamKind, Timestamp};
 use crate::sources::Source;
 use crate::sources::index::Place;
-use crate::sources::sorted::{self, Draft, Records, Walk};
+use crate::sources::sorted::{self, Draft, Order, Records, Walk};
 
 struct Ordered {
     documents: Documents,
@@ -38,6 +39,8 @@ impl Records for Ordered {
     }
 
     fn scan(&self, walk: &mut Walk<'_>) -> Result<(), Failure> {
+        let by_version = self.documents.format.sorting() == Sorting::ByVersion;
+        let mut kept = Kept::default();
         let total = || {
             let arrived = self.documents.feeds.iter().map(|feed| feed.arrived());
             arrived.map(|arrived| if arrived.finished { arrived.upto } else { 0 }).sum::<u64>()
@@ -53,6 +56,7 @@ impl Records for Ordered {
                     Found::Record(_, Reading::Aside) => {
                         self.asides.fetch_add(1, Ordering::Relaxed);
                     }
+                    Found::Record(at, Reading::Event(basics)) if by_version => kept.keep(at, &basics),
                     Found::Record(at, Reading::Event(basics)) => walk.event(Draft {
                         at,
                         order: basics.order,
@@ -67,6 +71,7 @@ impl Records for Ordered {
             })?;
             before += end;
         }
+        kept.tell(walk);
         Ok(())
     }
 
@@ -76,5 +81,61 @@ impl Records for Ordered {
 
     fn kind_of(&self, stream: &str) -> StreamKind {
         self.documents.format.kind_of(stream)
+    }
+}
+
+/// Events that are kept until all are there: their versions decide, and time only between streams.
+#[derive(Default)]
+struct Kept {
+    names: HashMap<String, u32>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    stream: u32,
+    event_type: u32,
+    version: Option<u64>,
+    time: Option<Timestamp>,
+    at: u64,
+}
+
+impl Kept {
+    fn name(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.names.get(name) {
+            return number;
+        }
+        let number = self.names.len() as u32;
+        self.names.insert(name.into(), number);
+        number
+    }
+
+    fn keep(&mut self, at: u64, basics: &Basics<'_>) {
+        let (stream, event_type) = (self.name(&basics.stream), self.name(&basics.event_type));
+        self.rows.push(Row { stream, event_type, version: basics.version, time: basics.time, at });
+    }
+
+    fn tell(mut self, walk: &mut Walk<'_>) {
+        let mut names = vec![""; self.names.len()];
+        for (name, &number) in &self.names {
+            names[number as usize] = name;
+        }
+        let name = |number: u32| names[number as usize];
+        self.rows.sort_by(|a, b| (name(a.stream), a.version, a.time).cmp(&(name(b.stream), b.version, b.time)));
+        // An event is shown no earlier than the one before it in its stream, whatever its time says.
+        let (mut stream, mut latest) = (None, i64::MIN);
+        for row in &self.rows {
+            if stream != Some(row.stream) {
+                (stream, latest) = (Some(row.stream), i64::MIN);
+            }
+            latest = latest.max(row.time.map_or(i64::MIN, |time| time.as_microsecond()));
+            walk.event(Draft {
+                at: row.at,
+                order: Order(latest, 0),
+                stream: name(row.stream).as_bytes(),
+                event_type: name(row.event_type).as_bytes(),
+                version: row.version,
+                time: row.time,
+            });
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! The records of documents, by a format: read once for an index, and again by their places.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
 use super::cursor::{Cursor, MAX_RECORD, Value};
-use super::format::{Format, Reading, Skimmed};
+use super::format::{Format, Reading, Skimmed, Sorting};
 use super::walker::{Framing, Step, Walker};
 use crate::domain::{About, Cancel, Event, Failure, Position, Version};
 use crate::sources::feed::Feed;
@@ -56,6 +57,10 @@ impl Documents {
         about
     }
 
+    fn is_sorted(&self) -> bool {
+        self.format.sorting() != Sorting::None
+    }
+
     fn skimmer(&self) -> Skimmer {
         let idle = self.skimmers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.unwrap_or_else(|| Skimmer::new(Plan::new(&self.format.wanted())))
@@ -81,8 +86,9 @@ impl Documents {
         let place = |offset: u64| (feed as u64) << OFFSET_BITS | offset;
         loop {
             let mut is_event = |text: &[u8]| {
-                self.skim(&mut probe, text).is_ok()
-                    && matches!(self.format.read(Skimmed { text, skimmer: &probe }), Reading::Event(_))
+                let Ok(text) = self.rewritten(text) else { return false };
+                self.skim(&mut probe, &text).is_ok()
+                    && matches!(self.format.read(Skimmed { text: &text, skimmer: &probe }), Reading::Event(_))
             };
             let step = walker.next(&mut is_event)?;
             let upto = walker.offset();
@@ -92,9 +98,13 @@ impl Documents {
                 Step::Large(offset, size) => told(Found::Large(place(offset), size), upto)?,
                 Step::Bad(offset, reason) => told(Found::Record(place(offset), Reading::Bad(reason)), upto)?,
                 Step::Record(offset, text) => {
-                    let reading = match self.skim(&mut skimmer, &text) {
-                        Ok(()) => self.format.read(Skimmed { text: &text, skimmer: &skimmer }),
-                        Err(reason) => Reading::Bad(reason),
+                    let text = self.rewritten(&text);
+                    let reading = match &text {
+                        Ok(text) => match self.skim(&mut skimmer, text) {
+                            Ok(()) => self.format.read(Skimmed { text, skimmer: &skimmer }),
+                            Err(reason) => Reading::Bad(reason),
+                        },
+                        Err(reason) => Reading::Bad(reason.clone()),
                     };
                     told(Found::Record(place(offset), reading), upto)?
                 }
@@ -106,6 +116,14 @@ impl Documents {
         self.give_back(skimmer);
         self.give_back(probe);
         Ok(walker.offset())
+    }
+
+    /// A record as the format reads it.
+    fn rewritten<'a>(&self, text: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+        match self.format.rewritten(text) {
+            None => Ok(Cow::Borrowed(text)),
+            Some(rewritten) => rewritten.map(Cow::Owned),
+        }
     }
 
     fn skim(&self, skimmer: &mut Skimmer, text: &[u8]) -> Result<(), String> {
@@ -195,6 +213,16 @@ impl Documents {
                 }
             },
         };
+        // What was rewritten is what is stored, as far as anybody above can tell.
+        let (text, stored) = match self.format.rewritten(&text) {
+            None => (text, raw.clone()),
+            Some(Ok(text)) => {
+                let text = Bytes::from(text);
+                (text.clone(), text)
+            }
+            Some(Err(reason)) if place.event.is_none() => return Ok(self.trouble(place, reason, raw)),
+            Some(Err(_)) => return Ok(self.trouble(place, CHANGED.into(), raw)),
+        };
         let reading = match self.skim(skimmer, &text) {
             Ok(()) => self.format.read(Skimmed { text: &text, skimmer }),
             Err(_) if unfinished => Reading::Bad("incomplete: the file ends within this line".into()),
@@ -212,7 +240,7 @@ impl Documents {
         {
             return Ok(self.trouble(place, CHANGED.into(), raw));
         }
-        let parts = self.format.parts(Skimmed { text: &text, skimmer }, &raw);
+        let parts = self.format.parts(Skimmed { text: &text, skimmer }, &stored);
         Ok(Event {
             stream: placed.stream.clone(),
             version: Version(placed.version),
@@ -231,8 +259,7 @@ impl Documents {
 
     /// The bytes of a record that cannot be read, up to the next one.
     fn rest(&self, feed: &Arc<Feed>, offset: u64, place: &Place) -> Result<Bytes, Failure> {
-        let limit =
-            if place.limit > place.offset && !self.format.is_sorted() { place.limit - place.offset } else { 4096 };
+        let limit = if place.limit > place.offset && !self.is_sorted() { place.limit - place.offset } else { 4096 };
         let mut bytes = vec![0; limit.min(MAX_RECORD as u64).min(feed.arrived().upto.saturating_sub(offset)) as usize];
         let count = feed.read_at(offset, &mut bytes).map_err(|e| feed.failure(&e))?;
         bytes.truncate(count);
@@ -245,7 +272,7 @@ impl Documents {
             && self.framing != Framing::Lines
         {
             let offset = place.offset & ((1 << OFFSET_BITS) - 1);
-            trouble.place = match self.format.is_sorted() {
+            trouble.place = match self.is_sorted() {
                 true => format!("byte {offset}"),
                 false => format!("record {}", place.line),
             };
