@@ -30,7 +30,7 @@ mod index;
 mod indexed;
 pub mod input;
 mod jetstream;
-mod layouts;
+pub mod layouts;
 pub mod memory;
 pub mod open;
 mod recognise;

@@ -6,7 +6,7 @@
 //! Invariant: parts are appended in the order of the file, so that a row's number, a stream's number and the rank of an
 //! event in its stream never change.
 
-mod column;
+pub(in crate::sources) mod column;
 mod versions;
 
 use std::hash::{BuildHasher, Hasher};
