@@ -477,8 +477,11 @@ fn any_flipped_byte_is_survived() {
                 bytes[at] ^= mask;
                 fs::write(&path, &bytes).unwrap();
                 // Whatever it says, it ends, and what is in the other chunk is there.
-                let found = try_open(directory.path()).expect("one chunk is whole");
-                assert!(found.lines().contains(&"a-1/1 Two".to_owned()), "byte {at}");
+                let found = try_open(directory.path()).unwrap_or_else(|e| panic!("byte {at}: {e}"));
+                // A scavenged chunk is believed about which chunks were merged into it.
+                if !(file.scavenged && (10..14).contains(&at)) {
+                    assert!(found.lines().contains(&"a-1/1 Two".to_owned()), "byte {at}");
+                }
                 assert!(found.all.len() <= sound + 8, "byte {at}");
                 let backward = EventQuery {
                     scope: Scope::All,

@@ -149,7 +149,14 @@ impl Folder {
     fn newest(&mut self, directory: &Path, number: i64, names: &[(u32, String)]) -> Option<Chunk> {
         for (_, name) in names.iter().rev() {
             match Chunk::look(directory.join(name), name, number) {
-                Ok(chunk) => return Some(chunk),
+                Ok(mut chunk) => {
+                    // Only a scavenge merges: without one, the header is damaged, and would hide the chunks behind it.
+                    if chunk.header.last > number && !chunk.header.scavenged {
+                        let last = std::mem::replace(&mut chunk.header.last, number);
+                        self.caveats.push(format!("{name} says that it goes on to chunk {last}, without a scavenge: ignored"));
+                    }
+                    return Some(chunk);
+                }
                 Err(why) => self.caveats.push(format!("{name} cannot be read: {why}")),
             }
         }

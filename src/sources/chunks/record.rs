@@ -9,6 +9,9 @@ use crate::domain::Timestamp;
 /// The largest record a server writes.
 pub const LARGEST: u32 = 16 << 20;
 
+/// The smallest: a kind, a version, a position.
+pub const SMALLEST: u32 = 10;
+
 /// The flags of a prepare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Flags(pub u16);

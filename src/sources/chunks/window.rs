@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::record::{LARGEST, Record, glance};
+use super::record::{LARGEST, Record, SMALLEST, glance};
 
 /// How much is read at a time.
 const BUFFER: usize = 1 << 20;
@@ -78,7 +78,7 @@ impl Window {
         };
         match length {
             0 => return Ok(Frame::Zeros),
-            1..=LARGEST => {}
+            SMALLEST..=LARGEST => {}
             _ => return Ok(Frame::Broken(format!("{length} is no length of a record"))),
         }
         if u64::from(length) + 8 > left {
@@ -121,7 +121,7 @@ impl Window {
             let likely = bytes.windows(HEAD).position(|head| {
                 let length = number(head).unwrap_or(0);
                 // The cheap half of what `frame` and `Record::read` will look at again.
-                (1..=LARGEST).contains(&length) && head[4] <= 2 && head[5] <= 1
+                (SMALLEST..=LARGEST).contains(&length) && head[4] <= 2 && head[5] <= 1
             });
             let Some(ahead) = likely else {
                 offset += (bytes.len() - HEAD + 1) as u64;
