@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::record::{Flags, Prepare};
 use crate::domain::{Event, Form, Json, Note, NoteKind, Payload, Position, StreamName, Trouble, Version};
+use crate::sources::decode;
 
 /// Where an event stands.
 #[derive(Clone, Debug)]
@@ -80,17 +81,19 @@ pub fn trouble(place: String, position: Position, reason: String, stored: Bytes)
     }
 }
 
+/// What was stored; a store of events knows no NULL, so nothing is the same as no bytes.
 fn payload(bytes: Bytes, json: bool) -> Payload {
-    if bytes.is_empty() {
-        return Payload::default();
+    match bytes.is_empty() {
+        true => Payload::default(),
+        false => decode::payload(bytes, json.then_some("json")),
     }
-    let _ = json;
-    let form = if Json::parse(&bytes).is_ok() { Form::Json } else { Form::Opaque };
-    Payload::new(form, bytes)
 }
 
 fn properties(bytes: Bytes) -> Payload {
-    payload(bytes, false)
+    match decode::protobuf_struct(&bytes).filter(|_| !bytes.is_empty()) {
+        Some(json) => Payload::decoded(bytes, "protobuf Struct", json),
+        None => payload(bytes, false),
+    }
 }
 
 /// Correlation and causation, as users write them by convention into the metadata.

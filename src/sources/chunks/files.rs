@@ -97,8 +97,14 @@ impl Files {
 }
 
 /// A buffer over one of several files.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reading {
     window: Window,
     chunk: Option<usize>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { window: Window::single(), chunk: None }
+    }
 }

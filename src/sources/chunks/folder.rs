@@ -98,7 +98,8 @@ fn parts(name: &str) -> Option<(i64, u32)> {
 /// Whether a directory holds the chunks of a log.
 pub fn is_folder(directory: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(directory) else { return false };
-    let mut chunks = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(|name| parts(name).is_some()));
+    let mut chunks =
+        entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(|name| parts(name).is_some()));
     let writer = || checkpoint(&directory.join("writer.chk")).is_ok_and(|writer| writer.is_some());
     // A name alone is not enough: either the checkpoint or the header must say the same.
     chunks.any(|entry| {
@@ -153,7 +154,8 @@ impl Folder {
                     // Only a scavenge merges: without one, the header is damaged, and would hide the chunks behind it.
                     if chunk.header.last > number && !chunk.header.scavenged {
                         let last = std::mem::replace(&mut chunk.header.last, number);
-                        self.caveats.push(format!("{name} says that it goes on to chunk {last}, without a scavenge: ignored"));
+                        self.caveats
+                            .push(format!("{name} says that it goes on to chunk {last}, without a scavenge: ignored"));
                     }
                     return Some(chunk);
                 }
@@ -171,9 +173,13 @@ impl Folder {
     fn checkpoints(&mut self, directory: &Path) {
         match checkpoint(&directory.join("writer.chk")) {
             Ok(Some(writer)) if writer >= 0 => self.writer = Some(writer),
-            Ok(Some(writer)) => self.caveats.push(format!("writer.chk says {writer}: read as far as records are whole")),
+            Ok(Some(writer)) => {
+                self.caveats.push(format!("writer.chk says {writer}: read as far as records are whole"))
+            }
             Ok(None) => self.caveats.push("there is no writer.chk: read as far as records are whole".into()),
-            Err(why) => self.caveats.push(format!("writer.chk cannot be read ({why}): read as far as records are whole")),
+            Err(why) => {
+                self.caveats.push(format!("writer.chk cannot be read ({why}): read as far as records are whole"))
+            }
         }
         match checkpoint(&directory.join("truncate.chk")) {
             Ok(truncate) => self.truncate = truncate.filter(|&at| at >= 0),
@@ -202,7 +208,8 @@ impl Folder {
             }
         }
         let open = self.chunks.iter().rev().skip(1);
-        let open: Vec<_> = open.filter(|chunk| chunk.footer.is_none() && chunk.header.transform == Transform::Identity).collect();
+        let open: Vec<_> =
+            open.filter(|chunk| chunk.footer.is_none() && chunk.header.transform == Transform::Identity).collect();
         let caveats: Vec<_> = open
             .iter()
             .rev()
@@ -219,7 +226,9 @@ mod tests {
     #[test]
     fn names_of_chunks() {
         assert_eq!(parts("chunk-000012.000003"), Some((12, 3)));
-        for name in ["chunk-000012.000003.tmp", "chunk-12.3", "chunk-0000012.000003", "chunk-00001a.000003", "writer.chk"] {
+        for name in
+            ["chunk-000012.000003.tmp", "chunk-12.3", "chunk-0000012.000003", "chunk-00001a.000003", "writer.chk"]
+        {
             assert_eq!(parts(name), None, "{name}");
         }
     }

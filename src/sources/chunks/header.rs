@@ -50,7 +50,8 @@ impl Header {
     /// # Errors
     /// Why this is no chunk that can be read.
     pub fn read(bytes: &[u8; FRAME as usize]) -> Result<Self, String> {
-        let number = |at: usize| i64::from(i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+        let number =
+            |at: usize| i64::from(i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
         if bytes[0] != CHUNK {
             return Err("its header is not that of a chunk".into());
         }
@@ -104,7 +105,8 @@ impl Footer {
         if bytes[0] & 1 == 0 {
             return Ok(None);
         }
-        let number = |at: usize| i64::from(i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+        let number =
+            |at: usize| i64::from(i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
         let (data, map) = (number(1), number(if bytes[0] & 2 == 0 { 9 } else { 13 }));
         let fits = |data: i64, map: i64| {
             let (data, map) = (u64::try_from(data).ok()?, u64::try_from(map).ok()?);

@@ -258,7 +258,10 @@ mod tests {
             let bytes = prepare(version, &expected);
             let Ok(Record::Prepare(read)) = Record::read(&bytes) else { panic!("a prepare") };
             assert_eq!((read.log, read.transaction, read.offset, read.expected), (700, 690, 1, number));
-            assert_eq!((read.stream.len(), read.event_type, read.data, read.metadata), (200, &b"Paid"[..], &b"{}"[..], &b""[..]));
+            assert_eq!(
+                (read.stream.len(), read.event_type, read.data, read.metadata),
+                (200, &b"Paid"[..], &b"{}"[..], &b""[..])
+            );
             assert_eq!(read.id().as_deref(), Some("00112233-4455-6677-8899-aabbccddeeff"));
             assert_eq!(read.time().map(|time| time.as_millisecond()), Some(1500));
             assert_eq!(glance(&bytes), Some((0, 700)));

@@ -78,9 +78,8 @@ impl Gathered {
                 hidden.count = Some((u64::try_from(last).unwrap_or(0).saturating_add(1).saturating_sub(count), count));
             }
             hidden.from = rules.from;
-            hidden.before = rules.age.and_then(|age| {
-                Some((self.newest?.checked_sub(Duration::from_secs(age)).ok()?, age))
-            });
+            hidden.before =
+                rules.age.and_then(|age| Some((self.newest?.checked_sub(Duration::from_secs(age)).ok()?, age)));
             if hidden != Hidden::default() {
                 streams.insert(stream, hidden);
             }
@@ -159,7 +158,9 @@ mod tests {
         }
         gathered.seen(time(1000 + last));
         let retention = gathered.settled(|_| Some(last));
-        (0..=last as u64).filter(|&number| retention.note("a-1", number, time(1000 + number as i64)).is_some()).collect()
+        (0..=last as u64)
+            .filter(|&number| retention.note("a-1", number, time(1000 + number as i64)).is_some())
+            .collect()
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl<'a> Scan<'a> {
         let (end, certain) = known.data(self.files.writer);
         let (start, behind) = (known.header.start(), self.files.writer.unwrap_or(i64::MAX).min(known.header.end()));
         let moved = known.moved();
-        let mut window = Window::default();
+        let mut window = Window::forward();
         let mut offset = FRAME;
         // The position behind the last record.
         let mut next = start;
@@ -226,7 +226,8 @@ impl<'a> Scan<'a> {
                     }
                     foreign = if matches!(record.first(), Some(3..=11)) { foreign + 1 } else { 0 };
                     if foreign == FOREIGN {
-                        self.caveats.push(format!("{}: from byte {offset} on it is a log of another format", known.name));
+                        self.caveats
+                            .push(format!("{}: from byte {offset} on it is a log of another format", known.name));
                         return;
                     }
                     continue;
@@ -254,7 +255,8 @@ impl<'a> Scan<'a> {
                 }
                 Ok(None) | Err(_) => {
                     let lost = end - offset;
-                    self.caveats.push(format!("{}: the last {lost} bytes, from byte {offset} on, are no records", known.name));
+                    self.caveats
+                        .push(format!("{}: the last {lost} bytes, from byte {offset} on, are no records", known.name));
                     return;
                 }
             }
@@ -406,7 +408,9 @@ impl<'a> Scan<'a> {
         }
         match self.waiting.values().map(Vec::len).sum() {
             0_usize => {}
-            count => self.caveats.push(format!("events of transactions that were never committed are left out: {count}")),
+            count => {
+                self.caveats.push(format!("events of transactions that were never committed are left out: {count}"))
+            }
         }
     }
 
@@ -451,9 +455,8 @@ impl<'a> Scan<'a> {
             format!("truncate.chk: the node cuts the log at {at} when it starts next; events there or behind: {n}")
         });
         let (last, hasher) = (self.last, self.hasher);
-        let retention = self.gathered.settled(|stream| {
-            last.get(&hasher.hash_one(stream.as_bytes())).map(|last| last.number)
-        });
+        let retention =
+            self.gathered.settled(|stream| last.get(&hasher.hash_one(stream.as_bytes())).map(|last| last.number));
         Learnt { commits: self.commits, links, retention, caveats }
     }
 }

@@ -91,9 +91,9 @@ impl Log {
         }
     }
 
-    fn event(&self, reading: &mut Reading, learnt: &Learnt, place: &Place) -> (Event, u64) {
+    fn event(&self, reading: &mut (Reading, Reading), learnt: &Learnt, place: &Place) -> (Event, u64) {
         let at = At::unpack(place.offset);
-        let record = self.files.record(reading, at);
+        let record = self.files.record(&mut reading.0, at);
         let size = record.as_ref().map_or(0, Bytes::len) as u64;
         let Some(placed) = &place.event else { return (self.complaint(at, record), size) };
         let found = record.and_then(|record| match Record::read(&record)? {
@@ -111,7 +111,7 @@ impl Log {
     /// The event of a record; of a link, that which it leads to.
     fn shown(
         &self,
-        reading: &mut Reading,
+        reading: &mut (Reading, Reading),
         learnt: &Learnt,
         at: u64,
         placed: &PlacedEvent,
@@ -162,7 +162,7 @@ impl Log {
     /// The event a link leads to, standing where the link stands.
     fn led(
         &self,
-        reading: &mut Reading,
+        reading: &mut (Reading, Reading),
         learnt: &Learnt,
         at: u64,
         link: &Prepare<'_>,
@@ -172,7 +172,7 @@ impl Log {
         let Some((version, stream)) = target(link.data) else { return Err(format!("not a link: {text}")) };
         let missing = || format!("link to {version} of {stream}, which is not here");
         let to = learnt.linked(at).ok_or_else(missing)?;
-        let record = self.files.record(reading, At::unpack(to)).map_err(|_| missing())?;
+        let record = self.files.record(&mut reading.1, At::unpack(to)).map_err(|_| missing())?;
         let Ok(Record::Prepare(prepare)) = Record::read(&record) else { return Err(missing()) };
         let own = learnt.commit(to).is_none().then(|| number(&prepare));
         if String::from_utf8_lossy(prepare.stream) != stream || own.is_some_and(|own| own != Ok(version)) {
@@ -248,7 +248,8 @@ impl Records for Log {
             let stop = walk.stop();
             let stopped = || stop.load(std::sync::atomic::Ordering::Relaxed);
             // Another reader of the same files, so that the second to come finds them in memory.
-            let verifying = thread::Builder::new().name("verify".into()).spawn_scoped(scope, move || verify(&self.files, &stopped));
+            let verifying =
+                thread::Builder::new().name("verify".into()).spawn_scoped(scope, move || verify(&self.files, &stopped));
             let mut learnt = Scan::new(&self.files, self.truncate).read(walk);
             match verifying {
                 Ok(verifying) => learnt.caveats.extend(verifying.join().unwrap_or_default()),
@@ -262,7 +263,8 @@ impl Records for Log {
 
     fn events(&self, places: &[Place], budget: u64, cancel: &Cancel) -> Result<Vec<Arc<Event>>, Failure> {
         let learnt = self.learnt();
-        let mut reading = Reading::default();
+        // Links are read in one order, their events in another.
+        let mut reading = <(Reading, Reading)>::default();
         let mut events = Vec::with_capacity(places.len());
         let mut read = 0;
         for place in places {

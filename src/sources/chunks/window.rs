@@ -6,8 +6,10 @@ use std::os::unix::fs::FileExt;
 
 use super::record::{LARGEST, Record, SMALLEST, glance};
 
-/// How much is read at a time.
-const BUFFER: usize = 1 << 20;
+/// How much is read at a time by a scan.
+const FORWARD: usize = 1 << 20;
+/// How much is read at a time by who wants single records.
+const SINGLE: usize = 16 << 10;
 
 /// What begins at an offset.
 #[derive(Debug)]
@@ -23,13 +25,24 @@ pub enum Frame<'a> {
 }
 
 /// A buffer over a file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Window {
     bytes: Vec<u8>,
     start: u64,
+    least: usize,
 }
 
 impl Window {
+    /// A buffer for reading a file from end to end.
+    pub fn forward() -> Self {
+        Self { bytes: Vec::new(), start: 0, least: FORWARD }
+    }
+
+    /// A buffer for reading records here and there.
+    pub fn single() -> Self {
+        Self { bytes: Vec::new(), start: 0, least: SINGLE }
+    }
+
     /// Forgets what it holds: the file is another.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -42,7 +55,7 @@ impl Window {
     pub fn get(&mut self, file: &File, offset: u64, length: usize) -> io::Result<&[u8]> {
         let end = self.start + self.bytes.len() as u64;
         if offset < self.start || offset + length as u64 > end {
-            let wanted = length.max(BUFFER);
+            let wanted = length.max(self.least);
             self.bytes.clear();
             self.bytes.resize(wanted, 0);
             self.start = offset;
