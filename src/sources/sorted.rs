@@ -262,7 +262,7 @@ impl<'a> Walk<'a> {
         self.shared.stop.load(Ordering::Relaxed)
     }
 
-    /// What stops the scan, to be handed on.
+    /// What stops the scan, to be handed on; also to a thread that works beside the walk.
     pub fn stop(&self) -> &'a AtomicBool {
         &self.shared.stop
     }
