@@ -14,7 +14,7 @@ fn order(place: u64) -> (String, u64) {
 fn a_filter_hides_rows_and_keeps_states() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys("<enter>");
-    let state = |desk: &Desk| desk.lines_with("amount");
+    let state = |desk: &Desk| desk.app.walk.moment.as_ref().and_then(|moment| moment.state.clone());
     desk.type_keys("5G");
     assert_eq!(desk.stands(), order(5));
     desk.type_keys("&type:ItemAdded<enter>");
@@ -56,7 +56,7 @@ fn steps_go_over_shown_events_only() {
 fn a_click_selects_the_shown_event() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys("<enter>&type:ItemAdded<enter>");
-    let row = desk.text().lines().position(|line| line.contains("ItemAdded")).expect("a row") as u16;
+    let row = desk.text().lines().position(|line| line.contains(" ItemAdded  items")).expect("a row") as u16;
     desk.click(40, row);
     assert_eq!(desk.stands(), order(2));
 }
@@ -105,7 +105,7 @@ fn results_come_as_they_are_found_and_can_be_stopped() {
     let Some(Effect::Sift { generation, from: 0, .. }) = desk.wanted.last().cloned() else { panic!("a filter") };
     desk.wanted.clear();
     desk.send(Msg::SiftBegan { generation });
-    assert!(matches!(desk.wanted.last(), Some(Effect::Go { .. })), "keys typed meanwhile were meant for the list");
+    assert!(desk.text().contains("the filter has not come here yet"), "keys typed meanwhile were meant for the list");
     desk.wanted.clear();
     desk.type_keys("<esc>");
     assert!(!desk.app.is_busy());

@@ -147,7 +147,9 @@ impl App {
         let total = self.total(&scope);
         let motion = if direction == Direction::Forward { Motion::Down } else { Motion::Up };
         if let Some(to) = self.sifted_motion(&scope, place, motion, Some(times)) {
-            if to == place {
+            if to == place && self.sifted_in(&scope).is_some_and(|sifted| sifted.running) {
+                self.say(Severity::Info, "the filter has not come here yet");
+            } else if to == place {
                 let end = if direction == Direction::Forward { "this is the last" } else { "this is the first row" };
                 self.say(Severity::Info, format!("{end} the filter shows"));
             }

@@ -151,6 +151,10 @@ impl App {
     /// Where a motion in the filtered list leads, when that is what is shown of the scope.
     pub(super) fn sifted_motion(&self, scope: &Scope, place: u64, motion: Motion, count: Option<u64>) -> Option<u64> {
         let sifted = self.sifted_in(scope)?;
+        // What lies before is not known either.
+        if sifted.running && sifted.looked < place && motion != Motion::First {
+            return Some(place);
+        }
         let times = i64::try_from(count.unwrap_or(1)).unwrap_or(i64::MAX);
         Some(match motion {
             Motion::Down => sifted.step(place, times),
