@@ -1,12 +1,13 @@
 //! Fills the index of a file: its beginning at once, the rest by two threads.
 //!
-//! The file is cut into stretches. A stretch owns the lines that begin in it, so that any thread can read any stretch
-//! without knowing the others; what they find is appended in the order of the file.
+//! The file is cut into stretches, which the threads read in any order; what they find is appended in the order of the
+//! file. A record is taken for what its front says: the fields the index keeps. What is broken behind them is found when
+//! the record is read, or by [`super::check`], and counted from then on; the row stays where it is.
 //!
 //! Invariant: a thread never runs more than a few stretches ahead of the index, so memory is bounded however slow one
-//! stretch is; a line too large to be read is passed over, never kept.
+//! stretch is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -17,23 +18,15 @@ use hashbrown::DefaultHashBuilder;
 
 use super::envelope::Indexer;
 use super::mapping::Mapping;
+use super::stretch::{self, Lines, STRETCH};
 use crate::domain::{Cancel, Failure, FailureKind, Progress};
 use crate::sources::feed::Feed;
 use crate::sources::index::{Index, Part};
 
-/// How much of the file a thread takes at a time.
-const STRETCH: u64 = 256 << 10;
-/// How far past its stretch a thread reads at once, for the end of its last line.
-const SLACK: usize = 4 << 10;
-/// Lines longer than this are listed with their size, not read.
-pub const MAX_LINE: u64 = 64 << 20;
 /// How many threads read.
 const THREADS: usize = 2;
 /// How many stretches may wait for an earlier one.
 const AHEAD: u64 = 4;
-/// A buffer that a long line made larger than this is given back.
-const BUFFER: usize = 4 << 20;
-
 /// The index of a file and what fills it.
 pub struct Build {
     feed: Arc<Feed>,
@@ -50,6 +43,8 @@ pub struct Build {
     troubles: AtomicU64,
     streams: AtomicU64,
     complete: AtomicBool,
+    /// The offsets of records that are broken behind their fronts, as far as that was found.
+    broken: Mutex<BTreeSet<u64>>,
 }
 
 /// What was given to the threads so far.
@@ -88,12 +83,13 @@ impl Build {
             troubles: AtomicU64::new(0),
             streams: AtomicU64::new(0),
             complete: AtomicBool::new(false),
+            broken: Mutex::default(),
             feed,
             mapping,
         };
         let mut part = Part::default();
         let mut indexer = Indexer::new(build.mapping.clone());
-        build.read(0, head, &mut Vec::new(), &mut indexer, &mut part)?;
+        build.read((0, head), &mut Vec::new(), &mut indexer, &mut part)?;
         build.append(&part)?;
         let arrived = build.feed.arrived();
         if arrived.finished && head >= arrived.upto {
@@ -114,16 +110,37 @@ impl Build {
     pub fn progress(&self) -> Progress {
         // Read first: once it is set, all counts are final.
         let complete = self.complete.load(Ordering::Acquire);
+        let broken = self.broken().len() as u64;
         let arrived = self.feed.arrived();
         let total = if arrived.finished { arrived.upto } else { 0 };
         Progress {
             done: self.done.load(Ordering::Relaxed),
             total,
-            events: self.events.load(Ordering::Relaxed),
-            troubles: self.troubles.load(Ordering::Relaxed),
+            events: self.events.load(Ordering::Relaxed).saturating_sub(broken),
+            troubles: self.troubles.load(Ordering::Relaxed) + broken,
             streams: self.streams.load(Ordering::Relaxed),
             complete,
         }
+    }
+
+    /// The bytes of the file.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// How its lines are read.
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    /// What ends all work for this file.
+    pub fn stopped(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// The records found broken behind their fronts, by their offsets.
+    pub fn broken(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the index will not grow any more.
@@ -210,7 +227,7 @@ impl Build {
         while let Some((number, start, end)) = self.next()? {
             let Some(mut part) = self.turn(number) else { break };
             part.clear();
-            if !self.read(start, end, &mut buffer, &mut indexer, &mut part)? {
+            if !self.read((start, end), &mut buffer, &mut indexer, &mut part)? {
                 break;
             }
             self.hand_in(number, part)?;
@@ -277,78 +294,41 @@ impl Build {
     /// Finds the records that begin in a stretch. Gives `false` when stopped.
     fn read(
         &self,
-        start: u64,
-        end: u64,
+        bounds: (u64, u64),
         buffer: &mut Vec<u8>,
         indexer: &mut Indexer,
         part: &mut Part,
     ) -> Result<bool, Failure> {
-        // One byte early: it tells whether a line begins at the start.
-        let from = start.saturating_sub(1);
-        let own = (end - from) as usize;
-        let wanted = (self.feed.arrived().upto - from).min((own + SLACK) as u64) as usize;
-        self.fill(buffer, 0, from, wanted, own)?;
-        let mut at = if start > 0 {
-            memchr::memchr(b'\n', &buffer[..own]).map_or(own, |feed| feed + 1)
-        } else if buffer.starts_with("\u{feff}".as_bytes()) {
-            3
-        } else {
-            0
+        let mut finding = Finding { hasher: &self.hasher, indexer, part };
+        let Some(end) = stretch::read(&self.feed, bounds, buffer, &self.stop, &mut finding)? else {
+            return Ok(false);
         };
-        let mut last_end = end;
-        let last = memchr::memrchr(b'\n', &buffer[at.min(own)..own]).map_or(at, |feed| at + feed + 1);
-        let mut oversize = None;
-        if last < own && memchr::memchr(b'\n', &buffer[own..]).is_none() {
-            let read = from + buffer.len() as u64;
-            let found = self.feed.find_line_feed(read, &self.stop).map_err(|e| self.feed.failure(&e))?;
-            let Some(line_end) = found else { return Ok(false) };
-            last_end = end.max(line_end);
-            let size = line_end - (from + last as u64);
-            if size > MAX_LINE {
-                oversize = Some((from + last as u64, size));
-                buffer.truncate(last);
-            } else {
-                let more = (line_end - read) as usize;
-                let have = buffer.len();
-                self.fill(buffer, have, read, more, more)?;
-            }
-        }
-        while at < own.min(buffer.len()) {
-            let rest = &buffer[at..];
-            if rest[0] != b'{' {
-                let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-                if line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
-                    part.blank();
-                    at += line.len() + 1;
-                    continue;
-                }
-            }
-            let offset = from + at as u64;
-            let length = indexer.line(rest, |entry| match entry {
-                Some(entry) => part.event(&self.hasher, offset, entry),
-                None => part.trouble(offset),
-            });
-            at += length + 1;
-        }
-        if let Some((offset, size)) = oversize {
-            part.oversize(offset, size);
-        }
-        part.finish(last_end.max(from + at.min(buffer.len()) as u64));
-        if buffer.capacity() > BUFFER {
-            *buffer = Vec::new();
-        }
+        part.finish(end);
         Ok(true)
     }
+}
 
-    /// Reads `wanted` bytes from an offset into the buffer from `at` on, of which `needed` must be there.
-    fn fill(&self, buffer: &mut Vec<u8>, at: usize, offset: u64, wanted: usize, needed: usize) -> Result<(), Failure> {
-        buffer.resize(at + wanted, 0);
-        let count = self.feed.read_at(offset, &mut buffer[at..]).map_err(|e| self.feed.failure(&e))?;
-        if count < needed {
-            let why = format!("the file became shorter: it ends at {} bytes now", offset + count as u64);
-            return Err(Failure::new(FailureKind::Io, self.feed.name(), "read", why).hint("open it again"));
-        }
-        buffer.truncate(at + count);
-        Ok(())
+/// Puts what the lines of a stretch say into a part.
+struct Finding<'a> {
+    hasher: &'a DefaultHashBuilder,
+    indexer: &'a mut Indexer,
+    part: &'a mut Part,
+}
+
+impl Lines for Finding<'_> {
+    fn line(&mut self, offset: u64, text: &[u8]) -> usize {
+        let (hasher, part) = (self.hasher, &mut *self.part);
+        self.indexer.line(text, |entry| match entry {
+            Some(entry) => part.event(hasher, offset, entry),
+            None => part.trouble(offset),
+        })
+    }
+
+    fn blank(&mut self) {
+        self.part.blank();
+    }
+
+    fn oversize(&mut self, offset: u64, size: u64) {
+        self.part.oversize(offset, size);
     }
 }

@@ -8,6 +8,7 @@
 //! the file into memory: a file that becomes shorter under us gives a short read, not a signal.
 
 mod build;
+mod check;
 mod envelope;
 mod mapping;
 mod plan;
@@ -15,6 +16,7 @@ mod records;
 mod scan;
 mod skim;
 mod source;
+mod stretch;
 mod value;
 
 pub use source::open;

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, RwLockReadGuard};
 
-use super::build::{Build, MAX_LINE};
+use super::build::Build;
+use super::check::Check;
 use super::mapping::{Mapping, Overrides, Sample, guess};
 use super::plan::Plan;
 use super::records::{Readers, Records};
 use super::skim::Skimmer;
+use super::stretch::MAX_LINE;
 use crate::domain::{About, Cancel, Event, Failure, FailureKind, Progress};
 use crate::sources::Source;
 use crate::sources::feed::Feed;
@@ -54,7 +56,8 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     reasons.push(format!("JSON Lines: {} records looked at", sample.records()));
     reasons.extend(guessed.reasons);
     let about = About { name, kind: "JSON Lines".into(), reasons, caveats: guessed.caveats, ..About::default() };
-    let file = LinesFile { feed, mapping, build, readers: Readers::default(), about };
+    let check = Check::default();
+    let file = LinesFile { feed, mapping, build, check, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))
 }
 
@@ -108,13 +111,14 @@ struct LinesFile {
     feed: Arc<Feed>,
     mapping: Arc<Mapping>,
     build: Arc<Build>,
+    check: Check,
     readers: Readers,
     about: About,
 }
 
 impl LinesFile {
     fn records(&self) -> Records<'_> {
-        Records::new(&self.feed, &self.mapping, &self.readers)
+        Records::new(&self.feed, &self.build, &self.mapping, &self.readers)
     }
 }
 
@@ -141,6 +145,11 @@ impl Backing for LinesFile {
 
     fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
         self.build.wait(cancel, told)
+    }
+
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.build.wait(cancel, &mut |_| ())?;
+        self.check.run(&self.build, cancel, told)
     }
 
     fn failed(&self) -> Option<Failure> {

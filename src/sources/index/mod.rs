@@ -397,6 +397,25 @@ impl Index {
         }
     }
 
+    /// Whether a record that begins at this offset is an event, in an index of records that lie in the order of their rows.
+    pub fn is_event_at(&self, offset: u64) -> bool {
+        self.row_at(offset)
+            .is_some_and(|row| self.offsets.get(row as usize) == Some(offset as i64) && self.stream_of(row).is_some())
+    }
+
+    /// The last row that begins at or before this offset, in an index of records that lie in the order of their rows.
+    pub fn row_at(&self, offset: u64) -> Option<u32> {
+        let (mut low, mut high) = (0, self.offsets.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.offsets.get(middle).is_some_and(|found| found as u64 <= offset) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        low.checked_sub(1).map(|row| row as u32)
+    }
+
     /// The time of a row, cut to milliseconds.
     pub fn milliseconds(&self, row: u32) -> Option<i64> {
         self.times.get(row as usize)
