@@ -190,6 +190,70 @@ impl Build {
         }
     }
 
+    /// Waits until the index has more than so many rows, or is complete.
+    ///
+    /// # Errors
+    /// `Cancelled`, or why there will never be more.
+    pub fn wait_for_more(&self, rows: usize, cancel: &Cancel) -> Result<(), Failure> {
+        loop {
+            self.feed.cancelled(cancel)?;
+            let work = self.lock();
+            if let Some(failure) = &work.failed {
+                return Err(failure.clone());
+            }
+            if self.is_complete() || self.index().len() > rows {
+                return Ok(());
+            }
+            drop(self.changed.wait_timeout(work, Duration::from_millis(50)));
+        }
+    }
+
+    /// Goes on to where the file ends now, which has grown since the index was complete. Gives from where on it is read
+    /// again; `None` when there is nothing to do, or it is not the time for it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn grow(self: &Arc<Self>, length: u64) -> Result<Option<u64>, Failure> {
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.feed.arrived().upto;
+        if !self.is_complete() || self.failed().is_some() || length <= old {
+            return Ok(None);
+        }
+        let start = match self.unfinished(old)? {
+            None => old,
+            Some(line) => {
+                let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+                let start = index.reopen(line);
+                self.count(&index);
+                start
+            }
+        };
+        self.feed.extend(length);
+        handed.upto = start;
+        self.complete.store(false, Ordering::Release);
+        self.begun.store(false, Ordering::Release);
+        drop(handed);
+        self.begin();
+        Ok(Some(start))
+    }
+
+    /// Where the last line begins, when no line feed ends it.
+    fn unfinished(&self, end: u64) -> Result<Option<u64>, Failure> {
+        let mut to = end;
+        let mut buffer = vec![0; 64 << 10];
+        while to > 0 {
+            let from = to.saturating_sub(buffer.len() as u64);
+            let block = &mut buffer[..(to - from) as usize];
+            let count = self.feed.read_at(from, block).map_err(|e| self.feed.failure(&e))?;
+            if let Some(at) = memchr::memrchr(b'\n', &block[..count]) {
+                let start = from + at as u64 + 1;
+                return Ok((start < end).then_some(start));
+            }
+            to = from;
+        }
+        Ok((end > 0).then_some(0))
+    }
+
     /// Asks the threads to end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -284,11 +348,16 @@ impl Build {
             let why = format!("there are more than {} records", Index::MAX_ROWS);
             return Err(Failure::new(FailureKind::Unsupported, self.feed.name(), "index", why));
         }
+        self.count(&index);
+        Ok(())
+    }
+
+    /// Makes known how much the index holds.
+    fn count(&self, index: &Index) {
         self.done.store(index.end(), Ordering::Relaxed);
         self.events.store(index.len() as u64 - index.troubles(), Ordering::Relaxed);
         self.troubles.store(index.troubles(), Ordering::Relaxed);
         self.streams.store(index.streams().len() as u64, Ordering::Relaxed);
-        Ok(())
     }
 
     /// Finds the records that begin in a stretch. Gives `false` when stopped.

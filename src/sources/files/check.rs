@@ -50,9 +50,15 @@ impl Check {
         self.0.try_lock().map_or(0, |upto| *upto)
     }
 
-    /// Goes on from here: up to here it was checked before.
+    /// Up to here it was checked before.
     pub fn resume(&self, upto: u64) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = upto;
+    }
+
+    /// From here on it must be checked again, if it was.
+    pub fn back_to(&self, start: u64) {
+        let mut upto = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *upto = start.min(*upto);
     }
 }
 

@@ -14,9 +14,11 @@ mod mapping;
 mod plan;
 mod records;
 mod scan;
+mod search;
 mod skim;
 mod source;
 mod stretch;
 mod value;
+mod watch;
 
 pub use source::open;

@@ -84,18 +84,21 @@ impl<'a> Records<'a> {
         self.each(places, Lines::Kept, cancel, |reader, place, line| {
             events.push(Arc::new(match place.oversize {
                 Some(size) => trouble(place, too_large(size), Bytes::new()),
-                None => match reader.event(place, &line.kept(), line.unfinished) {
-                    Read::Event(event) | Read::Trouble(event) => event,
-                    Read::Broken(event) => {
-                        build.broken().insert(place.offset);
-                        event
-                    }
-                },
+                None => event(build, reader, place, &line),
             }));
             read += line.text.len() as u64;
             if read < budget { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(events)
+    }
+
+    /// The event at a place, given the bytes from there on.
+    pub fn event_in(&mut self, place: &Place, text: &[u8]) -> Event {
+        let build = self.build;
+        let mut reader = self.reader.take().unwrap_or_else(|| Reader::new(build.mapping().clone()));
+        let event = event(build, &mut reader, place, &line(text, place.limit - place.offset));
+        self.reader = Some(reader);
+        event
     }
 
     /// The first of these places whose event has this id.
@@ -199,6 +202,17 @@ impl<'a> Records<'a> {
                 return Ok(());
             }
             length = most.min(length * 4);
+        }
+    }
+}
+
+/// Reads an event; where it is broken behind its front, that is noted.
+fn event(build: &Build, reader: &mut Reader, place: &Place, line: &Line<'_>) -> Event {
+    match reader.event(place, &line.kept(), line.unfinished) {
+        Read::Event(event) | Read::Trouble(event) => event,
+        Read::Broken(event) => {
+            build.broken().insert(place.offset);
+            event
         }
     }
 }
