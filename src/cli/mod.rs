@@ -8,11 +8,13 @@ mod args;
 mod diff;
 mod events;
 mod export;
+mod filter_args;
 mod import;
 mod inspect;
 mod layouts;
 mod output;
 mod place;
+mod search;
 mod source_args;
 mod state;
 mod streams;
@@ -44,6 +46,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Events(args) => events::run(args, &mut out),
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Search(args) => search::run(args, &mut out),
         Command::Export(args) => export::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),
         Command::Layouts(args) => layouts::run(args, &mut out),

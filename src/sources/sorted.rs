@@ -257,14 +257,14 @@ impl Names {
     }
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Whether nobody wants the rest any more: the scan should return soon, with anything.
     pub fn is_stopped(&self) -> bool {
         self.shared.stop.load(Ordering::Relaxed)
     }
 
-    /// What stops the scan, to be handed on.
-    pub fn stop(&self) -> &AtomicBool {
+    /// What stops the scan, to be handed on; also to a thread that works beside the walk.
+    pub fn stop(&self) -> &'a AtomicBool {
         &self.shared.stop
     }
 

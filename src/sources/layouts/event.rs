@@ -308,9 +308,11 @@ impl EventReader {
         Event {
             stream: placed.stream.clone(),
             version: Version(placed.version),
-            position: match opened.position(row) {
-                Some(position) => Position::Number(position),
-                None => position(&self.reader.raw(POSITION, cells), place),
+            position: match (opened.position(row), outside) {
+                (Some(position), _) => Position::Number(position),
+                // It has none, and a number would look like one.
+                (None, Some(_)) => Position::Text("-".into()),
+                (None, None) => position(&self.reader.raw(POSITION, cells), place),
             },
             id: text(ID),
             event_type: placed.event_type.clone().unwrap_or_else(|| read_type.into()),

@@ -238,8 +238,15 @@ fn try_one(
         reasons.push(format!("`{}` holds its {role}", tables[number].full_name()));
     }
     let score = best.score;
-    let mut events: Vec<usize> = fits.iter().map(|fit| fit.table).collect();
-    let also = if layout.events.every { Vec::new() } else { events.split_off(1) };
+    // Parts of a partitioned table lie beside each other and are called alike.
+    let same = |fit: &&Fit| {
+        let (table, best) = (&tables[fit.table], &tables[best.table]);
+        let called = layout.events.names.is_empty()
+            || (named(&layout.events.names, &table.name) && named(&layout.events.names, &best.name));
+        fit.table == fits[0].table || (layout.events.every && only.is_none() && table.schema == best.schema && called)
+    };
+    let mut events: Vec<usize> = fits.iter().filter(same).map(|fit| fit.table).collect();
+    let also = fits.iter().map(|fit| fit.table).filter(|table| !events.contains(table)).collect();
     events.sort_unstable();
     Ok(Some(Tried::Fits(Found { layout: layout.clone(), events, others, also, reasons, score })))
 }
