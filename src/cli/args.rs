@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
+use super::import::ImportArgs;
+use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
 use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
@@ -71,6 +72,8 @@ pub enum Command {
     State(StateArgs),
     /// Compare the state of a stream at two places
     Diff(DiffArgs),
+    /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
+    Doctor(DoctorArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),
     /// Append one event to an embedded store

@@ -2,10 +2,12 @@
 //! and the commands, go through here.
 
 pub mod demo;
+pub mod doctor;
 pub mod embedded;
 mod filter;
 mod find;
 mod open;
+mod pages;
 mod reducers;
 mod similar;
 mod walker;
