@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::import::ImportArgs;
 use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
-use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
+use super::{state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,6 +72,8 @@ pub enum Command {
     State(StateArgs),
     /// Compare the state of a stream at two places
     Diff(DiffArgs),
+    /// List the types of events; with a type, the fields of its payloads and how they changed
+    Types(TypesArgs),
     /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
     Doctor(DoctorArgs),
     /// Write events as JSON Lines that can be opened again

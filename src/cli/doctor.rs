@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::command;
 use super::meter::Meter;
-use super::output::{self, Ended, push_text};
+use super::output::{self, Ended, push_optional, push_position, push_text};
 use super::place;
 use super::source_args::SourceArgs;
-use crate::domain::{Cancel, Position, text};
+use crate::domain::{Cancel, text};
 use crate::session::Opening;
 use crate::session::doctor::{Example, Finding, Kind, Questions, Report, Severity, examine};
 
@@ -124,40 +125,16 @@ fn example_line(example: &Example) -> String {
 
 /// The command that shows an example in the interface.
 fn command(finding: &Finding, example: &Example, args: &DoctorArgs) -> Option<String> {
-    let mut words = vec!["stepback".to_owned(), args.source.source.clone()];
-    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
     // A version that two events have leads to the first of them only.
     let version = example.version.filter(|_| finding.kind != Kind::DuplicateVersions || example.place.is_none());
-    match (&example.stream, version, example.place) {
-        (Some(stream), Some(version), _) => {
-            option("--stream", stream.to_string());
-            option("--at", version.to_string());
-        }
-        (stream, _, Some(place)) => {
-            if let (Some(stream), Some(_)) = (stream, &args.stream) {
-                option("--stream", stream.to_string());
-            }
-            option("--at", place.to_string());
-        }
-        (Some(stream), None, None) => option("--stream", stream.to_string()),
+    let stream = example.stream.as_ref().map(|stream| stream.as_str());
+    let (stream, at) = match (stream, version, example.place) {
+        (Some(stream), Some(version), _) => (Some(stream), Some(version.0)),
+        (stream, _, Some(place)) => (stream.filter(|_| args.stream.is_some()), Some(place)),
+        (Some(stream), None, None) => (Some(stream), None),
         (None, _, None) => return None,
-    }
-    if let Some(map) = &args.source.map {
-        option("--map", map.clone());
-    }
-    if let Some(layout) = &args.source.layout {
-        option("--layout", layout.clone());
-    }
-    if let Some(reducer) = &args.reducer {
-        option("--reducer", reducer.display().to_string());
-    }
-    Some(words.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" "))
-}
-
-/// A word of a shell command.
-fn shell(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    Some(command::open(&args.source, stream, at, args.reducer.as_deref()))
 }
 
 fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Result<()> {
@@ -209,8 +186,7 @@ fn push_example(line: &mut String, example: &Example, command: Option<String>) {
     line.push_str(&example.version.map_or_else(|| "null".to_owned(), |version| version.to_string()));
     line.push_str(",\"position\":");
     match &example.position {
-        Some(Position::Number(number)) => line.push_str(&number.to_string()),
-        Some(Position::Text(text)) => push_text(line, text),
+        Some(position) => push_position(line, position),
         None => line.push_str("null"),
     }
     line.push_str(",\"time\":");
@@ -220,11 +196,4 @@ fn push_example(line: &mut String, example: &Example, command: Option<String>) {
     line.push_str(",\"command\":");
     push_optional(line, command.as_deref());
     line.push('}');
-}
-
-fn push_optional(line: &mut String, text: Option<&str>) {
-    match text {
-        Some(text) => push_text(line, text),
-        None => line.push_str("null"),
-    }
 }

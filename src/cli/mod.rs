@@ -5,6 +5,7 @@
 
 mod append;
 mod args;
+mod command;
 mod diff;
 mod doctor;
 mod events;
@@ -17,6 +18,7 @@ mod source_args;
 mod state;
 mod streams;
 mod tree;
+mod types;
 mod verify;
 
 use std::io::Write;
@@ -46,6 +48,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Diff(args) => diff::run(args, configuration, &mut out),
         Command::Doctor(args) => doctor::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
+        Command::Types(args) => types::run(args, &mut out),
         Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),

@@ -9,6 +9,7 @@ mod find;
 mod open;
 mod pages;
 mod reducers;
+pub mod shapes;
 mod similar;
 mod walker;
 
