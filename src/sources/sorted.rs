@@ -137,14 +137,14 @@ struct Told {
     time: Option<Timestamp>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Whether nobody wants the rest any more: the scan should return soon, with anything.
     pub fn is_stopped(&self) -> bool {
         self.shared.stop.load(Ordering::Relaxed)
     }
 
     /// What stops the scan, to be handed on.
-    pub fn stop(&self) -> &AtomicBool {
+    pub fn stop(&self) -> &'a AtomicBool {
         &self.shared.stop
     }
 

@@ -10,7 +10,7 @@ mod sample;
 
 use std::fmt;
 
-pub use guess::guess;
+pub use guess::{Guessed, guess};
 pub use parse::Overrides;
 pub use sample::Sample;
 
