@@ -62,7 +62,11 @@ fn message_db_is_in_the_order_of_its_positions() {
         let about = source.about();
         assert_eq!(about.first_version, Some(0));
         assert!(about.normal.iter().any(|(finding, _)| finding == "position-gaps"));
-        assert!(about.mapping.contains(&("stream".into(), "message_store.messages.stream_name".into())), "{:?}", about.mapping);
+        assert!(
+            about.mapping.contains(&("stream".into(), "message_store.messages.stream_name".into())),
+            "{:?}",
+            about.mapping
+        );
     }
 }
 
