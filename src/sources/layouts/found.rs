@@ -105,14 +105,16 @@ pub fn try_all(layouts: &[Arc<Layout>], database: &dyn Database) -> Result<Vec<T
     let mut samples = Samples::default();
     let mut tried = Vec::new();
     for layout in layouts {
-        let one = try_one(layout, database, None, &mut samples)?;
-        // One without anything in common with the store is no candidate.
-        tried.extend(one.filter(|tried| tried.score() >= NEAR));
+        tried.extend(try_one(layout, database, None, &mut samples)?);
     }
     tried.sort_by(|a, b| {
         let fits = |tried: &Tried| matches!(tried, Tried::Fits(_));
         (fits(b), b.score(), b.asks()).cmp(&(fits(a), a.score(), a.asks())).then_with(|| a.layout().cmp(b.layout()))
     });
+    // One with little in common with the store is a candidate only where there is none better.
+    let near = tried.iter().take_while(|tried| tried.score() >= NEAR).count();
+    tried.truncate(near.max(1));
+    tried.retain(|tried| tried.score() > 0);
     Ok(tried)
 }
 
