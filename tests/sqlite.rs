@@ -196,7 +196,7 @@ fn a_store_that_is_packed_or_comes_out_of_a_pipe_is_read_too() {
     let temporary = tempfile::tempdir().unwrap();
     let file = File::open(corpus("emmett-sqlite/emmett.sqlite")).unwrap();
     let mut cat = Command::new("cat").stdin(file).stdout(Stdio::piped()).spawn().unwrap();
-    let output = run(&["events", "-", "--all", "--json"], temporary.path(), cat.stdout.take().unwrap().into());
+    let output = run(&["events", "-", "--json"], temporary.path(), cat.stdout.take().unwrap().into());
     cat.wait().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 993);
