@@ -20,7 +20,6 @@
 //!   that event once, at its own place.
 
 mod chunks;
-#[allow(dead_code, unused_imports)] // until a source asks for payloads
 mod decode;
 mod delimited;
 mod documents;

@@ -24,9 +24,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-pub use akka::{AkkaEnvelope, akka_envelope, akka_hint};
+pub use akka::akka_envelope;
 pub use protobuf::protobuf_struct;
-pub use text::{hex_text, uuid_text};
 
 use crate::domain::{Form, Payload};
 
@@ -55,8 +54,8 @@ pub enum Refused {
 enum Found {
     /// JSON text.
     Json(Bytes),
-    /// A JSON string that holds JSON text. Its text as stored, and what it holds.
-    JsonText(Bytes, Bytes),
+    /// A JSON string that holds this JSON text.
+    JsonText(Bytes),
     /// Text that is no JSON; in UTF-8.
     Text(Bytes),
     /// Nothing in it.
@@ -119,7 +118,7 @@ pub fn payload(bytes: Bytes, hint: Option<&str>) -> Payload {
             }
             Payload::decoded(bytes, &joined(names), json)
         }
-        Found::JsonText(_, inner) => {
+        Found::JsonText(inner) => {
             names.push("JSON in a string".into());
             Payload::decoded(bytes, &joined(names), inner)
         }

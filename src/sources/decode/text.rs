@@ -49,7 +49,7 @@ fn json_string(bytes: &Bytes, text: &[u8]) -> Found {
         && matches!(inner.trim_start().bytes().next(), Some(b'{' | b'['))
         && is_json(inner.as_bytes())
     {
-        return Found::JsonText(bytes.clone(), inner.into());
+        return Found::JsonText(inner.into());
     }
     Found::Json(bytes.clone())
 }
