@@ -16,6 +16,7 @@ mod similar;
 mod walker;
 
 pub use crate::sources::Source;
+pub use crate::sources::layouts::{Catalogue, Entry as LayoutEntry};
 pub use filter::StreamFilter;
 pub use find::find;
 pub use open::Opening;
