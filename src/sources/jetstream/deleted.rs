@@ -72,65 +72,77 @@ impl Deleted {
     pub fn read_state(&mut self, bytes: &[u8]) -> Result<(), String> {
         let rest = bytes.strip_prefix(&[0x0b]).ok_or("it is no state of a stream")?;
         let (&version, rest) = rest.split_first().ok_or("it is no state of a stream")?;
-        // Each version of blocks counts one thing more; where a version is new, whichever fits to the last byte.
-        let likely = usize::from(version.clamp(1, 3)) - 1;
-        for counts in [likely, 0, 1, 2, 3] {
-            let mut found = Self::default();
-            if found.state(rest, counts).is_some() {
-                self.first = self.first.max(found.first);
-                for (block, first) in found.blocks {
-                    let known = self.blocks.entry(block).or_default();
-                    *known = first.max(*known);
+        // Versions differ in what is counted for each block, and in whether the last block of a subject with a single
+        // message is written. What a version means is known of few, so the reading is the one whose sums are right.
+        for counts in [2, 0, 1, 3] {
+            for both in [true, false] {
+                let mut found = Self::default();
+                if found.state(rest, counts, both).is_some() {
+                    self.first = self.first.max(found.first);
+                    for (block, first) in found.blocks {
+                        let known = self.blocks.entry(block).or_default();
+                        *known = first.max(*known);
+                    }
+                    self.single.extend(found.single);
+                    return Ok(());
                 }
-                self.single.extend(found.single);
-                return Ok(());
             }
         }
-        Err(format!("its version ({version}) cannot be read"))
+        Err(format!("its version ({version}) cannot be read, or it is damaged"))
     }
 
-    fn state(&mut self, mut rest: &[u8], counts: usize) -> Option<()> {
+    /// `counts` more numbers stand for each block; `both` tells that a subject always has a first and a last block.
+    fn state(&mut self, mut rest: &[u8], counts: usize, both: bool) -> Option<()> {
         let rest = &mut rest;
-        let _messages = uvarint(rest)?;
+        let messages = uvarint(rest)?;
         let _bytes = uvarint(rest)?;
         self.first = uvarint(rest)?;
         varint(rest)?;
-        let _last = uvarint(rest)?;
+        let last = uvarint(rest)?;
         varint(rest)?;
         let subjects = uvarint(rest)?;
+        let mut of_subjects = 0_u64;
         for _ in 0..subjects {
             let length = usize::try_from(uvarint(rest)?).ok()?;
             rest.split_off(..length)?;
             let total = uvarint(rest)?;
+            of_subjects = of_subjects.checked_add(total)?;
             let _first_block = uvarint(rest)?;
-            if total > 1 {
+            if both || total > 1 {
                 let _last_block = uvarint(rest)?;
             }
         }
         let blocks = uvarint(rest)?;
+        let mut of_blocks = 0_u64;
         for _ in 0..blocks {
             let number = uvarint(rest)?;
             let _bytes = uvarint(rest)?;
             let first = uvarint(rest)?;
             varint(rest)?;
-            let _last = uvarint(rest)?;
+            let behind = uvarint(rest)?.checked_add(1)?;
             varint(rest)?;
             let deleted = uvarint(rest)?;
             for _ in 0..counts {
                 uvarint(rest)?;
             }
+            let left = behind.checked_sub(first)?.checked_sub(deleted)?;
+            of_blocks = of_blocks.checked_add(left)?;
+            if behind > last.checked_add(1)? {
+                return None;
+            }
             self.blocks.insert(number, first);
-            if deleted > 0 {
-                self.set(rest)?;
+            if deleted > 0 && self.set(rest)? != deleted {
+                return None;
             }
         }
         // The number of the last block, the checksum of its last record, that of this file.
         uvarint(rest)?;
-        (rest.len() == 16).then_some(())
+        let sums = of_blocks == messages && (subjects == 0 || of_subjects == messages);
+        (rest.len() == 16 && sums).then_some(())
     }
 
-    /// A set of sequences: nodes of bits.
-    fn set(&mut self, rest: &mut &[u8]) -> Option<()> {
+    /// A set of sequences: nodes of bits. Gives how many it holds.
+    fn set(&mut self, rest: &mut &[u8]) -> Option<u64> {
         let head = rest.split_off(..10)?;
         let &(_, words) = NODES.iter().find(|(version, _)| head[0] == 22 && head[1] == *version)?;
         let number = |at: usize| u64::from(u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
@@ -151,7 +163,7 @@ impl Deleted {
                 }
             }
         }
-        (found == length).then_some(())
+        (found == length).then_some(length)
     }
 }
 
@@ -188,6 +200,27 @@ mod tests {
         assert!(deleted.contains(1, 8) && !deleted.contains(1, 9));
         for end in 0..bytes.len() {
             assert!(Deleted::default().read_state(&bytes[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_state_with_a_set_of_single_ones() {
+        // Of 2 to 10 five are left: 3, 7, 8 and 9 are gone. A subject with one message has both its blocks, or one.
+        for (version, more, blocks) in [(4, 2, &[1, 1][..]), (1, 0, &[1]), (2, 1, &[1]), (3, 2, &[1])] {
+            let mut bytes = vec![0x0b, version, 5, 0x4a, 2, 2, 10, 4, 2, 1, b'a', 4, 1, 1, 1, b'b', 1];
+            bytes.extend(blocks);
+            bytes.extend([1, 1, 0x4a, 2, 0, 10, 8, 4]);
+            bytes.extend(std::iter::repeat_n(0, more));
+            bytes.extend([22, 2, 1, 0, 0, 0, 4, 0, 0, 0]);
+            let mut words = [0_u64; 33];
+            words[1] = 0b11_1000_1000;
+            words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+            bytes.extend([1, 0, 1]);
+            bytes.extend([0xee; 16]);
+            let mut deleted = Deleted::default();
+            deleted.read_state(&bytes).unwrap();
+            let left: Vec<u64> = (0..12).filter(|&seq| !deleted.contains(1, seq)).collect();
+            assert_eq!(left, [2, 4, 5, 6, 10, 11], "version {version}");
         }
     }
 

@@ -146,7 +146,8 @@ pub fn streams(directory: &Path) -> Vec<Stream> {
         &|| if directory.ends_with("streams") { streams_of(directory, None) } else { Vec::new() },
         &|| accounts_of(directory),
         &|| accounts_of(&directory.join("jetstream")),
-        &|| inside(directory).iter().filter_map(|backup| Stream::of_backup(backup)).collect(),
+        // A directory where a backup lies among other things is not a store.
+        &|| inside(directory).iter().map(|backup| Stream::of_backup(backup)).collect::<Option<_>>().unwrap_or_default(),
     ];
     readings.iter().map(|reading| reading()).find(|streams| !streams.is_empty()).unwrap_or_default()
 }
