@@ -19,6 +19,7 @@
 //! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
 //!   that event once, at its own place.
 
+pub mod cache;
 mod chunks;
 mod delimited;
 mod documents;

@@ -10,6 +10,7 @@
 mod build;
 mod check;
 mod envelope;
+mod keep;
 mod mapping;
 mod plan;
 mod records;

@@ -7,6 +7,7 @@
 //! event in its stream never change.
 
 mod column;
+pub mod saved;
 mod versions;
 
 use std::hash::{BuildHasher, Hasher};
@@ -404,6 +405,18 @@ impl Index {
     pub fn bounds(&self, row: u32) -> Option<(u64, u64)> {
         let offset = self.offsets.get(row as usize)? as u64;
         Some((offset, self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64)))
+    }
+
+    /// Whether the other index begins with what this one knows.
+    pub fn is_beginning_of(&self, other: &Self) -> bool {
+        let rows = self.offsets.len();
+        let names =
+            |index: &Self| index.streams.iter().map(|s| s.name.clone()).take(self.streams.len()).collect::<Vec<_>>();
+        other.offsets.len() >= rows
+            && (0..rows).all(|row| self.offsets.get(row) == other.offsets.get(row))
+            && self.stream_of[..] == other.stream_of[..rows]
+            && self.type_of[..] == other.type_of[..rows]
+            && names(self) == names(other)
     }
 
     /// Makes ready for what was added to a file whose last line, beginning at `start`, had no end: where that line is no
