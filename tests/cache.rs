@@ -132,7 +132,23 @@ fn a_small_file_is_not_worth_an_entry() {
 fn whatever_bit_turns_the_answers_are_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let cache = directory.path().join("cache");
-    let path = dump(directory.path(), 6);
+    let path = directory.path().join("dump.jsonl");
+    let line = |number: usize, text: &str| {
+        format!(r#"{{"stream":"a-{}","type":"T{}","version":{number},"data":"{text}"}}"#, number % 3, number % 2) + "\n"
+    };
+    // One large record makes it worth an entry; only the small ones are read again and again.
+    let small: String = (0..6).map(|number| line(number, "")).collect();
+    fs::write(&path, small + "\n" + &line(6, &"x".repeat(5 << 20))).unwrap();
+    settle(&path);
+    let run = |path: &Path, cache: Option<&Path>| {
+        let source = opened(path, cache);
+        source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+        let events = |scope| source.events(&EventQuery::first(scope, 6), &Cancel::default()).unwrap();
+        let rows: Vec<_> =
+            (0..8).map(|row| source.translate(&Scope::All, row, &Scope::Stream("a-0".into())).unwrap()).collect();
+        let pages = [events(Scope::All), events(Scope::Stream("a-1".into())), events(Scope::Category("a".into()))];
+        (source.progress(), source.streams(0, usize::MAX).unwrap(), pages, rows, source.about().caveats)
+    };
     let plain = run(&path, Some(&cache));
     let file = entry(&cache);
     let kept = fs::read(&file).unwrap();
@@ -141,11 +157,11 @@ fn whatever_bit_turns_the_answers_are_the_same() {
         let mut wrong = kept.clone();
         wrong[at] ^= 1 << (at % 8);
         fs::write(&file, &wrong).unwrap();
-        assert_eq!(run(&path, Some(&cache)), plain, "byte {at}");
+        assert!(run(&path, Some(&cache)) == plain, "byte {at}");
     }
     for length in (0..kept.len()).step_by(41) {
         fs::write(&file, &kept[..length]).unwrap();
-        assert_eq!(run(&path, Some(&cache)), plain, "cut at {length}");
+        assert!(run(&path, Some(&cache)) == plain, "cut at {length}");
     }
     assert_eq!(fs::read(entry(&cache)).unwrap(), kept, "it was written anew");
 }

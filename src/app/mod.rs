@@ -24,6 +24,7 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+pub mod sifting;
 mod typing;
 pub mod walk;
 pub mod words;
@@ -143,6 +144,7 @@ pub struct Keys {
     /// The texts last typed, to be recalled.
     found: String,
     gone: String,
+    sifted: String,
 }
 
 /// How times are shown.
@@ -247,6 +249,7 @@ impl App {
                 held: None,
                 found: String::new(),
                 gone: String::new(),
+                sifted: String::new(),
             },
             notice: None,
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
@@ -266,7 +269,8 @@ impl App {
     /// Whether something is under way that the user can stop.
     pub fn is_busy(&self) -> bool {
         let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
-        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering
+        let sifting = self.panes.events.sifted.as_ref().is_some_and(|sifted| sifted.running);
+        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting
     }
 
     /// Where everything is on the screen; `None` when it is too small for anything.
@@ -395,9 +399,7 @@ impl App {
             popup.fit(layout::inner(layout::popup(&areas)));
         }
         let height = self.height(Pane::Events) as u64;
-        if let Some(window) = &mut self.panes.events.window {
-            window.scroll(0, height);
-        }
+        self.panes.events.scroll(0, height);
         let Self { panes, jobs, .. } = self;
         out.extend(panes.events.load(height, || jobs.number()));
     }

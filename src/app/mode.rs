@@ -39,6 +39,8 @@ pub enum Asking {
         /// The place.
         place: u64,
     },
+    /// A filter of the events.
+    Sift,
     /// A place to go to.
     GoTo,
 }

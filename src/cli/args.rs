@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
-use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
+use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   stepback                                        open the demo store
   stepback dump.jsonl --stream order-1002         stand at the end of a stream
   stepback streams dump.jsonl --category order    list streams
+  stepback search dump.jsonl coupon                where a text stands
   stepback state dump.jsonl order-1002 --at 12    the state after version 12
   stepback diff dump.jsonl order-1002 11 12       what version 12 changed
   zcat dump.jsonl.gz | stepback -                 read standard input
@@ -67,6 +68,8 @@ pub enum Command {
     Streams(StreamsArgs),
     /// List events, of one stream or of the whole store
     Events(EventsArgs),
+    /// Find text or a regular expression in payloads, types and streams
+    Search(SearchArgs),
     /// Fold a stream into its state, at its end or at any version or time
     State(StateArgs),
     /// Compare the state of a stream at two places

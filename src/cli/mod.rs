@@ -8,9 +8,11 @@ mod args;
 mod diff;
 mod events;
 mod export;
+mod filter_args;
 mod import;
 mod output;
 mod place;
+mod search;
 mod source_args;
 mod state;
 mod streams;
@@ -42,6 +44,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Events(args) => events::run(args, &mut out),
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Search(args) => search::run(args, &mut out),
         Command::Export(args) => export::run(args, &mut out),
         Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),

@@ -1,12 +1,14 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+pub mod condition;
 pub mod demo;
 pub mod embedded;
 mod filter;
 mod find;
 mod open;
 mod reducers;
+pub mod search;
 mod similar;
 mod walker;
 

@@ -21,24 +21,26 @@
 
 pub mod cache;
 mod chunks;
+#[allow(dead_code, unused_imports)] // until a source asks for payloads
+mod decode;
 mod delimited;
 mod documents;
-mod dumps;
+pub mod dumps;
 pub mod embedded;
-mod feed;
+pub mod feed;
 mod files;
 mod index;
 mod indexed;
-mod input;
+pub mod input;
 mod jetstream;
-mod layouts;
+pub mod layouts;
 pub mod memory;
 pub mod open;
 mod recognise;
 mod search;
 mod sorted;
 mod sqlite;
-mod tables;
+pub mod tables;
 mod unpack;
 
 use std::ops::ControlFlow;

@@ -30,7 +30,7 @@ const POSITION: usize = 7;
 const REFERENCES: usize = 8;
 
 /// What is wanted of every line.
-fn basic(mapping: &Mapping) -> Vec<Option<FieldPath>> {
+pub fn basic(mapping: &Mapping) -> Vec<Option<FieldPath>> {
     let stream = match &mapping.stream {
         StreamFrom::Field(path) => Some(path.clone()),
         StreamFrom::Constant(_) => None,
@@ -162,8 +162,10 @@ impl Checker {
 }
 
 /// Where the values of a reference are among the slots of the references.
-enum Said {
+pub enum Said {
+    /// The slot of an id.
     Field(usize),
+    /// The slots of a stream and of a version there.
     Place(usize, usize),
 }
 
@@ -294,7 +296,7 @@ impl Reader {
 const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 
 /// Lists the fields of references after those already listed; gives where each reference has its own.
-fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> {
+pub fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> {
     let mut put = |path: &FieldPath| {
         fields.push(path.clone());
         fields.len() - 1
@@ -307,7 +309,7 @@ fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> {
 }
 
 /// The first reference that says something; `at` gives the values of the fields.
-fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8]) -> Option<Arc<str>> {
+pub fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8]) -> Option<Arc<str>> {
     references.iter().find_map(|said| match *said {
         Said::Field(field) => value::name(at(field)).map(|id| Arc::from(&*id)),
         Said::Place(stream, version) => {
@@ -317,7 +319,7 @@ fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8]) -> Option<Arc
 }
 
 /// Whether a value is a string that holds a JSON object or array.
-fn is_json_text(raw: &[u8]) -> bool {
+pub fn is_json_text(raw: &[u8]) -> bool {
     if !matches!(raw, [b'"', b'{' | b'[' | b' ' | b'\\', ..]) {
         return false;
     }

@@ -9,17 +9,17 @@
 
 mod build;
 mod check;
-mod envelope;
+pub(in crate::sources) mod envelope;
 mod keep;
-mod mapping;
-mod plan;
+pub(in crate::sources) mod mapping;
+pub(in crate::sources) mod plan;
 mod records;
-mod scan;
+pub(in crate::sources) mod scan;
 mod search;
-mod skim;
+pub(in crate::sources) mod skim;
 mod source;
 mod stretch;
-mod value;
+pub(in crate::sources) mod value;
 mod watch;
 
 pub use source::open;

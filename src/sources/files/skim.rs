@@ -337,6 +337,32 @@ pub fn members<'a>(text: &'a [u8], mut told: impl FnMut(&'a [u8], &'a [u8])) -> 
     }
 }
 
+/// Calls `told` for every element of the array at the start of `text`, in order.
+///
+/// # Errors
+/// When there is no complete JSON array.
+pub fn elements<'a>(text: &'a [u8], mut told: impl FnMut(&'a [u8])) -> Result<(), Fault> {
+    let mut skimmer = Skimmer::new(Plan::default());
+    let mut at = space(text, 0);
+    if byte(text, at) != b'[' {
+        return Err(unexpected(text, at, "expected an array"));
+    }
+    at = space(text, at + 1);
+    if byte(text, at) == b']' {
+        return Ok(());
+    }
+    loop {
+        let end = skimmer.value(text, at)?;
+        told(&text[at..end]);
+        at = space(text, end);
+        match byte(text, at) {
+            b',' => at = space(text, at + 1),
+            b']' => return Ok(()),
+            _ => return Err(unexpected(text, at, "expected ',' or ']'")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -137,6 +137,7 @@ impl Backing for LinesFile {
     fn about(&self) -> About {
         let mut about = self.about.clone();
         about.caveats.extend(self.build.note());
+        about.caveats.extend(self.feed.remarks());
         about
     }
 

@@ -6,8 +6,8 @@
 //! Invariant: parts are appended in the order of the file, so that a row's number, a stream's number and the rank of an
 //! event in its stream never change.
 
-mod column;
-pub mod saved;
+pub(in crate::sources) mod column;
+pub(in crate::sources) mod saved;
 mod versions;
 
 use std::hash::{BuildHasher, Hasher};
