@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
+use super::{
+    append::AppendArgs, cache::CacheArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs,
+};
 use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
@@ -80,6 +82,8 @@ pub enum Command {
     Append(AppendArgs),
     /// Import a source into an embedded store; started again, it continues
     Import(ImportArgs),
+    /// List the indexes of large files that are kept between two runs, or remove them
+    Cache(CacheArgs),
     /// Check an embedded store for damage
     Verify(VerifyArgs),
 }

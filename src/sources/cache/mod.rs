@@ -15,7 +15,7 @@ mod identity;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,6 @@ pub use entry::{Blocks, Kept};
 pub use identity::{Identity, hash};
 
 use super::index::saved::{Reader, Writer};
-use entry::MAGIC;
 
 /// How much all entries may take; then those used longest ago are removed.
 const LIMIT: u64 = 2 << 30;
