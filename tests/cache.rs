@@ -264,3 +264,32 @@ fn two_at_once_do_no_harm() {
         assert_eq!(fs::read_dir(cache.join("indexes")).unwrap().count(), 0, "nothing is left over");
     }
 }
+
+#[test]
+fn the_command_lists_and_removes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = dump(directory.path(), 5000);
+    let stepback = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_stepback"))
+            .args(arguments)
+            .env("XDG_CACHE_HOME", directory.path().join("home"))
+            .env("HOME", directory.path())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let dump = path.to_str().unwrap();
+    let plain = stepback(&["streams", dump, "--no-cache"]);
+    assert_eq!(plain.0, Some(0));
+    assert_eq!(stepback(&["cache"]), (Some(1), String::new()), "nothing is kept");
+    assert_eq!(stepback(&["streams", dump]), plain);
+    let (code, listed) = stepback(&["cache", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((code, listed["source"].as_str()), (Some(0), Some(dump)));
+    assert_eq!(listed["source_bytes"].as_u64(), Some(fs::metadata(&path).unwrap().len()));
+    assert_eq!(fs::metadata(listed["index"].as_str().unwrap()).unwrap().len(), listed["index_bytes"].as_u64().unwrap());
+    assert!(stepback(&["cache"]).1.contains(dump));
+    assert_eq!(stepback(&["streams", dump]), plain);
+    assert!(stepback(&["cache", "clear"]).1.starts_with("1 index removed"));
+    assert_eq!(stepback(&["cache"]).0, Some(1));
+}
