@@ -118,7 +118,9 @@ fn results_come_as_they_are_found_and_can_be_stopped() {
     desk.type_keys("<esc>");
     assert!(desk.wanted.contains(&Effect::StopJobs) && !desk.app.is_busy());
     desk.send(Msg::Sifted { generation, ordinals: vec![1], looked: 4, total: 6 });
-    assert!(desk.wanted.iter().any(|effect| matches!(effect, Effect::LoadSome { ordinals, .. } if *ordinals == [0, 2])));
+    assert!(
+        desk.wanted.iter().any(|effect| matches!(effect, Effect::LoadSome { ordinals, .. } if *ordinals == [0, 2]))
+    );
 }
 
 #[test]

@@ -111,6 +111,10 @@ pub enum Finding {
     Next,
     /// The previous match.
     Previous,
+    /// While text is typed: look in the whole store, or again in what is shown.
+    Wider,
+    /// While text is typed: take it for a regular expression, or again for text.
+    Expression,
     /// Ask for a pattern that narrows the list of streams.
     Filter,
     /// Ask for a filter of the events.
@@ -318,9 +322,11 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Fold(Folding::CollapseAll), "collapse-all", "fold all", "Close everything", "Trees", TREE),
     spec(Action::Fold(Folding::NextChange), "next-change", "next change", "To the next change in State", "Trees", ANY),
     spec(Action::Fold(Folding::PreviousChange), "previous-change", "previous change", "To the previous change in State", "Trees", ANY),
-    spec(Action::Find(Finding::Find), "find", "find", "Find text in the events of the scope, as you type", "Find", ANY),
+    spec(Action::Find(Finding::Find), "find", "find", "Find text, or a `/regular expression/`, in all events of the scope, as you type; without capital letters both cases match", "Find", ANY),
     spec(Action::Find(Finding::Next), "find-next", "next match", "To the next match", "Find", ANY),
     spec(Action::Find(Finding::Previous), "find-previous", "previous match", "To the previous match", "Find", ANY),
+    spec(Action::Find(Finding::Wider), "find-wider", "where", "While typing what to find: look in the whole store, or again in what is shown", "Find", &[Context::Prompt]),
+    spec(Action::Find(Finding::Expression), "find-regex", "regex", "While typing what to find: take it for a regular expression, or again for text", "Find", &[Context::Prompt]),
     spec(Action::Find(Finding::Filter), "filter-streams", "filter", "Narrow the list of streams, as you type", "Find", ANY),
     spec(Action::Find(Finding::Sift), "filter-events", "filter events", "Show only some events: a condition in CEL, `type:Payment*`, `stream:order-*`, `after:2025-03-01T14:00`, `before:-2h`; an empty line shows all", "Find", ANY),
     spec(Action::Find(Finding::GoTo), "go-to", "go to", "Go to `:312` a version, `:+10` `:-10` `:50%` `:first` `:last`, `:@14:03` or `:@2025-03-01T14:03` a time, an event id, a stream", "Find", ANY),

@@ -56,6 +56,9 @@ impl App {
                 }
             }
             Msg::NotFound { generation } => self.not_found(generation),
+            Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
+            Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
+            Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
             _ => {}
         }
     }
@@ -185,6 +188,10 @@ impl App {
         if let Some(search) = self.jobs.search(generation) {
             ours = true;
             search.running = None;
+        }
+        if let Some(hits) = self.jobs.hits(generation) {
+            ours = true;
+            hits.running = false;
         }
         if let Some(narrowing) = &mut self.panes.streams.narrowing
             && narrowing.generation == generation

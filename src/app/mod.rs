@@ -24,6 +24,7 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+mod searching;
 pub mod sifting;
 mod typing;
 pub mod walk;

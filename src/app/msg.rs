@@ -136,6 +136,29 @@ pub enum Msg {
         /// Of the effect.
         generation: Generation,
     },
+    /// Answer to `Effect::Search`, one of many, in order.
+    HitsFound {
+        /// Of the effect.
+        generation: Generation,
+        /// The ordinals of events that match.
+        ordinals: Vec<u64>,
+        /// How much has been looked at, in percent.
+        percent: u64,
+    },
+    /// `Effect::Search` has ended.
+    SearchEnded {
+        /// Of the effect.
+        generation: Generation,
+        /// Whether there are more hits than were told.
+        more: bool,
+    },
+    /// What `Effect::Find` or `Effect::Search` is to look for is no regular expression.
+    PatternRefused {
+        /// Of the effect.
+        generation: Generation,
+        /// Why.
+        why: String,
+    },
     /// A job failed.
     JobFailed {
         /// Of the effect.

@@ -22,7 +22,7 @@ use super::panics;
 use super::replay::{Command, Desk, Walk};
 use super::run::Screen;
 use super::signals::{JobControl, Whom};
-use super::tasks::Tasks;
+use super::tasks::{LookedFor, Tasks};
 use super::terminal::{self, Tty};
 use crate::app::{Effect, Msg};
 
@@ -328,9 +328,14 @@ impl<S: Screen> EventLoop<S> {
             Effect::StopSift => self.tasks.stop_sift(),
             Effect::Go { generation, scope, from, to } => self.desk.go(Walk { generation, scope, from, to }, now),
             Effect::FilterStreams { generation, pattern } => self.tasks.filter(generation, pattern),
-            Effect::Find { generation, pattern, scope, from, direction } => {
-                self.tasks.find(generation, pattern, scope, from, direction);
+            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
+                let looked_for = LookedFor { text: pattern, expression, scope };
+                self.tasks.find(generation, looked_for, (counted_in, from), direction);
             }
+            Effect::Search { generation, pattern, expression, scope } => {
+                self.tasks.search(generation, LookedFor { text: pattern, expression, scope });
+            }
+            Effect::StopSearch => self.tasks.stop_search(),
             Effect::StopJobs => {
                 self.desk.stop();
                 self.tasks.stop();
