@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
-use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
+use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
+use super::{import::ImportArgs, search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs};
+use super::verify::VerifyArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +75,10 @@ pub enum Command {
     State(StateArgs),
     /// Compare the state of a stream at two places
     Diff(DiffArgs),
+    /// List the types of events; with a type, the fields of its payloads and how they changed
+    Types(TypesArgs),
+    /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
+    Doctor(DoctorArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),
     /// Append one event to an embedded store

@@ -189,14 +189,16 @@ pub fn push_text(line: &mut String, text: &str) {
     let _ = write_string(line, text);
 }
 
-fn push_optional(line: &mut String, text: Option<&str>) {
+/// Adds text as a JSON string, or `null`.
+pub fn push_optional(line: &mut String, text: Option<&str>) {
     match text {
         Some(text) => push_text(line, text),
         None => line.push_str("null"),
     }
 }
 
-fn push_position(line: &mut String, position: &Position) {
+/// Adds a position as a JSON number or string.
+pub fn push_position(line: &mut String, position: &Position) {
     match position {
         Position::Number(number) => line.push_str(&number.to_string()),
         Position::Text(text) => push_text(line, text),

@@ -3,12 +3,15 @@
 
 pub mod condition;
 pub mod demo;
+pub mod doctor;
 pub mod embedded;
 mod filter;
 mod find;
 mod open;
+mod pages;
 mod reducers;
 pub mod search;
+pub mod shapes;
 mod similar;
 mod walker;
 

@@ -104,6 +104,11 @@ impl Walker {
         Ok(Reached { scope, scope_at, moment })
     }
 
+    /// Whether streams of this category are folded by a reducer of the user's, not by the generic guess.
+    pub fn is_scripted(&self, category: &str) -> bool {
+        self.book.script(category).is_some()
+    }
+
     /// Keeps the current state to compare with.
     pub fn pin(&mut self) {
         self.pinned = Some(self.current.clone());

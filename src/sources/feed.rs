@@ -1,4 +1,5 @@
-//! The bytes of an opened file, read by position: of a regular file at once, of a pipe as they arrive.
+//! The bytes of an opened file, read by position: of a regular file at once (and what it grows by, when somebody looked),
+//! of a pipe as they arrive.
 //!
 //! A pipe is copied into a temporary file without a name while it is read, so that everything above reads one way. It is
 //! not a cache: it is gone with the process.
@@ -157,6 +158,21 @@ impl Feed {
         self.pipe
     }
 
+    /// What is open now, whatever its name has come to mean.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
+    /// A regular file has grown to this length.
+    pub fn extend(&self, length: u64) {
+        let mut arrived = self.lock();
+        arrived.upto = arrived.upto.max(length);
+        self.changed.notify_all();
+    }
+
     /// How much is there now.
     pub fn arrived(&self) -> Arrived {
         self.lock().clone()
@@ -166,6 +182,16 @@ impl Feed {
     pub fn wait_beyond(&self, offset: u64, stop: &AtomicBool) -> Arrived {
         let mut arrived = self.lock();
         while arrived.upto <= offset && !arrived.finished && !stop.load(Ordering::Relaxed) {
+            arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        arrived.clone()
+    }
+
+    /// Waits until there are bytes at or after `offset`, or no more will come, but not longer than a moment, so that whoever
+    /// waits can look whether it still should.
+    pub fn wait_a_moment(&self, offset: u64) -> Arrived {
+        let mut arrived = self.lock();
+        if arrived.upto <= offset && !arrived.finished {
             arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
         arrived.clone()

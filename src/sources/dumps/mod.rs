@@ -1,10 +1,32 @@
-//! SQL dumps, read where they lie and never restored: what `pg_dump` and `mysqldump` write.
+//! SQL dumps, read where they lie and never restored: what `pg_dump`, `mysqldump` and the shell of SQLite write.
+//!
+//! A first pass finds where the rows of which table lie; it reads statements only as far as they say something of tables,
+//! and runs none. Rows are read afterwards, each from its place. Nothing here knows what an event is.
+//!
+//! Invariant: however large a statement, a row or a dump is, what is kept of it is bounded; what is larger than
+//! [`window::LARGEST`] is told as a bad row with its size.
+
+mod catalogue;
+mod custom;
+mod database;
+mod encoding;
+mod identity;
+mod large;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tokens;
+mod values;
+mod walk;
+mod window;
 
 use std::ops::ControlFlow;
 
 use super::input::Input;
 use super::tables::Database;
-use crate::domain::{Failure, FailureKind};
+use crate::domain::Failure;
 
 /// Opens a dump in plain text.
 ///
@@ -12,9 +34,9 @@ use crate::domain::{Failure, FailureKind};
 /// When it cannot be read.
 pub fn open_text(
     input: &Input,
-    _looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Box<dyn Database>, Failure> {
-    Err(Failure::new(FailureKind::Unsupported, input.feed.name(), "open", "SQL dumps cannot be read yet"))
+    Ok(Box::new(text::open(input, looked)?))
 }
 
 /// Opens a dump in PostgreSQL's custom format.
@@ -23,7 +45,7 @@ pub fn open_text(
 /// When it cannot be read.
 pub fn open_custom(
     input: &Input,
-    _looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Box<dyn Database>, Failure> {
-    Err(Failure::new(FailureKind::Unsupported, input.feed.name(), "open", "custom dumps cannot be read yet"))
+    Ok(Box::new(custom::open(input, looked)?))
 }

@@ -1,0 +1,166 @@
+//! A dump as tables.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use super::catalogue::Stored;
+use super::identity::Identity;
+use super::large::LargeObjects;
+use super::rows::Section;
+use super::window::{Halt, SIP, STRIDE, Window};
+use crate::domain::{Change, Failure};
+use crate::sources::tables::{Database, Row, Table};
+
+/// An opened dump.
+pub struct Dump {
+    /// What it is.
+    pub kind: String,
+    /// How it was recognised and what was found.
+    pub reasons: Vec<String>,
+    /// What the user must know.
+    pub caveats: Vec<String>,
+    tables: Vec<Table>,
+    sections: Vec<Vec<Section>>,
+    large: LargeObjects,
+    identity: Option<Identity>,
+}
+
+impl Dump {
+    /// A dump of these tables.
+    pub fn new(kind: String, stored: Vec<Stored>, large: LargeObjects, path: Option<PathBuf>) -> Self {
+        let (tables, sections) = stored.into_iter().map(|stored| (stored.table, stored.sections)).unzip();
+        let identity = path.and_then(Identity::of);
+        Self { kind, reasons: Vec::new(), caveats: Vec::new(), tables, sections, large, identity }
+    }
+
+    fn sections(&self, table: usize) -> &[Section] {
+        self.sections.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The section a place is in, and what is to be taken off it to have its offset in there.
+    fn section(&self, table: usize, place: u64) -> Result<Option<(&Section, u64)>, Halt> {
+        let sections = self.sections(table);
+        if sections.iter().any(|section| section.own) {
+            let mut base = 0;
+            for section in sections {
+                let length = length(section, place - base)?;
+                if place - base < length {
+                    return Ok(Some((section, base)));
+                }
+                base += length;
+            }
+            return Ok(None);
+        }
+        let at = sections.partition_point(|section| section.start <= place);
+        let section = at.checked_sub(1).and_then(|at| sections.get(at)).filter(|section| place < section.end);
+        Ok(section.map(|section| (section, 0)))
+    }
+}
+
+/// How long a section of its own is, when that is not more than `enough`; else more than that.
+fn length(section: &Section, enough: u64) -> Result<u64, Halt> {
+    loop {
+        let known = section.bytes.known();
+        if known > enough || section.bytes.read(known, &mut [0])? == super::window::Got::End {
+            return Ok(section.bytes.known());
+        }
+    }
+}
+
+impl Database for Dump {
+    fn kind(&self) -> String {
+        self.kind.clone()
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.reasons.clone()
+    }
+
+    fn caveats(&self) -> Vec<String> {
+        self.caveats.clone()
+    }
+
+    fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    fn scan(
+        &self,
+        table: usize,
+        looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+        told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let sections = self.sections(table);
+        let size = |section: &Section| match section.own {
+            true => section.bytes.known(),
+            false => section.end - section.start,
+        };
+        let mut total: u64 = sections.iter().map(size).sum();
+        let (mut base, mut done) = (0, 0);
+        for section in sections {
+            let mut seen = |at: u64| {
+                let done = done + at.saturating_sub(section.start);
+                total = total.max(done);
+                looked(done, total)
+            };
+            let mut window = Window::new(&*section.bytes, section.start, section.end, STRIDE, &mut seen);
+            match section.scan(base, &mut window, told) {
+                Ok(()) => {}
+                Err(Halt::Unwanted) => return Ok(()),
+                Err(Halt::Failed(failure)) => return Err(failure),
+            }
+            done += size(section);
+            if section.own {
+                base += section.bytes.known();
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch(
+        &self,
+        table: usize,
+        places: &[u64],
+        told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let mut fetch = || -> Result<(), Halt> {
+            let mut rest = places;
+            while let Some(&first) = rest.first() {
+                let Some((section, base)) = self.section(table, first)? else {
+                    if told(Row::Bad(first, "no row begins here: the dump was changed".into())).is_break() {
+                        return Ok(());
+                    }
+                    rest = &rest[1..];
+                    continue;
+                };
+                // Rows that lie together are read together.
+                let mut seen = |_| ControlFlow::Continue(());
+                let mut window = Window::new(&*section.bytes, section.start, section.end, SIP, &mut seen);
+                while let Some(&place) = rest.first() {
+                    let inside = |end| place >= base && place - base >= section.start && place - base < end;
+                    let end = if section.own { section.bytes.known() } else { section.end };
+                    if place != first && !inside(end) {
+                        break;
+                    }
+                    let at = place - base;
+                    window.go(at.max(section.start + 1) - 1, section.end);
+                    section.fetch(base, at, &mut window, told)?;
+                    rest = &rest[1..];
+                }
+            }
+            Ok(())
+        };
+        match fetch() {
+            Ok(()) | Err(Halt::Unwanted) => Ok(()),
+            Err(Halt::Failed(failure)) => Err(failure),
+        }
+    }
+
+    fn large_object(&self, oid: u64) -> Result<Option<Vec<u8>>, Failure> {
+        self.large.read(oid)
+    }
+
+    fn look(&self) -> Result<Change, Failure> {
+        self.identity.as_ref().map_or(Ok(Change::Same), Identity::look)
+    }
+}

@@ -1,0 +1,480 @@
+//! Dumps as byte texts, one for every trap that naive readers fall into.
+
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use super::{open_custom, open_text};
+use crate::domain::{Failure, FailureKind};
+use crate::sources::input::Input;
+use crate::sources::tables::{Cell, Database, Row, Table};
+
+pub(super) fn opened(bytes: &[u8]) -> Result<Box<dyn Database>, Failure> {
+    let input = Input::of_pipe(Cursor::new(bytes.to_vec()), "test").expect("a pipe");
+    let mut looked = |_, _| ControlFlow::Continue(());
+    match bytes.starts_with(b"PGDMP") {
+        true => open_custom(&input, &mut looked),
+        false => open_text(&input, &mut looked),
+    }
+}
+
+pub(super) fn open(bytes: impl AsRef<[u8]>) -> Box<dyn Database> {
+    opened(bytes.as_ref()).expect("a dump")
+}
+
+fn shown(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Null => "∅".into(),
+        Cell::Integer(number) => format!("{number}i"),
+        Cell::Real(number) => format!("{number}r"),
+        Cell::Text(text) => text.iter().flat_map(|&b| std::ascii::escape_default(b)).map(char::from).collect(),
+        Cell::Bytes(bytes) => format!("x{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+    }
+}
+
+fn row(row: Row<'_>) -> (u64, String) {
+    match row {
+        Row::Cells(place, cells) => (place, cells.iter().map(shown).collect::<Vec<_>>().join("|")),
+        Row::Bad(place, why) => (place, format!("! {why}")),
+    }
+}
+
+pub(super) fn number(database: &dyn Database, name: &str) -> usize {
+    let names: Vec<String> = database.tables().iter().map(Table::full_name).collect();
+    names.iter().position(|found| found == name).unwrap_or_else(|| panic!("{name} in {names:?}"))
+}
+
+/// The rows of a table, shown; each is fetched again from its place and must be the same.
+pub(super) fn rows(database: &dyn Database, name: &str) -> Vec<String> {
+    let table = number(database, name);
+    let mut scanned = Vec::new();
+    let mut told = |found: Row<'_>| {
+        scanned.push(row(found));
+        ControlFlow::Continue(())
+    };
+    database.scan(table, &mut |_, _| ControlFlow::Continue(()), &mut told).expect("readable");
+    let places: Vec<u64> = scanned.iter().rev().map(|(place, _)| *place).collect();
+    let mut fetched = Vec::new();
+    let mut told = |found: Row<'_>| {
+        fetched.push(row(found));
+        ControlFlow::Continue(())
+    };
+    database.fetch(table, &places, &mut told).expect("readable");
+    fetched.reverse();
+    assert_eq!(fetched, scanned);
+    scanned.into_iter().map(|(_, row)| row).collect()
+}
+
+pub(super) fn columns(database: &dyn Database, name: &str) -> String {
+    let table = &database.tables()[number(database, name)];
+    table.columns.iter().map(|c| format!("{} {}", c.name, c.declared)).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn copy_unescapes_what_copy_escapes() {
+    let dump = open(
+        "CREATE TABLE public.t (id bigint, data bytea, note text, tags text[]);
+COPY public.t (id, data, note, tags) FROM stdin;
+1\t\\\\x68656c6c6f\ta\\tb\\nc\\\\d\\re\\bf\\fg\\vh\t{\"a\\\\\\\\b\",NULL}
+-9223372036854775808\t\\\\x\t\t{}
+9223372036854775808\t\\N\t\\N\t\\N
+007\tabc\\\\000\\\\\\\\\t\\101\\x42\\q\t\\\\N
+\\.
+
+SELECT 1;
+",
+    );
+    assert_eq!(columns(&*dump, "t"), "id bigint, data bytea, note text, tags text[]");
+    assert_eq!(dump.tables()[0].rows, Some(4));
+    assert_eq!(
+        rows(&*dump, "t"),
+        [
+            r#"1i|x68656c6c6f|a\tb\nc\\d\re\x08f\x0cg\x0bh|{\"a\\\\b\",NULL}"#,
+            "-9223372036854775808i|x||{}",
+            "9223372036854775808|∅|∅|∅",
+            r"007|x616263005c|ABq|\\N",
+        ]
+    );
+}
+
+#[test]
+fn only_a_line_of_its_own_ends_a_copy() {
+    let dump = open(
+        "COPY t (a) FROM stdin;\n\\\\.\nx\\\\.\n\\.\nCOPY u (a) FROM stdin;\n\\.\nCOPY v (a) FROM stdin;\r\n1\r\n\\.\r\n",
+    );
+    assert_eq!(rows(&*dump, "t"), [r"\\.", r"x\\."]);
+    assert_eq!(rows(&*dump, "u"), [""; 0]);
+    assert_eq!(dump.tables()[1].rows, Some(0));
+    assert_eq!(rows(&*dump, "v"), ["1"]);
+}
+
+#[test]
+fn a_bad_row_is_one_row() {
+    let dump = open("COPY t (a, b) FROM stdin;\n1\t2\nonly\n1\t2\t3\n3\t4\n\\.\n");
+    let bad = |n| format!("! it has {n} values for 2 columns");
+    assert_eq!(rows(&*dump, "t"), ["1|2".into(), bad(1), bad(3), "3|4".into()]);
+    let dump = open(
+        "CREATE TABLE t (a int, b int);\nINSERT INTO t VALUES (1, 2), (3), (4, 5, 6), (7, 8);\nINSERT INTO t VALUES (9, 10);",
+    );
+    assert_eq!(rows(&*dump, "t"), ["1i|2i".into(), bad(1), bad(3), "7i|8i".into(), "9i|10i".into()]);
+}
+
+#[test]
+fn a_cut_dump_ends_with_an_incomplete_row() {
+    let text = "--\n-- PostgreSQL database dump\n--\n\nCOPY t (a, b) FROM stdin;\n1\t2\n3\t4";
+    let dump = open(text);
+    assert_eq!(rows(&*dump, "t"), ["1|2", "! incomplete: the dump ends in the middle of it"]);
+    assert_eq!(dump.caveats(), ["it ends in the middle of the rows of `t`: it was cut"]);
+    let dump = open("--\n-- PostgreSQL database dump\n--\n\nCOPY t (a, b) FROM stdin;\n1\t2\n");
+    assert_eq!(rows(&*dump, "t"), ["1|2"]);
+    assert_eq!(dump.caveats(), ["it ends in the middle of the rows of `t`: it was cut"]);
+    for (text, whole) in [
+        ("INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y", 1),
+        ("INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y'", 1),
+        ("INSERT INTO t (a, b) VALUES (1, 'x'), ", 1),
+        ("INSERT INTO t (a, b) VALUES (1, 'x');\nINSERT INTO t (a, b) VALUES ", 1),
+    ] {
+        let dump = open(text);
+        let found = rows(&*dump, "t");
+        assert_eq!(found.len(), whole + 1, "{text}: {found:?}");
+        assert!(found[whole].starts_with("! incomplete"), "{text}: {found:?}");
+        assert!(dump.caveats()[0].contains("cut"), "{text}");
+    }
+}
+
+#[test]
+fn inserts_of_postgresql() {
+    let dump = open(
+        "SET standard_conforming_strings = on;
+CREATE TABLE s.\"T;'(\" (id integer, b bytea, t text, ok boolean, n numeric, v bit(3), x text);
+INSERT INTO s.\"T;'(\" VALUES (1, '\\x00ff', 'it''s; \\n (', true, 1.50, B'101', E'a\\nb\\'c\\u00e9\\\\') ON CONFLICT DO NOTHING;
+-- (2, 'comment')
+INSERT INTO s.\"T;'(\" OVERRIDING SYSTEM VALUE VALUES
+\t(2, NULL, '', false, 'NaN', NULL, 'x'::text),
+\t(-3, '\\x', 'tab\there
+line', NULL, -1e10, '1', 'a' || 'b');
+INSERT INTO s.\"T;'(\" DEFAULT VALUES;
+INSERT INTO s.\"T;'(\" (t, id) VALUES ($$a$b$$, 4);
+",
+    );
+    assert_eq!(
+        rows(&*dump, "s.T;'("),
+        [
+            r"1i|x00ff|it\'s; \\n (|t|1.50|101|a\nb\'c\xc3\xa9\\",
+            "2i|∅||f|NaN|∅|x",
+            r"-3i|x|tab\there\nline|∅|-1e10|1|\'a\' || \'b\'",
+            "4i|∅|$$a$b$$|∅|∅|∅|∅",
+        ]
+    );
+}
+
+#[test]
+fn backslashes_escape_where_strings_do_not_conform() {
+    let dump = open(
+        "SET standard_conforming_strings = off;\nINSERT INTO t (a, b) VALUES ('a\\'); (', '\\\\x41');\nSET standard_conforming_strings = on;\nINSERT INTO t (a, b) VALUES ('c\\', 'd');\n",
+    );
+    assert_eq!(rows(&*dump, "t"), [r"a\'); (|\\x41", r"c\\|d"]);
+}
+
+#[test]
+fn bodies_are_no_statements() {
+    let dump = open(
+        "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $body$\nINSERT INTO t VALUES (1);\nCOPY t FROM stdin;\n$body$;
+CREATE FUNCTION g() RETURNS void LANGUAGE sql BEGIN ATOMIC\n INSERT INTO t VALUES (CASE WHEN true THEN 2 END);\n INSERT INTO t VALUES (3);\nEND;
+CREATE RULE r AS ON DELETE TO t DO ALSO (INSERT INTO t VALUES (4); INSERT INTO t VALUES (5););
+/* INSERT INTO t VALUES (6); /* nested */ INSERT INTO t VALUES (7); */
+-- INSERT INTO t VALUES (8);
+COMMENT ON TABLE t IS 'x; INSERT INTO t VALUES (9);';
+\\echo INSERT INTO t VALUES (10);
+INSERT INTO t SELECT 11;
+CREATE TABLE t (a int DEFAULT 1);
+INSERT INTO t VALUES (12);
+",
+    );
+    assert_eq!(rows(&*dump, "t"), ["12i"]);
+}
+
+#[test]
+fn parts_are_their_roots() {
+    let dump = open(
+        "CREATE TABLE public.m (a int, p text, doc text) PARTITION BY LIST (p);
+CREATE TABLE public.m_x (a int, p text, doc text) PARTITION BY LIST (a);
+CREATE TABLE public.m_x_1 (doc text, p text, a int);
+CREATE TABLE public.m_y PARTITION OF public.m FOR VALUES IN ('y');
+CREATE TABLE public.kid (own text)\nINHERITS (public.m);
+ALTER TABLE ONLY public.m ATTACH PARTITION public.m_x FOR VALUES IN ('x');
+ALTER TABLE ONLY public.m_x ATTACH PARTITION public.m_x_1 FOR VALUES IN (1);
+COPY public.m_x_1 (doc, p, a) FROM stdin;\nd1\tx\t1\n\\.\n
+INSERT INTO public.m_x_1 VALUES ('d2', 'x', 1);
+INSERT INTO public.m_y VALUES (2, 'y', 'd3');
+COPY public.kid (a, p, doc, own) FROM stdin;\n3\tk\td4\to\n\\.\n
+COPY public.m (a, p, doc) FROM stdin;\n\\.\n",
+    );
+    assert_eq!(dump.tables().len(), 1);
+    assert_eq!(columns(&*dump, "m"), "a int, p text, doc text, own text");
+    assert_eq!(rows(&*dump, "m"), ["1i|x|d1|∅", "1i|x|d2|∅", "2i|y|d3|∅", "3i|k|d4|o"]);
+}
+
+#[test]
+fn parts_in_a_circle_end() {
+    let dump = open(
+        "ALTER TABLE a ATTACH PARTITION b DEFAULT;\nALTER TABLE b ATTACH PARTITION a DEFAULT;\nCOPY a (x) FROM stdin;\n1\n\\.\nCREATE TABLE c (x int) INHERITS (c);\nINSERT INTO c VALUES (1);\n",
+    );
+    assert!(dump.tables().iter().any(|table| table.name == "c"));
+}
+
+#[test]
+fn parts_known_by_name() {
+    let dump = open(
+        "COPY public.emt_messages_emt_default_active (stream_id, n) FROM stdin;\ns\t1\n\\.\n
+COPY public.emt_messages_emt_default_archived (n, stream_id) FROM stdin;\n2\ts\n\\.\n
+COPY public.emt_streams_other_active (stream_id) FROM stdin;\ns\n\\.\n
+COPY public.emt_processors (id) FROM stdin;\n\\.\n
+COPY app.mt_events_archived (id) FROM stdin;\n1\n\\.\n",
+    );
+    assert_eq!(rows(&*dump, "emt_messages"), ["s|1", "s|2"]);
+    assert_eq!(rows(&*dump, "emt_streams"), ["s"]);
+    assert_eq!(rows(&*dump, "app.mt_events"), ["1"]);
+    assert_eq!(rows(&*dump, "emt_processors"), [""; 0]);
+    assert_eq!(dump.tables().len(), 4);
+    assert!(dump.caveats().iter().any(|caveat| caveat.contains("emt_messages_…")), "{:?}", dump.caveats());
+}
+
+#[test]
+fn columns_without_names_are_numbered() {
+    let dump = open(
+        "INSERT INTO t VALUES (1, 'a', NULL);\nINSERT INTO t VALUES (2, 'b', 3);\nCOPY u FROM stdin;\nx\ty\n\\.\n",
+    );
+    assert_eq!(columns(&*dump, "t"), "column1 , column2 , column3 ");
+    assert_eq!(rows(&*dump, "t"), ["1|a|∅", "2|b|3"]);
+    assert_eq!(rows(&*dump, "u"), ["x|y"]);
+    assert!(dump.caveats()[0].contains("column1"));
+}
+
+#[test]
+fn databases_after_the_first_are_named() {
+    let dump = open(
+        "\\connect template1\nSET x = 1;\n\\connect one\nCREATE TABLE public.t (a int);\nINSERT INTO public.t VALUES (1);
+\\connect -reuse-previous=on \"dbname='it''s two'\"\nCREATE TABLE public.t (a int);\nINSERT INTO public.t VALUES (2);\n",
+    );
+    assert_eq!(rows(&*dump, "t"), ["1i"]);
+    assert_eq!(rows(&*dump, "it's two.public.t"), ["2i"]);
+    let dump = open(
+        "-- MySQL dump 10.13\nUSE `a`;\nINSERT INTO `t` (`x`) VALUES (1);\nUSE `b`;\nINSERT INTO `t` (`x`) VALUES (2);\n-- Dump completed\n",
+    );
+    assert_eq!(rows(&*dump, "t"), ["1i"]);
+    assert_eq!(rows(&*dump, "b.t"), ["2i"]);
+    assert_eq!(dump.caveats(), [""; 0]);
+}
+
+#[test]
+fn large_objects_are_put_together() {
+    let dump = open(
+        "SELECT pg_catalog.lo_create('16411');
+ALTER LARGE OBJECT 16411 OWNER TO postgres;
+SELECT pg_catalog.lo_create('16412');
+BEGIN;
+SELECT pg_catalog.lo_open('16411', 131072);
+SELECT pg_catalog.lowrite(0, '\\x6869');
+SELECT pg_catalog.lowrite(0, '\\x2074686572');
+SELECT pg_catalog.lowrite(0, '\\x65');
+SELECT pg_catalog.lo_close(0);
+COMMIT;
+SELECT pg_catalog.lo_put('7', 0, '\\x07');
+SELECT lo_from_bytea(8, '\\x08');
+SELECT pg_catalog.lo_put('16411', 8, 'broken",
+    );
+    assert_eq!(dump.large_object(16411).expect("readable").as_deref(), Some(&b"hi there"[..]));
+    assert_eq!(dump.large_object(16412).expect("readable").as_deref(), Some(&b""[..]));
+    assert_eq!(dump.large_object(7).expect("readable").as_deref(), Some(&b"\x07"[..]));
+    assert_eq!(dump.large_object(8).expect("readable").as_deref(), Some(&b"\x08"[..]));
+    assert_eq!(dump.large_object(9).expect("readable"), None);
+    assert_eq!(dump.large_object(u64::MAX).expect("readable"), None);
+}
+
+#[test]
+fn rows_of_mysql() {
+    let mut text = b"-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB\n/*!40101 SET NAMES utf8mb4 */;
+/*M!999999\\- enable the sandbox mode */
+DROP TABLE IF EXISTS `events`;
+/*!40101 SET @saved_cs_client     = @@character_set_client */;
+CREATE TABLE `events` (
+  `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `payload` longblob DEFAULT NULL,
+  `note` varchar(255) DEFAULT NULL COMMENT 'a; ''b'' (c',
+  `n` decimal(10,2), `flag` tinyint(1), `bits` bit(3),
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB;
+LOCK TABLES `events` WRITE;
+/*!40000 ALTER TABLE `events` DISABLE KEYS */;
+INSERT INTO `events` VALUES (1,0x00FF,'it\\'s \\\"q\\\" \\\\ \\n\\r\\t\\0\\Z \\% \\_ ''x''',1.50,1,b'101'),(2,_binary '"
+        .to_vec();
+    // As `mysqldump` writes them: only what would end or break the string is escaped.
+    text.extend(b"\xff\\0\xfe\\'");
+    text.extend(
+        b"',NULL,-2,0,_binary '\\0'),(18446744073709551615,'raw','); --',NULL,NULL,NULL);
+INSERT INTO `events` VALUES (4,'','',0,0,0x05);
+/*!40000 ALTER TABLE `events` ENABLE KEYS */;
+UNLOCK TABLES;
+DELIMITER ;;
+/*!50003 CREATE*/ /*!50003 TRIGGER x BEFORE INSERT ON events FOR EACH ROW BEGIN
+INSERT INTO `events` VALUES (99,'no row');
+END */;;
+DELIMITER ;
+REPLACE INTO `events` (`note`, `id`) VALUES (\"dou\\\"ble\", 5);
+# comment; INSERT INTO `events` VALUES (98,'no row');
+INSERT  IGNORE INTO `events` (`id`) VALUES (6) ON DUPLICATE KEY UPDATE `id`=`id`;
+-- Dump completed on 2024-01-01  0:00:00
+",
+    );
+    let dump = open(&text);
+    assert_eq!(dump.kind(), "MariaDB dump");
+    assert_eq!(
+        rows(&*dump, "events"),
+        [
+            r#"1i|x00ff|it\'s \"q\" \\ \n\r\t\x00\x1a \\% \\_ \'x\'|1.50|1i|101"#,
+            "2i|xff00fe27|∅|-2i|0i|x00",
+            "18446744073709551615|x726177|); --|∅|∅|∅",
+            "4i|x||0i|0i|x05",
+            r#"5i|∅|dou\"ble|∅|∅|∅"#,
+            "6i|∅|∅|∅|∅|∅",
+        ]
+    );
+    assert_eq!(dump.caveats(), [""; 0]);
+}
+
+#[test]
+fn rows_of_the_shell_of_sqlite() {
+    let dump = open(
+        "PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE events (id INTEGER PRIMARY KEY, data, \"odd name\" TEXT);
+INSERT INTO events VALUES(1,X'00ff','it''s \\ \"');
+INSERT INTO events VALUES(-2,1.5,replace(replace('a\\nb\\rc','\\n',char(10)),'\\r',char(13)));
+INSERT INTO events VALUES(3,NULL,unistr('\\u0001\\\\x'));
+INSERT INTO events VALUES(4,9.0e+999,other('x', 1));
+CREATE TABLE sqlite_x(a);
+CREATE TRIGGER t AFTER INSERT ON events BEGIN INSERT INTO sqlite_x VALUES(1); SELECT CASE WHEN 1 THEN 2 END; END;
+CREATE TABLE \"we\"\"ird;\" (a);
+INSERT INTO \"we\"\"ird;\" VALUES('(');
+COMMIT;
+",
+    );
+    assert_eq!(dump.kind(), "SQLite dump");
+    assert_eq!(
+        rows(&*dump, "events"),
+        [r#"1i|x00ff|it\'s \\ \""#, r"-2i|1.5r|a\nb\rc", r"3i|∅|\x01\\x", r"4i|infr|other(\'x\', 1)",]
+    );
+    assert_eq!(rows(&*dump, "we\"ird;"), ["("]);
+    assert_eq!(rows(&*dump, "sqlite_x"), [""; 0]);
+}
+
+#[test]
+fn encodings_are_decoded_or_named() {
+    let dump = open(b"SET client_encoding = 'LATIN1';\nCOPY t (a) FROM stdin;\nZo\xeb\n\\.\n");
+    assert_eq!(rows(&*dump, "t"), [r"Zo\xc3\xab"]);
+    let dump = open(b"SET client_encoding = 'EUC_JP';\nCOPY t (a) FROM stdin;\n\xc6\xfc\n\\.\n");
+    assert_eq!(rows(&*dump, "t"), [r"\xc6\xfc"]);
+    assert!(dump.caveats()[0].contains("EUC_JP"));
+}
+
+#[test]
+fn older_dumps_find_their_schema_by_a_path() {
+    let dump = open(
+        "SET search_path = app, pg_catalog;\nCREATE TABLE t (a int);\nCOPY t (a) FROM stdin;\n1\n\\.\nSET search_path = public, pg_catalog;\nCOPY t (a) FROM stdin;\n2\n\\.\n",
+    );
+    assert_eq!(rows(&*dump, "app.t"), ["1i"]);
+    assert_eq!(rows(&*dump, "t"), ["2"]);
+}
+
+#[test]
+fn rows_in_another_form_are_left_out_and_said() {
+    let dump = open(
+        "COPY t (a, b) FROM stdin WITH (FORMAT csv);\n1,2\n\\.\nCOPY u (a) FROM stdin WITH NULL AS '\\N';\n\\N\n\\.\nCOPY (SELECT 1) TO stdout;\nCOPY t FROM '/etc/passwd';\n",
+    );
+    assert_eq!(rows(&*dump, "u"), ["∅"]);
+    assert!(dump.caveats()[0].contains("`t` are left out"), "{:?}", dump.caveats());
+}
+
+#[test]
+fn interleaved_statements_keep_their_rows() {
+    let mut text = String::from("CREATE TABLE a (x int);\nCREATE TABLE b (x int);\n");
+    for n in 0..50 {
+        text.push_str(&format!("INSERT INTO a VALUES ({n});\nINSERT INTO b (x) VALUES ({n}), ({n});\n"));
+    }
+    let dump = open(&text);
+    assert_eq!(rows(&*dump, "a").len(), 50);
+    assert_eq!(rows(&*dump, "b").len(), 100);
+}
+
+#[test]
+fn large_statements_and_rows_are_streamed() {
+    // One statement of 96 MB on one line, and in it a row that is larger than rows that are read.
+    let mut text = b"-- MySQL dump 10.13\nCREATE TABLE `t` (`a` longblob, `b` int);\nINSERT INTO `t` VALUES ".to_vec();
+    for n in 0..1000 {
+        text.extend(format!("('{}',{n}),", "x;(\\'".repeat(4000)).bytes());
+    }
+    text.extend(b"('");
+    text.resize(text.len() + (70 << 20), b'y');
+    text.extend(b"',1),('z',2);\nINSERT INTO `t` VALUES ('after',3);\n-- Dump completed\n");
+    let dump = open(&text);
+    let mut found = Vec::new();
+    let mut told = |found_row: Row<'_>| {
+        found.push(match found_row {
+            Row::Cells(_, cells) => cells[1].clone() == Cell::Integer(2) || cells[1].clone() == Cell::Integer(3),
+            Row::Bad(_, why) => {
+                assert!(why.contains("bytes"), "{why}");
+                false
+            }
+        });
+        ControlFlow::Continue(())
+    };
+    dump.scan(0, &mut |_, _| ControlFlow::Continue(()), &mut told).expect("readable");
+    assert_eq!(found.len(), 1003);
+    assert_eq!(found[1000..], [false, true, true]);
+}
+
+#[test]
+fn who_no_longer_wants_it_is_obeyed() {
+    let mut text = b"COPY t (a) FROM stdin;\n".to_vec();
+    for n in 0..1_000_000 {
+        text.extend(format!("{n}\n").bytes());
+    }
+    let input = Input::of_pipe(Cursor::new(text.clone()), "test").expect("a pipe");
+    let failure = open_text(&input, &mut |_, _| ControlFlow::Break(())).err().expect("cancelled");
+    assert_eq!(failure.kind, FailureKind::Cancelled);
+    let dump = open(&text);
+    let mut told = 0;
+    let mut count = |_: Row<'_>| {
+        told += 1;
+        if told == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    dump.scan(0, &mut |_, _| ControlFlow::Continue(()), &mut count).expect("no failure");
+    assert_eq!(told, 3);
+    let mut told = 0;
+    let mut count = |_: Row<'_>| {
+        told += 1;
+        ControlFlow::Continue(())
+    };
+    let mut asked = 0;
+    let mut looked = |done, total| {
+        assert!(done <= total);
+        asked += 1;
+        if asked == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    dump.scan(0, &mut looked, &mut count).expect("no failure");
+    assert!(told > 0 && told < 1_000_000, "{told}");
+}
+
+#[test]
+fn places_where_no_row_begins_are_told() {
+    let dump = open("COPY t (a) FROM stdin;\nabc\ndef\n\\.\nINSERT INTO u (a) VALUES (1);\n");
+    for (table, place) in [(0, 0), (0, 24), (0, 31), (0, 1 << 46), (1, 24), (7, 1)] {
+        let mut told = Vec::new();
+        dump.fetch(table, &[place], &mut |found| {
+            told.push(row(found));
+            ControlFlow::Continue(())
+        })
+        .expect("readable");
+        assert_eq!(told, [(place, "! no row begins here: the dump was changed".into())], "{table} {place}");
+    }
+}
