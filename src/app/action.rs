@@ -136,6 +136,8 @@ pub enum Watching {
     Slower,
     /// More steps a second.
     Faster,
+    /// Go to what is new as it comes, or no longer.
+    Follow,
 }
 
 /// Showing things in another way.
@@ -224,6 +226,8 @@ pub enum Session {
     Suspend,
     /// Draw everything anew.
     Repaint,
+    /// Open the source anew.
+    Reopen,
 }
 
 /// Something a user can do.
@@ -304,6 +308,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Watch(Watching::Play), "play", "play", "Play: step by itself; again to pause", "Step", ANY),
     spec(Action::Watch(Watching::Slower), "slower", "slower", "Play at half the speed", "Step", ANY),
     spec(Action::Watch(Watching::Faster), "faster", "faster", "Play at twice the speed", "Step", ANY),
+    spec(Action::Watch(Watching::Follow), "follow", "follow", "Follow: go to the newest event whenever one comes while the cursor is at the end; again to stop", "Step", ANY),
     spec(Action::Move(Motion::Down), "down", "down", "Move down; in Events this steps. Counts work: `20j`; for 12 on, `:+12`, as 1 to 4 are panes", "Move", LISTS),
     spec(Action::Move(Motion::Up), "up", "up", "Move up; in Events this steps back", "Move", LISTS),
     spec(Action::Move(Motion::First), "first", "first", "To the first row; in Events the initial state, before the first event", "Move", LISTS),
@@ -359,6 +364,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Session(Session::Quit), "quit", "quit", "Quit", "Program", &[Context::Everywhere, Context::Confirm]),
     spec(Action::Session(Session::Stop), "stop", "stop", "Stop what is running; twice, quit", "Program", ALL),
     spec(Action::Session(Session::Suspend), "suspend", "suspend", "Suspend to the shell", "Program", ALL),
+    spec(Action::Session(Session::Reopen), "reopen", "reopen", "Open the source anew, at the same place: after it changed otherwise than by growing", "Program", ANY),
     spec(Action::Session(Session::Repaint), "repaint", "repaint", "Draw everything anew", "Program", ALL),
     spec(Action::Edit(Editing::Accept), "accept", "accept", "Take what was typed or selected", "Type", ENTER),
     spec(Action::Edit(Editing::DeleteBack), "delete-back", "delete", "Delete the character before the cursor", "Type", LINE),

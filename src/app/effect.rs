@@ -88,6 +88,11 @@ pub enum Effect {
     },
     /// Nobody wants to know any more what is looked for.
     StopSearch,
+    /// Open the source anew.
+    Reopen {
+        /// To be repeated when that fails.
+        generation: Generation,
+    },
     /// Stop the running jobs (walk, find, search, filters).
     StopJobs,
     /// Keep the current state to compare with.

@@ -242,6 +242,9 @@ impl App {
             // Row n is the n-th event, row 0 the initial state.
             (Motion::Last | Motion::First, Some(row)) => self.go_to_place(scope, row, out),
             _ => {
+                if motion == Motion::Last {
+                    self.follow.new = 0;
+                }
                 let to = panes::moved(motion, count, place, self.height(Pane::Events) as u64, total + 1);
                 self.go_to_place(scope, to, out);
                 self.follow_cursor();
@@ -373,6 +376,7 @@ impl App {
                 let every = self.walk.play.running.then(|| self.walk.play.every());
                 out.push(Effect::Play(every));
             }
+            Watching::Follow => self.toggle_follow(out),
             Watching::Slower | Watching::Faster => {
                 let by = if watching == Watching::Faster { 1 } else { -1 };
                 let play = &mut self.walk.play;

@@ -148,6 +148,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let quit = (Action::Session(Session::Close), Some("quit"));
     let zoom = (Action::View(Viewing::Zoom), Some(if app.panes.zoomed { "all panes" } else { "zoom" }));
     let mut list = Vec::new();
+    if app.follow.changed.is_some() {
+        list.push((Action::Session(Session::Reopen), None));
+    }
     if app.is_busy() || app.walk.play.running {
         list.push(stop);
     }

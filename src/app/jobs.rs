@@ -88,6 +88,8 @@ pub struct Jobs {
     pub search: Option<Search>,
     /// Everything it finds.
     pub hits: Option<Hits>,
+    /// The question to open the source anew.
+    pub reopening: Option<Generation>,
     /// The filter that was typed, until it is accepted.
     pub sift: Option<super::sifting::Asked>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::effect::Generation;
 use super::key::{Key, Mouse};
-use crate::domain::{About, Event, EventPage, Failure, Progress, Scope, StreamSummary};
+use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -170,6 +170,10 @@ pub enum Msg {
     ReducerReloaded(String),
     /// The text was handed to the terminal's clipboard: how many bytes, or why not.
     Copied(Result<usize, String>),
+    /// The source is no longer what it was.
+    SourceChanged(Change),
+    /// The source has been opened anew: everything about it is told again.
+    Reopened,
     /// The play timer came round.
     PlayTicked,
     /// The program was suspended and is back: everything must be drawn again.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::verify::VerifyArgs;
 use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
 use super::{import::ImportArgs, search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs};
-use super::verify::VerifyArgs;
 
 const EXAMPLES: &str = "\
 Examples:

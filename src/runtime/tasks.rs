@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::notice::{Notice, Outlet, Urgent};
+use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::panics;
 use super::replay::PROGRESS_EVERY;
+use super::run::Reopen;
 use crate::app::{Generation, Msg};
 use crate::domain::{Cancel, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
 use crate::session::condition::Problem;
@@ -145,6 +146,7 @@ pub(crate) struct Tasks {
     find: Slot,
     search: Slot,
     sift: Slot,
+    open: Slot,
     streams: Arc<Vec<StreamSummary>>,
     searched: Arc<Mutex<StreamFilter>>,
 }
@@ -166,6 +168,7 @@ impl Tasks {
             find: slot("find")?,
             search: slot("search")?,
             sift: slot("sift")?,
+            open: slot("open")?,
             source,
             outlet,
             streams: Arc::default(),
@@ -236,6 +239,15 @@ impl Tasks {
                 Ok(unjudged) => Msg::SiftEnded { generation, unjudged: unjudged.words() },
                 Err(failure) => Msg::JobFailed { generation, failure },
             });
+        });
+    }
+
+    /// Opens the source anew.
+    pub(crate) fn reopen(&self, generation: Generation, reopen: Reopen) {
+        let outlet = self.outlet.clone();
+        self.open.submit(move |_| match reopen() {
+            Ok((source, walker)) => _ = outlet.send(Notice::Reopened(Box::new(Opened { source, walker }))),
+            Err(failure) => _ = outlet.say(Msg::JobFailed { generation, failure }),
         });
     }
 
@@ -359,15 +371,19 @@ impl Tasks {
         self.sift.stop();
     }
 
+    fn slots(&self) -> [&Slot; 6] {
+        [&self.events, &self.filter, &self.find, &self.search, &self.sift, &self.open]
+    }
+
     /// Whether nothing is under way and nothing waits.
     pub(crate) fn are_idle(&self) -> bool {
-        [&self.events, &self.filter, &self.find, &self.search, &self.sift].into_iter().all(Slot::is_idle)
+        self.slots().into_iter().all(Slot::is_idle)
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        for slot in [&self.events, &self.filter, &self.find, &self.search, &self.sift] {
+        for slot in self.slots() {
             slot.close();
         }
     }

@@ -158,7 +158,8 @@ impl Rows {
         self.at.push(Some(draft.at as i64));
         self.stream.push(stream);
         self.event_type.push(event_type);
-        self.version.push(draft.version.map(|version| i64::MAX.wrapping_sub_unsigned(version)).filter(|&v| v != i64::MIN));
+        self.version
+            .push(draft.version.map(|version| i64::MAX.wrapping_sub_unsigned(version)).filter(|&v| v != i64::MIN));
         self.seconds.push(draft.time.map(|time| time.as_second()));
         self.nanoseconds.push(draft.time.map_or(0, |time| time.subsec_nanosecond()));
     }

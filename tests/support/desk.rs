@@ -197,6 +197,18 @@ impl Desk {
         self.send(Msg::StreamsListed(Arc::new(streams)));
     }
 
+    /// The store holds other events from now on; the interface is told nothing.
+    pub fn replace(&mut self, events: Vec<Arc<Event>>) {
+        self.events = events;
+    }
+
+    /// The source has been opened anew.
+    pub fn reopened(&mut self) {
+        self.send(Msg::Reopened);
+        self.send(Msg::SourceDescribed(self.about.clone()));
+        self.read(100);
+    }
+
     /// Something happens; what is wanted is answered, unless that was switched off.
     pub fn send(&mut self, msg: Msg) {
         let effects = self.app.update(msg);
@@ -455,8 +467,8 @@ impl Desk {
         let place = |found: Option<usize>| found.map(|n| n as u64 + 1).ok_or("there is no such event".to_owned());
         let at = |n: &usize| &self.events[*n];
         let place = match to {
-            Destination::To(place) if *place <= all.len() as u64 => *place,
-            Destination::To(place) => return Err(format!("there are only {} events, not {place}", all.len())),
+            // Beyond the end is the end.
+            Destination::To(place) => (*place).min(all.len() as u64),
             Destination::Version(version) => place(all.iter().position(|n| at(n).version.0 >= *version))?,
             Destination::AsOf(time) => {
                 all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)

@@ -180,6 +180,7 @@ impl Live {
                 vec![Msg::Copied(Ok(bytes))]
             }
             Effect::StopSearch | Effect::StopSift => Vec::new(),
+            Effect::Reopen { .. } => Vec::new(),
             Effect::StopJobs | Effect::Play(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => Vec::new(),
         }
     }

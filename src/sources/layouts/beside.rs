@@ -8,9 +8,7 @@ use super::found::named;
 use super::opened::Opened;
 use super::reader::{Ground, Reader, row_json};
 use super::spec::{ColumnRule, Snapshots};
-use crate::domain::{
-    Beside, Cancel, DeclaredStream, Failure, NoteKind, StoredSnapshot, StreamName, Version,
-};
+use crate::domain::{Beside, Cancel, DeclaredStream, Failure, NoteKind, StoredSnapshot, StreamName, Version};
 use crate::sources::tables::{Row, Table};
 
 /// Tables that lie beside stores of many kinds.
@@ -39,7 +37,8 @@ pub fn listing(opened: &Opened) -> Vec<Beside> {
     let layout = &opened.found.layout;
     let tables = opened.database.tables().iter().enumerate();
     let others = tables.filter(|(number, _)| !opened.found.events.contains(number));
-    others.map(|(number, table)| Beside { name: table.full_name(), role: role(opened, number, table), rows: table.rows })
+    others
+        .map(|(number, table)| Beside { name: table.full_name(), role: role(opened, number, table), rows: table.rows })
         .map(|mut beside| {
             if beside.role.is_empty() {
                 beside.role = layout.beside.get("*").cloned().unwrap_or_else(|| "not known".into());

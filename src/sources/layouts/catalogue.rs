@@ -14,9 +14,29 @@ macro_rules! built_in {
 }
 
 const BUILT_IN: &[(&str, &str)] = built_in![
-    "acuris", "akka", "akka-legacy", "axon", "axon-5", "castore", "commanded", "cqrs-es", "disintegrate",
-    "emmett-postgresql", "emmett-sqlite", "eventsauce", "eventsourcing-python", "eventsourcing-python-dcb", "eventuous",
-    "marten", "message-db", "prooph", "rails-event-store", "sequent", "sequent-7", "spatie", "sql-stream-store",
+    "acuris",
+    "akka",
+    "akka-legacy",
+    "axon",
+    "axon-5",
+    "castore",
+    "commanded",
+    "cqrs-es",
+    "disintegrate",
+    "emmett-postgresql",
+    "emmett-sqlite",
+    "eventsauce",
+    "eventsourcing-python",
+    "eventsourcing-python-dcb",
+    "eventuous",
+    "marten",
+    "message-db",
+    "prooph",
+    "rails-event-store",
+    "sequent",
+    "sequent-7",
+    "spatie",
+    "sql-stream-store",
 ];
 
 /// A layout and the text it was read from.
@@ -108,7 +128,8 @@ fn read_file(path: &Path) -> Result<Entry, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| Failure::io(&name, "read the layout", &error))?;
     let layout = Layout::parse(&text).map_err(|why| {
-        Failure::new(FailureKind::Usage, &name, "read the layout", why).hint("`stepback layouts NAME` prints one to start from")
+        Failure::new(FailureKind::Usage, &name, "read the layout", why)
+            .hint("`stepback layouts NAME` prints one to start from")
     })?;
     Ok(Entry { layout: Arc::new(layout), text, file: Some(name) })
 }

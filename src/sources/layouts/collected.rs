@@ -209,8 +209,7 @@ impl Collected {
             true => unnamed(description, &rules),
             false => Vec::new(),
         };
-        let kinds: Vec<bool> =
-            self.names.names.iter().map(|name| opened.kind_of(name) == StreamKind::Domain).collect();
+        let kinds: Vec<bool> = self.names.names.iter().map(|name| opened.kind_of(name) == StreamKind::Domain).collect();
         let mut reader = EventReader::scanning(opened, table);
         let mut counts = std::mem::take(&mut self.counts);
         let mut told = |row: Row<'_>| {
@@ -281,11 +280,8 @@ impl Collected {
         let count = self.members[first..].iter().take_while(|member| member.event == event).count();
         let members = &mut self.members[first..first + count];
         let domain = |member: &Member| kinds.get(member.stream as usize).copied().unwrap_or(true);
-        let home = members
-            .iter()
-            .position(|member| member.home)
-            .or_else(|| members.iter().position(domain))
-            .unwrap_or(0);
+        let home =
+            members.iter().position(|member| member.home).or_else(|| members.iter().position(domain)).unwrap_or(0);
         for (at, member) in members.iter_mut().enumerate() {
             member.met = true;
             let Member { stream, version, order, .. } = *member;
@@ -458,8 +454,7 @@ fn position(all: &[(u128, u64)], event: u128) -> Option<u64> {
 
 /// The columns the layout does not name.
 fn unnamed(table: &Table, rules: &[super::spec::ColumnRule]) -> Vec<usize> {
-    let named: Vec<usize> =
-        rules.iter().flat_map(|rule| &rule.names).filter_map(|name| column(table, name)).collect();
+    let named: Vec<usize> = rules.iter().flat_map(|rule| &rule.names).filter_map(|name| column(table, name)).collect();
     (0..table.columns.len()).filter(|number| !named.contains(number)).collect()
 }
 

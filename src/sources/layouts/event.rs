@@ -119,13 +119,7 @@ impl EventReader {
         let columns = opened.database.tables()[table].clone();
         let envelope = events.envelope.as_ref().map(|envelope| (envelope.column.as_str(), envelope.kind));
         let hint = events.content.as_ref().and_then(|content| content.means.get("*")).map(String::as_str);
-        let ground = Ground {
-            table: &columns,
-            rules: &opened.rules,
-            lookups: Some(&opened.lookups),
-            envelope,
-            hint,
-        };
+        let ground = Ground { table: &columns, rules: &opened.rules, lookups: Some(&opened.lookups), envelope, hint };
         let reader = Reader::new(ground, &roles);
         let has_order = reader.has(FIRST) || reader.has(SECOND);
         Self { table: columns.full_name(), reader, columns, has_order, qualifiers: qualifiers.len(), layout }
@@ -232,7 +226,11 @@ impl EventReader {
             Err(reason) => return self.unreadable(place, cells, reason),
         };
         let Some(placed) = &place.event else {
-            return self.unreadable(place, cells, "the file changed: this is not what stood here when it was opened".into());
+            return self.unreadable(
+                place,
+                cells,
+                "the file changed: this is not what stood here when it was opened".into(),
+            );
         };
         let (read_type, time) = read;
         let content = self.layout.events.content.as_ref();

@@ -87,11 +87,9 @@ impl Tried {
     /// It as a candidate.
     pub fn candidate(&self) -> Candidate {
         match self {
-            Self::Fits(found) => Candidate {
-                layout: found.layout.name.clone(),
-                score: found.score,
-                reasons: found.reasons.clone(),
-            },
+            Self::Fits(found) => {
+                Candidate { layout: found.layout.name.clone(), score: found.score, reasons: found.reasons.clone() }
+            }
             Self::Refused(candidate) => candidate.clone(),
         }
     }
@@ -248,9 +246,9 @@ fn other_tables(layout: &Layout, tables: &[Table]) -> Result<BTreeMap<String, us
     for (name, wanted) in &layout.tables {
         let fits = |table: &Table| wanted.must.iter().all(|rule| has(table, rule).is_ok());
         let candidates = tables.iter().enumerate().filter(|(_, table)| fits(table));
-        let best = candidates.filter(|(_, table)| !wanted.must.is_empty() || named(&wanted.names, &table.name)).max_by_key(
-            |(number, table)| (named(&wanted.names, &table.name), std::cmp::Reverse(*number)),
-        );
+        let best = candidates
+            .filter(|(_, table)| !wanted.must.is_empty() || named(&wanted.names, &table.name))
+            .max_by_key(|(number, table)| (named(&wanted.names, &table.name), std::cmp::Reverse(*number)));
         match best {
             Some((number, _)) => {
                 found.insert(name.clone(), number);
@@ -417,7 +415,8 @@ fn versions(layout: &Layout, ground: Ground<'_>, rows: &[Vec<Cell<'static>>]) ->
         return Err(format!("versions repeat: {repeated} of {count} do, first {version} of `{stream}`"));
     }
     let streams = streams.len();
-    Ok((pairs > 0).then(|| format!("versions count up by one in {neighbours} of {pairs} steps within {streams} streams")))
+    Ok((pairs > 0)
+        .then(|| format!("versions count up by one in {neighbours} of {pairs} steps within {streams} streams")))
 }
 
 fn likeness(is: Likeness) -> &'static str {

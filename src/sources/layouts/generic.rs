@@ -52,9 +52,11 @@ pub fn guess(
     let mut reasons = vec![format!("`{name}` has columns with the usual names")];
     reasons.extend(guessed.reasons);
     let layout = Arc::new(layout(&guessed.mapping));
-    let found =
-        Found { layout, events: vec![number], others: BTreeMap::new(), also: Vec::new(), reasons, score };
-    let caveats = guessed.caveats.into_iter().map(|caveat| caveat.replace("shown in file order, by line", "shown in the order of the rows"));
+    let found = Found { layout, events: vec![number], others: BTreeMap::new(), also: Vec::new(), reasons, score };
+    let caveats = guessed
+        .caveats
+        .into_iter()
+        .map(|caveat| caveat.replace("shown in file order, by line", "shown in the order of the rows"));
     Ok(Some((found, caveats.filter(|caveat| !caveat.contains("go back: shown in file order")).collect())))
 }
 
@@ -62,9 +64,11 @@ pub fn guess(
 /// owner and a kind.
 fn judge(mapping: &Mapping, sample: &Sample, said: bool) -> Option<u8> {
     let StreamFrom::Field(_) = mapping.stream else { return None };
-    let objects = mapping.data.as_ref().and_then(|path| sample.field(path)).is_some_and(|field| {
-        field.share(|value| matches!(value, [b'{' | b'[', ..] | [b'"', b'{', ..])) >= 50
-    });
+    let objects = mapping
+        .data
+        .as_ref()
+        .and_then(|path| sample.field(path))
+        .is_some_and(|field| field.share(|value| matches!(value, [b'{' | b'[', ..] | [b'"', b'{', ..])) >= 50);
     let score = 40
         + if mapping.version.is_some() { 20 } else { 0 }
         + if objects { 20 } else { 0 }

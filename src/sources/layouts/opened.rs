@@ -179,7 +179,10 @@ impl Opened {
         if counts.outside > 0 {
             let all = layout.membership.as_ref().and_then(|membership| membership.all.as_ref());
             let name = all.map_or("the global order", |all| all.name.as_str());
-            told.push(format!("{} outside `{name}`: shown where their times and streams put them", events(counts.outside)));
+            told.push(format!(
+                "{} outside `{name}`: shown where their times and streams put them",
+                events(counts.outside)
+            ));
         }
         if counts.streamless > 0 {
             let name = layout.events.streamless.as_deref().unwrap_or_default();
@@ -262,11 +265,8 @@ fn asked_for(
     match found::try_only(&entry.layout, database, table)? {
         Some(Tried::Fits(mut found)) => {
             found.reasons.insert(0, "you asked for this layout".into());
-            let candidate = Candidate {
-                layout: found.layout.name.clone(),
-                score: found.score,
-                reasons: found.reasons.clone(),
-            };
+            let candidate =
+                Candidate { layout: found.layout.name.clone(), score: found.score, reasons: found.reasons.clone() };
             Ok((found, vec![candidate]))
         }
         refused => {
@@ -352,7 +352,8 @@ fn overridden(mut found: Found, overrides: &Overrides, database: &dyn Database) 
     let _ = database;
     for role in Role::ALL {
         let Some(said) = overrides.get(role) else { continue };
-        let sources: Vec<Expression> = said.and_then(|path: &FieldPath| generic::expression(path)).into_iter().collect();
+        let sources: Vec<Expression> =
+            said.and_then(|path: &FieldPath| generic::expression(path)).into_iter().collect();
         let events = &mut layout.events;
         let place = match role {
             Role::Stream => &mut events.stream,

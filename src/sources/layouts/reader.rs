@@ -8,11 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::cells::{self, Raw};
-use crate::sources::decode as decoding;
 use super::expression::{EnvelopePart, Expression, Origin, Part, Value};
 use super::lookups::Lookups;
 use super::spec::{Class, ColumnRule, EnvelopeKind};
 use crate::domain::Payload;
+use crate::sources::decode as decoding;
 use crate::sources::files::mapping::{FieldPath, plain};
 use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;

@@ -136,7 +136,9 @@ impl Records for Tables {
             let before = events.len();
             opened.database.fetch(table, &rows, &mut |row| {
                 let at = events.len() - before;
-                let (Some(place), Some(&row_place)) = (rest.get(at), run.get(at)) else { return ControlFlow::Break(()) };
+                let (Some(place), Some(&row_place)) = (rest.get(at), run.get(at)) else {
+                    return ControlFlow::Break(());
+                };
                 let mut event = match row {
                     Row::Cells(number, cells) => reader.event(opened, place, row_place, number, cells),
                     Row::Bad(_, reason) => trouble(place, &reader.table, reason, Payload::default()),

@@ -730,13 +730,17 @@ impl Layout {
             .chain(order.into_iter().flatten())
             .chain(events.content.iter().flat_map(|content| &content.by.0))
             .chain(events.qualify.iter().map(|qualifier| &qualifier.value))
-            .chain(events.retention.iter().flat_map(|retention| {
-                [&retention.max_count, &retention.last].into_iter().chain(&retention.max_age)
-            }))
+            .chain(
+                events.retention.iter().flat_map(|retention| {
+                    [&retention.max_count, &retention.last].into_iter().chain(&retention.max_age)
+                }),
+            )
             .chain(membership)
             .chain(self.confirm.iter().map(|confirmation| &confirmation.value))
             .chain(self.notes.iter().map(|note| &note.when))
-            .chain(self.snapshots.iter().flat_map(|snapshots| [&snapshots.stream, &snapshots.version, &snapshots.state]))
+            .chain(
+                self.snapshots.iter().flat_map(|snapshots| [&snapshots.stream, &snapshots.version, &snapshots.state]),
+            )
             .chain(declared)
     }
 }

@@ -96,6 +96,11 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         pen.put(&format!("{sign}{first}{more}"), style(role(notice.severity)));
         return;
     }
+    let reopens = app.keys.map.keys_of(&app.contexts(), Action::Session(Session::Reopen)).into_iter().next();
+    if let Some(banner) = app.follow.banner(reopens.as_deref()) {
+        pen.put(&format!("! {banner}"), style(Role::Warning));
+        return;
+    }
     let moment = app.walk.moment.as_deref();
     if let Some(fault) = moment.and_then(|moment| moment.fault.as_ref()) {
         pen.put(&format!("! this event could not be folded: {fault}"), style(Role::Fault));

@@ -35,7 +35,10 @@ fn a_chat_a_ticket_shop_a_calendar_and_a_ledger_are_no_event_stores() {
             Store::default().table(
                 "events",
                 "id integer, calendar_id integer, subject varchar, type varchar, start_at timestamp, end_at timestamp",
-                &["1 | 1 | Dentist | private | 2025-01-01 | 2025-01-01", "2 | 1 | Lunch | private | 2025-01-02 | 2025-01-02"],
+                &[
+                    "1 | 1 | Dentist | private | 2025-01-01 | 2025-01-01",
+                    "2 | 1 | Lunch | private | 2025-01-02 | 2025-01-02",
+                ],
             ),
             "events (id, calendar_id",
         ),
@@ -75,7 +78,9 @@ fn types_that_cannot_hold_what_a_layout_says_refuse_it() {
 
 #[test]
 fn versions_that_repeat_refuse_a_layout() {
-    let row = |id: u8| format!(r#"{id} | 5 | 2025-01-01 | room-1 | text | {{}} | {{}} | 2f61396f-5670-44f4-99d0-0f3cf997a5{id:02}"#);
+    let row = |id: u8| {
+        format!(r#"{id} | 5 | 2025-01-01 | room-1 | text | {{}} | {{}} | 2f61396f-5670-44f4-99d0-0f3cf997a5{id:02}"#)
+    };
     let rows: Vec<String> = (1..9).map(row).collect();
     let why = refused(Store::default().table(
         "messages",
@@ -128,7 +133,11 @@ fn a_layout_can_be_asked_for_and_a_table_named() {
     let row = r"2f61396f-5670-44f4-99d0-0f3cf997a501 | 1 | shop:Placed | \x7b7d | 1";
     let other = r"2f61396f-5670-44f4-99d0-0f3cf997a502 | 1 | bank:Opened | \x7b7d | 1";
     let store = || {
-        Store::default().table("shop_events", columns, &[row, &row.replace("| 1", "| 2")]).table("bank_events", columns, &[other])
+        Store::default().table("shop_events", columns, &[row, &row.replace("| 1", "| 2")]).table(
+            "bank_events",
+            columns,
+            &[other],
+        )
     };
     let source = store().open();
     assert!(all(&*source)[0].contains("shop:Placed"));
@@ -164,7 +173,11 @@ data = "body.inner"
     std::fs::write(folder.path().join("wrong.toml"), "name = \"x\"\ncolour = 1\n").unwrap();
     let options = OpenOptions { layouts: Some(folder.path().to_owned()), ..OpenOptions::default() };
     let source = Store::default()
-        .table("till_log", "shop text, till integer, n integer, what text, body json", &[r#"A | 1 | 1 | Sold | {"inner":{"x":1}}"#])
+        .table(
+            "till_log",
+            "shop text, till integer, n integer, what text, body json",
+            &[r#"A | 1 | 1 | Sold | {"inner":{"x":1}}"#],
+        )
         .try_open(&options)
         .unwrap();
     assert_eq!(all(&*source), [r#"till-A-1/1@1 Sold {"x":1}"#]);
@@ -184,7 +197,9 @@ fn mistakes_in_a_layout_are_told_with_their_lines() {
         let why = Layout::parse(&wrong).unwrap_err();
         assert!(why.contains(said) && why.contains("line "), "{why}");
     }
-    assert!(Layout::parse(&good.replacen("stream = \"stream_name\"", "", 1)).unwrap_err().contains("`stream` is missing"));
+    assert!(
+        Layout::parse(&good.replacen("stream = \"stream_name\"", "", 1)).unwrap_err().contains("`stream` is missing")
+    );
 }
 
 #[test]

@@ -117,7 +117,8 @@ fn emmett_in_sqlite_takes_no_heed_of_its_partitions() {
         .open();
     is_read_as(&*source, "emmett-sqlite");
     assert_eq!(all(&*source), [r#"order-1/1@1 Placed {"a":1}"#]);
-    let beside: Vec<_> = source.about().beside.into_iter().map(|beside| format!("{} {}", beside.name, beside.role)).collect();
+    let beside: Vec<_> =
+        source.about().beside.into_iter().map(|beside| format!("{} {}", beside.name, beside.role)).collect();
     assert_eq!(beside, ["emt_streams streams", "emt_processors book-keeping"]);
 }
 
@@ -130,7 +131,11 @@ fn python_eventsourcing_keeps_its_uuids_without_dashes() {
     let columns = "originator_id text, originator_version integer, topic text, state blob";
     let source = Store::default()
         .table("stored_events", columns, &rows)
-        .table("stored_snapshots", columns, &["2f61396f567044f499d00f3cf997a501 | #2 | eventsourcing.domain:Snapshot | 0x7b7d"])
+        .table(
+            "stored_snapshots",
+            columns,
+            &["2f61396f567044f499d00f3cf997a501 | #2 | eventsourcing.domain:Snapshot | 0x7b7d"],
+        )
         .table("tracking", "application_name text, notification_id integer", &[])
         .open();
     is_read_as(&*source, "eventsourcing-python");
@@ -175,10 +180,7 @@ fn tags_are_streams_where_there_are_none() {
         .table("shop_tags", "tag text, main_id bigint", &["order:1 | 1", "order:1 | 2", "customer:a b | 2"])
         .open();
     is_read_as(&*source, "eventsourcing-python-dcb");
-    assert_eq!(
-        all(&*source),
-        ["order:1/1@1 Placed {}", r#"order:1/2@2 Paid {"a":1}"#, "(no tags)/1@3 Ticked {}"]
-    );
+    assert_eq!(all(&*source), ["order:1/1@1 Placed {}", r#"order:1/2@2 Paid {"a":1}"#, "(no tags)/1@3 Ticked {}"]);
     assert_eq!(stream(&*source, "customer:a b"), [r#"customer:a b/1@2 Paid {"a":1} [link to 2 of order:1]"#]);
 }
 
@@ -328,7 +330,9 @@ fn axon_keeps_its_payloads_anywhere() {
             "globalindex bigint, aggregateidentifier varchar(255), sequencenumber bigint, type varchar(255), \
              eventidentifier varchar(255), metadata bytea, payload bytea, payloadrevision varchar(255), \
              payloadtype varchar(255), timestamp varchar(255)",
-            &[&format!(r"1 | order-1 | 0 | Order | {A} | \x7b7d | \x7b7d | \N | com.shop.Placed | 2025-01-01T00:00:00Z")],
+            &[&format!(
+                r"1 | order-1 | 0 | Order | {A} | \x7b7d | \x7b7d | \N | com.shop.Placed | 2025-01-01T00:00:00Z"
+            )],
         )
         .open();
     is_read_as(&*source, "axon");
@@ -344,7 +348,9 @@ fn axon_5_may_have_no_aggregate() {
              aggregate_sequence_number bigint, type varchar(255), version varchar(255), timestamp varchar(255), \
              payload bytea, metadata bytea, identifier varchar(255)",
             &[
-                &format!(r"1 | Order | order-1 | 0 | shop.Placed | 0.0.1 | 2025-01-01T00:00:00Z | \x7b7d | \x7b7d | {A}"),
+                &format!(
+                    r"1 | Order | order-1 | 0 | shop.Placed | 0.0.1 | 2025-01-01T00:00:00Z | \x7b7d | \x7b7d | {A}"
+                ),
                 &format!(r"2 | \N | \N | \N | shop.Ticked | 0.0.1 | 2025-01-01T00:00:00Z | \x7b7d | \x7b7d | {B}"),
             ],
         )
@@ -411,7 +417,11 @@ fn cqrs_es_is_ordered_by_versions_within_streams_only() {
     is_read_as(&*source, "cqrs-es");
     assert_eq!(
         all(&*source),
-        [r#"account-a/1@1 Opened {"Opened":{"n":1}}"#, r#"account-b/1@2 Opened {"Opened":{}}"#, r#"account-a/2@3 Closed "AccountClosed""#]
+        [
+            r#"account-a/1@1 Opened {"Opened":{"n":1}}"#,
+            r#"account-b/1@2 Opened {"Opened":{}}"#,
+            r#"account-a/2@3 Closed "AccountClosed""#
+        ]
     );
     assert_eq!(snapshots(&*source), [r#"account-a/2 {"n":1}"#]);
     let about = source.about();
@@ -492,7 +502,8 @@ fn eventuous_and_sql_stream_store_name_their_streams_elsewhere() {
 
 #[test]
 fn prooph_has_a_table_for_each_of_its_streams() {
-    let columns = "no bigint, event_id uuid, event_name varchar(100), payload json, metadata jsonb, created_at timestamp(6)";
+    let columns =
+        "no bigint, event_id uuid, event_name varchar(100), payload json, metadata jsonb, created_at timestamp(6)";
     let source = Store::default()
         .table(
             "event_streams",
@@ -538,8 +549,14 @@ fn eventsauce_is_told_by_the_headers_in_its_payload() {
             "domain_messages",
             "id bigint unsigned, event_id binary(16), aggregate_root_id binary(16), version int unsigned, payload text",
             &[
-                &format!("#2 | 0x2f61396f567044f499d00f3cf997a502 | 0x2f61396f567044f499d00f3cf997a501 | #2 | {}", payload("paid")),
-                &format!("#1 | 0x2f61396f567044f499d00f3cf997a503 | 0x2f61396f567044f499d00f3cf997a501 | #1 | {}", payload("placed")),
+                &format!(
+                    "#2 | 0x2f61396f567044f499d00f3cf997a502 | 0x2f61396f567044f499d00f3cf997a501 | #2 | {}",
+                    payload("paid")
+                ),
+                &format!(
+                    "#1 | 0x2f61396f567044f499d00f3cf997a503 | 0x2f61396f567044f499d00f3cf997a501 | #1 | {}",
+                    payload("placed")
+                ),
             ],
         )
         .open();
