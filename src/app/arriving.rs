@@ -56,6 +56,9 @@ impl App {
                 }
             }
             Msg::NotFound { generation } => self.not_found(generation),
+            Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
+            Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
+            Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
             _ => {}
         }
     }
@@ -63,6 +66,7 @@ impl App {
     fn progressed(&mut self, progress: Progress, out: &mut Vec<Effect>) {
         let finished = progress.complete && !self.catalogue.progress.complete;
         self.catalogue.progress = progress;
+        self.count_new();
         if let Some(window) = &mut self.panes.events.window {
             window.grow(self.catalogue.events_in(&window.scope.clone()));
             if finished && window.partial {
@@ -70,6 +74,7 @@ impl App {
             }
         }
         self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -87,6 +92,7 @@ impl App {
             self.narrow(&pattern, out);
         }
         self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -172,6 +178,7 @@ impl App {
 
     pub(super) fn job_failed(&mut self, generation: Generation, failure: &Failure) {
         let mut ours = self.panes.events.failed(generation);
+        ours |= self.jobs.reopening.take_if(|asked| *asked == generation).is_some();
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
             ours = true;
             self.walk.queued = None;
@@ -185,6 +192,10 @@ impl App {
         if let Some(search) = self.jobs.search(generation) {
             ours = true;
             search.running = None;
+        }
+        if let Some(hits) = self.jobs.hits(generation) {
+            ours = true;
+            hits.running = false;
         }
         if let Some(narrowing) = &mut self.panes.streams.narrowing
             && narrowing.generation == generation
