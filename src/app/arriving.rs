@@ -46,6 +46,10 @@ impl App {
                 }
             }
             Msg::NotFound { generation } => self.not_found(generation),
+            Msg::Surveyed { generation, answer } => self.surveyed(generation, answer),
+            Msg::SurveyProgressed { generation, what, done, total } => {
+                self.survey_progressed(generation, what, done, total);
+            }
             _ => {}
         }
     }
@@ -157,6 +161,10 @@ impl App {
     }
 
     pub(super) fn job_failed(&mut self, generation: Generation, failure: &Failure) {
+        let why = if failure.kind == FailureKind::Cancelled { "stopped".into() } else { failure.to_string() };
+        if self.survey_failed(generation, &why) {
+            return;
+        }
         let mut ours = self.panes.events.failed(generation);
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
             ours = true;
@@ -191,6 +199,7 @@ impl App {
 
     pub(super) fn reducer_reloaded(&mut self, text: String, out: &mut Vec<Effect>) {
         self.say(Severity::Info, text);
+        self.forget_diagnosis();
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();

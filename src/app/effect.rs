@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::panes::survey::Survey;
 use crate::domain::{Destination, Direction, EventQuery, Scope};
 
 /// Numbers the questions of one kind: an answer with an older number is dropped.
@@ -49,7 +50,16 @@ pub enum Effect {
         /// Which way; it goes round the end once.
         direction: Direction,
     },
-    /// Stop the running jobs (walk, find, filter).
+    /// Look at the whole store.
+    Survey {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// For what.
+        survey: Survey,
+    },
+    /// Stop the survey that runs.
+    StopSurvey,
+    /// Stop the running jobs (walk, find, filter, survey).
     StopJobs,
     /// Keep the current state to compare with.
     Pin,

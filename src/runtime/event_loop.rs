@@ -328,6 +328,8 @@ impl<S: Screen> EventLoop<S> {
             Effect::Find { generation, pattern, scope, from, direction } => {
                 self.tasks.find(generation, pattern, scope, from, direction);
             }
+            Effect::Survey { generation, survey } => self.tasks.survey(generation, survey),
+            Effect::StopSurvey => self.tasks.stop_survey(),
             Effect::StopJobs => {
                 self.desk.stop();
                 self.tasks.stop();

@@ -12,6 +12,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::notice::{Notice, Outlet, Urgent};
 use super::panics;
 use super::replay::PROGRESS_EVERY;
+use super::surveys::{self, Reducers};
+use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
 use crate::domain::{Cancel, Direction, EventQuery, Failure, Scope, StreamSummary};
 use crate::session::{self, StreamFilter};
@@ -120,6 +122,8 @@ pub(crate) struct Tasks {
     events: Slot,
     filter: Slot,
     find: Slot,
+    survey: Slot,
+    reducers: Reducers,
     streams: Arc<Vec<StreamSummary>>,
     searched: Arc<Mutex<StreamFilter>>,
 }
@@ -131,6 +135,7 @@ impl Tasks {
     /// When the system refuses a thread.
     pub(crate) fn start(
         source: Arc<dyn Source>,
+        reducers: Reducers,
         outlet: Outlet,
         urgent: &UnboundedSender<Urgent>,
     ) -> std::io::Result<Self> {
@@ -139,6 +144,8 @@ impl Tasks {
             events: slot("events")?,
             filter: slot("filter")?,
             find: slot("find")?,
+            survey: slot("survey")?,
+            reducers,
             source,
             outlet,
             streams: Arc::default(),
@@ -204,21 +211,47 @@ impl Tasks {
         });
     }
 
-    /// Stops what the person waits for: the filter and the find.
+    /// Looks at the whole store.
+    pub(crate) fn survey(&self, generation: Generation, survey: Survey) {
+        let (source, reducers, outlet) = (Arc::clone(&self.source), Arc::clone(&self.reducers), self.outlet.clone());
+        self.survey.submit(move |cancel| {
+            let mut said = Instant::now();
+            let answer = surveys::survey(survey, &source, &reducers, cancel, &mut |what, done, total| {
+                if said.elapsed() >= PROGRESS_EVERY {
+                    said = Instant::now();
+                    if !outlet.say(Msg::SurveyProgressed { generation, what, done, total }) {
+                        cancel.cancel();
+                    }
+                }
+            });
+            outlet.say(match answer {
+                Ok(answer) => Msg::Surveyed { generation, answer },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Stops the look at the whole store.
+    pub(crate) fn stop_survey(&self) {
+        self.survey.stop();
+    }
+
+    /// Stops what the person waits for: the filter, the find and the survey.
     pub(crate) fn stop(&self) {
+        self.survey.stop();
         self.filter.stop();
         self.find.stop();
     }
 
     /// Whether nothing is under way and nothing waits.
     pub(crate) fn are_idle(&self) -> bool {
-        [&self.events, &self.filter, &self.find].into_iter().all(Slot::is_idle)
+        [&self.events, &self.filter, &self.find, &self.survey].into_iter().all(Slot::is_idle)
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        for slot in [&self.events, &self.filter, &self.find] {
+        for slot in [&self.events, &self.filter, &self.find, &self.survey] {
             slot.close();
         }
     }

@@ -9,6 +9,7 @@ use ratatui::buffer::Buffer;
 use stepback::app::{App, Effect, Msg, Setup};
 use stepback::domain::{Cancel, Scope};
 use stepback::replay::Moment;
+use stepback::runtime::{Reducers, survey as survey_of};
 use stepback::session::{ReducerBook, ReducerPlaces, Source, StreamFilter, Walker, find};
 use stepback::sources::open::OpenOptions;
 use stepback::ui::{self, Theme};
@@ -134,7 +135,21 @@ impl Live {
                 self.copied = Some(text);
                 vec![Msg::Copied(Ok(bytes))]
             }
-            Effect::StopJobs | Effect::Play(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => Vec::new(),
+            Effect::Survey { generation, survey } => {
+                let reducers: Reducers = Arc::new(self.walker.reducers());
+                let mut progress = Vec::new();
+                let answer = survey_of(survey, &self.source, &reducers, &cancel, &mut |what, done, total| {
+                    progress.push(Msg::SurveyProgressed { generation, what, done, total });
+                });
+                progress.push(Msg::Surveyed { generation, answer: answer.expect("looked through") });
+                progress
+            }
+            Effect::StopJobs
+            | Effect::StopSurvey
+            | Effect::Play(_)
+            | Effect::Suspend
+            | Effect::Repaint
+            | Effect::Quit => Vec::new(),
         }
     }
 
