@@ -51,8 +51,11 @@ fn unclean() -> (tempfile::TempDir, PathBuf) {
     (directory, target)
 }
 
-/// What can be seen of a directory: names, sizes, times, modes, inodes and contents.
-fn listing(directory: &Path) -> BTreeMap<OsString, (i64, i64, u32, u64, Vec<u8>)> {
+/// What can be seen of a file: its time, mode, inode and content.
+type Seen = (i64, i64, u32, u64, Vec<u8>);
+
+/// What can be seen of a directory.
+fn listing(directory: &Path) -> BTreeMap<OsString, Seen> {
     let seen = |entry: fs::DirEntry| {
         let about = entry.metadata().unwrap();
         let content = fs::read(entry.path()).unwrap();

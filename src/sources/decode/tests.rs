@@ -1,5 +1,7 @@
 //! The readings of payloads, by examples and by properties.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 
 use base64::Engine;

@@ -119,6 +119,7 @@ fn wanted(name: &str, flow: ControlFlow<()>) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
