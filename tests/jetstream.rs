@@ -244,7 +244,8 @@ fn many_blocks_compressed_where_the_server_can() {
     };
     let subjects: Vec<String> = (0..5).map(|n| format!("big.{n}")).collect();
     client.publish_all((0..9000).map(|n| (&*subjects[n % 5], data(n).into_bytes())));
-    client.ask("$JS.API.STREAM.MSG.DELETE.BIG", &json!({"seq": 4321}));
+    // Not overwritten: 2.10 damages a compressed block that way.
+    client.ask("$JS.API.STREAM.MSG.DELETE.BIG", &json!({"seq": 4321, "no_erase": true}));
     client.backup("BIG", backup.path());
     server.stop();
     let expected: Vec<_> =

@@ -48,6 +48,15 @@ pub struct Block {
     pub place: Place,
 }
 
+/// What a block holds.
+#[derive(Debug)]
+pub struct Contents {
+    /// Its records.
+    pub bytes: Vec<u8>,
+    /// Why some of them are not there.
+    pub fault: Option<String>,
+}
+
 /// An entry of an archive.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
@@ -90,7 +99,7 @@ impl Cache {
         if let Some(bytes) = found {
             return Ok(bytes);
         }
-        let bytes = Arc::new(block.read()?);
+        let bytes = Arc::new(block.read()?.bytes);
         let mut kept = lock();
         kept.push((number, bytes.clone()));
         while kept.len() > 1 && kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > KEPT {
@@ -105,7 +114,7 @@ impl Block {
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub fn read(&self) -> Result<Vec<u8>, String> {
+    pub fn read(&self) -> Result<Contents, String> {
         let text = |e: io::Error| e.to_string();
         let bounded = |length: u64| match length {
             ..=LARGEST => Ok(length as usize),
@@ -132,30 +141,41 @@ impl Block {
 }
 
 /// A block as it was before it was compressed, if it was: `cmp`, how, how long it was, the rest but for its last checksum,
-/// that.
-fn uncompressed(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let Some(mut rest) = bytes.strip_prefix(b"cmp") else { return Ok(bytes) };
+/// that. The length is not to be trusted: servers have written that of the compressed bytes. What cannot be uncompressed is
+/// zeros in between, and said.
+fn uncompressed(bytes: Vec<u8>) -> Result<Contents, String> {
+    let Some(mut rest) = bytes.strip_prefix(b"cmp") else { return Ok(Contents { bytes, fault: None }) };
     let (&how, behind) = rest.split_first().ok_or("it ends within its beginning")?;
     rest = behind;
-    let length =
-        uvarint(&mut rest).filter(|&length| length <= LARGEST).ok_or("it says it is larger than blocks are")?;
+    uvarint(&mut rest).ok_or("it ends within its beginning")?;
     let (packed, sum) = rest.split_last_chunk::<8>().ok_or("it ends within its beginning")?;
-    let mut out = Vec::new();
+    let (mut out, mut fault) = (Vec::new(), None);
     match how {
         0 => out.extend_from_slice(packed),
         1 => {
-            // One byte more than it says tells that it says too little.
-            let read = Frames::new(packed).take(length + 1).read_to_end(&mut out);
-            read.map_err(|e| format!("it cannot be uncompressed: {e}"))?;
+            let mut frames = Frames::new(packed);
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                match frames.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => out.extend_from_slice(&buffer[..count]),
+                    Err(e) => {
+                        fault.get_or_insert_with(|| format!("it cannot be uncompressed as a whole: {e}"));
+                        match frames.lost() {
+                            Some(length) => out.resize(out.len() + length, 0),
+                            None => break,
+                        }
+                    }
+                }
+                if out.len() as u64 > LARGEST {
+                    return Err(format!("it uncompresses to more than {LARGEST} bytes"));
+                }
+            }
         }
         other => return Err(format!("it is compressed in a way that is not known: {other}")),
     }
     out.extend_from_slice(sum);
-    // Some count the checksum, some do not.
-    match out.len() as u64 {
-        found if found == length || found == length + 8 => Ok(out),
-        found => Err(format!("it says that it holds {length} bytes and holds {found}")),
-    }
+    Ok(Contents { bytes: out, fault })
 }
 
 /// Reads the entry of an archive at an offset; `None` at its end.

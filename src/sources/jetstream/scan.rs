@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::blocks::{Backup, Block, Place, entry, of_folder, unpack};
+use super::blocks::{Backup, Block, Contents, Place, entry, of_folder, unpack};
 use super::deleted::Deleted;
 use super::folder::{Kept, Stream};
 use super::message::{Headers, event_type, time};
@@ -138,7 +138,7 @@ impl<'a> Scan<'a> {
         for (block, bytes) in indexes {
             let read = match block {
                 Some(block) => deleted.read_idx(block, &bytes).map_err(|why| (format!("{block}.idx"), why.to_owned())),
-                None => deleted.read_state(&bytes).map_err(|why| ("index.db".to_owned(), why)),
+                None => deleted.read_state(&bytes, &stream.name).map_err(|why| ("index.db".to_owned(), why)),
             };
             if let Err((file, why)) = read {
                 let name = &stream.name;
@@ -197,10 +197,14 @@ impl<'a> Scan<'a> {
                 offset = found.next;
             }
         }
-        let Ok(bytes) = block.read() else {
+        let Ok(Contents { bytes, fault }) = block.read() else {
             rows.push(lost(0));
             return;
         };
+        if let Some(fault) = fault {
+            let name = &self.streams[block.stream].name;
+            self.found.caveats.push(format!("stream {name}, block {}: {fault}", block.number));
+        }
         let mut offset = 0;
         while offset < bytes.len() {
             match record(&bytes[offset..], &block.key) {
