@@ -224,17 +224,11 @@ pub struct Backup {
 ///
 /// # Errors
 /// Why it cannot be unpacked.
-pub fn unpack(
-    path: &Path,
-    stream: usize,
-    name: &str,
-    stopped: &dyn Fn() -> bool,
-    told: &mut dyn FnMut(u64),
-) -> Result<Option<Backup>, String> {
+pub fn unpack(path: &Path, stream: usize, name: &str, stopped: &dyn Fn() -> bool) -> Result<Option<Backup>, String> {
     let text = |e: io::Error| e.to_string();
     let packed = File::open(path).map_err(text)?;
-    let limit =
-        packed.metadata().map_err(text)?.len().saturating_mul(RATIO).max(UNPACKED).min(super::source::LARGEST_BLOCK);
+    let size = packed.metadata().map_err(text)?.len();
+    let limit = size.saturating_mul(RATIO).clamp(UNPACKED, super::source::LARGEST_BLOCK);
     let mut spool = tempfile::tempfile().map_err(|e| format!("there is no room to unpack it: {e}"))?;
     let mut frames = Frames::new(io::BufReader::with_capacity(256 << 10, packed));
     let mut buffer = vec![0; 256 << 10];
@@ -251,7 +245,6 @@ pub fn unpack(
                     return Err(format!("it unpacks to more than {limit} bytes"));
                 }
                 spool.write_all(&buffer[..count]).map_err(|e| format!("there is no room to unpack it: {e}"))?;
-                told(length);
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             // What is in front of the damage can be read.
@@ -261,6 +254,9 @@ pub fn unpack(
                 break;
             }
         }
+    }
+    if length == 0 {
+        return Err(caveats.pop().unwrap_or_else(|| "there is nothing in it".into()));
     }
     let mut head = [0; ARCHIVE.len()];
     if spool.read_at(&mut head, 0).is_ok_and(|count| count == head.len()) && head == ARCHIVE {
@@ -323,4 +319,36 @@ pub fn of_folder(stream: &Stream, at: usize) -> Backup {
         found.indexes.push((None, bytes));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![1];
+        bytes.extend(&(text.len() as u32 + 4).to_le_bytes()[..3]);
+        bytes.extend(crc32c::crc32c(text).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes());
+        bytes.extend(text);
+        bytes
+    }
+
+    #[test]
+    fn a_compressed_block_is_read_around_its_damage() {
+        let mut bytes = b"cmp\x01\x05\xff\x06\0\0S2sTwO".to_vec();
+        for text in [&b"first "[..], b"second ", b"third "] {
+            bytes.extend(chunk(text));
+        }
+        bytes.extend(b"checksum");
+        // The length it says, 5, is believed by nobody.
+        let read = uncompressed(bytes.clone()).unwrap();
+        assert_eq!((&read.bytes[..], read.fault), (&b"first second third checksum"[..], None));
+        let second = memchr::memmem::find(&bytes, b"second").unwrap();
+        bytes[second] ^= 1;
+        let read = uncompressed(bytes).unwrap();
+        assert_eq!(&read.bytes[..], b"first \0\0\0\0\0\0\0third checksum");
+        assert!(read.fault.is_some_and(|fault| fault.contains("checksum")));
+        assert!(uncompressed(b"cmp\x07\x05checksum".to_vec()).is_err());
+        assert_eq!(uncompressed(b"as it is".to_vec()).unwrap().bytes, b"as it is");
+    }
 }

@@ -241,8 +241,8 @@ mod tests {
                 Element::Literal(literal) if literal.is_empty() => {}
                 Element::Literal(literal) => {
                     match literal.len() - 1 {
-                        length @ ..60 => bytes.push((length as u8) << 2),
-                        length @ ..256 => bytes.extend([60 << 2, length as u8]),
+                        length @ 0..60 => bytes.push((length as u8) << 2),
+                        length @ 60..256 => bytes.extend([60 << 2, length as u8]),
                         length => bytes.extend([61 << 2, length as u8, (length >> 8) as u8]),
                     }
                     bytes.extend(literal);
@@ -280,9 +280,9 @@ mod tests {
                 Element::Repeat(length) => {
                     let length = length + 4;
                     match length {
-                        ..9 => bytes.extend([((length - 4) as u8) << 2 | 1, 0]),
-                        ..264 => bytes.extend([5 << 2 | 1, 0, (length - 8) as u8]),
-                        ..65_796 => {
+                        4..9 => bytes.extend([((length - 4) as u8) << 2 | 1, 0]),
+                        9..264 => bytes.extend([5 << 2 | 1, 0, (length - 8) as u8]),
+                        264..65_796 => {
                             bytes.extend([6 << 2 | 1, 0]);
                             bytes.extend(((length - 260) as u16).to_le_bytes());
                         }

@@ -121,8 +121,7 @@ impl<'a> Scan<'a> {
             Kept::Backup(path) => {
                 let stop = walk.stop();
                 let stopped = || stop.load(std::sync::atomic::Ordering::Relaxed);
-                // How much comes out is not known before; what goes in is read in the first half.
-                unpack(path, number, &stream.name, &stopped, &mut |_| ())
+                unpack(path, number, &stream.name, &stopped)
             }
         };
         let Backup { blocks, indexes, caveats } = match backup {
