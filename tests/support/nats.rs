@@ -1,5 +1,6 @@
 //! A real nats-server with JetStream, and as much of its protocol as a test needs.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,8 @@ impl Server {
 
     pub fn client(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("nats-server listens");
-        let mut client = Client { reader: BufReader::new(stream.try_clone().expect("a socket")), stream };
+        let reader = BufReader::new(stream.try_clone().expect("a socket"));
+        let mut client = Client { stream, reader, early: VecDeque::new() };
         client.line();
         client.send(b"CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}\r\nSUB inbox 1\r\n");
         client
@@ -100,6 +102,8 @@ pub struct Arrived {
 pub struct Client {
     stream: TcpStream,
     reader: BufReader<TcpStream>,
+    /// What arrived before an answer that was waited for.
+    early: VecDeque<Arrived>,
 }
 
 impl Client {
@@ -159,7 +163,13 @@ impl Client {
     pub fn ask(&mut self, subject: &str, question: &Value) -> Value {
         let question = if question.is_null() { String::new() } else { question.to_string() };
         self.send_message(subject, &[], question.as_bytes());
-        let answer: Value = serde_json::from_slice(&self.next().data).expect("an answer in JSON");
+        let answer = loop {
+            match self.next() {
+                answer if answer.subject == "inbox" => break answer,
+                other => self.early.push_back(other),
+            }
+        };
+        let answer: Value = serde_json::from_slice(&answer.data).expect("an answer in JSON");
         assert!(answer.get("error").is_none(), "{subject}: {answer}");
         answer
     }
@@ -203,7 +213,7 @@ impl Client {
         let said = self.ask(&format!("$JS.API.STREAM.SNAPSHOT.{name}"), &question);
         let mut packed = Vec::new();
         loop {
-            let arrived = self.next();
+            let arrived = self.early.pop_front().unwrap_or_else(|| self.next());
             if arrived.subject != "snapshot" {
                 continue;
             }

@@ -48,6 +48,15 @@ pub struct Block {
     pub place: Place,
 }
 
+/// What a block holds.
+#[derive(Debug)]
+pub struct Contents {
+    /// Its records.
+    pub bytes: Vec<u8>,
+    /// Why some of them are not there.
+    pub fault: Option<String>,
+}
+
 /// An entry of an archive.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
@@ -90,7 +99,7 @@ impl Cache {
         if let Some(bytes) = found {
             return Ok(bytes);
         }
-        let bytes = Arc::new(block.read()?);
+        let bytes = Arc::new(block.read()?.bytes);
         let mut kept = lock();
         kept.push((number, bytes.clone()));
         while kept.len() > 1 && kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > KEPT {
@@ -105,7 +114,7 @@ impl Block {
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub fn read(&self) -> Result<Vec<u8>, String> {
+    pub fn read(&self) -> Result<Contents, String> {
         let text = |e: io::Error| e.to_string();
         let bounded = |length: u64| match length {
             ..=LARGEST => Ok(length as usize),
@@ -132,30 +141,41 @@ impl Block {
 }
 
 /// A block as it was before it was compressed, if it was: `cmp`, how, how long it was, the rest but for its last checksum,
-/// that.
-fn uncompressed(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let Some(mut rest) = bytes.strip_prefix(b"cmp") else { return Ok(bytes) };
+/// that. The length is not to be trusted: servers have written that of the compressed bytes. What cannot be uncompressed is
+/// zeros in between, and said.
+fn uncompressed(bytes: Vec<u8>) -> Result<Contents, String> {
+    let Some(mut rest) = bytes.strip_prefix(b"cmp") else { return Ok(Contents { bytes, fault: None }) };
     let (&how, behind) = rest.split_first().ok_or("it ends within its beginning")?;
     rest = behind;
-    let length =
-        uvarint(&mut rest).filter(|&length| length <= LARGEST).ok_or("it says it is larger than blocks are")?;
+    uvarint(&mut rest).ok_or("it ends within its beginning")?;
     let (packed, sum) = rest.split_last_chunk::<8>().ok_or("it ends within its beginning")?;
-    let mut out = Vec::new();
+    let (mut out, mut fault) = (Vec::new(), None);
     match how {
         0 => out.extend_from_slice(packed),
         1 => {
-            // One byte more than it says tells that it says too little.
-            let read = Frames::new(packed).take(length + 1).read_to_end(&mut out);
-            read.map_err(|e| format!("it cannot be uncompressed: {e}"))?;
+            let mut frames = Frames::new(packed);
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                match frames.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => out.extend_from_slice(&buffer[..count]),
+                    Err(e) => {
+                        fault.get_or_insert_with(|| format!("it cannot be uncompressed as a whole: {e}"));
+                        match frames.lost() {
+                            Some(length) => out.resize(out.len() + length, 0),
+                            None => break,
+                        }
+                    }
+                }
+                if out.len() as u64 > LARGEST {
+                    return Err(format!("it uncompresses to more than {LARGEST} bytes"));
+                }
+            }
         }
         other => return Err(format!("it is compressed in a way that is not known: {other}")),
     }
     out.extend_from_slice(sum);
-    // Some count the checksum, some do not.
-    match out.len() as u64 {
-        found if found == length || found == length + 8 => Ok(out),
-        found => Err(format!("it says that it holds {length} bytes and holds {found}")),
-    }
+    Ok(Contents { bytes: out, fault })
 }
 
 /// Reads the entry of an archive at an offset; `None` at its end.
@@ -204,17 +224,11 @@ pub struct Backup {
 ///
 /// # Errors
 /// Why it cannot be unpacked.
-pub fn unpack(
-    path: &Path,
-    stream: usize,
-    name: &str,
-    stopped: &dyn Fn() -> bool,
-    told: &mut dyn FnMut(u64),
-) -> Result<Option<Backup>, String> {
+pub fn unpack(path: &Path, stream: usize, name: &str, stopped: &dyn Fn() -> bool) -> Result<Option<Backup>, String> {
     let text = |e: io::Error| e.to_string();
     let packed = File::open(path).map_err(text)?;
-    let limit =
-        packed.metadata().map_err(text)?.len().saturating_mul(RATIO).max(UNPACKED).min(super::source::LARGEST_BLOCK);
+    let size = packed.metadata().map_err(text)?.len();
+    let limit = size.saturating_mul(RATIO).clamp(UNPACKED, super::source::LARGEST_BLOCK);
     let mut spool = tempfile::tempfile().map_err(|e| format!("there is no room to unpack it: {e}"))?;
     let mut frames = Frames::new(io::BufReader::with_capacity(256 << 10, packed));
     let mut buffer = vec![0; 256 << 10];
@@ -231,7 +245,6 @@ pub fn unpack(
                     return Err(format!("it unpacks to more than {limit} bytes"));
                 }
                 spool.write_all(&buffer[..count]).map_err(|e| format!("there is no room to unpack it: {e}"))?;
-                told(length);
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             // What is in front of the damage can be read.
@@ -241,6 +254,9 @@ pub fn unpack(
                 break;
             }
         }
+    }
+    if length == 0 {
+        return Err(caveats.pop().unwrap_or_else(|| "there is nothing in it".into()));
     }
     let mut head = [0; ARCHIVE.len()];
     if spool.read_at(&mut head, 0).is_ok_and(|count| count == head.len()) && head == ARCHIVE {
@@ -303,4 +319,36 @@ pub fn of_folder(stream: &Stream, at: usize) -> Backup {
         found.indexes.push((None, bytes));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![1];
+        bytes.extend(&(text.len() as u32 + 4).to_le_bytes()[..3]);
+        bytes.extend(crc32c::crc32c(text).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes());
+        bytes.extend(text);
+        bytes
+    }
+
+    #[test]
+    fn a_compressed_block_is_read_around_its_damage() {
+        let mut bytes = b"cmp\x01\x05\xff\x06\0\0S2sTwO".to_vec();
+        for text in [&b"first "[..], b"second ", b"third "] {
+            bytes.extend(chunk(text));
+        }
+        bytes.extend(b"checksum");
+        // The length it says, 5, is believed by nobody.
+        let read = uncompressed(bytes.clone()).unwrap();
+        assert_eq!((&read.bytes[..], read.fault), (&b"first second third checksum"[..], None));
+        let second = memchr::memmem::find(&bytes, b"second").unwrap();
+        bytes[second] ^= 1;
+        let read = uncompressed(bytes).unwrap();
+        assert_eq!(&read.bytes[..], b"first \0\0\0\0\0\0\0third checksum");
+        assert!(read.fault.is_some_and(|fault| fault.contains("checksum")));
+        assert!(uncompressed(b"cmp\x07\x05checksum".to_vec()).is_err());
+        assert_eq!(uncompressed(b"as it is".to_vec()).unwrap().bytes, b"as it is");
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 
+use super::record::{checksum, key_of};
 use super::s2::{uvarint, varint};
 
 /// The largest set of sequences that is read from one file.
@@ -65,11 +66,15 @@ impl Deleted {
         Ok(())
     }
 
-    /// Reads the state of a stream (`index.db`).
+    /// Reads the state of a stream (`index.db`); its name is the key of the checksum.
     ///
     /// # Errors
     /// When it is none, or of a version that is not known.
-    pub fn read_state(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub fn read_state(&mut self, bytes: &[u8], stream: &str) -> Result<(), String> {
+        let (bytes, sum) = bytes.split_last_chunk::<8>().ok_or("it is no state of a stream")?;
+        if checksum(&key_of(stream), bytes) != *sum {
+            return Err("its checksum does not match".into());
+        }
         let rest = bytes.strip_prefix(&[0x0b]).ok_or("it is no state of a stream")?;
         let (&version, rest) = rest.split_first().ok_or("it is no state of a stream")?;
         // Versions differ in what is counted for each block, and in whether the last block of a subject with a single
@@ -135,10 +140,10 @@ impl Deleted {
                 return None;
             }
         }
-        // The number of the last block, the checksum of its last record, that of this file.
+        // The number of the last block, the checksum of its last record.
         uvarint(rest)?;
         let sums = of_blocks == messages && (subjects == 0 || of_subjects == messages);
-        (rest.len() == 16 && sums).then_some(())
+        (rest.len() == 8 && sums).then_some(())
     }
 
     /// A set of sequences: nodes of bits. Gives how many it holds.
@@ -194,12 +199,13 @@ mod tests {
         let mut bytes = vec![0x0b, 4, 2, 0x4a, 9, 2, 10, 4, 1, 5];
         bytes.extend(b"lim.a");
         bytes.extend([2, 1, 1, 1, 1, 0x4a, 9, 0, 10, 8, 0, 0, 0, 1]);
-        bytes.extend([0xee; 16]);
+        bytes.extend([0xee; 8]);
+        bytes.extend(checksum(&key_of("S"), &bytes));
         let mut deleted = Deleted::default();
-        deleted.read_state(&bytes).unwrap();
+        deleted.read_state(&bytes, "S").unwrap();
         assert!(deleted.contains(1, 8) && !deleted.contains(1, 9));
         for end in 0..bytes.len() {
-            assert!(Deleted::default().read_state(&bytes[..end]).is_err(), "{end}");
+            assert!(Deleted::default().read_state(&bytes[..end], "S").is_err(), "{end}");
         }
     }
 
@@ -216,9 +222,10 @@ mod tests {
             words[1] = 0b11_1000_1000;
             words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
             bytes.extend([1, 0, 1]);
-            bytes.extend([0xee; 16]);
+            bytes.extend([0xee; 8]);
+            bytes.extend(checksum(&key_of("S"), &bytes));
             let mut deleted = Deleted::default();
-            deleted.read_state(&bytes).unwrap();
+            deleted.read_state(&bytes, "S").unwrap();
             let left: Vec<u64> = (0..12).filter(|&seq| !deleted.contains(1, seq)).collect();
             assert_eq!(left, [2, 4, 5, 6, 10, 11], "version {version}");
         }
@@ -228,8 +235,9 @@ mod tests {
         #[test]
         fn no_bytes_upset_the_readers(mut bytes in prop::collection::vec(any::<u8>(), 2..200), state in any::<bool>()) {
             bytes[..2].copy_from_slice(if state { &[0x0b, 1] } else { &[0x16, 1] });
+            bytes.extend(checksum(&key_of("S"), &bytes));
             let mut deleted = Deleted::default();
-            let _ = (deleted.read_idx(1, &bytes), deleted.read_state(&bytes));
+            let _ = (deleted.read_idx(1, &bytes), deleted.read_state(&bytes, "S"));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::blocks::{Backup, Block, Place, entry, of_folder, unpack};
+use super::blocks::{Backup, Block, Contents, Place, entry, of_folder, unpack};
 use super::deleted::Deleted;
 use super::folder::{Kept, Stream};
 use super::message::{Headers, event_type, time};
@@ -121,8 +121,7 @@ impl<'a> Scan<'a> {
             Kept::Backup(path) => {
                 let stop = walk.stop();
                 let stopped = || stop.load(std::sync::atomic::Ordering::Relaxed);
-                // How much comes out is not known before; what goes in is read in the first half.
-                unpack(path, number, &stream.name, &stopped, &mut |_| ())
+                unpack(path, number, &stream.name, &stopped)
             }
         };
         let Backup { blocks, indexes, caveats } = match backup {
@@ -138,7 +137,7 @@ impl<'a> Scan<'a> {
         for (block, bytes) in indexes {
             let read = match block {
                 Some(block) => deleted.read_idx(block, &bytes).map_err(|why| (format!("{block}.idx"), why.to_owned())),
-                None => deleted.read_state(&bytes).map_err(|why| ("index.db".to_owned(), why)),
+                None => deleted.read_state(&bytes, &stream.name).map_err(|why| ("index.db".to_owned(), why)),
             };
             if let Err((file, why)) = read {
                 let name = &stream.name;
@@ -197,10 +196,14 @@ impl<'a> Scan<'a> {
                 offset = found.next;
             }
         }
-        let Ok(bytes) = block.read() else {
+        let Ok(Contents { bytes, fault }) = block.read() else {
             rows.push(lost(0));
             return;
         };
+        if let Some(fault) = fault {
+            let name = &self.streams[block.stream].name;
+            self.found.caveats.push(format!("stream {name}, block {}: {fault}", block.number));
+        }
         let mut offset = 0;
         while offset < bytes.len() {
             match record(&bytes[offset..], &block.key) {

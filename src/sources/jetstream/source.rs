@@ -242,6 +242,9 @@ impl Records for Store {
 
     fn scan(&self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         let found = Scan::new(&self.streams).read(walk);
+        if found.blocks.is_empty() && !found.caveats.is_empty() {
+            return Err(Failure::new(FailureKind::Malformed, self.name(), "open", found.caveats.join("; ")));
+        }
         *self.found.write().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(())
     }
