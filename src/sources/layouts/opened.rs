@@ -11,7 +11,7 @@ use super::expression::{Expression, Origin};
 use super::found::{self, Found, Tried, rules};
 use super::generic;
 use super::lookups::Lookups;
-use super::spec::{ColumnRule, Ordering};
+use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{About, Candidate, Failure, FailureKind, NoteKind, StreamKind};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
 use crate::sources::open::OpenOptions;
@@ -64,7 +64,7 @@ impl Opened {
             None => best(&catalogue, &*database, overrides.as_ref(), name, stem, &mut caveats)?,
         };
         let found = match &overrides {
-            Some(overrides) => overridden(found, overrides, &*database),
+            Some(overrides) => overridden(found, overrides),
             None => found,
         };
         let lookups = Arc::new(Lookups::load(&found, &*database, stopped)?);
@@ -245,12 +245,9 @@ impl Opened {
         let layout = &self.found.layout;
         let events = &layout.events;
         let tables = self.database.tables();
-        let table = match &self.found.events[..] {
-            [one] => tables[*one].full_name(),
-            [first, ..] => tables[*first].full_name(),
-            [] => return Vec::new(),
-        };
-        let named = |source: &Expression| match source {
+        let Some(&table) = self.found.events.first() else { return Vec::new() };
+        let table = tables[table].full_name();
+        let named = |table: &str, source: &Expression| match source {
             Expression::Value(value) => match &value.source {
                 Origin::Column(_) => format!("{table}.{value}"),
                 Origin::Lookup(lookup, field) => {
@@ -263,26 +260,31 @@ impl Opened {
             template => template.to_string(),
         };
         let mut mapping = Vec::new();
-        let mut put = |role: &str, sources: &[Expression]| {
+        let mut put = |role: &str, table: &str, sources: &[Expression]| {
             if !sources.is_empty() {
-                let written: Vec<_> = sources.iter().map(named).collect();
+                let written: Vec<_> = sources.iter().map(|source| named(table, source)).collect();
                 mapping.push((role.to_owned(), written.join(" or ")));
             }
         };
-        put("stream", &events.stream.0);
+        put("stream", &table, &events.stream.0);
         if let Some(membership) = &layout.membership {
-            put("stream", std::slice::from_ref(&membership.stream));
-            put("version", &membership.version.0);
+            let other = self.found.others.get(&membership.table).map(|&other| tables[other].full_name());
+            let other = other.unwrap_or_else(|| membership.table.clone());
+            put("stream", &other, std::slice::from_ref(&membership.stream));
+            put("version", &other, &membership.version.0);
         }
-        put("type", &events.event_type.0);
-        put("version", &events.version.0);
-        put("position", &events.position.0);
-        put("time", &events.time.0);
-        put("id", &events.id.0);
-        put("data", &events.data.0);
-        put("metadata", &events.metadata.0);
-        put("correlation", &events.correlation.0);
-        put("causation", &events.causation.0);
+        let rest: [(&str, &Sources); 9] = [
+            ("type", &events.event_type),
+            ("version", &events.version),
+            ("position", &events.position),
+            ("time", &events.time),
+            ("id", &events.id),
+            ("data", &events.data),
+            ("metadata", &events.metadata),
+            ("correlation", &events.correlation),
+            ("causation", &events.causation),
+        ];
+        rest.into_iter().for_each(|(role, sources)| put(role, &table, &sources.0));
         mapping
     }
 }
@@ -381,12 +383,11 @@ fn listing(database: &dyn Database) -> String {
 }
 
 /// The same layout, with what the user said about roles.
-fn overridden(mut found: Found, overrides: &Overrides, database: &dyn Database) -> Found {
+fn overridden(mut found: Found, overrides: &Overrides) -> Found {
     let mut layout = (*found.layout).clone();
     if layout.name == generic::NAME {
         return found;
     }
-    let _ = database;
     for role in Role::ALL {
         let Some(said) = overrides.get(role) else { continue };
         let sources: Vec<Expression> =

@@ -239,3 +239,30 @@ fn an_empty_store_is_one() {
     assert_eq!(source.about().layout.as_deref(), Some("marten"));
     assert!(all(&*source).is_empty());
 }
+
+/// The example of the documentation works.
+#[test]
+fn the_documented_layout_reads_the_documented_table() {
+    let guide = include_str!("../../../../docs/layouts.md");
+    let example = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("till.toml"), example).unwrap();
+    let options = OpenOptions { layouts: Some(folder.path().to_owned()), ..OpenOptions::default() };
+    let source = Store::default()
+        .table(
+            "till_log",
+            "nr bigint, shop text, till integer, n integer, what text, at bigint, body jsonb, void boolean",
+            &[
+                r#"2 | Bonn | 99 | 1 | Sold | 1735689600123 | {"said": {"sum": 2}, "by": {"request": "r"}} | t"#,
+                r#"1 | Bonn | 1 | 1 | Sold | 1735689600000 | {"said": {"sum": 1}, "by": {"request": "r"}} | f"#,
+            ],
+        )
+        .table("till_balance", "shop text, till integer, upto integer, state jsonb", &[r#"Bonn | 1 | 1 | {"sum": 1}"#])
+        .try_open(&options)
+        .unwrap();
+    assert_eq!(all(&*source), [r#"till-Bonn-1/1@1 Sold {"sum": 1}"#, r#"till-Bonn-99/1@2 Sold {"sum": 2} [void]"#]);
+    assert_eq!(streams(&*source), ["till-Bonn-1 domain", "till-Bonn-99 system"]);
+    assert_eq!(snapshots(&*source), [r#"till-Bonn-1/1 {"sum": 1}"#]);
+    let last = &events(&*source, Scope::All)[1];
+    assert_eq!((last.correlation.as_deref(), last.time.unwrap().as_millisecond()), (Some("r"), 1_735_689_600_123));
+}
