@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::effect::{Effect, Generation};
 use super::msg::Msg;
+use super::panes::Pane;
 use super::panes::state::Against;
 use super::panes::streams::Narrowing;
-use super::panes::{Pane, keep_visible};
 use super::walk::Fact;
 use super::{App, Severity, words};
 use crate::domain::{Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
@@ -26,6 +26,16 @@ impl App {
                 let height = self.height(Pane::Events) as u64;
                 self.panes.events.loaded(generation, page, &self.walk.facts, height);
             }
+            Msg::SomeLoaded { generation, events } => {
+                let height = self.height(Pane::Events) as u64;
+                if let Some(sifted) = &mut self.panes.events.sifted {
+                    sifted.loaded(generation, events, &self.walk.facts, height);
+                }
+            }
+            Msg::SiftBegan { generation } => self.sift_began(generation, out),
+            Msg::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
+            Msg::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
+            Msg::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
             Msg::MomentReached { generation, scope, scope_at, moment } => {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
@@ -46,6 +56,9 @@ impl App {
                 }
             }
             Msg::NotFound { generation } => self.not_found(generation),
+            Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
+            Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
+            Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
             _ => {}
         }
     }
@@ -53,12 +66,15 @@ impl App {
     fn progressed(&mut self, progress: Progress, out: &mut Vec<Effect>) {
         let finished = progress.complete && !self.catalogue.progress.complete;
         self.catalogue.progress = progress;
+        self.count_new();
         if let Some(window) = &mut self.panes.events.window {
             window.grow(self.catalogue.events_in(&window.scope.clone()));
             if finished && window.partial {
                 window.ask_again();
             }
         }
+        self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -75,6 +91,8 @@ impl App {
             let pattern = narrowing.pattern.clone();
             self.narrow(&pattern, out);
         }
+        self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -108,6 +126,9 @@ impl App {
             if let Some(window) = &mut self.panes.events.window {
                 window.note(place, fact);
             }
+            if let Some(sifted) = &mut self.panes.events.sifted {
+                sifted.note(place, fact);
+            }
         }
         if elsewhere {
             let height = self.height(Pane::Streams);
@@ -119,6 +140,7 @@ impl App {
         self.walk.shown = generation;
         self.walk.moment = Some(moment);
         self.show_state();
+        self.sift_on(out);
         self.follow_cursor();
         self.follow_changes();
         self.step_queued(out);
@@ -140,9 +162,7 @@ impl App {
     /// Scrolls Events to the cursor.
     pub(super) fn follow_cursor(&mut self) {
         let height = self.height(Pane::Events) as u64;
-        if let Some(window) = &mut self.panes.events.window {
-            window.top = keep_visible(window.top, self.walk.place, height, window.len(), 2);
-        }
+        self.panes.events.follow(self.walk.place, height);
     }
 
     /// Shows the state of the moment with the marks that are asked for.
@@ -158,15 +178,24 @@ impl App {
 
     pub(super) fn job_failed(&mut self, generation: Generation, failure: &Failure) {
         let mut ours = self.panes.events.failed(generation);
+        ours |= self.jobs.reopening.take_if(|asked| *asked == generation).is_some();
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
             ours = true;
             self.walk.queued = None;
             self.panes.events.incoming = None;
             self.select_shown_scope();
         }
+        if let Some(sifted) = self.panes.events.sifted_of(generation) {
+            ours = true;
+            sifted.running = false;
+        }
         if let Some(search) = self.jobs.search(generation) {
             ours = true;
             search.running = None;
+        }
+        if let Some(hits) = self.jobs.hits(generation) {
+            ours = true;
+            hits.running = false;
         }
         if let Some(narrowing) = &mut self.panes.streams.narrowing
             && narrowing.generation == generation
@@ -194,6 +223,9 @@ impl App {
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();
+        }
+        if let Some(sifted) = &mut self.panes.events.sifted {
+            sifted.forget_facts();
         }
         if let Some(scope) = self.walk.scope.clone() {
             let place = self.walk.place;

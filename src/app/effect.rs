@@ -18,6 +18,28 @@ pub enum Effect {
         /// Which; forward.
         query: EventQuery,
     },
+    /// Read events for the list, one by one.
+    LoadSome {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// Of which scope.
+        scope: Scope,
+        /// Their ordinals in it, in order.
+        ordinals: Vec<u64>,
+    },
+    /// Tell which events of a scope a filter lets through, one after the other.
+    Sift {
+        /// To be repeated in the answers.
+        generation: Generation,
+        /// Of which scope.
+        scope: Scope,
+        /// What was typed.
+        filter: String,
+        /// From which ordinal on.
+        from: u64,
+    },
+    /// Nobody wants to know any more what a filter lets through.
+    StopSift,
     /// Walk.
     Go {
         /// To be repeated in the answer.
@@ -40,16 +62,38 @@ pub enum Effect {
     Find {
         /// To be repeated in the answer.
         generation: Generation,
-        /// The text; lower case letters match both cases.
+        /// The text; without capital letters it matches both cases.
         pattern: String,
+        /// Whether that is a regular expression.
+        expression: bool,
         /// Where.
         scope: Scope,
         /// From which place (that one excluded), counted like `scope_at`.
         from: u64,
+        /// In which scope that place is counted.
+        counted_in: Scope,
         /// Which way; it goes round the end once.
         direction: Direction,
     },
-    /// Stop the running jobs (walk, find, filter).
+    /// Tell everything a scope holds of a text, one after the other.
+    Search {
+        /// To be repeated in the answers.
+        generation: Generation,
+        /// The text; without capital letters it matches both cases.
+        pattern: String,
+        /// Whether that is a regular expression.
+        expression: bool,
+        /// Where.
+        scope: Scope,
+    },
+    /// Nobody wants to know any more what is looked for.
+    StopSearch,
+    /// Open the source anew.
+    Reopen {
+        /// To be repeated when that fails.
+        generation: Generation,
+    },
+    /// Stop the running jobs (walk, find, search, filters).
     StopJobs,
     /// Keep the current state to compare with.
     Pin,

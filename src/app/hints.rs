@@ -6,7 +6,7 @@ use super::App;
 use super::action::{
     Action, Context, Copying, Editing, Finding, Folding, Motion, Session, Stepping, Viewing, Watching,
 };
-use super::mode::{Asking, Mode};
+use super::mode::{Asking, Mode, Prompt};
 use super::notation;
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
@@ -82,6 +82,8 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
                 (accept, Some("stay here")),
                 (Action::Move(Motion::Down), Some("next match")),
                 (Action::Move(Motion::Up), Some("previous")),
+                (Action::Find(Finding::Wider), Some("whole store")),
+                (Action::Find(Finding::Expression), None),
                 (back, Some("return")),
             ],
             Asking::Filter { .. } => vec![
@@ -90,6 +92,9 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
                 (Action::Move(Motion::Up), Some("previous")),
                 (back, Some("all streams")),
             ],
+            Asking::Sift => {
+                vec![(accept, Some("filter")), (Action::Move(Motion::Up), Some("last one")), (back, Some("cancel"))]
+            }
             Asking::GoTo => {
                 vec![(accept, Some("go")), (Action::Move(Motion::Up), Some("last one")), (back, Some("cancel"))]
             }
@@ -118,6 +123,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let find = (Action::Find(Finding::Find), None);
     let next = (Action::Find(Finding::Next), Some("next match"));
     let filter = (Action::Find(Finding::Filter), None);
+    let sift = (Action::Find(Finding::Sift), app.panes.events.sifted.as_ref().map(|_| "other filter"));
     let go_to = (Action::Find(Finding::GoTo), None);
     let forward = (Action::Step(Stepping::Forward), None);
     let backward = (Action::Step(Stepping::Back), None);
@@ -142,6 +148,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let quit = (Action::Session(Session::Close), Some("quit"));
     let zoom = (Action::View(Viewing::Zoom), Some(if app.panes.zoomed { "all panes" } else { "zoom" }));
     let mut list = Vec::new();
+    if app.follow.changed.is_some() {
+        list.push((Action::Session(Session::Reopen), None));
+    }
     if app.is_busy() || app.walk.play.running {
         list.push(stop);
     }
@@ -160,7 +169,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
         }
         Pane::Events => {
             let opens = if matches!(app.walk.scope, Some(Scope::Stream(_))) { "event" } else { "open stream" };
-            let first = [forward, backward, next, find, go_to, open(opens)];
+            let first = [forward, backward, next, find, sift, go_to, open(opens)];
             let playing = (!app.walk.play.running).then_some(play);
             first
                 .into_iter()
@@ -208,8 +217,12 @@ impl App {
             Action::Watch(Watching::Slower | Watching::Faster) => self.walk.play.running,
             Action::Watch(Watching::Pin) => moment.is_some(),
             Action::Watch(Watching::Compare) => self.walk.pin.is_some(),
-            Action::Find(Finding::Find | Finding::GoTo) => self.walk.scope.is_some(),
+            Action::Find(Finding::Find | Finding::GoTo | Finding::Sift) => self.walk.scope.is_some(),
             Action::Find(Finding::Next | Finding::Previous) => self.jobs.search.is_some(),
+            Action::Find(Finding::Wider) => match &self.mode {
+                Mode::Prompt(Prompt { asking: Asking::Find { scope, .. }, .. }) => *scope != Scope::All,
+                _ => false,
+            },
             Action::Find(Finding::Filter) => !self.catalogue.streams.is_empty(),
             Action::Fold(Folding::NextChange | Folding::PreviousChange) => self.panes.state.tally.total() > 0,
             Action::Copy(Copying::Id) => event.is_some_and(|event| event.id.is_some()),

@@ -9,6 +9,7 @@ mod arriving;
 pub mod catalogue;
 mod copy;
 pub mod effect;
+pub mod following;
 mod going;
 pub mod goto;
 pub mod hints;
@@ -24,6 +25,8 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+mod searching;
+pub mod sifting;
 mod typing;
 pub mod walk;
 pub mod words;
@@ -143,6 +146,7 @@ pub struct Keys {
     /// The texts last typed, to be recalled.
     found: String,
     gone: String,
+    sifted: String,
 }
 
 /// How times are shown.
@@ -219,6 +223,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// How things look.
     pub look: Look,
+    /// What becomes of the source meanwhile.
+    pub follow: following::Follow,
     scrubbing: bool,
     /// What was copied last, and its text where that is short.
     copied: (&'static str, Option<String>),
@@ -247,9 +253,11 @@ impl App {
                 held: None,
                 found: String::new(),
                 gone: String::new(),
+                sifted: String::new(),
             },
             notice: None,
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
+            follow: following::Follow::default(),
             scrubbing: false,
             copied: ("", None),
             origin: setup.origin,
@@ -266,7 +274,8 @@ impl App {
     /// Whether something is under way that the user can stop.
     pub fn is_busy(&self) -> bool {
         let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
-        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering
+        let sifting = self.panes.events.sifted.as_ref().is_some_and(|sifted| sifted.running);
+        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting
     }
 
     /// Where everything is on the screen; `None` when it is too small for anything.
@@ -307,7 +316,12 @@ impl App {
             Msg::PlayTicked => self.play_ticked(&mut out),
             Msg::Copied(result) => self.copied(result),
             Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
-            Msg::JobFailed { generation, failure } => self.job_failed(generation, &failure),
+            Msg::JobFailed { generation, failure } => {
+                self.job_failed(generation, &failure);
+                self.open_elsewhere(&mut out);
+            }
+            Msg::SourceChanged(change) => self.source_changed(change),
+            Msg::Reopened => self.reopened(),
             msg => self.learned(msg, &mut out),
         }
         self.settle(&mut out);
@@ -395,9 +409,7 @@ impl App {
             popup.fit(layout::inner(layout::popup(&areas)));
         }
         let height = self.height(Pane::Events) as u64;
-        if let Some(window) = &mut self.panes.events.window {
-            window.scroll(0, height);
-        }
+        self.panes.events.scroll(0, height);
         let Self { panes, jobs, .. } = self;
         out.extend(panes.events.load(height, || jobs.number()));
     }

@@ -31,6 +31,10 @@ pub enum Asking {
         scope: Scope,
         /// The place.
         place: u64,
+        /// Whether to look in the whole store, whatever is shown.
+        wide: bool,
+        /// Whether what is typed is a regular expression.
+        expression: bool,
     },
     /// A pattern that narrows the streams. Where one stood before, to come back to.
     Filter {
@@ -39,6 +43,8 @@ pub enum Asking {
         /// The place.
         place: u64,
     },
+    /// A filter of the events.
+    Sift,
     /// A place to go to.
     GoTo,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::effect::Generation;
 use super::key::{Key, Mouse};
-use crate::domain::{About, EventPage, Failure, Progress, Scope, StreamSummary};
+use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -48,6 +48,45 @@ pub enum Msg {
         scope: Scope,
         /// The events, forward.
         page: EventPage,
+    },
+    /// Answer to `Effect::LoadSome`: events with their ordinals. Some may be missing.
+    SomeLoaded {
+        /// Of the effect.
+        generation: Generation,
+        /// The events.
+        events: Vec<(u64, Arc<Event>)>,
+    },
+    /// `Effect::Sift` was understood; its answers follow.
+    SiftBegan {
+        /// Of the effect.
+        generation: Generation,
+    },
+    /// `Effect::Sift` was not understood.
+    SiftRefused {
+        /// Of the effect.
+        generation: Generation,
+        /// Where, in characters from 1; 0 where it is no one place.
+        column: usize,
+        /// Why.
+        why: String,
+    },
+    /// Answer to `Effect::Sift`, one of many, in order.
+    Sifted {
+        /// Of the effect.
+        generation: Generation,
+        /// The ordinals of events that pass.
+        ordinals: Vec<u64>,
+        /// Events looked at so far, from the first of the scope.
+        looked: u64,
+        /// Events in all as far as known.
+        total: u64,
+    },
+    /// `Effect::Sift` has looked at everything.
+    SiftEnded {
+        /// Of the effect.
+        generation: Generation,
+        /// What could not be judged, in words; empty when everything could.
+        unjudged: String,
     },
     /// Answer to `Effect::Go`: the walk stands here now. `scope_at` is the same place counted in the scope's events.
     MomentReached {
@@ -97,6 +136,29 @@ pub enum Msg {
         /// Of the effect.
         generation: Generation,
     },
+    /// Answer to `Effect::Search`, one of many, in order.
+    HitsFound {
+        /// Of the effect.
+        generation: Generation,
+        /// The ordinals of events that match.
+        ordinals: Vec<u64>,
+        /// How much has been looked at, in percent.
+        percent: u64,
+    },
+    /// `Effect::Search` has ended.
+    SearchEnded {
+        /// Of the effect.
+        generation: Generation,
+        /// Whether there are more hits than were told.
+        more: bool,
+    },
+    /// What `Effect::Find` or `Effect::Search` is to look for is no regular expression.
+    PatternRefused {
+        /// Of the effect.
+        generation: Generation,
+        /// Why.
+        why: String,
+    },
     /// A job failed.
     JobFailed {
         /// Of the effect.
@@ -108,6 +170,10 @@ pub enum Msg {
     ReducerReloaded(String),
     /// The text was handed to the terminal's clipboard: how many bytes, or why not.
     Copied(Result<usize, String>),
+    /// The source is no longer what it was.
+    SourceChanged(Change),
+    /// The source has been opened anew: everything about it is told again.
+    Reopened,
     /// The play timer came round.
     PlayTicked,
     /// The program was suspended and is back: everything must be drawn again.

@@ -153,6 +153,7 @@ impl App {
             Session::Quit => out.push(Effect::Quit),
             Session::Suspend => out.push(Effect::Suspend),
             Session::Repaint => out.push(Effect::Repaint),
+            Session::Reopen => self.ask_to_reopen(out),
             Session::Stop if self.is_busy() || self.walk.play.running => {
                 self.stop_jobs(out);
                 self.stop_playing(out);
@@ -204,6 +205,8 @@ impl App {
             self.show_state();
         } else if self.panes.streams.narrowing.is_some() && self.panes.focus == Pane::Streams {
             self.narrow("", out);
+        } else if self.panes.events.sifted.is_some() && self.panes.focus == Pane::Events {
+            self.drop_filter(out);
         } else {
             self.mode = Mode::ConfirmQuit;
         }
@@ -229,6 +232,20 @@ impl App {
             );
             section("How it was recognised", &about.reasons);
             section("What to be careful about", &about.caveats);
+            let mapping = about.mapping.iter().map(|(part, from)| format!("{part} = {from}"));
+            section("What is read from where", &mapping.collect::<Vec<_>>());
+            let beside = about.beside.iter().map(|table| match table.rows {
+                Some(rows) => format!("{}: {}, {}", table.name, table.role, counted(rows, "row")),
+                None => format!("{}: {}", table.name, table.role),
+            });
+            section("Beside the events", &beside.collect::<Vec<_>>());
+            let normal = about.normal.iter().map(|(finding, reason)| format!("{finding}: {reason}"));
+            section("What is normal here", &normal.collect::<Vec<_>>());
+            let others = about.candidates.iter().skip(1).take(5).map(|candidate| {
+                let reason = candidate.reasons.first().map_or("", String::as_str);
+                format!("{} ({} %): {reason}", candidate.layout, candidate.score)
+            });
+            section("Other layouts that were considered", &others.collect::<Vec<_>>());
         }
         let mut counts = vec![
             format!("{}{so_far}", counted(progress.events, "event")),

@@ -162,12 +162,8 @@ impl App {
                 let text = prompt.line.value().to_owned();
                 match prompt.asking.clone() {
                     Asking::Filter { .. } => self.narrow(&text, out),
-                    Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
-                    Asking::Find { scope, place } => {
-                        // The event one stands on may be the first match.
-                        self.search(scope, text, place.saturating_sub(1), Direction::Forward, out);
-                    }
-                    Asking::GoTo => {}
+                    Asking::Find { .. } => self.find_typed(out),
+                    Asking::GoTo | Asking::Sift => {}
                 }
             }
             Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => {}
@@ -190,7 +186,8 @@ impl App {
             (Asking::Find { .. }, Motion::Down) => self.find_again(Direction::Forward, out),
             (Asking::Find { .. }, Motion::Up) => self.find_again(Direction::Backward, out),
             (Asking::GoTo, Motion::Up) => prompt.line = prompt.line.clone().with_value(self.keys.gone.clone()),
-            (Asking::GoTo | Asking::Find { .. }, _) => {}
+            (Asking::Sift, Motion::Up) => prompt.line = prompt.line.clone().with_value(self.keys.sifted.clone()),
+            (Asking::GoTo | Asking::Sift | Asking::Find { .. }, _) => {}
         }
     }
 
@@ -211,15 +208,13 @@ impl App {
     fn accept_prompt(&mut self, mut prompt: Prompt, out: &mut Vec<Effect>) {
         let text = prompt.line.value().to_owned();
         match &prompt.asking {
-            Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
+            Asking::Find { .. } if text.is_empty() => self.jobs.drop_search(),
             Asking::Find { .. } => {
                 self.keys.found = text;
                 if self.panes.focus == Pane::Streams {
                     self.focus(Pane::Events);
                 }
-                if let Some(search) = self.jobs.search.as_ref().filter(|search| search.failed) {
-                    self.say(Severity::Warning, format!("nothing here contains {}", search.pattern));
-                }
+                self.say_what_was_not_found();
             }
             Asking::Filter { .. } if self.panes.streams.narrowing.as_ref().is_some_and(|found| !found.complete) => {
                 self.keys.held = Some(Vec::new());
@@ -231,6 +226,7 @@ impl App {
                     self.focus(Pane::Events);
                 }
             }
+            Asking::Sift => self.accept_filter(prompt, out),
             Asking::GoTo => {
                 let today = self.walk.event().and_then(|event| event.time);
                 let gone = Goto::parse(&text, today).and_then(|goto| self.go_to(goto, out));
@@ -254,11 +250,11 @@ impl App {
     pub(super) fn cancel_prompt(&mut self, out: &mut Vec<Effect>) {
         let Mode::Prompt(prompt) = std::mem::take(&mut self.mode) else { return };
         match prompt.asking {
-            Asking::Find { scope, place } => {
+            Asking::Find { scope, place, .. } => {
                 if self.jobs.is_searching() {
-                    out.push(Effect::StopJobs);
+                    out.push(Effect::StopSearch);
                 }
-                self.jobs.search = None;
+                self.jobs.drop_search();
                 self.go_to_place(scope, place, out);
             }
             Asking::Filter { scope, place } => {
@@ -267,6 +263,11 @@ impl App {
                     self.go_to_place(scope.clone(), place, out);
                     let height = self.height(Pane::Streams);
                     self.panes.streams.select_scope(&self.catalogue, &scope, height);
+                }
+            }
+            Asking::Sift => {
+                if self.jobs.sift.take().is_some() {
+                    out.push(Effect::StopSift);
                 }
             }
             Asking::GoTo => {}
@@ -313,20 +314,7 @@ impl App {
             return Some((Severity::Error, problem.clone()));
         }
         match &prompt.asking {
-            Asking::Find { .. } if text.is_empty() => {
-                Some((Severity::Info, "text in types, data and metadata of this scope".into()))
-            }
-            Asking::Find { .. } => {
-                let search = self.jobs.search.as_ref()?;
-                match search.running {
-                    Some((looked, total)) => {
-                        let percent = words::percent(looked, total);
-                        Some((Severity::Info, format!("{} looked at, {percent} %", words::count(looked))))
-                    }
-                    None if search.failed => Some((Severity::Warning, "nothing here contains it".into())),
-                    None => None,
-                }
-            }
+            Asking::Find { .. } => self.find_words(text),
             Asking::Filter { .. } => {
                 let narrowing = self.panes.streams.narrowing.as_ref()?;
                 let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len());
@@ -334,6 +322,7 @@ impl App {
                 let severity = if found == 0 && narrowing.complete { Severity::Warning } else { Severity::Info };
                 Some((severity, format!("{} match{so_far}", words::counted(found as u64, "stream"))))
             }
+            Asking::Sift => Some(self.filter_words(text)),
             Asking::GoTo => {
                 let today = self.walk.event().and_then(|event| event.time);
                 match Goto::parse(text, today) {

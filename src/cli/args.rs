@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{append::AppendArgs, diff::DiffArgs, events::EventsArgs, export::ExportArgs, import::ImportArgs};
-use super::{state::StateArgs, streams::StreamsArgs, verify::VerifyArgs};
+use super::{append::AppendArgs, cache::CacheArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs};
+use super::{export::ExportArgs, import::ImportArgs, inspect::InspectArgs, layouts::LayoutsArgs};
+use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   stepback                                        open the demo store
   stepback dump.jsonl --stream order-1002         stand at the end of a stream
   stepback streams dump.jsonl --category order    list streams
+  stepback search dump.jsonl coupon                where a text stands
   stepback state dump.jsonl order-1002 --at 12    the state after version 12
   stepback diff dump.jsonl order-1002 11 12       what version 12 changed
   zcat dump.jsonl.gz | stepback -                 read standard input
@@ -67,16 +69,28 @@ pub enum Command {
     Streams(StreamsArgs),
     /// List events, of one stream or of the whole store
     Events(EventsArgs),
+    /// Find text or a regular expression in payloads, types and streams
+    Search(SearchArgs),
     /// Fold a stream into its state, at its end or at any version or time
     State(StateArgs),
     /// Compare the state of a stream at two places
     Diff(DiffArgs),
+    /// List the types of events; with a type, the fields of its payloads and how they changed
+    Types(TypesArgs),
+    /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
+    Doctor(DoctorArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),
+    /// Say what a source is: its layout and why, its mapping, what lies beside its events
+    Inspect(InspectArgs),
+    /// List the layouts of event stores in tables, or print one
+    Layouts(LayoutsArgs),
     /// Append one event to an embedded store
     Append(AppendArgs),
     /// Import a source into an embedded store; started again, it continues
     Import(ImportArgs),
+    /// List the indexes of large files that are kept between two runs, or remove them
+    Cache(CacheArgs),
     /// Check an embedded store for damage
     Verify(VerifyArgs),
 }

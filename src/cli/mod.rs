@@ -1,20 +1,29 @@
 //! The commands: the same engine as the interface, as text for people and JSON lines for programs.
 //!
-//! Standard output carries data, standard error carries messages. Exit codes: 0; 1 nothing found; 2 usage; 65 bad data;
+//! Standard output carries data, standard error carries messages. Exit codes: 0; 1 nothing found, or something wrong; 2 usage; 65 bad data;
 //! 69 source unavailable; 70 a bug of ours; 74 reading or writing failed.
 
 mod append;
 mod args;
+mod cache;
+mod command;
 mod diff;
+mod doctor;
 mod events;
 mod export;
+mod filter_args;
 mod import;
+mod inspect;
+mod layouts;
+mod meter;
 mod output;
 mod place;
+mod search;
 mod source_args;
 mod state;
 mod streams;
 mod tree;
+mod types;
 mod verify;
 
 use std::io::Write;
@@ -42,9 +51,15 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Events(args) => events::run(args, &mut out),
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Search(args) => search::run(args, &mut out),
+        Command::Doctor(args) => doctor::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
+        Command::Inspect(args) => inspect::run(args, &mut out),
+        Command::Layouts(args) => layouts::run(args, &mut out),
+        Command::Types(args) => types::run(args, &mut out),
         Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Cache(args) => cache::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));

@@ -1,4 +1,5 @@
-//! The bytes of an opened file, read by position: of a regular file at once, of a pipe as they arrive.
+//! The bytes of an opened file, read by position: of a regular file at once (and what it grows by, when somebody looked),
+//! of a pipe as they arrive.
 //!
 //! A pipe is copied into a temporary file without a name while it is read, so that everything above reads one way. It is
 //! not a cache: it is gone with the process.
@@ -29,6 +30,25 @@ pub struct Arrived {
     pub failed: Option<Failure>,
 }
 
+/// What a feed and whoever fills it tell each other beside the bytes.
+#[derive(Debug, Default)]
+pub struct Aside {
+    stop: AtomicBool,
+    remarks: Mutex<Vec<String>>,
+}
+
+impl Aside {
+    /// Set when nobody reads the feed any more.
+    pub fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// Notes what the user must know about the bytes: that their end is missing.
+    pub fn remark(&self, remark: String) {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).push(remark);
+    }
+}
+
 /// An opened file.
 #[derive(Debug)]
 pub struct Feed {
@@ -37,20 +57,48 @@ pub struct Feed {
     pipe: bool,
     arrived: Mutex<Arrived>,
     changed: Condvar,
+    aside: Arc<Aside>,
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.aside.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Feed {
     /// A regular file of this length.
     pub fn of_file(file: File, name: &str, length: u64) -> Arc<Self> {
         let arrived = Arrived { upto: length, finished: true, failed: None };
-        Arc::new(Self { file, name: name.into(), pipe: false, arrived: arrived.into(), changed: Condvar::new() })
+        Arc::new(Self {
+            file,
+            name: name.into(),
+            pipe: false,
+            arrived: arrived.into(),
+            changed: Condvar::new(),
+            aside: Arc::default(),
+        })
     }
 
     /// What comes out of a pipe, copied by a thread of its own.
     ///
     /// # Errors
     /// When there is no room for temporary files.
-    pub fn of_pipe(mut pipe: impl Read + Send + 'static, name: &str) -> Result<Arc<Self>, Failure> {
+    pub fn of_pipe(pipe: impl Read + Send + 'static, name: &str) -> Result<Arc<Self>, Failure> {
+        Self::of_reader(pipe, name, "stdin", Arc::default())
+    }
+
+    /// What a reader of ours gives, copied by a thread of this name. The reader looks at `aside` where it may wait, and
+    /// fails with a [`Failure`] inside its error where it has one.
+    ///
+    /// # Errors
+    /// When there is no room for temporary files.
+    pub fn of_reader(
+        mut pipe: impl Read + Send + 'static,
+        name: &str,
+        thread: &str,
+        aside: Arc<Aside>,
+    ) -> Result<Arc<Self>, Failure> {
         let failed = |e: io::Error| {
             Failure::io(name, "keep what is read", &e)
                 .hint("stepback needs a directory for temporary files: see TMPDIR")
@@ -58,7 +106,7 @@ impl Feed {
         let file = tempfile::tempfile().map_err(failed)?;
         let mut spool = file.try_clone().map_err(failed)?;
         let arrived = Mutex::default();
-        let feed = Arc::new(Self { file, name: name.into(), pipe: true, arrived, changed: Condvar::new() });
+        let feed = Arc::new(Self { file, name: name.into(), pipe: true, arrived, changed: Condvar::new(), aside });
         let weak = Arc::downgrade(&feed);
         let name = name.to_owned();
         let copying = move || {
@@ -70,7 +118,10 @@ impl Feed {
                         Err(e) => (0, Some(Failure::io(name.as_str(), "keep what is read", &e))),
                     },
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) => (0, Some(Failure::io(name.as_str(), "read", &e))),
+                    Err(e) => {
+                        let own = e.get_ref().and_then(|inner| inner.downcast_ref::<Failure>()).cloned();
+                        (0, Some(own.unwrap_or_else(|| Failure::io(name.as_str(), "read", &e))))
+                    }
                 };
                 // Nobody may be left to read for.
                 let Some(feed) = weak.upgrade() else { return };
@@ -84,7 +135,7 @@ impl Feed {
                 }
             }
         };
-        thread::Builder::new().name("stdin".into()).spawn(copying).map_err(failed)?;
+        thread::Builder::new().name(thread.into()).spawn(copying).map_err(failed)?;
         Ok(feed)
     }
 
@@ -97,9 +148,29 @@ impl Feed {
         &self.name
     }
 
+    /// What the user must know about the bytes, as far as it is known now.
+    pub fn remarks(&self) -> Vec<String> {
+        self.aside.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether its length is not known before its end.
     pub fn is_pipe(&self) -> bool {
         self.pipe
+    }
+
+    /// What is open now, whatever its name has come to mean.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
+    /// A regular file has grown to this length.
+    pub fn extend(&self, length: u64) {
+        let mut arrived = self.lock();
+        arrived.upto = arrived.upto.max(length);
+        self.changed.notify_all();
     }
 
     /// How much is there now.

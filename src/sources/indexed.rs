@@ -43,6 +43,14 @@ pub trait Backing: Send + Sync + 'static {
     /// `Cancelled`, or why it will never be complete.
     fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure>;
 
+    /// See `Source::check`; asked after `begin`.
+    ///
+    /// # Errors
+    /// As there.
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.wait(cancel, told)
+    }
+
     /// Why the index will never be complete.
     fn failed(&self) -> Option<Failure>;
 
@@ -335,6 +343,11 @@ impl<B: Backing> Source for Indexed<B> {
         self.backing.wait(cancel, told)
     }
 
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.backing.begin();
+        self.backing.check(cancel, told)
+    }
+
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
         let partial = !self.backing.progress().complete;
         let index = self.backing.index();
@@ -343,6 +356,12 @@ impl<B: Backing> Source for Indexed<B> {
         let end = from.saturating_add(limit).min(streams.len());
         let listed = streams[from..end].iter().map(|stream| self.summary(stream)).collect();
         Ok(StreamPage { streams: listed, total: streams.len(), partial })
+    }
+
+    fn types(&self) -> Result<Option<Vec<(Arc<str>, u64)>>, Failure> {
+        let index = self.backing.index();
+        // Of very many not all are known.
+        Ok((index.types().len() < Index::MAX_TYPES).then(|| index.types().to_vec()))
     }
 
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {

@@ -4,12 +4,13 @@
 //! be appended to, as a store is while somebody looks at it.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::Source;
 use crate::domain::{
-    About, Anchor, Cancel, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Progress, Scope, StreamName,
-    StreamPage, StreamSummary,
+    About, Anchor, Cancel, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind, NoteKind,
+    Progress, Scope, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// A source that holds its events.
@@ -17,12 +18,27 @@ use crate::domain::{
 pub struct Memory {
     name: String,
     events: RwLock<Vec<Arc<Event>>>,
+    about: About,
+    snapshots: Vec<StoredSnapshot>,
+    declared: Vec<DeclaredStream>,
 }
 
 impl Memory {
     /// A source of these events, in the order of the store.
     pub fn new(name: impl Into<String>, events: Vec<Event>) -> Self {
-        Self { name: name.into(), events: RwLock::new(events.into_iter().map(Arc::new).collect()) }
+        let (name, events) = (name.into(), RwLock::new(events.into_iter().map(Arc::new).collect()));
+        let about = About { name: name.clone(), kind: "memory".into(), ..About::default() };
+        Self { name, events, about, snapshots: Vec::new(), declared: Vec::new() }
+    }
+
+    /// The same, saying this of itself.
+    pub fn with_about(self, about: About) -> Self {
+        Self { about, ..self }
+    }
+
+    /// The same, with what a store keeps beside its events.
+    pub fn beside(self, snapshots: Vec<StoredSnapshot>, declared: Vec<DeclaredStream>) -> Self {
+        Self { snapshots, declared, ..self }
     }
 
     /// Adds events at the end.
@@ -42,10 +58,12 @@ impl Memory {
 
 /// Whether an event belongs to a scope.
 fn is_in(scope: &Scope, event: &Event) -> bool {
+    // A link is an event of its own stream only.
+    let linked = || event.has(NoteKind::Link) || event.has(NoteKind::BrokenLink);
     match scope {
-        Scope::All => true,
+        Scope::All => !linked(),
         Scope::Stream(name) => event.trouble.is_none() && event.stream == *name,
-        Scope::Category(name) => event.trouble.is_none() && event.stream.category() == &**name,
+        Scope::Category(name) => event.trouble.is_none() && event.stream.category() == &**name && !linked(),
     }
 }
 
@@ -64,7 +82,7 @@ fn summary(stream: &StreamName, events: &[Arc<Event>]) -> Option<StreamSummary> 
 
 impl Source for Memory {
     fn about(&self) -> About {
-        About { name: self.name.clone(), kind: "memory".into(), ..About::default() }
+        self.about.clone()
     }
 
     fn progress(&self) -> Progress {
@@ -126,6 +144,26 @@ impl Source for Memory {
         };
         let first = if page.is_empty() { 0 } else { start.unwrap_or(0) as u64 };
         Ok(EventPage { first, events: page, total: events.len() as u64, partial: false })
+    }
+
+    fn snapshots(
+        &self,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        self.wanted(cancel)?;
+        let _ = self.snapshots.iter().cloned().try_for_each(told);
+        Ok(())
+    }
+
+    fn declared(
+        &self,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(DeclaredStream) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        self.wanted(cancel)?;
+        let _ = self.declared.iter().cloned().try_for_each(told);
+        Ok(())
     }
 
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {

@@ -1,7 +1,7 @@
 //! What a file is, told from its beginning, never from its name; and what to do about what cannot be read.
 
-use super::documents;
 use super::unpack::Packing;
+use super::{delimited, documents};
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,12 +28,11 @@ pub enum Recognised {
 
 /// Recognises a file by its beginning. `whole` tells that there is no more.
 pub fn recognise(head: &[u8], whole: bool) -> Recognised {
-    let magic: [(&[u8], Recognised); 4] = [
-        (b"\x1f\x8b", Recognised::Packed(Packing::Gzip)),
-        (b"\x28\xb5\x2f\xfd", Recognised::Packed(Packing::Zstd)),
-        (b"SQLite format 3\0", Recognised::Sqlite),
-        (b"PGDMP", Recognised::PostgresCustom),
-    ];
+    if let Some(packing) = Packing::of(head) {
+        return Recognised::Packed(packing);
+    }
+    let magic: [(&[u8], Recognised); 2] =
+        [(b"SQLite format 3\0", Recognised::Sqlite), (b"PGDMP", Recognised::PostgresCustom)];
     if let Some((_, recognised)) = magic.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *recognised;
     }
@@ -46,7 +45,7 @@ pub fn recognise(head: &[u8], whole: bool) -> Recognised {
         _ if is_sql(text) => Recognised::Sql,
         _ if documents::claims(head, whole) => Recognised::Document,
         [b'{' | b'[', ..] => Recognised::Lines,
-        _ if is_table(text) => Recognised::Delimited,
+        _ if delimited::claims(head, whole) => Recognised::Delimited,
         _ => Recognised::Lines,
     }
 }
@@ -95,30 +94,12 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
     }
     let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
     match text {
-        [b'[', ..] => says("a JSON array", "write one record a line: `jq -c '.[]' FILE | stepback -`"),
-        [b'{', rest @ ..] if rest.trim_ascii_start().first() == Some(&b'"') && breaks_first(rest) => {
-            says("JSON spread over several lines", "write one record a line: `jq -c . FILE | stepback -`")
-        }
         [b'<', ..] => says("XML or HTML", "convert it to JSON, one record a line"),
         _ if !head.contains(&b'\n') && head.windows(2).any(|pair| pair == b"}\r") => {
             says("text whose lines end in CR alone", "convert it: `tr '\\r' '\\n' < FILE | stepback -`")
         }
         _ => None,
     }
-}
-
-/// Whether the first line is a row of names.
-fn is_table(text: &[u8]) -> bool {
-    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-    let separators = line.iter().filter(|b| matches!(b, b',' | b';' | b'\t')).count();
-    let names =
-        line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b' ' | b',' | b';' | b'\t' | b'\r'));
-    separators >= 2 && names
-}
-
-/// Whether a line ends right after an opening brace.
-fn breaks_first(rest: &[u8]) -> bool {
-    rest.iter().take_while(|b| b.is_ascii_whitespace()).any(|&b| b == b'\n')
 }
 
 /// Whether every second byte from `first` is zero, as in Latin text of two bytes a character.
@@ -134,6 +115,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_can_be_read_is_recognised() {
+        use Recognised::{Delimited, Document, Empty, Lines, Packed, Sql, Sqlite};
+        for (head, whole, expected) in [
+            (&b"{\"a\":1}\n{\"a\":2}\n"[..], true, Lines),
+            (b"{\"a\":1}", true, Lines),
+            (b"{\"a\":1,\"b", false, Lines),
+            (b"{\"a\":tru}\n{\"a\":1}\n", true, Lines),
+            (b"{\"a\":1,\n{\"a\":1}\n", true, Lines),
+            (b"{\"a\":\"x\n{\"a\":1}\n", true, Lines),
+            (b"[1,2]\n[3,4]\n", true, Lines),
+            (b"\xef\xbb\xbf [\n{\"a\":1},\n", false, Document),
+            (b"[{\"a\":1", false, Document),
+            (b"[]", true, Document),
+            (b"{\n  \"a\": 1\n}\n", true, Document),
+            (b"{\n  \"a\": {\n", false, Document),
+            (b"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}\n", true, Document),
+            (b"{\"topic\":\"t\",\"partition\":0,\"offset\":0,\"key\":null,\"payload\":\"", false, Document),
+            (b"{\"Item\":{\"id\":{\"S\":\"a\"}}}\n", false, Document),
+            (b"{\"Item\":{\"id\":\"a\"},\"type\":\"t\"}\n", false, Lines),
+            (b"{\"events\":[{\"eventId\":\"1\",\"eventTime\":\"x\",\"eventType\":\"W\"", false, Document),
+            (b"{\"before\":null,\"after\":{\"id\":1},\"op\":\"c\",\"ts_ms\":1}\n", false, Document),
+            (b"{\"monitorState\":{},\"actionsById\":{\"0\":{", false, Document),
+            (b"{\"payload\":\"[{\\\"type\\\":\\\"a\\\"}]\",\"preloadedState\":\"{}\"}", true, Document),
+            (b"id,stream,type\n1,a,T\n", true, Delimited),
+            (b"\xef\xbb\xbfid;stream;type\r\n1;a;T\r\n", true, Delimited),
+            (b"-- PostgreSQL database dump\n", false, Sql),
+            (b"SQLite format 3\0\x10", false, Sqlite),
+            (b"\x1f\x8b\x08", false, Packed(Packing::Gzip)),
+            (b"\x51\x2a\x4d\x18\x01", false, Packed(Packing::Zstd)),
+            (b" \n\t", true, Empty),
+            (b"Dear diary, today\n", true, Lines),
+        ] {
+            assert_eq!(recognise(head, whole), expected, "{}", String::from_utf8_lossy(head));
+        }
+    }
+
+    #[test]
     fn what_it_is_is_said() {
         let wide = |text: &str, be: bool| -> Vec<u8> {
             text.encode_utf16().flat_map(|unit| if be { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
@@ -147,8 +165,6 @@ mod tests {
             (&wide("{\"a\":1}\n", false), "little"),
             (&wide("{\"a\":1}\n", true), "big"),
             (&wide("\u{feff}{\"a\":1}\n", false), "little"),
-            (b"\xef\xbb\xbf [\n{}", "array"),
-            (b"{\n  \"a\": 1\n}\n", "several lines"),
             (b"<?xml", "XML"),
             (b"{\"a\":1}\r{\"a\":2}\r", "CR alone"),
         ] {

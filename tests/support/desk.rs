@@ -14,12 +14,15 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
 use stepback::app::notation::{parse_key, plain_key};
-use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
+use stepback::app::{App, Effect, Generation, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{
-    About, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Position, Progress, Scope,
+    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Position, Progress, Scope,
     StreamName, Timestamp, Trouble, Version, time,
 };
 use stepback::replay::{Fingerprint, Moment, Patch, ReducerInfo, State, StateCost};
+use stepback::session::condition::Unjudged;
+use stepback::session::search::EventFilter;
+use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
 
 /// One event to be built: stream, type, data; the rest follows from its place.
@@ -194,6 +197,18 @@ impl Desk {
         self.send(Msg::StreamsListed(Arc::new(streams)));
     }
 
+    /// The store holds other events from now on; the interface is told nothing.
+    pub fn replace(&mut self, events: Vec<Arc<Event>>) {
+        self.events = events;
+    }
+
+    /// The source has been opened anew.
+    pub fn reopened(&mut self) {
+        self.send(Msg::Reopened);
+        self.send(Msg::SourceDescribed(self.about.clone()));
+        self.read(100);
+    }
+
     /// Something happens; what is wanted is answered, unless that was switched off.
     pub fn send(&mut self, msg: Msg) {
         let effects = self.app.update(msg);
@@ -334,6 +349,12 @@ impl Desk {
                 let page = EventPage { first: from as u64, events, total: all.len() as u64, partial: false };
                 vec![Msg::EventsLoaded { generation, scope: query.scope, page }]
             }
+            Effect::LoadSome { generation, scope, ordinals } => {
+                let all = self.ordinals(&scope);
+                let event = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].clone()));
+                vec![Msg::SomeLoaded { generation, events: ordinals.iter().filter_map(event).collect() }]
+            }
+            Effect::Sift { generation, scope, filter, from } => self.sift(generation, &scope, &filter, from),
             Effect::Go { generation, scope, from, to } => match self.walk(&scope, from, &to) {
                 Ok((scope, scope_at, moment)) => {
                     self.state = moment.state.clone();
@@ -355,18 +376,27 @@ impl Desk {
                 let matches = (0..names.len() as u32).filter(|n| subsequence(&pattern, &names[*n as usize])).collect();
                 vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
             }
-            Effect::Find { generation, pattern, scope, from, direction } => {
+            Effect::Search { generation, pattern, expression, scope } => {
+                if let Err(why) = self.is_in(&pattern, expression, "") {
+                    return vec![Msg::PatternRefused { generation, why }];
+                }
+                let all = self.ordinals(&scope);
+                let hits = (0..all.len()).filter(|n| self.hit(&pattern, expression, all[*n])).map(|n| n as u64);
+                let ordinals = hits.collect();
+                vec![
+                    Msg::HitsFound { generation, ordinals, percent: 100 },
+                    Msg::SearchEnded { generation, more: false },
+                ]
+            }
+            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
+                if let Err(why) = self.is_in(&pattern, expression, "") {
+                    return vec![Msg::PatternRefused { generation, why }];
+                }
                 let all = self.ordinals(&scope);
                 let len = all.len() as u64;
-                let hit = |place: &u64| {
-                    let event = &self.events[all[(*place - 1) as usize]];
-                    let text = format!("{} {} {}", event.event_type, event.data.text(), event.metadata.text());
-                    if pattern.chars().any(char::is_uppercase) {
-                        text.contains(&pattern)
-                    } else {
-                        text.to_lowercase().contains(&pattern)
-                    }
-                };
+                let here = from.checked_sub(1).and_then(|n| self.ordinals(&counted_in).get(n as usize).copied());
+                let from = here.and_then(|n| all.iter().position(|m| *m == n)).map_or(0, |n| n as u64 + 1);
+                let hit = |place: &u64| self.hit(&pattern, expression, all[(*place - 1) as usize]);
                 let round = (1..=len).map(|n| match direction {
                     Direction::Forward => (from + n - 1) % len + 1,
                     Direction::Backward => (from + 2 * len - n - 1) % len + 1,
@@ -389,13 +419,56 @@ impl Desk {
         }
     }
 
+    /// Whether an event matches.
+    fn hit(&self, pattern: &str, expression: bool, n: usize) -> bool {
+        let event = &self.events[n];
+        let text = format!("{} {} {}", event.event_type, event.data.text(), event.metadata.text());
+        self.is_in(pattern, expression, &text) == Ok(true)
+    }
+
+    /// Whether a text contains or matches a pattern; without capital letters both cases do.
+    fn is_in(&self, pattern: &str, expression: bool, text: &str) -> Result<bool, String> {
+        let any_case = !pattern.chars().any(char::is_uppercase);
+        let pattern = if expression { pattern.to_owned() } else { regex::escape(pattern) };
+        let built = regex::RegexBuilder::new(&pattern).case_insensitive(any_case).build();
+        built.map(|built| built.is_match(text)).map_err(|_| "this is no regular expression".to_owned())
+    }
+
+    /// What a filter lets through, told in parts of three events.
+    fn sift(&self, generation: Generation, scope: &Scope, filter: &str, from: u64) -> Vec<Msg> {
+        let filter = match EventFilter::parse(filter) {
+            Ok(filter) => filter,
+            Err(problem) => return vec![Msg::SiftRefused { generation, column: problem.column, why: problem.why }],
+        };
+        let events = self.events.iter().map(|event| Event::clone(event)).collect();
+        let (source, cancel) = (Memory::new("shop.jsonl", events), Cancel::default());
+        let mut sieve = filter.sieve(&source, scope, &cancel).expect("a source in memory");
+        let mut unjudged = Unjudged::default();
+        let mut out = vec![Msg::SiftBegan { generation }];
+        let all = self.ordinals(scope);
+        for (first, part) in (0..).step_by(3).zip(all.chunks(3)) {
+            let mut ordinals = Vec::new();
+            for (n, event) in (first..).zip(part).filter(|(n, _)| *n >= from) {
+                match sieve.passes(&self.events[*event]) {
+                    Ok(true) => ordinals.push(n),
+                    Ok(false) => {}
+                    Err(why) => unjudged.count(why),
+                }
+            }
+            let looked = first + part.len() as u64;
+            out.push(Msg::Sifted { generation, ordinals, looked, total: all.len() as u64 });
+        }
+        out.push(Msg::SiftEnded { generation, unjudged: unjudged.words() });
+        out
+    }
+
     fn walk(&self, scope: &Scope, from: u64, to: &Destination) -> Result<(Scope, u64, Moment), String> {
         let all = self.ordinals(scope);
         let place = |found: Option<usize>| found.map(|n| n as u64 + 1).ok_or("there is no such event".to_owned());
         let at = |n: &usize| &self.events[*n];
         let place = match to {
-            Destination::To(place) if *place <= all.len() as u64 => *place,
-            Destination::To(place) => return Err(format!("there are only {} events, not {place}", all.len())),
+            // Beyond the end is the end.
+            Destination::To(place) => (*place).min(all.len() as u64),
             Destination::Version(version) => place(all.iter().position(|n| at(n).version.0 >= *version))?,
             Destination::AsOf(time) => {
                 all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)
@@ -409,6 +482,12 @@ impl Desk {
                     return self.walk(&scope, 0, &Destination::Version(event.version.0));
                 }
             },
+            Destination::InStore(place) => {
+                let event = &self.events[*place as usize - 1];
+                let scope = if *scope == Scope::All { Scope::All } else { Scope::Stream(event.stream.clone()) };
+                let at = self.ordinals(&scope).iter().position(|n| *n == *place as usize - 1);
+                return self.walk(&scope, 0, &Destination::To(at.map_or(0, |n| n as u64 + 1)));
+            }
             Destination::Store(direction) => {
                 let here = from.checked_sub(1).and_then(|n| all.get(n as usize)).copied();
                 let later = here.map_or(0, |n| n + 1)..self.events.len();

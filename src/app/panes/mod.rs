@@ -3,6 +3,7 @@
 pub mod event;
 pub mod events;
 pub mod rows;
+pub mod sifted;
 pub mod state;
 pub mod streams;
 pub mod timeline;

@@ -8,13 +8,18 @@
 //! the file into memory: a file that becomes shorter under us gives a short read, not a signal.
 
 mod build;
-mod envelope;
-mod mapping;
-mod plan;
+mod check;
+pub(in crate::sources) mod envelope;
+mod keep;
+pub(in crate::sources) mod mapping;
+pub(in crate::sources) mod plan;
 mod records;
-mod scan;
-mod skim;
+pub(in crate::sources) mod scan;
+mod search;
+pub(in crate::sources) mod skim;
 mod source;
-mod value;
+mod stretch;
+pub(in crate::sources) mod value;
+mod watch;
 
 pub use source::open;

@@ -10,7 +10,8 @@ mod sample;
 
 use std::fmt;
 
-pub use guess::guess;
+pub use guess::{Guessed, guess};
+pub use names::plain;
 pub use parse::Overrides;
 pub use sample::Sample;
 

@@ -1,0 +1,371 @@
+//! What follows from everything that was seen.
+
+use super::*;
+use crate::session::doctor::identities::Cause;
+use crate::session::doctor::runs::Gap;
+use crate::session::doctor::sizes::bytes;
+
+/// Gaps that are more than half of all steps are no gaps, but numbers that do not count by one. Few prove nothing.
+fn is_dense(gaps: usize, numbers: u64) -> bool {
+    gaps < 8 || (gaps as u64) * 2 <= numbers
+}
+
+/// Pairs of events looked at again because their ids have one hash.
+const VERIFIED: usize = 100;
+
+/// Hands out the event with an ordinal of the walk.
+pub type Look<'a> = &'a mut dyn FnMut(u64) -> Option<Arc<Event>>;
+
+impl Examination {
+    /// The report. `look` hands out the event with an ordinal of the walk again.
+    pub fn finish(mut self, about: &About, look: Look<'_>) -> Report {
+        let mut report = Report {
+            source: about.name.clone(),
+            kind: match &about.layout {
+                Some(layout) => format!("{}, {layout}", about.kind),
+                None => about.kind.clone(),
+            },
+            events: self.events,
+            streams: self.streams.len() as u64,
+            ..Report::default()
+        };
+        let mut texts = BTreeMap::new();
+        let mut severities = BTreeMap::new();
+        let records = format!("{} events of {} streams", grouped(self.readable), grouped(report.streams));
+        let beyond =
+            (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", grouped(self.beyond)));
+        report.checks.push(Check { what: "records", extent: records, skipped: beyond });
+        self.conclude_versions(&mut report, &mut texts);
+        self.conclude_positions(&mut report, &mut texts, &mut severities);
+        self.identities.sort();
+        self.conclude_ids(&mut report, look);
+        self.conclude_causes(&mut report, &mut texts, &mut severities);
+        self.conclude_times(&mut report, &mut texts, &mut severities);
+        self.conclude_payloads(&mut report, &mut texts, &mut severities);
+        self.conclude_declared(&mut report, look);
+        if self.deleted_events > 0 {
+            texts.insert(Kind::DeletedStreams, format!("{} events", grouped(self.deleted_events)));
+        }
+        for (kind, tally) in std::mem::take(&mut self.tallies) {
+            let mut text = kind.counted(tally.count);
+            if let Some(more) = texts.get(&kind) {
+                text = format!("{text}: {more}");
+            }
+            let example = tally.first.map(|first| match first {
+                First::Elsewhere(example) => example,
+                First::At(ordinal, text) => {
+                    let place = u64::from(ordinal) + 1;
+                    match look(u64::from(ordinal)) {
+                        Some(event) => {
+                            let text = match (kind, &event.causation) {
+                                (Kind::DanglingCausation, Some(cause)) => format!("its cause is {cause}"),
+                                _ => text,
+                            };
+                            Example::of(&event, place, text)
+                        }
+                        None => Example { place: Some(place), text, ..Example::default() },
+                    }
+                }
+            });
+            let severity = severities.get(&kind).copied().unwrap_or(kind.severity());
+            report.findings.push(Finding { kind, severity, count: tally.count, text, example, normal: None });
+        }
+        report.settle(about);
+        report
+    }
+
+    /// Puts what was found of a kind down at once.
+    fn set(&mut self, kind: Kind, count: u64, ordinal: u32, text: String) {
+        let tally = self.tallies.entry(kind).or_default();
+        tally.count += count;
+        tally.first = Some(First::At(ordinal, text));
+    }
+
+    fn conclude_versions(&mut self, report: &mut Report, texts: &mut BTreeMap<Kind, String>) {
+        let mut skipped = self.streams.forgot.then(|| "too many gaps to remember them all".to_owned());
+        if self.streams.left_out > 0 {
+            let known = grouped(self.streams.len() as u64);
+            skipped = Some(format!(
+                "only of the first {known} streams; {} events are of others",
+                grouped(self.streams.left_out)
+            ));
+        }
+        let (mut gaps, mut missing, mut holed, mut steps) = (0u64, 0u64, 0u64, 0u64);
+        let mut first: Option<Gap> = None;
+        let (mut zero, mut one) = (0u64, 0u64);
+        for stream in self.streams.all() {
+            steps += u64::from(stream.events) - 1;
+            let before = gaps;
+            for gap in stream.gaps() {
+                gaps += 1;
+                missing = missing.saturating_add(gap.missing());
+                if first.is_none_or(|first| gap.ordinal < first.ordinal) {
+                    first = Some(gap);
+                }
+            }
+            holed += u64::from(gaps > before);
+            match stream.lowest {
+                0 => zero += 1,
+                1 => one += 1,
+                _ => {}
+            }
+        }
+        if !is_dense(gaps as usize, steps) {
+            skipped = Some("the versions of streams do not count by one here: gaps are not told".into());
+        } else if let Some(gap) = first {
+            self.set(Kind::VersionGaps, gaps, gap.ordinal, gap.text());
+            texts.insert(
+                Kind::VersionGaps,
+                format!(
+                    "{} versions are missing, in {} of {} streams",
+                    grouped(missing),
+                    grouped(holed),
+                    grouped(report.streams)
+                ),
+            );
+        }
+        let streams = report.streams;
+        // Where nothing says it, what most streams do.
+        let usual = match self.facts.first_version {
+            Some(base) => Some(base),
+            None if zero * 3 >= streams * 2 => Some(0),
+            None if one * 3 >= streams * 2 => Some(1),
+            None => None,
+        };
+        let few = zero + one;
+        if streams > 0 && (self.facts.first_version.is_some() || few * 2 >= streams || streams < 8) {
+            let odd = |lowest: u64| usual.map_or(lowest > 1, |usual| lowest != usual);
+            let count = self.streams.all().filter(|stream| odd(stream.lowest)).count() as u64;
+            let first = self.streams.all().filter(|stream| odd(stream.lowest)).min_by_key(|stream| stream.ordinal);
+            if let Some(stream) = first.cloned() {
+                let usual = usual.map_or_else(|| "0 or 1".to_owned(), |usual| usual.to_string());
+                let text = format!("its lowest version is {}, streams begin with {usual}", stream.lowest);
+                self.set(Kind::FirstVersion, count, stream.ordinal, text);
+            }
+        } else if streams > 0 && skipped.is_none() {
+            skipped = Some("streams begin with versions of any number here: their beginnings are not judged".into());
+        }
+        report.checks.push(Check { what: "versions", extent: format!("{} streams", grouped(streams)), skipped });
+    }
+
+    fn conclude_positions(
+        &mut self,
+        report: &mut Report,
+        texts: &mut BTreeMap<Kind, String>,
+        severities: &mut BTreeMap<Kind, Severity>,
+    ) {
+        let (mut gaps, mut missing) = (0usize, 0u64);
+        let mut first: Option<Gap> = None;
+        for runs in self.positions.values() {
+            for gap in runs.gaps() {
+                gaps += 1;
+                missing = missing.saturating_add(gap.missing());
+                if first.is_none_or(|first| gap.ordinal < first.ordinal) {
+                    first = Some(gap);
+                }
+            }
+        }
+        let skipped = if self.facts.one_stream {
+            Some("only one stream is looked at")
+        } else if !self.facts.has_positions {
+            Some("the store numbers its events in no order of its own")
+        } else if self.positions_wild || !is_dense(gaps, self.positions_seen) {
+            Some("the positions do not count by one here: gaps are not told")
+        } else {
+            None
+        };
+        if let (None, Some(gap)) = (skipped, first) {
+            self.set(Kind::PositionGaps, gaps as u64, gap.ordinal, gap.text());
+            let mut text = format!("{} positions are missing", grouped(missing));
+            // A number that was drawn and never used leaves no other trace; a lost event does, unless it was the last one.
+            if !self.tallies.contains_key(&Kind::VersionGaps) {
+                text.push_str(
+                    "; no stream misses a version, so they were probably never used (rolled-back transactions)",
+                );
+                severities.insert(Kind::PositionGaps, Severity::Note);
+            }
+            texts.insert(Kind::PositionGaps, text);
+        }
+        let extent = match self.positions.len() {
+            0 | 1 => format!("{} positions", grouped(self.positions_seen)),
+            n => format!("{} positions in {} sequences", grouped(self.positions_seen), grouped(n as u64)),
+        };
+        report.checks.push(Check { what: "positions", extent, skipped: skipped.map(str::to_owned) });
+    }
+
+    fn conclude_ids(&mut self, report: &mut Report, look: Look<'_>) {
+        let (mut count, mut first) = (0u64, None::<(u32, u32)>);
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
+        for (earlier, later) in self.identities.repeated() {
+            count += 1;
+            pairs.push((later, earlier));
+            if pairs.len() >= 4 * VERIFIED {
+                pairs.sort_unstable();
+                pairs.truncate(VERIFIED);
+            }
+        }
+        pairs.sort_unstable();
+        pairs.truncate(VERIFIED);
+        for (later, earlier) in pairs {
+            let id = |ordinal: u32, look: Look<'_>| look(u64::from(ordinal)).and_then(|event| event.id.clone());
+            let same =
+                |a: &str, b: &str| a == b || uuid::Uuid::try_parse(a).is_ok_and(|a| uuid::Uuid::try_parse(b) == Ok(a));
+            match (id(later, look), id(earlier, look)) {
+                (Some(a), Some(b)) if !same(&a, &b) => count -= 1,
+                _ => _ = first.get_or_insert((later, earlier)),
+            }
+        }
+        if let Some((later, earlier)) = first {
+            let where_to = look(u64::from(earlier)).map_or_else(String::new, |event| {
+                format!(": version {} of {} has it too", event.version, event.stream)
+            });
+            let id = look(u64::from(later)).and_then(|event| event.id.clone()).unwrap_or_default();
+            self.set(Kind::DuplicateIds, count, later, format!("id {id}{where_to}"));
+        }
+        let skipped = match self.identities.is_whole().0 {
+            _ if self.identities.seen.0 == 0 => Some("the events have no ids".into()),
+            true => None,
+            false => Some(format!("checked the first {} of them", grouped(self.identities.kept()))),
+        };
+        report.checks.push(Check { what: "ids", extent: format!("{} ids", grouped(self.identities.seen.0)), skipped });
+    }
+
+    fn conclude_causes(
+        &mut self,
+        report: &mut Report,
+        texts: &mut BTreeMap<Kind, String>,
+        severities: &mut BTreeMap<Kind, Severity>,
+    ) {
+        let seen = self.identities.seen.1;
+        let (ids, causes) = self.identities.is_whole();
+        let skipped = if seen == 0 {
+            Some("the events name no causes")
+        } else if self.facts.one_stream {
+            Some("only one stream is looked at")
+        } else if !ids || !causes {
+            Some("too many events to remember all of their ids")
+        } else {
+            None
+        };
+        report.checks.push(Check {
+            what: "causation",
+            extent: format!("{} causes", grouped(seen)),
+            skipped: skipped.map(str::to_owned),
+        });
+        if skipped.is_some() {
+            return;
+        }
+        let (mut dangling, mut first) = (0u64, None::<u32>);
+        self.identities.causes(&mut |ordinal, cause| {
+            let known = match cause {
+                Cause::Known => true,
+                Cause::Unknown(Some((stream, version))) => {
+                    self.streams.get(stream).is_some_and(|stream| stream.has(version))
+                }
+                Cause::Unknown(None) => false,
+            };
+            if !known {
+                dangling += 1;
+                first = Some(first.map_or(ordinal, |first| first.min(ordinal)));
+            }
+        });
+        let Some(ordinal) = first else { return };
+        self.set(Kind::DanglingCausation, dangling, ordinal, String::new());
+        let mut text = format!("of {} that name one", grouped(seen));
+        if dangling * 2 > seen && dangling > 1 {
+            text.push_str("; causes here may be commands, or events of another store");
+            severities.insert(Kind::DanglingCausation, Severity::Note);
+        }
+        texts.insert(Kind::DanglingCausation, text);
+    }
+
+    fn conclude_times(
+        &mut self,
+        report: &mut Report,
+        texts: &mut BTreeMap<Kind, String>,
+        severities: &mut BTreeMap<Kind, Severity>,
+    ) {
+        let skipped = (self.timed == 0).then(|| "the events have no times".to_owned());
+        report.checks.push(Check { what: "times", extent: format!("{} times", grouped(self.timed)), skipped });
+        let Some(tally) = self.tallies.get_mut(&Kind::TimeBack) else { return };
+        let mut text = format!("by {} at the farthest", span(self.back.farthest));
+        match self.back.matters.take() {
+            Some((ordinal, text)) => tally.first = Some(First::At(ordinal, text)),
+            None => {
+                text.push_str("; writers that overlap do that");
+                severities.insert(Kind::TimeBack, Severity::Note);
+            }
+        }
+        texts.insert(Kind::TimeBack, text);
+    }
+
+    fn conclude_payloads(
+        &mut self,
+        report: &mut Report,
+        texts: &mut BTreeMap<Kind, String>,
+        severities: &mut BTreeMap<Kind, Severity>,
+    ) {
+        let outliers = self.sizes.outliers();
+        if let Some(first) = outliers.first() {
+            let like = if first.among_type { "events of its type" } else { "the events of this store" };
+            let text = format!("{}; {like} have {} (median)", bytes(first.size), bytes(first.median));
+            let (count, ordinal) = (outliers.len() as u64, first.ordinal);
+            let largest = outliers.iter().map(|outlier| outlier.size).max().unwrap_or(0);
+            texts.insert(Kind::PayloadOutliers, format!("the largest has {}", bytes(largest)));
+            self.set(Kind::PayloadOutliers, count, ordinal, text);
+        }
+        if self.tallies.contains_key(&Kind::UnknownEncodings) {
+            let mut named: Vec<String> =
+                self.encodings.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
+            if self.unnamed > 0 {
+                named.push(format!("{} of no known meaning", grouped(self.unnamed)));
+            } else {
+                severities.insert(Kind::UnknownEncodings, Severity::Note);
+            }
+            texts.insert(Kind::UnknownEncodings, named.join(", "));
+        }
+        let skipped = self.sizes.forgot.then(|| "too many large ones to judge the sizes of all".to_owned());
+        report.checks.push(Check { what: "payloads", extent: format!("{} payloads", grouped(self.payloads)), skipped });
+    }
+
+    fn conclude_declared(&mut self, report: &mut Report, look: Look<'_>) {
+        if self.declared == 0 || self.facts.one_stream {
+            return;
+        }
+        let extent = format!("{} streams declared", grouped(self.declared));
+        report.checks.push(Check { what: "declared streams", extent, skipped: None });
+        // Streams with events the list of streams does not have.
+        let mut missing: Vec<u32> = self
+            .streams
+            .iter()
+            .filter(|(hash, _)| !self.declared_names.contains(*hash))
+            .map(|(_, stream)| stream.ordinal)
+            .collect();
+        missing.sort_unstable();
+        if let Some(&first) = missing.first() {
+            let tally = self.tallies.entry(Kind::DeclaredVersions).or_default();
+            tally.count += missing.len() as u64;
+            if tally.first.is_none() {
+                let text = "the store's list of streams does not have it".to_owned();
+                tally.first = Some(match look(u64::from(first)) {
+                    Some(event) => First::Elsewhere(Example::of(&event, u64::from(first) + 1, text)),
+                    None => First::At(first, text),
+                });
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Adds what is normal here and puts the worst first.
+    pub fn settle(&mut self, about: &About) {
+        for finding in &mut self.findings {
+            let normal = about.normal.iter().find(|(kind, _)| kind == finding.kind.name());
+            if let Some((_, reason)) = normal {
+                finding.severity = Severity::Note;
+                finding.normal = Some(reason.clone());
+            }
+        }
+        self.findings.sort_by_key(|finding| (finding.severity, finding.kind));
+    }
+}

@@ -1,0 +1,19 @@
+//! The doctor: looks at a whole store and says what is out of order, each with the first place where that is seen.
+//!
+//! [`Examination`] is told events one by one and knows no source; [`examine`] reads a source through it, and compares what
+//! the store keeps beside its events: snapshots and its list of streams. It is no repair: nothing is ever changed.
+
+mod difference;
+mod examination;
+mod finding;
+mod identities;
+mod pass;
+mod runs;
+mod sizes;
+mod snapshots;
+mod streams;
+
+pub use examination::{Examination, Facts, Look};
+pub use finding::{Check, Example, Finding, Kind, Report, Severity, grouped};
+pub use pass::{Questions, Told, examine};
+pub use sizes::bytes;

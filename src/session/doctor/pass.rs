@@ -1,0 +1,134 @@
+//! A whole source through an examination, in one pass over its events; then what is kept beside them.
+
+use std::ops::ControlFlow;
+
+use super::examination::{Examination, Facts};
+use super::finding::{Check, Example, Kind, Report, grouped};
+use super::snapshots;
+use super::streams::Streams;
+use crate::domain::{Cancel, Event, EventQuery, Failure, NoteKind, Scope, StreamName, StreamSummary};
+use crate::session::{Walker, pages};
+use crate::sources::Source;
+
+/// Streams listed at once.
+const LISTED: usize = 4096;
+
+/// Hears what is being done, and how much of how much is.
+pub type Told<'a> = &'a mut dyn FnMut(&'static str, u64, u64);
+
+/// What is to be looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Questions {
+    /// Only this stream.
+    pub stream: Option<StreamName>,
+    /// Whether a snapshot must have the very fields the reducer's state has.
+    pub strict: bool,
+}
+
+/// Looks at all of a source. Stored snapshots are compared with what the reducers of the walker make of their events.
+///
+/// # Errors
+/// When the source cannot be read, or nobody wants it any more.
+pub fn examine(
+    source: &dyn Source,
+    walker: Option<&mut Walker>,
+    questions: &Questions,
+    cancel: &Cancel,
+    told: Told<'_>,
+) -> Result<Report, Failure> {
+    source.complete(cancel, &mut |progress| told("read", progress.done, progress.total))?;
+    let about = source.about();
+    let stream = questions.stream.as_ref();
+    let scope = stream.map_or(Scope::All, |stream| Scope::Stream(stream.clone()));
+    let total = source.events(&EventQuery::first(scope.clone(), 1), cancel)?.total;
+    let mut examination = Examination::new(Facts::of(&about, total, stream.is_some()));
+    pages::each(source, &scope, cancel, &mut |done, total| told("events", done, total), &mut |ordinal, event| {
+        examination.event(ordinal, event);
+    })?;
+    let mut checks = Vec::new();
+    if stream.is_none() && examination.knows_all_streams() {
+        checks.extend(links(source, &mut examination, cancel, told)?);
+        source.declared(cancel, &mut |declared| {
+            examination.declared(&declared);
+            ControlFlow::Continue(())
+        })?;
+    }
+    let asked = (stream, questions.strict);
+    checks.extend(snapshots::look(source, walker, asked, &mut examination, cancel, told)?);
+    let mut report = examination.finish(&about, &mut |ordinal| {
+        let page = source.events(&EventQuery::at(scope.clone(), ordinal, 1), cancel);
+        page.ok().and_then(|mut page| page.events.pop())
+    });
+    report.checks.extend(checks);
+    match cancel.is_cancelled() {
+        // What was found could no longer be looked up.
+        true => Err(Failure::new(crate::domain::FailureKind::Cancelled, about.name, "examine it", "it was stopped")),
+        false => Ok(report),
+    }
+}
+
+/// Links stand in their own streams only: the streams that have more events than the walk of the whole store showed.
+fn links(
+    source: &dyn Source,
+    examination: &mut Examination,
+    cancel: &Cancel,
+    told: Told<'_>,
+) -> Result<Option<Check>, Failure> {
+    let (mut from, mut links, mut streams) = (0, 0u64, 0u64);
+    loop {
+        let page = source.streams(from, LISTED)?;
+        for summary in &page.streams {
+            if summary.events > examination.events_of(&summary.stream) {
+                streams += 1;
+                links += linked(source, summary, examination, cancel)?;
+            }
+        }
+        from += page.streams.len();
+        told("streams", from as u64, page.total as u64);
+        if page.streams.is_empty() || from >= page.total {
+            break;
+        }
+    }
+    let extent = format!("{} links in {} streams", grouped(links), grouped(streams));
+    Ok((links > 0).then_some(Check { what: "links", extent, skipped: None }))
+}
+
+/// Looks at the links of one stream, and at its versions, which they are part of.
+fn linked(
+    source: &dyn Source,
+    summary: &StreamSummary,
+    examination: &mut Examination,
+    cancel: &Cancel,
+) -> Result<u64, Failure> {
+    let scope = Scope::Stream(summary.stream.clone());
+    let (mut own, mut links) = (Streams::default(), 0);
+    pages::each(source, &scope, cancel, &mut |_, _| {}, &mut |ordinal, event| {
+        let step = own.event(0, event.version.0, None, u32::try_from(ordinal).unwrap_or(u32::MAX));
+        let broken = event.has(NoteKind::BrokenLink);
+        if !broken && !event.has(NoteKind::Link) {
+            return;
+        }
+        links += 1;
+        let example = |text: String| Example { place: None, ..Example::of(event, 0, text) };
+        if broken {
+            let note = event.notes.iter().find(|note| note.kind == NoteKind::BrokenLink);
+            let text = note.map_or_else(String::new, |note| note.text.to_string());
+            examination.elsewhere(Kind::BrokenLinks, 1, example(text));
+        }
+        if step.repeats {
+            let text = format!("there is another event with version {}", event.version);
+            examination.elsewhere(Kind::DuplicateVersions, 1, example(text));
+        }
+    })?;
+    let Some(stream) = own.get(0) else { return Ok(links) };
+    let gaps: Vec<_> = stream.gaps().collect();
+    if let Some(gap) = gaps.first() {
+        let page = source.events(&EventQuery::at(scope, u64::from(gap.ordinal), 1), cancel)?;
+        let example = |event: &Event| Example { place: None, ..Example::of(event, 0, gap.text()) };
+        if let Some(event) = page.events.first() {
+            examination.elsewhere(Kind::VersionGaps, gaps.len() as u64, example(event));
+        }
+    }
+    examination.learned(&summary.stream, stream.lowest, stream.highest);
+    Ok(links)
+}

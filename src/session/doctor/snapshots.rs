@@ -1,0 +1,160 @@
+//! Stored snapshots against the fold of their events.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::difference::{Comparison, compare};
+use super::examination::Examination;
+use super::finding::{Check, Example, Kind, grouped};
+use super::pass::Told;
+use crate::domain::{Cancel, Destination, Event, Failure, FailureKind, Json, Scope, StoredSnapshot, StreamName, text};
+use crate::session::Walker;
+use crate::sources::Source;
+
+/// Snapshots compared.
+const MOST: usize = 50_000;
+
+/// Bytes of snapshots kept until they are compared.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Cells of a value in a sentence.
+const VALUE: usize = 40;
+
+/// Compares the snapshots of a source, of one stream or of all, with what the reducers of the walker make of the events.
+/// Gives what was looked at; nothing when there are no snapshots.
+///
+/// # Errors
+/// When the source cannot be read, or nobody wants it any more.
+pub(super) fn look(
+    source: &dyn Source,
+    walker: Option<&mut Walker>,
+    (stream, strict): (Option<&StreamName>, bool),
+    examination: &mut Examination,
+    cancel: &Cancel,
+    told: Told<'_>,
+) -> Result<Option<Check>, Failure> {
+    let (mut snapshots, mut bytes, mut seen) = (Vec::<StoredSnapshot>::new(), 0usize, 0u64);
+    source.snapshots(cancel, &mut |snapshot| {
+        if stream.is_some_and(|stream| snapshot.stream != *stream) {
+            return ControlFlow::Continue(());
+        }
+        seen += 1;
+        bytes = bytes.saturating_add(snapshot.state.stored().len());
+        if snapshots.len() < MOST && (bytes < MOST_BYTES || snapshots.is_empty()) {
+            snapshots.push(snapshot);
+        }
+        ControlFlow::Continue(())
+    })?;
+    if seen == 0 {
+        return Ok(None);
+    }
+    let mut check = Check { what: "snapshots", extent: format!("{} snapshots", grouped(seen)), skipped: None };
+    let Some(walker) = walker else {
+        check.skipped = Some("not compared: no reducer".into());
+        return Ok(Some(check));
+    };
+    // One stream after the other, each forwards: nothing is folded twice.
+    snapshots.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
+    let (mut compared, mut without, mut strangers) = (0u64, BTreeMap::<String, u64>::new(), 0u64);
+    let total = snapshots.len() as u64;
+    for (n, snapshot) in (0..).zip(&snapshots) {
+        told("snapshots compared", n, total);
+        let category = snapshot.stream.category();
+        if !walker.is_scripted(category) {
+            *without.entry(category.to_owned()).or_default() += 1;
+            continue;
+        }
+        match one(source, walker, snapshot, strict, cancel)? {
+            Outcome::Same => compared += 1,
+            Outcome::Found(kind, example) => {
+                compared += u64::from(kind == Kind::SnapshotsDiffer);
+                examination.elsewhere(kind, 1, example);
+            }
+            Outcome::Strangers => strangers += 1,
+        }
+    }
+    let mut reasons = Vec::new();
+    if !without.is_empty() {
+        let count: u64 = without.values().sum();
+        let categories: Vec<String> =
+            without.keys().take(3).map(|name| format!("`{}`", text::fit(name, VALUE))).collect();
+        reasons.push(format!(
+            "{} not compared: no reducer folds {}; name one with --reducer or in stepback.toml",
+            grouped(count),
+            categories.join(", ")
+        ));
+    }
+    if strangers > 0 {
+        reasons.push(format!("{} not compared: they share no field with the reducer's state", grouped(strangers)));
+    }
+    if seen > total {
+        reasons.push(format!("looked at the first {}", grouped(total)));
+    }
+    check.extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
+    check.skipped = (!reasons.is_empty()).then(|| reasons.join("; "));
+    Ok(Some(check))
+}
+
+enum Outcome {
+    Same,
+    Strangers,
+    Found(Kind, Example),
+}
+
+fn one(
+    source: &dyn Source,
+    walker: &mut Walker,
+    snapshot: &StoredSnapshot,
+    strict: bool,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
+    let StoredSnapshot { stream, version, state, place } = snapshot;
+    let found = |kind, event: Option<&Event>, text: String| {
+        let mut example = Example::of_stream(stream, Some(*version), format!("{place}: {text}"));
+        if let Some(event) = event {
+            (example.position, example.time) = (Some(event.position.clone()), event.time);
+        }
+        Ok(Outcome::Found(kind, example))
+    };
+    let astray = |text: String| {
+        // There is no such version to go to.
+        Ok(Outcome::Found(Kind::SnapshotsAstray, Example::of_stream(stream, None, format!("{place}: {text}"))))
+    };
+    let Some(summary) = source.stream(stream)? else {
+        return astray("there is no event of its stream".into());
+    };
+    let stored = match state.json() {
+        Ok(stored) => stored,
+        Err(error) => return found(Kind::SnapshotsUnread, None, format!("it is not JSON: {error}")),
+    };
+    let missing = || {
+        let (first, last) = (summary.first_version, summary.last_version);
+        format!("it is of version {version}; the stream has versions {first} to {last}")
+    };
+    let to = Destination::Version(version.0);
+    let moment = match walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_, _| {}) {
+        Ok(reached) => reached.moment,
+        Err(failure) if failure.kind == FailureKind::NotFound => return astray(missing()),
+        Err(failure) => return Err(failure),
+    };
+    let Some(event) = moment.event.as_deref().filter(|event| event.version == *version) else {
+        return astray(missing());
+    };
+    if let Some(fault) = &moment.fault {
+        return found(Kind::SnapshotsUnread, Some(event), format!("version {version} could not be folded: {fault}"));
+    }
+    match compare(&stored, moment.state.as_ref(), strict) {
+        Comparison::Same => Ok(Outcome::Same),
+        Comparison::Strangers => Ok(Outcome::Strangers),
+        Comparison::Differ(path, stored, folded) => {
+            let path = if path.0.is_empty() { "the state".to_owned() } else { path.to_string() };
+            let (stored, folded) = (shown(stored.as_ref()), shown(folded.as_ref()));
+            let text = format!("{path} is {stored} in the snapshot, {folded} in the fold by {}", moment.reducer.name);
+            found(Kind::SnapshotsDiffer, Some(event), text)
+        }
+    }
+}
+
+fn shown(value: Option<&Json>) -> String {
+    value.map_or_else(|| "absent".to_owned(), |value| text::fit(&value.to_string(), VALUE))
+}

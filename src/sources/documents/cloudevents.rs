@@ -1,0 +1,132 @@
+//! CloudEvents in JSON: `specversion`, `id`, `source`, `type`, and the rest as it comes.
+//!
+//! The stream is the subject, or the source where there is none. Extensions are lower-case letters and digits only, so
+//! `correlationid` and `causationid` have one spelling.
+
+use bytes::Bytes;
+
+use super::format::{Basics, Format, Parts, Reading, Skimmed};
+use super::generic::{payload, unusable};
+use crate::domain::{About, Form, Payload, Position};
+use crate::sources::files::mapping::FieldPath;
+use crate::sources::files::value;
+use crate::sources::sorted::Order;
+
+const FIELDS: [&str; 13] = [
+    "type",
+    "subject",
+    "source",
+    "sequence",
+    "time",
+    "id",
+    "data",
+    "data_base64",
+    "datacontenttype",
+    "correlationid",
+    "causationid",
+    "streamid",
+    "streamversion",
+];
+const TYPE: usize = 0;
+const SUBJECT: usize = 1;
+const SOURCE: usize = 2;
+const SEQUENCE: usize = 3;
+const TIME: usize = 4;
+const ID: usize = 5;
+const DATA: usize = 6;
+const BASE64: usize = 7;
+const CONTENT: usize = 8;
+const CORRELATION: usize = 9;
+const CAUSATION: usize = 10;
+const STREAM: usize = 11;
+const STREAM_VERSION: usize = 12;
+/// The record itself.
+const WHOLE: usize = 13;
+
+/// What `sequence` counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sequence {
+    /// The events of a subject.
+    Subject,
+    /// Something wider: it is the place in the store.
+    Store,
+    /// Nothing.
+    None,
+}
+
+/// CloudEvents.
+pub struct CloudEvents {
+    /// What their `sequence` counts.
+    pub sequence: Sequence,
+    /// What is known of them.
+    pub about: About,
+}
+
+impl Format for CloudEvents {
+    fn about(&self) -> About {
+        self.about.clone()
+    }
+
+    fn wanted(&self) -> Vec<Option<FieldPath>> {
+        let mut wanted: Vec<_> = FIELDS.iter().map(|&field| Some(FieldPath::new([field]))).collect();
+        wanted.push(Some(FieldPath::default()));
+        wanted
+    }
+
+    fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
+        let Some(event_type) = value::name(record.slot(TYPE)) else {
+            return Reading::Bad(unusable("type", record.slot(TYPE)));
+        };
+        // Occurrent names its streams in an extension of their own.
+        let stream = [STREAM, SUBJECT, SOURCE].into_iter().find_map(|slot| value::name(record.slot(slot)));
+        let Some(stream) = stream else { return Reading::Bad(unusable("subject and source", b"")) };
+        let version = value::whole(record.slot(STREAM_VERSION)).or_else(|| match self.sequence {
+            Sequence::Subject => value::whole(record.slot(SEQUENCE)),
+            _ => None,
+        });
+        let time = value::instant(record.slot(TIME));
+        Reading::Event(Basics { stream, event_type, version, time, order: Order::default() })
+    }
+
+    fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {
+        let position = match self.sequence {
+            Sequence::Store => match value::whole(skimmed.slot(SEQUENCE)) {
+                Some(number) => Some(Position::Number(number)),
+                None => value::name(skimmed.slot(SEQUENCE)).map(|text| Position::Text(text.into())),
+            },
+            _ => None,
+        };
+        let encoded = skimmed.slot(BASE64);
+        let data = match value::string(encoded) {
+            Some(text) => super::encoded::base64(&text, value::string(skimmed.slot(CONTENT)).as_deref()),
+            None => payload(skimmed.stored(DATA, record)),
+        };
+        Parts {
+            position,
+            id: value::name(skimmed.slot(ID)).map(Into::into),
+            data,
+            metadata: attributes(skimmed.slot(WHOLE)),
+            correlation: value::name(skimmed.slot(CORRELATION)).map(Into::into),
+            causation: value::name(skimmed.slot(CAUSATION)).map(Into::into),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Everything but the data: the attributes of the event, as they are written.
+fn attributes(record: &[u8]) -> Payload {
+    let mut text = Vec::new();
+    let told = crate::sources::files::skim::members(record, |key, value| {
+        if key != b"\"data\"" && key != b"\"data_base64\"" {
+            text.push(if text.is_empty() { b'{' } else { b',' });
+            text.extend_from_slice(key);
+            text.push(b':');
+            text.extend_from_slice(value);
+        }
+    });
+    if told.is_err() || text.is_empty() {
+        return Payload::default();
+    }
+    text.push(b'}');
+    Payload::new(Form::Json, text.into())
+}

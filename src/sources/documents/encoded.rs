@@ -1,0 +1,41 @@
+//! Payloads that documents carry as base64.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+use crate::domain::Payload;
+
+/// The bytes base64 stands for, in the usual alphabets; `None` when it is none.
+pub fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).or_else(|_| URL_SAFE.decode(text)).ok()
+}
+
+/// A payload that is written as base64. `content` is what the document says it is: a media type, an encoding.
+pub fn base64(text: &str, content: Option<&str>) -> Payload {
+    let stored = Bytes::copy_from_slice(text.as_bytes());
+    let Some(bytes) = bytes_of(text) else { return Payload::named(stored, "not base64") };
+    let named = |name: &str| match content {
+        Some(content) if !content.is_empty() => format!("base64, {content}"),
+        _ => format!("base64, {name}"),
+    };
+    if is_json(&bytes) {
+        return Payload::decoded(stored, "base64, JSON", bytes.into());
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Payload::decoded(stored, &named("text"), json_string(text).into()),
+        Err(_) => Payload::named(bytes.into(), &named("bytes")),
+    }
+}
+
+/// Whether bytes are JSON.
+pub fn is_json(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+}
+
+/// Text as a JSON string.
+pub fn json_string(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into())
+}

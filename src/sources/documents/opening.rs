@@ -1,0 +1,321 @@
+//! Opens each kind of document: looks at its first records, decides what cannot be decided record by record, and says so.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::atom::Atom;
+use super::cloudevents::{CloudEvents, Sequence};
+use super::debezium::{Debezium, Envelope};
+use super::dynamodb::{DynamoDb, Shape, plain};
+use super::generic::Generic;
+use super::glance::Glance;
+use super::kafka::Kcat;
+use super::temporal::{Temporal, workflow};
+use super::walker::Framing;
+use super::{failure, sample, source};
+use crate::domain::{About, Failure, FailureKind};
+use crate::sources::Source;
+use crate::sources::files::mapping::{FieldPath, Guessed, Mapping, Overrides, Reference, Sample, StreamFrom, guess};
+use crate::sources::files::plan::Plan;
+use crate::sources::files::skim::Skimmer;
+use crate::sources::files::value;
+use crate::sources::input::Input;
+use crate::sources::open::OpenOptions;
+
+/// How records of any shape are told to the user when they are not understood.
+const HINT: &str = "say which is which: --map stream=.FIELD,type=.FIELD,version=.FIELD,time=.FIELD,data=.FIELD";
+
+fn sampled(records: &[Vec<u8>]) -> Sample {
+    let mut sample = Sample::default();
+    for record in records {
+        sample.add(record);
+    }
+    sample
+}
+
+fn has(sample: &Sample, keys: &[&str]) -> bool {
+    let path = FieldPath::new(keys.iter().copied());
+    sample.field(&path).is_some_and(|field| field.count() > 0)
+}
+
+/// The values at a path of records.
+fn values<'a>(records: &'a [Vec<u8>], path: &FieldPath) -> impl Iterator<Item = &'a [u8]> {
+    let mut skimmer = Skimmer::new(Plan::new(&[Some(path.clone())]));
+    records.iter().filter_map(move |record| {
+        skimmer.skim(record).ok()?;
+        Some(skimmer.slot(0).of(record))
+    })
+}
+
+fn guessed(input: &Input, sample: &Sample, overrides: &Overrides) -> Result<Guessed, Failure> {
+    if sample.records() == 0 {
+        let why = "there is no JSON object in it that is complete";
+        return Err(failure(input, FailureKind::Malformed, why));
+    }
+    guess(sample, overrides, &input.stem).map_err(|fields| {
+        let why = format!("no events were recognised in it; its records have these fields:\n  {}", fields.join("\n  "));
+        failure(input, FailureKind::Malformed, &why).hint(HINT)
+    })
+}
+
+/// Records of any shape, by a guess.
+pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    let overrides = match &options.map {
+        Some(map) => Overrides::parse(map)
+            .map_err(|why| Failure::new(FailureKind::Usage, format!("--map {map}"), "understand", why))?,
+        None => Overrides::default(),
+    };
+    let sample = sampled(&sample(&input, &framing)?);
+    let guessed = guessed(&input, &sample, &overrides)?;
+    let (head, _) = input.head()?;
+    let is_array = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start().starts_with(b"[");
+    let kind = if is_array { "JSON array" } else { "JSON objects" };
+    let mut reasons = vec![format!("{kind}: {} records looked at", sample.records())];
+    reasons.extend(guessed.reasons);
+    let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
+    let about = About { kind: kind.into(), reasons, caveats, ..About::default() };
+    source(&[input], framing, Generic::new(guessed.mapping, about))
+}
+
+/// CloudEvents: what `sequence` counts is told from how it grows.
+pub fn cloud_events(input: Input, glance: Glance, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+    let sample = sampled(&sample(&input, &framing)?);
+    let stream = if has(&sample, &["streamid"]) {
+        "streamid"
+    } else if has(&sample, &["subject"]) {
+        "subject"
+    } else {
+        "source"
+    };
+    let said = Overrides::parse(&format!("stream=.{stream},type=.type,data=.data")).unwrap_or_default();
+    let guessed = guess(&sample, &said, &input.stem).ok().map(|guessed| guessed.mapping);
+    let is_sequence =
+        |path: &Option<FieldPath>| path.as_ref().is_some_and(|path| matches!(path.keys(), [key] if key == "sequence"));
+    let sequence = match &guessed {
+        Some(mapping) if is_sequence(&mapping.version) => Sequence::Subject,
+        Some(mapping) if is_sequence(&mapping.position) => Sequence::Store,
+        _ => Sequence::None,
+    };
+    let mut caveats = Vec::new();
+    if stream == "source" {
+        caveats.push("no subjects: the source of an event is its stream".into());
+    }
+    let mut mapping: Vec<(String, String)> = vec![
+        ("stream".into(), if stream == "subject" { "subject, else source" } else { stream }.into()),
+        ("type".into(), "type".into()),
+        ("id".into(), "id".into()),
+        ("time".into(), "time".into()),
+        ("data".into(), "data, or data_base64".into()),
+        ("metadata".into(), "every other attribute".into()),
+    ];
+    match sequence {
+        _ if has(&sample, &["streamversion"]) => mapping.push(("version".into(), "streamversion".into())),
+        Sequence::Subject => mapping.push(("version".into(), "sequence: it grows within each stream".into())),
+        _ => caveats.push("no versions: counted from 1 in each stream".into()),
+    }
+    match sequence {
+        Sequence::Store => mapping.push(("position".into(), "sequence: it grows through the file".into())),
+        _ => caveats.push("no position: shown in file order".into()),
+    }
+    let shape = if glance.by_line { "one a line" } else { "not one a line" };
+    let reasons = vec![format!("CloudEvents, {shape}: `specversion`, `id`, `source` and `type` in each")];
+    let about = About {
+        kind: "CloudEvents".into(),
+        reasons,
+        caveats,
+        mapping,
+        layout: Some("cloudevents".into()),
+        ..About::default()
+    };
+    source(&[input], framing, CloudEvents { sequence, about })
+}
+
+/// What `kcat -J` writes.
+pub fn kcat(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+    let records = sample(&input, &framing)?;
+    let topics: HashSet<&[u8]> = values(&records, &FieldPath::new(["topic"])).collect();
+    let several = topics.len() > 1;
+    let stream = if several { "topic/key" } else { "key, else topic" };
+    let pairs = [
+        ("stream", stream),
+        ("type", "a header (ce_type, eventType, type, __TypeId__), else a field of the payload, else topic"),
+        ("version", "counted in each stream"),
+        ("position", "partition/offset"),
+        ("time", "ts"),
+        ("metadata", "headers"),
+        ("data", "payload"),
+    ];
+    let about = About {
+        kind: "Kafka records of kcat".into(),
+        reasons: vec!["`topic`, `partition`, `offset`, `key` and `payload` in each, as `kcat -J` writes them".into()],
+        caveats: vec![
+            "no order across partitions: shown in file order".into(),
+            "no versions: counted from 1 in each stream".into(),
+        ],
+        mapping: pairs.iter().map(|(part, from)| ((*part).to_owned(), (*from).to_owned())).collect(),
+        layout: Some("kafka-kcat".into()),
+        normal: vec![
+            ("position-gaps".into(), "compaction and transactions leave holes in offsets".into()),
+            ("time-going-back".into(), "times are the producers', and partitions are read in turn".into()),
+        ],
+        ..About::default()
+    };
+    source(&[input], framing, Kcat { about, topics: several })
+}
+
+/// A mapping whose paths begin with others.
+fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
+    let under = |path: FieldPath| {
+        let keys = prefix.keys().iter().chain(path.keys()).map(String::as_str);
+        FieldPath::new(keys)
+    };
+    let may = |path: Option<FieldPath>| path.map(under);
+    let references = |references: Vec<Reference>| {
+        references
+            .into_iter()
+            .map(|reference| match reference {
+                Reference::Field(path) => Reference::Field(under(path)),
+                Reference::Place(stream, version) => Reference::Place(under(stream), under(version)),
+            })
+            .collect()
+    };
+    Mapping {
+        stream: match mapping.stream {
+            StreamFrom::Field(path) => StreamFrom::Field(under(path)),
+            constant @ StreamFrom::Constant(_) => constant,
+        },
+        event_type: under(mapping.event_type),
+        version: may(mapping.version),
+        time: may(mapping.time),
+        id: may(mapping.id),
+        // A row without a payload is one itself.
+        data: Some(under(mapping.data.unwrap_or_default())),
+        metadata: may(mapping.metadata),
+        correlation: references(mapping.correlation),
+        causation: references(mapping.causation),
+        position: may(mapping.position),
+    }
+}
+
+/// Debezium's changes, of an outbox or of a table of events.
+pub fn debezium(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+    let records = sample(&input, &framing)?;
+    let is_wrapped = values(&records, &FieldPath::new(["payload", "op"])).any(|op| !op.is_empty());
+    let envelope = if is_wrapped { Envelope::Wrapped } else { Envelope::Plain };
+    let rows: Vec<Vec<u8>> = values(&records, &envelope.path(&["after"]))
+        .filter(|row| row.first() == Some(&b'{'))
+        .map(<[u8]>::to_vec)
+        .collect();
+    let sample = sampled(&rows);
+    let outbox = ["aggregatetype", "aggregateid", "type"].iter().all(|column| has(&sample, &[column]));
+    let overrides = match outbox {
+        true => Overrides::parse("stream=.aggregateid,type=.type,id=.id,data=.payload,version=none,position=none"),
+        false => Ok(Overrides::default()),
+    };
+    let guessed = guessed(&input, &sample, &overrides.unwrap_or_default())?;
+    let has_log = ["lsn", "pos"]
+        .iter()
+        .any(|part| values(&records, &envelope.path(&["source", part])).any(|raw| value::whole(raw).is_some()));
+    let mut caveats: Vec<String> =
+        guessed.caveats.into_iter().filter(|caveat| !caveat.starts_with("no position")).collect();
+    caveats.retain(|caveat| caveat != "no times");
+    match has_log {
+        true => {}
+        false => caveats.push("no place in the database's log (source.lsn, source.pos): shown in file order".into()),
+    }
+    let what = if outbox { "the rows of an outbox" } else { "the rows of a table" };
+    let mut reasons = vec![format!("Debezium: `before`, `after`, `op` and `source` in each; {what}")];
+    reasons.extend(guessed.reasons);
+    let kind = if outbox { "Debezium outbox" } else { "Debezium change events" };
+    let about = About {
+        kind: kind.into(),
+        reasons,
+        caveats,
+        layout: Some("debezium".into()),
+        normal: vec![("position-gaps".into(), "a log has other things between two rows of a table".into())],
+        ..About::default()
+    };
+    let rows = Generic::new(below(guessed.mapping, &envelope.path(&["after"])), about);
+    source(&[input], framing, Debezium { envelope, rows, outbox })
+}
+
+/// Items of DynamoDB, in one file or in the files of an export.
+pub fn dynamo_db(inputs: Vec<Input>, framing: Framing, shape: Shape) -> Result<Arc<dyn Source>, Failure> {
+    let mut sampled = Sample::default();
+    for input in &inputs {
+        for record in sample(input, &framing)? {
+            if let Ok(item) = plain(shape, &record) {
+                sampled.add(&item);
+            }
+        }
+        if sampled.records() >= super::SAMPLE {
+            break;
+        }
+    }
+    let guessed = guessed(&inputs[0], &sampled, &Overrides::default())?;
+    let kind = match shape {
+        Shape::Full => "DynamoDB export",
+        Shape::Incremental => "DynamoDB incremental export",
+        Shape::Scan => "DynamoDB scan",
+    };
+    let mut reasons = vec![format!("{kind}: attributes with their types, shown as plain JSON")];
+    reasons.extend(guessed.reasons);
+    let mut caveats: Vec<String> = guessed
+        .caveats
+        .into_iter()
+        .filter(|caveat| !caveat.starts_with("no position") && !caveat.contains("go back"))
+        .collect();
+    caveats.push(match guessed.mapping.time {
+        Some(_) => "no global order: each stream by its versions, streams against each other by time".into(),
+        None => "no global order and no times: stream after stream".into(),
+    });
+    if shape == Shape::Incremental {
+        caveats.push("an incremental export holds the last image of each item that changed, not every item".into());
+    }
+    // The items lie in hash order, so nothing in the file is a place in the store.
+    let mapping = Mapping { position: None, ..guessed.mapping };
+    let about = About { kind: kind.into(), reasons, caveats, layout: Some("dynamodb".into()), ..About::default() };
+    source(&inputs, framing, DynamoDb { shape, mapped: Generic::new(mapping, about) })
+}
+
+/// Pages of EventStoreDB.
+pub fn atom(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+    let records = sample(&input, &framing)?;
+    let feeds: HashSet<&[u8]> = values(&records, &FieldPath::new(["positionStreamId"])).collect();
+    let own: HashSet<&[u8]> = values(&records, &FieldPath::new(["streamId"])).collect();
+    let is_all = feeds.iter().all(|feed| feed.is_empty());
+    let one_feed = feeds.len() <= 1 && (!is_all || own.len() <= 1);
+    let mut caveats = vec!["a page is a part of a feed: what stands before and after it is not here".into()];
+    if !one_feed {
+        caveats.push("pages of several feeds: each stream by its versions, streams against each other by time".into());
+    }
+    let about = About {
+        kind: "EventStoreDB pages".into(),
+        reasons: vec!["`entries` with `eventType` and `eventNumber`, as AtomPub feeds have them, newest first".into()],
+        caveats,
+        layout: Some("eventstoredb-atom".into()),
+        normal: vec![("version-gaps".into(), "a page is a part of a stream".into())],
+        ..About::default()
+    };
+    source(&[input], framing, Atom { about, one_feed })
+}
+
+/// The history of a workflow.
+pub fn temporal(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+    let records = sample(&input, &framing)?;
+    let said = records.iter().find_map(|record| workflow(record));
+    let mut caveats = Vec::new();
+    let stream = said.clone().unwrap_or_else(|| {
+        caveats.push("the history does not name its workflow: the stream is called as the file".into());
+        input.stem.clone()
+    });
+    let about = About {
+        kind: "Temporal workflow history".into(),
+        reasons: vec!["`events` with `eventId`, `eventTime` and `eventType`: one workflow, one stream".into()],
+        caveats,
+        layout: Some("temporal".into()),
+        first_version: Some(1),
+        ..About::default()
+    };
+    source(&[input], framing, Temporal { stream, about })
+}

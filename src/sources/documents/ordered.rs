@@ -1,0 +1,141 @@
+//! Documents whose records lie in another order than the events happened: scanned to the end, then sorted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::format::{Basics, Reading, Sorting};
+use super::records::{Documents, Found};
+use crate::domain::{About, Cancel, Event, Failure, StreamKind, Timestamp};
+use crate::sources::Source;
+use crate::sources::index::Place;
+use crate::sources::sorted::{self, Draft, Order, Records, Walk};
+
+struct Ordered {
+    documents: Documents,
+    asides: AtomicU64,
+}
+
+/// Opens documents as a source.
+///
+/// # Errors
+/// When a small file cannot be read.
+pub fn open(documents: Documents) -> Result<Arc<dyn Source>, Failure> {
+    sorted::open(Ordered { documents, asides: AtomicU64::new(0) })
+}
+
+impl Records for Ordered {
+    fn name(&self) -> String {
+        self.documents.name.clone()
+    }
+
+    fn about(&self) -> About {
+        let mut about = self.documents.about();
+        match self.asides.load(Ordering::Relaxed) {
+            0 => {}
+            count => about.caveats.push(self.documents.format.asides(count)),
+        }
+        about
+    }
+
+    fn scan(&self, walk: &mut Walk<'_>) -> Result<(), Failure> {
+        let by_version = self.documents.format.sorting() == Sorting::ByVersion;
+        let mut kept = Kept::default();
+        let total = || {
+            let arrived = self.documents.feeds.iter().map(|feed| feed.arrived());
+            arrived.map(|arrived| if arrived.finished { arrived.upto } else { 0 }).sum::<u64>()
+        };
+        let mut before = 0;
+        self.asides.store(0, Ordering::Relaxed);
+        for feed in 0..self.documents.feeds.len() {
+            let stop = walk.stop();
+            let end = self.documents.scan(feed, stop, &mut |found, upto| {
+                match found {
+                    Found::Blank => {}
+                    Found::Large(at, _) | Found::Record(at, Reading::Bad(_)) => walk.trouble(at),
+                    Found::Record(_, Reading::Aside) => {
+                        self.asides.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Found::Record(at, Reading::Event(basics)) if by_version => kept.keep(at, &basics),
+                    Found::Record(at, Reading::Event(basics)) => walk.event(Draft {
+                        at,
+                        order: basics.order,
+                        stream: basics.stream.as_bytes(),
+                        event_type: basics.event_type.as_bytes(),
+                        version: basics.version,
+                        time: basics.time,
+                    }),
+                }
+                walk.progress(before + upto, total());
+                Ok(!walk.is_stopped())
+            })?;
+            before += end;
+        }
+        kept.tell(walk);
+        Ok(())
+    }
+
+    fn events(&self, places: &[Place], budget: u64, cancel: &Cancel) -> Result<Vec<Arc<Event>>, Failure> {
+        self.documents.events(places, budget, cancel)
+    }
+
+    fn kind_of(&self, stream: &str) -> StreamKind {
+        self.documents.format.kind_of(stream)
+    }
+}
+
+/// Events that are kept until all are there: their versions decide, and time only between streams.
+#[derive(Default)]
+struct Kept {
+    names: HashMap<String, u32>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    stream: u32,
+    event_type: u32,
+    version: Option<u64>,
+    time: Option<Timestamp>,
+    at: u64,
+}
+
+impl Kept {
+    fn name(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.names.get(name) {
+            return number;
+        }
+        let number = self.names.len() as u32;
+        self.names.insert(name.into(), number);
+        number
+    }
+
+    fn keep(&mut self, at: u64, basics: &Basics<'_>) {
+        let (stream, event_type) = (self.name(&basics.stream), self.name(&basics.event_type));
+        self.rows.push(Row { stream, event_type, version: basics.version, time: basics.time, at });
+    }
+
+    fn tell(mut self, walk: &mut Walk<'_>) {
+        let mut names = vec![""; self.names.len()];
+        for (name, &number) in &self.names {
+            names[number as usize] = name;
+        }
+        let name = |number: u32| names[number as usize];
+        self.rows.sort_by(|a, b| (name(a.stream), a.version, a.time).cmp(&(name(b.stream), b.version, b.time)));
+        // An event is shown no earlier than the one before it in its stream, whatever its time says.
+        let (mut stream, mut latest) = (None, i64::MIN);
+        for row in &self.rows {
+            if stream != Some(row.stream) {
+                (stream, latest) = (Some(row.stream), i64::MIN);
+            }
+            latest = latest.max(row.time.map_or(i64::MIN, |time| time.as_microsecond()));
+            walk.event(Draft {
+                at: row.at,
+                order: Order(latest, 0),
+                stream: name(row.stream).as_bytes(),
+                event_type: name(row.event_type).as_bytes(),
+                version: row.version,
+                time: row.time,
+            });
+        }
+    }
+}

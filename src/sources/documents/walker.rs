@@ -1,0 +1,341 @@
+//! From the bytes of a document to its records, one after the other, whatever stands around them.
+//!
+//! Invariant: a fault costs the records it touches. After one, the next record is the next object that can be read as an
+//! event; the work spent on looking for it stays within a multiple of the bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::cursor::{Cursor, Value};
+use super::scan::{Outcome, Scanner};
+use crate::domain::Failure;
+use crate::sources::feed::Feed;
+
+/// What stands around the records of a document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// A record a line.
+    Lines,
+    /// JSON values one after the other, or in arrays.
+    Values,
+    /// The elements of the array that objects, one after the other or in an array, have under this key.
+    Under(&'static str),
+}
+
+/// What comes next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// A record: its offset and its text without line breaks.
+    Record(u64, Vec<u8>),
+    /// A line without one.
+    Blank,
+    /// What is no record, and why.
+    Bad(u64, String),
+    /// A record too large to be read, and its size.
+    Large(u64, u64),
+    /// Nothing.
+    End,
+}
+
+/// How much of the looking for the next record is paid for by each byte walked.
+const PATIENCE: u64 = 16;
+
+/// Walks through a document.
+pub struct Walker<'a> {
+    cursor: Cursor<'a>,
+    feed: &'a Arc<Feed>,
+    framing: Framing,
+    state: State,
+    /// How many bytes were scanned while looking for a record after a fault.
+    spent: u64,
+    begun: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Before a document.
+    Outside,
+    /// In an array, before an element.
+    Element,
+    /// In an array, after one.
+    AfterElement,
+    Ended,
+}
+
+impl<'a> Walker<'a> {
+    /// From an offset on.
+    pub fn new(feed: &'a Arc<Feed>, stop: &'a AtomicBool, framing: Framing, start: u64) -> Self {
+        let cursor = Cursor::new(feed, stop, start);
+        Self { cursor, feed, framing, state: State::Outside, spent: 0, begun: start }
+    }
+
+    /// The same, but as if the feed ended at an offset.
+    pub fn within(mut self, limit: u64) -> Self {
+        self.cursor = self.cursor.within(limit);
+        self
+    }
+
+    /// How far it has come.
+    pub fn offset(&self) -> u64 {
+        self.cursor.offset()
+    }
+
+    /// The next record. `is_event` tells whether a text can be read as one; it is asked after faults.
+    ///
+    /// # Errors
+    /// When the feed cannot be read.
+    pub fn next(&mut self, is_event: &mut dyn FnMut(&[u8]) -> bool) -> Result<Step, Failure> {
+        self.cursor.release();
+        if self.state == State::Ended {
+            return Ok(Step::End);
+        }
+        match self.framing {
+            Framing::Lines => self.line(),
+            Framing::Values => self.element(is_event),
+            Framing::Under(key) => match self.state {
+                State::Outside => match self.find(key)? {
+                    Some(step) => Ok(step),
+                    None => self.element(is_event),
+                },
+                _ => self.element(is_event),
+            },
+        }
+    }
+
+    fn line(&mut self) -> Result<Step, Failure> {
+        if self.cursor.peek()?.is_none() {
+            return Ok(self.end());
+        }
+        let start = self.cursor.offset();
+        Ok(match self.cursor.line()? {
+            Err(size) => Step::Large(start, size),
+            Ok((range, _)) => {
+                let line = self.cursor.bytes(range);
+                match line.iter().all(u8::is_ascii_whitespace) {
+                    true => Step::Blank,
+                    false => Step::Record(start, line.to_vec()),
+                }
+            }
+        })
+    }
+
+    fn end(&mut self) -> Step {
+        self.state = State::Ended;
+        Step::End
+    }
+
+    fn element(&mut self, is_event: &mut dyn FnMut(&[u8]) -> bool) -> Result<Step, Failure> {
+        loop {
+            let byte = self.cursor.space()?;
+            let start = self.cursor.offset();
+            match (self.state, byte) {
+                (State::Outside, None) => return Ok(self.end()),
+                (_, None) => {
+                    self.state = State::Ended;
+                    return Ok(Step::Bad(start, "incomplete: the file ends within the array".into()));
+                }
+                (State::Outside, Some(b'[')) => self.enter(State::Element),
+                (State::Element | State::AfterElement, Some(b']')) => {
+                    self.enter(State::Outside);
+                    if let Framing::Under(key) = self.framing
+                        && let Some(step) = self.rest(key)?
+                    {
+                        return Ok(step);
+                    }
+                    if matches!(self.framing, Framing::Under(_)) && self.state == State::Ended {
+                        return Ok(Step::End);
+                    }
+                }
+                (State::AfterElement, Some(b',')) => self.enter(State::Element),
+                (State::AfterElement, Some(_)) => return self.lost(start, start, "expected ',' or ']'", is_event),
+                (_, Some(_)) => return self.record(start, is_event),
+            }
+        }
+    }
+
+    fn enter(&mut self, state: State) {
+        self.cursor.step();
+        self.state = state;
+    }
+
+    fn record(&mut self, start: u64, is_event: &mut dyn FnMut(&[u8]) -> bool) -> Result<Step, Failure> {
+        match self.cursor.value()? {
+            Value::Whole(range, _) => {
+                self.passed();
+                Ok(Step::Record(start, self.cursor.bytes(range).to_vec()))
+            }
+            Value::Large(size) => {
+                self.passed();
+                Ok(Step::Large(start, size))
+            }
+            Value::Fault(at, reason) => self.lost(start, at, reason, is_event),
+            Value::Cut => {
+                let at = self.cursor.offset();
+                self.lost(start, at, "incomplete: the file ends within this record", is_event)
+            }
+        }
+    }
+
+    fn passed(&mut self) {
+        if self.state == State::Element {
+            self.state = State::AfterElement;
+        }
+    }
+
+    /// Looks for the next event after a fault; everything before it is one bad record.
+    fn lost(
+        &mut self,
+        start: u64,
+        fault: u64,
+        reason: &str,
+        is_event: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Step, Failure> {
+        let told = match reason.starts_with("incomplete") {
+            true => reason.to_owned(),
+            false => format!("{reason} at byte {fault}"),
+        };
+        let within = self.state != State::Outside;
+        self.cursor.seek(start)?;
+        self.cursor.step();
+        loop {
+            // Objects begin with a brace; what stands before one is passed.
+            loop {
+                match self.cursor.peek()? {
+                    None => {
+                        self.state = State::Ended;
+                        return Ok(Step::Bad(start, told));
+                    }
+                    Some(b'{') => break,
+                    Some(_) => self.cursor.step(),
+                }
+                self.cursor.release();
+            }
+            let at = self.cursor.offset();
+            let budget = (at - self.begun).saturating_mul(PATIENCE).saturating_add(64 << 20);
+            if self.spent > budget {
+                self.state = State::Ended;
+                let why = format!("{told}; what follows is too broken to find records in it");
+                return Ok(Step::Bad(start, why));
+            }
+            match self.cursor.value()? {
+                Value::Whole(range, _) => {
+                    self.spent += range.len() as u64 + 64;
+                    if is_event(self.cursor.bytes(range)) {
+                        let after = self.cursor.space()?;
+                        if !within || matches!(after, None | Some(b',' | b']')) {
+                            self.cursor.seek(at)?;
+                            if within {
+                                self.state = State::Element;
+                            }
+                            return Ok(Step::Bad(start, told));
+                        }
+                    }
+                }
+                Value::Fault(fault, _) => self.spent += fault.saturating_sub(at) + 64,
+                Value::Large(size) => self.spent += size,
+                Value::Cut => self.spent += self.feed.arrived().upto.saturating_sub(at),
+            }
+            self.cursor.seek(at)?;
+            self.cursor.step();
+        }
+    }
+
+    /// From before a document to the array under a key.
+    fn find(&mut self, key: &str) -> Result<Option<Step>, Failure> {
+        loop {
+            // Pages may stand in an array.
+            match self.cursor.space()? {
+                None => return Ok(Some(self.end())),
+                Some(b'[' | b',' | b']') => self.cursor.step(),
+                Some(b'{') => {
+                    self.cursor.step();
+                    if let Some(step) = self.members(key)? {
+                        return Ok(Some(step));
+                    }
+                    if self.state == State::Element {
+                        return Ok(None);
+                    }
+                }
+                Some(_) => {
+                    let at = self.cursor.offset();
+                    self.state = State::Ended;
+                    return Ok(Some(Step::Bad(at, format!("expected an object at byte {at}"))));
+                }
+            }
+        }
+    }
+
+    /// After the array: to the end of its object, and to the next one.
+    fn rest(&mut self, key: &str) -> Result<Option<Step>, Failure> {
+        if let Some(step) = self.members(key)? {
+            return Ok(Some(step));
+        }
+        match self.state {
+            State::Element => Ok(None),
+            _ => self.find(key),
+        }
+    }
+
+    /// Past the members of an object, into the array under a key, or past the closing brace.
+    fn members(&mut self, key: &str) -> Result<Option<Step>, Failure> {
+        loop {
+            let byte = self.cursor.space()?;
+            let at = self.cursor.offset();
+            match byte {
+                Some(b'}') => {
+                    self.cursor.step();
+                    return Ok(None);
+                }
+                Some(b',') => {
+                    self.cursor.step();
+                    continue;
+                }
+                Some(b'"') => {}
+                _ => return Ok(Some(self.broken(at))),
+            }
+            let Value::Whole(range, _) = self.cursor.value()? else { return Ok(Some(self.broken(at))) };
+            let wanted = self.cursor.bytes(range).strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""))
+                == Some(key.as_bytes());
+            if self.cursor.space()? != Some(b':') {
+                return Ok(Some(self.broken(at)));
+            }
+            self.cursor.step();
+            if self.cursor.space()? == Some(b'[') && wanted {
+                self.enter(State::Element);
+                return Ok(None);
+            }
+            match self.cursor.value()? {
+                Value::Whole(..) | Value::Large(_) => {}
+                Value::Fault(at, _) => return Ok(Some(self.broken(at))),
+                Value::Cut => {
+                    let at = self.feed.arrived().upto;
+                    return Ok(Some(self.broken(at)));
+                }
+            }
+            self.cursor.release();
+        }
+    }
+
+    fn broken(&mut self, at: u64) -> Step {
+        self.state = State::Ended;
+        let ends = self.feed.arrived();
+        Step::Bad(
+            at,
+            match ends.finished && at >= ends.upto {
+                true => "incomplete: the file ends within the document".into(),
+                false => format!("the document is broken at byte {at}"),
+            },
+        )
+    }
+}
+
+/// Where a JSON value at the start of a text ends; `None` when it is none, or not complete.
+pub fn value_end(text: &[u8]) -> Option<usize> {
+    let mut bytes = text.to_vec();
+    let mut scanner = Scanner::default();
+    match scanner.scan(&mut bytes, 0) {
+        Outcome::End(end) => Some(end),
+        Outcome::More if scanner.may_end() => Some(text.len()),
+        _ => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! Numbers for rows: the row number itself where it is a usual one, else a number given out in the order of the scan.
+//!
+//! Invariant: what is open never changes, so every scan gives the same row the same number.
+
+use rusqlite::types::Value;
+
+/// Row numbers from 0 up to this are places; places from here on are given out. All are below 2^47.
+const GIVEN: u64 = 1 << 46;
+/// Of the primary keys of a table every so manieth is kept: the rows between are reached by walking on.
+pub const KEPT: usize = 64;
+
+/// The rows of a table that have no usual row number, in the order of the scan.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Row numbers that are negative or huge.
+    rows: Vec<i64>,
+    /// Primary keys, each with the place in the scan of its row.
+    keys: Vec<(usize, Box<[Value]>)>,
+    /// How many rows were given a place by their keys.
+    given: usize,
+}
+
+/// Where a place leads to.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Leads {
+    /// To a row number.
+    Row(i64),
+    /// To the n-th row of a scan, which is at or behind the one with the number and the key given.
+    Key(usize, usize, Box<[Value]>),
+    /// Nowhere: it was never given out.
+    Nowhere,
+}
+
+/// The place of a row number, when it is a usual one.
+pub fn usual(row: i64) -> Option<u64> {
+    u64::try_from(row).ok().filter(|row| *row < GIVEN)
+}
+
+/// The place of the n-th row of a scan.
+pub fn given(nth: usize) -> u64 {
+    GIVEN + nth as u64
+}
+
+impl Places {
+    /// Gives the n-th unusual row number of a scan its place.
+    pub fn give_row(&mut self, nth: usize, row: i64) -> u64 {
+        if nth == self.rows.len() {
+            self.rows.push(row);
+        }
+        given(nth)
+    }
+
+    /// Gives the n-th row of a scan its place. Its key is asked for, and kept, when the last one kept lies far enough
+    /// behind (`every` rows); one that cannot be asked for again is none, and the next row is tried.
+    pub fn give_key(&mut self, nth: usize, every: usize, key: impl FnOnce() -> Option<Box<[Value]>>) -> u64 {
+        if nth == self.given {
+            self.given += 1;
+            if self.keys.last().is_none_or(|(last, _)| nth - last >= every) {
+                self.keys.extend(key().map(|key| (nth, key)));
+            }
+        }
+        given(nth)
+    }
+
+    /// Where a place leads to.
+    pub fn leads(&self, place: u64) -> Leads {
+        let Some(nth) = place.checked_sub(GIVEN) else { return Leads::Row(place as i64) };
+        let Ok(nth) = usize::try_from(nth) else { return Leads::Nowhere };
+        if let Some(row) = self.rows.get(nth) {
+            return Leads::Row(*row);
+        }
+        let behind = self.keys.partition_point(|(first, _)| *first <= nth);
+        match behind.checked_sub(1).and_then(|at| self.keys.get(at)) {
+            Some((first, key)) if nth < self.given => Leads::Key(nth, *first, key.clone()),
+            _ => Leads::Nowhere,
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! Database files made here and by others, read without touching them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::open;
+use crate::domain::{Change, Failure, FailureKind};
+use crate::sources::input::Input;
+use crate::sources::tables::{Cell, Database, Row};
+
+/// What can be seen of a directory: names, sizes, times, kinds and contents.
+fn listing(directory: &Path) -> BTreeMap<OsString, (u64, i64, i64, u32, u64, Vec<u8>)> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let about = entry.metadata().unwrap();
+            let content = fs::read(entry.path()).unwrap();
+            let seen = (about.len(), about.mtime(), about.mtime_nsec(), about.mode(), about.ino(), content);
+            (entry.file_name(), seen)
+        })
+        .collect()
+}
+
+fn input(path: &Path) -> Input {
+    let file = File::open(path).unwrap();
+    let length = file.metadata().unwrap().len();
+    Input::of_file(file, length, path.to_str().unwrap())
+}
+
+fn go(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn opened(path: &Path) -> Box<dyn Database> {
+    open(&input(path), &mut go).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn table(database: &dyn Database, name: &str) -> usize {
+    database.tables().iter().position(|table| table.name == name).unwrap()
+}
+
+/// A row as text: its place and its cells, or why it is bad.
+fn spelled(row: &Row<'_>) -> (u64, String) {
+    match row {
+        Row::Bad(place, why) => (*place, format!("bad: {why}")),
+        Row::Cells(place, cells) => {
+            let cell = |cell: &Cell<'_>| match cell {
+                Cell::Null => "null".into(),
+                Cell::Integer(number) => number.to_string(),
+                Cell::Real(number) => format!("{number:?}"),
+                Cell::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
+                Cell::Bytes(bytes) => format!("x{bytes:02x?}"),
+            };
+            (*place, cells.iter().map(cell).collect::<Vec<_>>().join("|"))
+        }
+    }
+}
+
+fn rows(database: &dyn Database, name: &str) -> Vec<(u64, String)> {
+    let mut rows = Vec::new();
+    let mut told = |row: Row<'_>| {
+        rows.push(spelled(&row));
+        ControlFlow::Continue(())
+    };
+    database.scan(table(database, name), &mut go, &mut told).unwrap();
+    rows
+}
+
+fn fetched(database: &dyn Database, name: &str, places: &[u64]) -> Vec<(u64, String)> {
+    let mut rows = Vec::new();
+    let mut told = |row: Row<'_>| {
+        rows.push(spelled(&row));
+        ControlFlow::Continue(())
+    };
+    database.fetch(table(database, name), places, &mut told).unwrap();
+    rows
+}
+
+/// Every row can be read again by its place: in order, backward, and with steps between.
+fn places_lead_back(database: &dyn Database, name: &str) {
+    let all = rows(database, name);
+    let distinct: BTreeSet<u64> = all.iter().map(|(place, _)| *place).collect();
+    assert_eq!(distinct.len(), all.len(), "places are unique");
+    assert!(distinct.iter().all(|place| *place < 1 << 47));
+    assert_eq!(rows(database, name), all, "the same again");
+    let mut ways = vec![all.clone(), all.iter().rev().cloned().collect()];
+    for step in [2, 3, 11] {
+        ways.push(all.iter().step_by(step).cloned().collect());
+    }
+    for way in ways {
+        let places: Vec<u64> = way.iter().map(|(place, _)| *place).collect();
+        assert!(fetched(database, name, &places) == way, "{name}");
+    }
+}
+
+fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name)
+}
+
+fn truth(name: &str) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(corpus(name)).unwrap()).unwrap()
+}
+
+/// A directory with a copy of a corpus file.
+fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    fs::copy(corpus(name), &path).unwrap();
+    (directory, path)
+}
+
+/// A directory with a database made by these statements.
+fn made(sql: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("made.db");
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    (directory, path)
+}
+
+/// A WAL database whose last rows are in the log only, as it is found when its writer was killed: copied while open.
+fn unclean(checkpointed: i64, logged: i64) -> (tempfile::TempDir, PathBuf) {
+    let (origin, path) = made("PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);");
+    let writer = Connection::open(&path).unwrap();
+    let insert = |from: i64, count: i64| {
+        for id in from..from + count {
+            writer.execute("INSERT INTO t VALUES (?1, ?2)", (id, "x".repeat(100))).unwrap();
+        }
+    };
+    insert(0, checkpointed);
+    writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap();
+    insert(checkpointed, logged);
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("copied.db");
+    for ending in ["", "-wal", "-shm"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+        fs::copy(name(&path), name(&target)).unwrap();
+    }
+    drop(writer);
+    drop(origin);
+    (directory, target)
+}
+
+#[test]
+fn stores_of_others_are_read_whole() {
+    let (directory, path) = copied("emmett-sqlite/emmett.sqlite");
+    let before = listing(directory.path());
+    let database = opened(&path);
+    let truth = truth("emmett-sqlite/truth.json");
+    assert_eq!(database.kind(), "SQLite database");
+    assert_eq!(rows(&*database, "emt_messages").len() as u64, truth["events"].as_u64().unwrap());
+    assert_eq!(rows(&*database, "emt_streams").len() as u64, truth["streams"].as_u64().unwrap());
+    let messages = &database.tables()[table(&*database, "emt_messages")];
+    assert_eq!(messages.rows, truth["events"].as_u64());
+    let declared = |name: &str| messages.columns[messages.column(name).unwrap()].declared.as_str();
+    assert_eq!((declared("message_data"), declared("global_position")), ("jsonb", "integer"));
+    places_lead_back(&*database, "emt_messages");
+    places_lead_back(&*database, "emt_streams");
+    let (cqrs, path) = copied("cqrs-es-sqlite/cqrs.sqlite");
+    let before_cqrs = listing(cqrs.path());
+    let database = opened(&path);
+    assert_eq!(rows(&*database, "events").len(), 533, "and the seed row of its migrations");
+    assert_eq!(rows(&*database, "snapshots").len(), 13);
+    places_lead_back(&*database, "events");
+    drop(database);
+    assert_eq!(listing(directory.path()), before);
+    assert_eq!(listing(cqrs.path()), before_cqrs);
+}
+
+#[test]
+fn every_class_of_value_is_told_as_it_is_stored() {
+    let (_directory, path) = made(
+        "CREATE TABLE \"Odd \"\"Name\" (A INTEGER, \"b c\" VARCHAR(20), d DECIMAL(10, 2), e, f AS (a + 1), g TEXT AS ('s' || a) STORED);
+         INSERT INTO \"Odd \"\"Name\" (A, \"b c\", d, e) VALUES (9223372036854775807, 'ü', 1.5, x'00ff'), (-1, '', '', NULL);",
+    );
+    let database = opened(&path);
+    let odd = &database.tables()[0];
+    let columns: Vec<(&str, &str)> = odd.columns.iter().map(|c| (c.name.as_str(), c.declared.as_str())).collect();
+    assert_eq!((odd.name.as_str(), odd.rows), ("Odd \"Name", Some(2)));
+    assert_eq!(columns[..4], [("A", "integer"), ("b c", "varchar(20)"), ("d", "decimal(10, 2)"), ("e", "")]);
+    let big = "9223372036854775807|'ü'|1.5|x[00, ff]|9.223372036854776e18|'s9223372036854775807'";
+    assert_eq!(rows(&*database, "Odd \"Name"), [(1, big.into()), (2, "-1|''|''|null|0|'s-1'".into())]);
+}
+
+#[test]
+fn rows_without_usual_numbers_have_places() {
+    let (_directory, path) = made(
+        "CREATE TABLE keyed (a TEXT, n INTEGER, v BLOB, PRIMARY KEY (a, n)) WITHOUT ROWID;
+         CREATE TABLE down (a TEXT, n INTEGER, v, PRIMARY KEY (a DESC, n ASC)) WITHOUT ROWID;
+         CREATE TABLE blind (a TEXT COLLATE NOCASE, n REAL, PRIMARY KEY (n, a)) WITHOUT ROWID;
+         CREATE TABLE far (id INTEGER PRIMARY KEY, v);
+         CREATE TABLE hidden (rowid TEXT, oid, v);
+         CREATE TABLE all_taken (rowid TEXT, oid, _rowid_, v);
+         CREATE TABLE aliased (rowid INTEGER PRIMARY KEY, oid, _rowid_, v);
+         WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500)
+         INSERT INTO keyed SELECT 's' || (n % 7), n, zeroblob(n % 5) FROM c;
+         INSERT INTO down SELECT a, n, v FROM keyed;
+         INSERT INTO blind SELECT a, n / 9 FROM keyed GROUP BY 1, 2;
+         INSERT INTO blind VALUES (CAST(x'ff' AS TEXT), 0), ('Zz', 0);
+         INSERT INTO far VALUES (-9223372036854775808, 'a'), (-1, 'b'), (0, 'c'), (5, 'd'), (9223372036854775807, 'e');
+         INSERT INTO hidden VALUES ('x', 1, 'p'), ('y', 2, 'q');
+         INSERT INTO all_taken VALUES ('x', 1, 1, 'p');
+         INSERT INTO aliased VALUES (7, 1, 1, 'p');",
+    );
+    let database = opened(&path);
+    for (name, count) in [("keyed", 500), ("down", 500), ("blind", 393), ("far", 5), ("hidden", 2), ("aliased", 1)] {
+        assert_eq!(rows(&*database, name).len(), count, "{name}");
+        places_lead_back(&*database, name);
+    }
+    assert!(
+        database.caveats().iter().any(|caveat| caveat.contains("`all_taken` is not read")),
+        "{:?}",
+        database.caveats()
+    );
+    let places = fetched(&*database, "far", &[3, 5, (1 << 46) + 99]);
+    assert_eq!(places[1], (5, "5|'d'".into()));
+    assert!(
+        places[0].1.starts_with("bad: there is no such row") && places[2].1.starts_with("bad: there is no such row")
+    );
+}
+
+#[test]
+fn a_log_is_honoured_and_nothing_beside_changes() {
+    let (directory, path) = unclean(792, 201);
+    let before = listing(directory.path());
+    assert_eq!(before.len(), 3);
+    let database = opened(&path);
+    assert_eq!(rows(&*database, "t").len(), 993, "those of the log too");
+    assert!(database.reasons().iter().any(|reason| reason.contains("write-ahead log")), "{:?}", database.reasons());
+    assert_eq!(database.look().unwrap(), Change::Same);
+    places_lead_back(&*database, "t");
+    assert_eq!(listing(directory.path()), before);
+    drop(database);
+    assert_eq!(listing(directory.path()), before);
+}
+
+#[test]
+fn a_log_without_its_index_a_stale_index_and_an_empty_log_do_no_harm() {
+    let (directory, path) = unclean(10, 5);
+    fs::remove_file(directory.path().join("copied.db-shm")).unwrap();
+    let before = listing(directory.path());
+    assert_eq!(rows(&*opened(&path), "t").len(), 15);
+    assert_eq!(listing(directory.path()), before);
+    fs::write(directory.path().join("copied.db-shm"), [0xff; 32768]).unwrap();
+    let before = listing(directory.path());
+    assert_eq!(rows(&*opened(&path), "t").len(), 15);
+    assert_eq!(listing(directory.path()), before);
+    fs::write(directory.path().join("copied.db-wal"), b"").unwrap();
+    let before = listing(directory.path());
+    assert_eq!(rows(&*opened(&path), "t").len(), 10, "what the log had is lost, and nothing else");
+    assert_eq!(listing(directory.path()), before);
+}
+
+#[test]
+fn a_journal_is_undone_in_a_copy() {
+    let (origin, path) = made("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);");
+    let mut writer = Connection::open(&path).unwrap();
+    writer.execute_batch("PRAGMA cache_size = 2; PRAGMA cache_spill = 1;").unwrap();
+    let fill = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500)
+                INSERT INTO t (v) SELECT printf('%.200c', 'x') FROM c";
+    writer.execute(fill, ()).unwrap();
+    let transaction = writer.transaction().unwrap();
+    transaction.execute("UPDATE t SET v = 'half'", ()).unwrap();
+    transaction.execute(fill, ()).unwrap();
+    // As it is found when the writer was killed now.
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("hot.db");
+    fs::copy(&path, &target).unwrap();
+    fs::copy(origin.path().join("made.db-journal"), directory.path().join("hot.db-journal")).unwrap();
+    drop(transaction);
+    let before = listing(directory.path());
+    assert_ne!(before[&OsString::from("hot.db-journal")].5[0], 0, "the journal is hot");
+    let database = opened(&target);
+    let all = rows(&*database, "t");
+    assert_eq!(all.len(), 500);
+    assert!(all.iter().all(|(_, row)| row.contains("xxx")), "what was not finished is undone");
+    assert!(database.reasons().iter().any(|reason| reason.contains("journal")));
+    assert_eq!(listing(directory.path()), before);
+}
+
+#[test]
+fn a_directory_that_must_not_be_written_is_no_hindrance() {
+    for log in [true, false] {
+        let (directory, path) = unclean(3, 4);
+        if !log {
+            fs::remove_file(directory.path().join("copied.db-wal")).unwrap();
+        }
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        let before = listing(directory.path());
+        assert_eq!(rows(&*opened(&path), "t").len(), if log { 7 } else { 3 });
+        assert_eq!(listing(directory.path()), before);
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
+fn a_pipe_is_read_too_and_names_may_be_strange() {
+    let (directory, path) = copied("emmett-sqlite/emmett.sqlite");
+    let input = Input::of_pipe(File::open(&path).unwrap(), "a pipe").unwrap();
+    let database = open(&input, &mut go).unwrap();
+    assert_eq!(rows(&*database, "emt_messages").len(), 993);
+    let strange = directory.path().join("a b?mode=rw&#%41.db");
+    fs::rename(&path, &strange).unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&strange, &link).unwrap();
+    for path in [strange, link] {
+        assert_eq!(rows(&*opened(&path), "emt_messages").len(), 993);
+    }
+}
+
+#[test]
+fn only_ordinary_tables_are_read() {
+    let (_directory, path) = made(
+        "CREATE TABLE t (v); INSERT INTO t VALUES (1);
+         CREATE VIEW endless AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c;
+         CREATE TRIGGER spy AFTER INSERT ON t BEGIN DELETE FROM t; END;
+         CREATE TABLE slow (a INTEGER, b AS (length(hex(zeroblob(a)))));
+         INSERT INTO slow VALUES (3), (50000000), (4);",
+    );
+    // A virtual table of a module that is not there, and one of its tables, as a file from elsewhere has them.
+    let writer = Connection::open(&path).unwrap();
+    writer
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             INSERT INTO sqlite_schema VALUES ('table', 'words', 'words', 0, 'CREATE VIRTUAL TABLE words USING fts9(v)');
+             PRAGMA writable_schema = RESET;
+             CREATE TABLE words_content (c);",
+        )
+        .unwrap();
+    drop(writer);
+    let database = opened(&path);
+    let names: Vec<&str> = database.tables().iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["t", "slow"]);
+    let caveats = database.caveats();
+    assert!(caveats.iter().any(|caveat| caveat.contains("`words` is not read: it is a virtual table")), "{caveats:?}");
+    assert!(caveats.iter().any(|caveat| caveat.contains("`words_content` is not read")), "{caveats:?}");
+    let slow = rows(&*database, "slow");
+    assert_eq!((slow[0].1.as_str(), slow[2].1.as_str()), ("3|6", "4|8"));
+    assert!(slow[1].1.starts_with("bad: it has a value of more than 64 MiB"), "{slow:?}");
+}
+
+#[test]
+fn damage_ends_no_more_than_it_must() {
+    let fill = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+         WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 3000)
+         INSERT INTO t SELECT n, printf('%.50c', 'x') FROM c;
+         INSERT INTO t VALUES (4000, printf('%.20000c', 'y')), (4001, 'after');";
+    let (_directory, path) = made(fill);
+    let good = fs::read(&path).unwrap();
+    assert_eq!(rows(&*opened(&path), "t").len(), 3002);
+    // Every page but the first, one at a time.
+    let pages = good.len() / 4096;
+    let mut kept = Vec::new();
+    for page in 1..pages {
+        let mut bytes = good.clone();
+        bytes[page * 4096..(page + 1) * 4096].fill(0xa5);
+        fs::write(&path, &bytes).unwrap();
+        let database = match open(&input(&path), &mut go) {
+            Ok(database) => database,
+            Err(failure) => {
+                assert_eq!(failure.kind, FailureKind::Malformed);
+                continue;
+            }
+        };
+        let found = rows(&*database, "t");
+        let bad = found.iter().filter(|(_, row)| row.starts_with("bad")).count();
+        kept.push(found.len() - bad);
+        // A page of the long value may be damaged without anybody being able to tell.
+        assert!(bad > 0 || found.len() == 3002, "page {page}: {} rows, none bad", found.len());
+    }
+    kept.sort_unstable();
+    assert!(kept[kept.len() / 2] >= 1000, "half of all damages leave a third or more: {kept:?}");
+    // Cut anywhere.
+    for length in [0, 50, 100, 1000, 4096, 10_000, good.len() / 2, good.len() - 1] {
+        fs::write(&path, &good[..length]).unwrap();
+        if let Ok(database) = open(&input(&path), &mut go) {
+            for table in 0..database.tables().len() {
+                let _ = database.scan(table, &mut go, &mut |_| ControlFlow::Continue(()));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_happened_to_the_file_is_seen() {
+    let (directory, path) = made("CREATE TABLE t (v); INSERT INTO t VALUES (1);");
+    let database = opened(&path);
+    assert_eq!(database.look().unwrap(), Change::Same);
+    File::open(&path).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(database.look().unwrap(), Change::Same, "only the clock");
+    Connection::open(&path).unwrap().execute_batch("INSERT INTO t VALUES (2)").unwrap();
+    assert_eq!(database.look().unwrap(), Change::Truncated);
+    let other = directory.path().join("other");
+    fs::copy(&path, &other).unwrap();
+    fs::rename(&other, &path).unwrap();
+    assert_eq!(database.look().unwrap(), Change::Replaced);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(database.look().unwrap(), Change::Removed);
+    let (_directory, path) = unclean(5, 5);
+    let database = opened(&path);
+    Connection::open(&path).unwrap().execute_batch("INSERT INTO t VALUES (2000, '')").unwrap();
+    assert_eq!(database.look().unwrap(), Change::Truncated, "the log has grown");
+}
+
+#[test]
+fn work_nobody_wants_ends() {
+    let (_directory, path) = unclean(1000, 1000);
+    let mut stop = |_, _| ControlFlow::Break(());
+    let refused: Result<_, Failure> = open(&input(&path), &mut stop);
+    assert_eq!(refused.err().map(|failure| failure.kind), Some(FailureKind::Cancelled));
+    let database = opened(&path);
+    let mut count = 0;
+    let mut told = |_: Row<'_>| {
+        count += 1;
+        if count == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    database.scan(0, &mut go, &mut told).unwrap();
+    assert_eq!(count, 7);
+    let mut count = 0;
+    let mut told = |_: Row<'_>| {
+        count += 1;
+        ControlFlow::Continue(())
+    };
+    database.scan(0, &mut stop, &mut told).unwrap();
+    assert!(count < 1000, "{count}");
+    let mut ends = Vec::new();
+    let mut looked = |done, total| {
+        ends.push((done, total));
+        ControlFlow::Continue(())
+    };
+    database.scan(0, &mut looked, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert!(ends.len() > 2 && ends.is_sorted() && ends.iter().all(|(done, total)| done <= total && *total > 0));
+}
+
+#[test]
+fn a_writer_at_work_is_no_hindrance() {
+    let (directory, path) = made("PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);");
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("PRAGMA wal_autocheckpoint = 20; INSERT INTO t VALUES (1, '')").unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stop = &stop;
+        scope.spawn(move || {
+            let mut id = 1;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                id += 1;
+                writer.execute("INSERT INTO t VALUES (?1, printf('%.300c', 'x'))", [id]).unwrap();
+            }
+        });
+        for _ in 0..30 {
+            let Ok(database) = open(&input(&path), &mut go) else { continue };
+            let found = rows(&*database, "t");
+            let torn = database.caveats().iter().any(|caveat| caveat.contains("between two states"));
+            let whole =
+                found.iter().enumerate().all(|(at, (place, row))| *place == at as u64 + 1 && !row.starts_with("bad"));
+            assert!(whole || torn, "{} rows, with a hole, and nothing is said", found.len());
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    drop(directory);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_damage_does_harm(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+        let mut bytes = BYTES.clone();
+        for (at, byte) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("flipped.db");
+        fs::write(&path, &bytes).unwrap();
+        if let Ok(database) = open(&input(&path), &mut go) {
+            for table in 0..database.tables().len() {
+                let mut places = Vec::new();
+                let mut told = |row: Row<'_>| {
+                    places.push(spelled(&row).0);
+                    ControlFlow::Continue(())
+                };
+                let _ = database.scan(table, &mut go, &mut told);
+                let _ = database.fetch(table, &places, &mut |_| ControlFlow::Continue(()));
+                let distinct: BTreeSet<&u64> = places.iter().collect();
+                prop_assert_eq!(distinct.len(), places.len());
+            }
+        }
+    }
+}
+
+/// A small database with a bit of everything.
+static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let (_directory, path) = made(
+        "PRAGMA page_size = 512;
+         CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w AS (id * 2)); CREATE INDEX i ON t (v);
+         CREATE TABLE k (a TEXT, n INTEGER, PRIMARY KEY (a, n)) WITHOUT ROWID;
+         WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60)
+         INSERT INTO t (id, v) SELECT n, printf('%.*c', n * 9, 'x') FROM c;
+         INSERT INTO k SELECT v, id FROM t;",
+    );
+    fs::read(path).unwrap()
+});
+
+#[test]
+fn rows_can_be_asked_for_during_a_scan() {
+    let (_directory, path) = unclean(20, 20);
+    let database = opened(&path);
+    let mut seen = 0;
+    let mut told = |row: Row<'_>| {
+        let (place, text) = spelled(&row);
+        assert_eq!(fetched(&*database, "t", &[place]), [(place, text)]);
+        seen += 1;
+        ControlFlow::Continue(())
+    };
+    database.scan(0, &mut go, &mut told).unwrap();
+    assert_eq!(seen, 40);
+}
