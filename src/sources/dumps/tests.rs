@@ -538,7 +538,7 @@ fn any_byte_may_be_anything() {
 ALTER TABLE ONLY p ATTACH PARTITION public.t DEFAULT;\nCOPY public.\"t\" (a, b) FROM stdin;\n1\t\\N\n2\ta\\tb\n\\.\n
 INSERT INTO public.\"t\" VALUES (1, E'\\x41', '\\x00'), (2, $$x$$, NULL);\nSELECT pg_catalog.lowrite(0, '\\x00');\n";
     for head in ["", "-- MySQL dump\n", "PRAGMA foreign_keys=OFF;\n"] {
-        for at in 0..text.len() {
+        for at in (0..text.len()).step_by(5) {
             for byte in [0, b'\'', b'\\', b'\n', b'(', b';', b'$', 0xff] {
                 let mut bytes = text.as_bytes().to_vec();
                 bytes[at] = byte;
