@@ -521,7 +521,7 @@ fn message_db_as_copied_is_message_db_as_json() {
     }
 }
 
-/// A dump with comments before its head, `\\connect`, and functions and triggers between its tables.
+/// A dump with comments before its head, `\connect`, and functions and triggers between its tables.
 #[test]
 fn a_dump_of_commanded_made_by_others() {
     let database = corpus("commanded/process_manager_rename.sql");
