@@ -260,3 +260,15 @@ fn a_thousand_reads_while_everything_happens() {
         assert!(changes.contains(change), "{change} was not seen: {changes:?}");
     }
 }
+
+#[test]
+fn what_could_not_be_read_to_its_end_is_told_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dump.jsonl");
+    fs::write(&path, lines(0..5000)).unwrap();
+    let source = open(path.to_str().unwrap(), &OpenOptions::default()).unwrap();
+    Options::new().write(true).open(&path).unwrap().set_len(100_000).unwrap();
+    assert_eq!(source.look().unwrap(), Change::Same, "nothing is known of it yet");
+    assert!(source.complete(&Cancel::default(), &mut |_| ()).is_err());
+    assert_eq!(source.look().unwrap(), Change::Truncated);
+}

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use super::output::{self, Ended, Table};
 use crate::config::Folders;
-use crate::domain::{Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, Timestamp};
 use crate::session::caches::{Cache, Listed};
 
 /// List the indexes of large files that are kept between two runs, those used last first.

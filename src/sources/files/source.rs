@@ -191,7 +191,7 @@ impl Backing for LinesFile {
 
     fn look(&self) -> Result<Change, Failure> {
         let Some(watch) = &self.watch else { return Ok(Change::Same) };
-        if !self.build.is_complete() {
+        if !self.build.is_complete() && self.build.failed().is_none() {
             // What is not read yet is looked at when it is.
             return Ok(Change::Same);
         }

@@ -151,15 +151,57 @@ pub struct Stream {
     pub name: StreamName,
     /// The rows of its events.
     pub rows: Vec<u32>,
-    /// The time of its first event.
-    pub first_time: Option<Timestamp>,
-    /// The time of its last event.
-    pub last_time: Option<Timestamp>,
+    /// The times of its first and its last event.
+    times: Times,
     versions: Versions,
     category: u32,
 }
 
+/// The times of the first and the last event of a stream; in less room than two optional instants take.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    seconds: [i64; 2],
+    /// `i32::MIN` where there is no time.
+    nanoseconds: [i32; 2],
+}
+
+impl Times {
+    const NONE: Self = Self { seconds: [0; 2], nanoseconds: [i32::MIN; 2] };
+
+    fn set(&mut self, which: usize, time: Option<Timestamp>) {
+        self.seconds[which] = time.map_or(0, |time| time.as_second());
+        self.nanoseconds[which] = time.map_or(i32::MIN, |time| time.subsec_nanosecond());
+    }
+
+    fn get(self, which: usize) -> Option<Timestamp> {
+        Timestamp::new(self.seconds[which], self.nanoseconds[which]).ok().filter(|_| self.nanoseconds[which] > i32::MIN)
+    }
+}
+
 impl Stream {
+    /// The time of its first event.
+    pub fn first_time(&self) -> Option<Timestamp> {
+        self.times.get(0)
+    }
+
+    /// The time of its last event.
+    pub fn last_time(&self) -> Option<Timestamp> {
+        self.times.get(1)
+    }
+
+    /// Adds an event. Room is made by quarters: many streams that each have twice what they need are much.
+    fn push(&mut self, row: u32, version: Option<u64>, time: Option<Timestamp>) {
+        if self.rows.is_empty() {
+            self.times.set(0, time);
+        }
+        self.times.set(1, time);
+        if self.rows.len() == self.rows.capacity() {
+            self.rows.reserve_exact((self.rows.len() / 4).max(4));
+        }
+        self.rows.push(row);
+        self.versions.push(version);
+    }
+
     /// The version of the event with this rank, which exists.
     pub fn version(&self, rank: usize) -> u64 {
         self.versions.get(rank as u32)
@@ -279,12 +321,7 @@ impl Index {
                 self.troubles += 1;
                 continue;
             };
-            if stream.rows.is_empty() {
-                stream.first_time = row.time;
-            }
-            stream.last_time = row.time;
-            stream.rows.push(number);
-            stream.versions.push(row.version);
+            stream.push(number, row.version, row.time);
         }
         self.resolved = names;
         self.end = part.end;
@@ -302,8 +339,7 @@ impl Index {
         self.streams.push(Stream {
             name,
             rows: Vec::new(),
-            first_time: None,
-            last_time: None,
+            times: Times::NONE,
             versions: Versions::default(),
             category,
         });

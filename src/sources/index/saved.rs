@@ -8,8 +8,8 @@ use hashbrown::DefaultHashBuilder;
 
 use super::column::Column;
 use super::versions::Versions;
-use super::{Index, NO_STREAM, Stream, hash};
-use crate::domain::{StreamName, Timestamp};
+use super::{Index, NO_STREAM, Stream, Times, hash};
+use crate::domain::StreamName;
 
 /// The blocks of an index, in this order.
 const BLOCKS: usize = 10;
@@ -89,21 +89,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn timed(out: &mut Writer, time: Option<Timestamp>) {
-    // No instant has this many nanoseconds.
-    let (seconds, nanoseconds) = time.map_or((0, i64::MIN), |t| (t.as_second(), i64::from(t.subsec_nanosecond())));
-    out.number(seconds as u64);
-    out.number(nanoseconds as u64);
-}
-
-fn time(read: &mut Reader<'_>) -> Option<Option<Timestamp>> {
-    let (seconds, nanoseconds) = (read.number()? as i64, read.number()? as i64);
-    if nanoseconds == i64::MIN {
-        return Some(None);
-    }
-    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok().map(Some)
-}
-
 impl Index {
     /// Tells the blocks that hold it. An index with links cannot be kept.
     ///
@@ -153,8 +138,10 @@ impl Index {
             for stream in &self.streams {
                 out.number(u64::from(stream.category));
                 out.number(stream.rows.len() as u64);
-                timed(out, stream.first_time);
-                timed(out, stream.last_time);
+                for which in 0..2 {
+                    out.number(stream.times.seconds[which] as u64);
+                    out.number(stream.times.nanoseconds[which] as u64);
+                }
                 stream.versions.save(out);
                 out.bytes(stream.name.as_str().as_bytes());
             }
@@ -226,7 +213,11 @@ impl Index {
             let category = u32::try_from(read.number()?).ok()?;
             let length = read.count()?;
             let own = rows.fixed(length, u32::from_le_bytes)?;
-            let (first_time, last_time) = (time(&mut read)?, time(&mut read)?);
+            let mut times = Times::NONE;
+            for which in 0..2 {
+                times.seconds[which] = read.number()? as i64;
+                times.nanoseconds[which] = i32::try_from(read.number()? as i64).ok()?;
+            }
             let versions = Versions::load(&mut read, length as u64)?;
             let name = read.bytes()?;
             let text = std::str::from_utf8(name).ok()?;
@@ -234,7 +225,7 @@ impl Index {
                 return None;
             }
             let name_hash = hash(hasher, name);
-            streams.push(Stream { name: StreamName::from(text), rows: own, first_time, last_time, versions, category });
+            streams.push(Stream { name: StreamName::from(text), rows: own, times, versions, category });
             stream_names
                 .insert_unique(name_hash, id as u32, |&id| hash(hasher, streams[id as usize].name.as_str().as_bytes()));
         }
@@ -246,6 +237,7 @@ impl Index {
 mod tests {
     use super::super::{Entry, Part};
     use super::*;
+    use crate::domain::Timestamp;
 
     fn index() -> Index {
         let mut index = Index::new(0);
@@ -302,8 +294,8 @@ mod tests {
         for stream in index.streams() {
             let found = back.stream(stream.name.as_str()).unwrap();
             assert_eq!(
-                (&found.rows, found.first_time, found.last_time),
-                (&stream.rows, stream.first_time, stream.last_time)
+                (&found.rows, found.first_time(), found.last_time()),
+                (&stream.rows, stream.first_time(), stream.last_time())
             );
         }
         assert_eq!(back.types(), index.types());
