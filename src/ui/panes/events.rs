@@ -31,10 +31,6 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn scope(self) -> &'a Scope {
-        &self.window().scope
-    }
-
     fn top(self) -> u64 {
         match self {
             Self::All(window) => window.top,
