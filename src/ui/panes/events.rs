@@ -101,7 +101,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
                 name,
                 match app.sifted_in(scope) {
                     Some(sifted) if !sifted.shows(app.walk.place) => {
-                        format!("{}, {place} too", filter_note(sifted))
+                        format!("{}, this one too", filter_note(sifted))
                     }
                     Some(sifted) => filter_note(sifted),
                     None => format!("{place} of {}{so_far}", count(app.total(scope))),
