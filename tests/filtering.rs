@@ -117,7 +117,10 @@ fn results_come_as_they_are_found_and_can_be_stopped() {
     assert_eq!(desk.lines_with("filtering 3 of 6, 50 %  Esc stops").len(), 1, "{}", desk.text());
     desk.type_keys("<esc>");
     assert!(desk.wanted.contains(&Effect::StopJobs) && !desk.app.is_busy());
-    desk.send(Msg::Sifted { generation, ordinals: vec![1], looked: 4, total: 6 });
+    desk.type_keys("<esc>k");
+    let again = desk.wanted.iter().filter(|effect| matches!(effect, Effect::Sift { .. })).count();
+    assert_eq!(again, 1, "what was stopped does not begin again by itself");
+    assert!(desk.text().contains("2 of 3 events, 1 hidden, stopped"), "{}", desk.text());
     assert!(
         desk.wanted.iter().any(|effect| matches!(effect, Effect::LoadSome { ordinals, .. } if *ordinals == [0, 2]))
     );

@@ -138,7 +138,7 @@ impl App {
             return out.push(Effect::Sift { generation, scope, filter: text, from: 0 });
         }
         let Some(sifted) = &mut self.panes.events.sifted else { return };
-        if sifted.scope == scope && (sifted.running || sifted.looked >= total) {
+        if sifted.scope == scope && (sifted.running || sifted.stopped || sifted.looked >= total) {
             return;
         }
         let generation = self.jobs.number();

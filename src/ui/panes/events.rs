@@ -70,7 +70,11 @@ impl<'a> Shown<'a> {
 
 /// What a filter does, for the title: how much it shows and hides.
 fn filter_note(sifted: &Sifted) -> String {
-    let so_far = if sifted.running { " so far" } else { "" };
+    let so_far = match sifted {
+        Sifted { running: true, .. } => " so far",
+        Sifted { stopped: true, .. } => ", stopped",
+        _ => "",
+    };
     let (shown, looked, hidden) = (sifted.places.len() as u64, sifted.looked, sifted.hidden());
     format!("{} of {}, {} hidden{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
 }
