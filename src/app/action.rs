@@ -4,6 +4,7 @@
 //! [`ACTIONS`] and the live keymap alone.
 
 use super::panes::Pane;
+use super::panes::survey::Survey;
 
 /// Where a binding holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,13 +25,15 @@ pub enum Context {
     Help,
     /// In a text that covers the screen.
     Popup,
+    /// In the doctor and the types.
+    Survey,
     /// While being asked whether to quit.
     Confirm,
 }
 
 impl Context {
     /// All, with the names used in the keymap and the words used in the documentation.
-    pub const ALL: [(Context, &'static str, &'static str); 9] = [
+    pub const ALL: [(Context, &'static str, &'static str); 10] = [
         (Context::Always, "always", "Always"),
         (Context::Everywhere, "everywhere", "In every pane"),
         (Context::Streams, "streams", "In Streams"),
@@ -39,6 +42,7 @@ impl Context {
         (Context::Prompt, "prompt", "While typing"),
         (Context::Help, "help", "In the help"),
         (Context::Popup, "popup", "In a text over the panes"),
+        (Context::Survey, "survey", "In Doctor and Types"),
         (Context::Confirm, "confirm", "When asked"),
     ];
 }
@@ -161,6 +165,8 @@ pub enum Viewing {
     Theme,
     /// What is known of the source.
     About,
+    /// A look at the whole store.
+    Survey(Survey),
     /// The whole text of the last failure or fault.
     Failure,
     /// The keys.
@@ -280,12 +286,20 @@ const LISTS: &[Context] = &[
     Context::Prompt,
     Context::Help,
     Context::Popup,
+    Context::Survey,
 ];
 const TREE: &[Context] = &[Context::Tree];
 const LINE: &[Context] = &[Context::Prompt, Context::Help];
-const ENTER: &[Context] = &[Context::Prompt, Context::Help, Context::Confirm];
-const LEAVE: &[Context] =
-    &[Context::Everywhere, Context::Prompt, Context::Help, Context::Popup, Context::Confirm, Context::Streams];
+const ENTER: &[Context] = &[Context::Prompt, Context::Help, Context::Survey, Context::Confirm];
+const LEAVE: &[Context] = &[
+    Context::Everywhere,
+    Context::Prompt,
+    Context::Help,
+    Context::Popup,
+    Context::Survey,
+    Context::Confirm,
+    Context::Streams,
+];
 
 const fn spec(
     action: Action,
@@ -349,6 +363,8 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::View(Viewing::Times), "times", "times", "Show times in UTC, or as the gap to the event before", "Panes", ANY),
     spec(Action::View(Viewing::Theme), "theme", "theme", "Next theme", "Panes", ANY),
     spec(Action::View(Viewing::About), "about", "about", "What is known of this source: how it was recognised, what to be careful about", "Panes", ANY),
+    spec(Action::View(Viewing::Survey(Survey::Doctor)), "doctor", "doctor", "Look at the whole store and say what is out of order; Enter goes to the event", "Panes", ANY),
+    spec(Action::View(Viewing::Survey(Survey::Types)), "types", "types", "The types of events: how many, when, their fields and when those changed", "Panes", ANY),
     spec(Action::View(Viewing::Failure), "failure", "whole message", "The whole text of the last failure, or of the fault at the cursor", "Panes", ANY),
     spec(Action::Copy(Copying::Value), "copy-value", "value", "Copy the selected value; in Events the event's data, in Streams the name", "Copy", ANY),
     spec(Action::Copy(Copying::Path), "copy-path", "path", "Copy the path of the selected value as a JSON Pointer", "Copy", ANY),

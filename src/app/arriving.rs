@@ -59,6 +59,10 @@ impl App {
             Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
             Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
             Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
+            Msg::Surveyed { generation, answer } => self.surveyed(generation, answer),
+            Msg::SurveyProgressed { generation, what, done, total } => {
+                self.survey_progressed(generation, what, done, total);
+            }
             _ => {}
         }
     }
@@ -177,6 +181,10 @@ impl App {
     }
 
     pub(super) fn job_failed(&mut self, generation: Generation, failure: &Failure) {
+        let why = if failure.kind == FailureKind::Cancelled { "stopped".into() } else { failure.to_string() };
+        if self.survey_failed(generation, &why) {
+            return;
+        }
         let mut ours = self.panes.events.failed(generation);
         ours |= self.jobs.reopening.take_if(|asked| *asked == generation).is_some();
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
@@ -220,6 +228,7 @@ impl App {
 
     pub(super) fn reducer_reloaded(&mut self, text: String, out: &mut Vec<Effect>) {
         self.say(Severity::Info, text);
+        self.forget_diagnosis();
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::panes::survey::Survey;
 use crate::domain::{Destination, Direction, EventQuery, Scope};
 
 /// Numbers the questions of one kind: an answer with an older number is dropped.
@@ -93,7 +94,16 @@ pub enum Effect {
         /// To be repeated when that fails.
         generation: Generation,
     },
-    /// Stop the running jobs (walk, find, search, filters).
+    /// Look at the whole store.
+    Survey {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// For what.
+        survey: Survey,
+    },
+    /// Stop the survey that runs.
+    StopSurvey,
+    /// Stop the running jobs (walk, find, search, filters, survey).
     StopJobs,
     /// Keep the current state to compare with.
     Pin,

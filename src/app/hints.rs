@@ -10,6 +10,7 @@ use super::mode::{Asking, Mode, Prompt};
 use super::notation;
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
+use super::panes::survey::Target;
 use crate::domain::{Scope, text};
 
 /// One key and what it does.
@@ -110,6 +111,16 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
         Mode::Popup(_) => {
             vec![(Action::Move(Motion::Down), Some("scroll")), (back, Some("close"))]
         }
+        Mode::Survey(sheet) if sheet.running().is_some() => vec![(back, Some("stop"))],
+        Mode::Survey(sheet) => {
+            let go = match sheet.target() {
+                Some(Target::Event(_)) => Some((accept, Some("go there"))),
+                Some(Target::Type(_)) => Some((accept, Some("fields"))),
+                None => None,
+            };
+            let moves = [(Action::Move(Motion::Down), Some("next")), (Action::Move(Motion::Up), Some("previous"))];
+            go.into_iter().chain(moves).chain([(back, Some("close"))]).collect()
+        }
         Mode::ConfirmQuit => vec![(Action::Session(Session::Quit), Some("quit")), (back, Some("stay"))],
         Mode::Normal => {
             let mut list = normal(app);
@@ -198,6 +209,7 @@ impl App {
             Mode::Prompt(_) => vec![Context::Prompt, Context::Always],
             Mode::Help(_) => vec![Context::Help, Context::Always],
             Mode::Popup(_) => vec![Context::Popup, Context::Always],
+            Mode::Survey(_) => vec![Context::Survey, Context::Always],
             Mode::ConfirmQuit => vec![Context::Confirm, Context::Always],
         }
     }

@@ -27,6 +27,7 @@ pub mod panes;
 mod perform;
 mod searching;
 pub mod sifting;
+mod surveying;
 mod typing;
 pub mod walk;
 pub mod words;
@@ -42,6 +43,7 @@ use catalogue::Catalogue;
 use jobs::Jobs;
 use layout::{Areas, Layout};
 use mode::Mode;
+use panes::survey::Sheet;
 use panes::{EventPane, EventsPane, Pane, StatePane, StreamsPane};
 use walk::Walk;
 
@@ -215,6 +217,8 @@ pub struct App {
     pub panes: Panes,
     /// What is under way.
     pub jobs: Jobs,
+    /// What the last looks at the whole store gave.
+    surveys: [Option<Box<Sheet>>; 2],
     /// What the keyboard is for.
     pub mode: Mode,
     /// The keyboard.
@@ -242,6 +246,7 @@ impl App {
             walk: Walk::default(),
             panes: Panes { focus, ..Panes::default() },
             jobs: Jobs::default(),
+            surveys: [None, None],
             mode: Mode::default(),
             keys: Keys {
                 map: setup.keymap,
@@ -275,7 +280,7 @@ impl App {
     pub fn is_busy(&self) -> bool {
         let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
         let sifting = self.panes.events.sifted.as_ref().is_some_and(|sifted| sifted.running);
-        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting
+        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting || self.is_surveying()
     }
 
     /// Where everything is on the screen; `None` when it is too small for anything.
@@ -407,6 +412,9 @@ impl App {
         self.panes.event.fit(usize::from(width), event);
         if let (Mode::Popup(popup), Some(areas)) = (&mut self.mode, areas) {
             popup.fit(layout::inner(layout::popup(&areas)));
+        }
+        if let (Mode::Survey(sheet), Some(areas)) = (&mut self.mode, areas) {
+            sheet.fit(layout::inner(areas.body()));
         }
         let height = self.height(Pane::Events) as u64;
         self.panes.events.scroll(0, height);

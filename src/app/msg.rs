@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::effect::Generation;
 use super::key::{Key, Mouse};
+use super::panes::survey::Answer;
 use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
@@ -158,6 +159,24 @@ pub enum Msg {
         generation: Generation,
         /// Why.
         why: String,
+    },
+    /// Answer to `Effect::Survey`.
+    Surveyed {
+        /// Of the effect.
+        generation: Generation,
+        /// What was found.
+        answer: Answer,
+    },
+    /// `Effect::Survey` is still looking.
+    SurveyProgressed {
+        /// Of the effect.
+        generation: Generation,
+        /// At what.
+        what: &'static str,
+        /// How much of it is done.
+        done: u64,
+        /// How much there is, as far as known.
+        total: u64,
     },
     /// A job failed.
     JobFailed {

@@ -118,7 +118,7 @@ impl App {
         match self.mode {
             Mode::Prompt(_) | Mode::Help(_) => self.typed(text, out),
             Mode::Normal => self.say(Severity::Info, "press / or : first, then paste"),
-            Mode::Popup(_) | Mode::ConfirmQuit => {}
+            Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => {}
         }
     }
 
@@ -126,7 +126,7 @@ impl App {
         let changed = match &mut self.mode {
             Mode::Prompt(prompt) => mode::insert(&mut prompt.line, text),
             Mode::Help(help) => mode::insert(&mut help.line, text),
-            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => false,
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => false,
         };
         if changed {
             self.line_changed(out);
@@ -143,7 +143,7 @@ impl App {
                 mode::edit(&mut prompt.line, editing)
             }
             Mode::Help(help) => mode::edit(&mut help.line, editing),
-            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => false,
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => false,
         };
         if changed {
             self.line_changed(out);
@@ -166,7 +166,7 @@ impl App {
                     Asking::GoTo | Asking::Sift => {}
                 }
             }
-            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => {}
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => {}
         }
     }
 
@@ -193,6 +193,9 @@ impl App {
 
     /// Takes what was typed.
     pub(super) fn accept(&mut self, out: &mut Vec<Effect>) {
+        if let Mode::Survey(_) = self.mode {
+            return self.open_in_survey(out);
+        }
         match std::mem::take(&mut self.mode) {
             Mode::Prompt(prompt) => self.accept_prompt(prompt, out),
             Mode::Help(help) => {
@@ -201,7 +204,7 @@ impl App {
                 }
             }
             Mode::ConfirmQuit => out.push(Effect::Quit),
-            Mode::Normal | Mode::Popup(_) => {}
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) => {}
         }
     }
 

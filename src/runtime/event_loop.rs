@@ -370,6 +370,8 @@ impl<S: Screen> EventLoop<S> {
                     self.tell(Msg::JobFailed { generation, failure });
                 }
             },
+            Effect::Survey { generation, survey } => self.tasks.survey(generation, survey),
+            Effect::StopSurvey => self.tasks.stop_survey(),
             Effect::StopJobs => {
                 self.desk.stop();
                 self.tasks.stop();
@@ -399,8 +401,9 @@ impl<S: Screen> EventLoop<S> {
         let Opened { source, walker } = opened;
         let Again { outlet, urgent, walked_out, .. } = &self.again;
         let (outlet, urgent) = (outlet.clone(), urgent.clone());
+        let reducers: super::surveys::Reducers = Arc::new(walker.reducers());
         let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone())
-            .and_then(|commands| Ok((commands, Tasks::start(Arc::clone(&source), outlet.clone(), &urgent)?)));
+            .and_then(|commands| Ok((commands, Tasks::start(Arc::clone(&source), reducers, outlet.clone(), &urgent)?)));
         let (commands, tasks) = match started {
             Ok(started) => started,
             Err(error) => {

@@ -16,7 +16,7 @@ use super::notice::{Outlet, Urgent, WAITING_NOTICES};
 use super::output::Output;
 use super::tasks::Tasks;
 use super::terminal::{self, TerminalGuard, Tty};
-use super::{input, panics, replay, signals, watch};
+use super::{input, panics, replay, signals, surveys, watch};
 use crate::app::{Effect, Msg};
 use crate::domain::{Cancel, Failure};
 use crate::session::Walker;
@@ -89,8 +89,9 @@ pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
         walked_out: walked_out.clone(),
         reading: Cancel::default(),
     };
+    let reducers: surveys::Reducers = Arc::new(launch.walker.reducers());
     let commands = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
-    let tasks = Tasks::start(Arc::clone(&launch.source), outlet.clone(), &urgent).map_err(refused)?;
+    let tasks = Tasks::start(Arc::clone(&launch.source), reducers, outlet.clone(), &urgent).map_err(refused)?;
     let output = Output::start(Arc::clone(&tty), outlet.clone(), urgent.clone()).map_err(refused)?;
     input::start(&tty, outlet.clone(), &urgent).map_err(refused)?;
     let (begin, begun) = channel();

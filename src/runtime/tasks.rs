@@ -14,6 +14,8 @@ use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::panics;
 use super::replay::PROGRESS_EVERY;
 use super::run::Reopen;
+use super::surveys::{self, Reducers};
+use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
 use crate::domain::{Cancel, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
 use crate::session::condition::Problem;
@@ -147,6 +149,8 @@ pub(crate) struct Tasks {
     search: Slot,
     sift: Slot,
     open: Slot,
+    survey: Slot,
+    reducers: Reducers,
     streams: Arc<Vec<StreamSummary>>,
     searched: Arc<Mutex<StreamFilter>>,
 }
@@ -158,6 +162,7 @@ impl Tasks {
     /// When the system refuses a thread.
     pub(crate) fn start(
         source: Arc<dyn Source>,
+        reducers: Reducers,
         outlet: Outlet,
         urgent: &UnboundedSender<Urgent>,
     ) -> std::io::Result<Self> {
@@ -169,6 +174,8 @@ impl Tasks {
             search: slot("search")?,
             sift: slot("sift")?,
             open: slot("open")?,
+            survey: slot("survey")?,
+            reducers,
             source,
             outlet,
             streams: Arc::default(),
@@ -357,22 +364,48 @@ impl Tasks {
         });
     }
 
+    /// Looks at the whole store.
+    pub(crate) fn survey(&self, generation: Generation, survey: Survey) {
+        let (source, reducers, outlet) = (Arc::clone(&self.source), Arc::clone(&self.reducers), self.outlet.clone());
+        self.survey.submit(move |cancel| {
+            let mut said = Instant::now();
+            let answer = surveys::survey(survey, &source, &reducers, cancel, &mut |what, done, total| {
+                if said.elapsed() >= PROGRESS_EVERY {
+                    said = Instant::now();
+                    if !outlet.say(Msg::SurveyProgressed { generation, what, done, total }) {
+                        cancel.cancel();
+                    }
+                }
+            });
+            outlet.say(match answer {
+                Ok(answer) => Msg::Surveyed { generation, answer },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
     /// Stops looking for text.
     pub(crate) fn stop_search(&self) {
         self.find.stop();
         self.search.stop();
     }
 
-    /// Stops what the person waits for: the filters, the find and the search.
+    /// Stops the look at the whole store.
+    pub(crate) fn stop_survey(&self) {
+        self.survey.stop();
+    }
+
+    /// Stops what the person waits for: the filters, the find, the search and the survey.
     pub(crate) fn stop(&self) {
         self.search.stop();
+        self.survey.stop();
         self.filter.stop();
         self.find.stop();
         self.sift.stop();
     }
 
-    fn slots(&self) -> [&Slot; 6] {
-        [&self.events, &self.filter, &self.find, &self.search, &self.sift, &self.open]
+    fn slots(&self) -> [&Slot; 7] {
+        [&self.events, &self.filter, &self.find, &self.search, &self.sift, &self.open, &self.survey]
     }
 
     /// Whether nothing is under way and nothing waits.

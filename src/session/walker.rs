@@ -104,6 +104,11 @@ impl Walker {
         Ok(Reached { scope, scope_at, moment })
     }
 
+    /// The reducers it folds with, to be read again whenever that is asked for: for another walker.
+    pub fn reducers(&self) -> impl Fn() -> Result<ReducerBook, Failure> + Send + Sync + use<> {
+        self.book.reader()
+    }
+
     /// Whether streams of this category are folded by a reducer of the user's, not by the generic guess.
     pub fn is_scripted(&self, category: &str) -> bool {
         self.book.script(category).is_some()

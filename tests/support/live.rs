@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use stepback::app::{App, Effect, Msg, Setup};
 use stepback::domain::{Cancel, Scope, SearchStep};
 use stepback::replay::Moment;
+use stepback::runtime::{Reducers, survey as survey_of};
 use stepback::session::search::{self, Case, EventFilter};
 use stepback::session::{ReducerBook, ReducerPlaces, Source, StreamFilter, Walker, find};
 use stepback::sources::open::OpenOptions;
@@ -179,9 +180,24 @@ impl Live {
                 self.copied = Some(text);
                 vec![Msg::Copied(Ok(bytes))]
             }
-            Effect::StopSearch | Effect::StopSift => Vec::new(),
-            Effect::Reopen { .. } => Vec::new(),
-            Effect::StopJobs | Effect::Play(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => Vec::new(),
+            Effect::Survey { generation, survey } => {
+                let reducers: Reducers = Arc::new(self.walker.reducers());
+                let mut progress = Vec::new();
+                let answer = survey_of(survey, &self.source, &reducers, &cancel, &mut |what, done, total| {
+                    progress.push(Msg::SurveyProgressed { generation, what, done, total });
+                });
+                progress.push(Msg::Surveyed { generation, answer: answer.expect("looked through") });
+                progress
+            }
+            Effect::StopSearch
+            | Effect::StopSift
+            | Effect::Reopen { .. }
+            | Effect::StopJobs
+            | Effect::StopSurvey
+            | Effect::Play(_)
+            | Effect::Suspend
+            | Effect::Repaint
+            | Effect::Quit => Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod popups;
 pub mod state;
 pub mod status;
 pub mod streams;
+pub mod survey;
 pub mod timeline;
 
 use ratatui::buffer::Buffer;

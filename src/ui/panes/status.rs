@@ -61,7 +61,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
         Mode::ConfirmQuit => {
             pen.put("Quit stepback?", style(Role::Prompt));
         }
-        Mode::Popup(_) | Mode::Normal => said(app, theme, &mut pen),
+        Mode::Popup(_) | Mode::Survey(_) | Mode::Normal => said(app, theme, &mut pen),
     }
     None
 }
