@@ -123,6 +123,7 @@ fn reopening_what_no_longer_holds_the_place_shows_what_there_is() {
     desk.type_keys("R");
     desk.reopened();
     assert_eq!(desk.stands(), at("order-1001", 1), "{}", desk.text());
+    assert!(desk.text().contains("this is the end of order-1001"), "{}", desk.text());
 
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys(":payment-77<enter>");

@@ -195,7 +195,7 @@ impl App {
         }
         if let Some(sifted) = self.panes.events.sifted_of(generation) {
             ours = true;
-            sifted.running = false;
+            sifted.stop();
         }
         if let Some(search) = self.jobs.search(generation) {
             ours = true;

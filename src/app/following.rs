@@ -155,7 +155,11 @@ impl App {
             self.opening.done = false;
             self.opening.at = None;
             self.open_first(out);
-            self.opening.stream = None;
+            let end = match self.opening.stream.take() {
+                Some(stream) => format!("this is the end of {stream}"),
+                None => "this is the first stream".into(),
+            };
+            self.say(Severity::Warning, format!("where you stood is not there any more: {end}"));
         }
     }
 

@@ -439,7 +439,7 @@ impl App {
             narrowing.complete = true;
         }
         if let Some(sifted) = &mut self.panes.events.sifted {
-            sifted.running = false;
+            sifted.stop();
         }
         self.select_shown_scope();
         out.push(Effect::StopJobs);

@@ -134,7 +134,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let find = (Action::Find(Finding::Find), None);
     let next = (Action::Find(Finding::Next), Some("next match"));
     let filter = (Action::Find(Finding::Filter), None);
-    let sift = (Action::Find(Finding::Sift), app.panes.events.sifted.as_ref().map(|_| "other filter"));
+    let sift = (Action::Find(Finding::Sift), Some("filter"));
     let go_to = (Action::Find(Finding::GoTo), None);
     let forward = (Action::Step(Stepping::Forward), None);
     let backward = (Action::Step(Stepping::Back), None);

@@ -138,7 +138,7 @@ impl App {
             return out.push(Effect::Sift { generation, scope, filter: text, from: 0 });
         }
         let Some(sifted) = &mut self.panes.events.sifted else { return };
-        if sifted.scope == scope && (sifted.running || sifted.looked >= total) {
+        if sifted.scope == scope && (sifted.running || sifted.stopped || sifted.looked >= total) {
             return;
         }
         let generation = self.jobs.number();
@@ -181,7 +181,7 @@ impl App {
         let words = if text.is_empty() && self.panes.events.sifted.is_some() {
             "Enter shows all events again"
         } else {
-            "type:Payment* stream:order-* after:2025-03-01T14:00 before:-2h && event.data.amount > 100"
+            "type:Pay* stream:x-* after:2025-03-01 before:-2h, or event.data.n > 1"
         };
         (Severity::Info, words.into())
     }

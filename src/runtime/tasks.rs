@@ -230,7 +230,7 @@ impl Tasks {
                 found.extend(part.passing);
                 (looked, total) = (part.looked, part.total);
                 // What is found first is seen at once.
-                if said.elapsed() < PROGRESS_EVERY && !(first && !found.is_empty()) {
+                if (found.is_empty() || !first) && said.elapsed() < PROGRESS_EVERY {
                     return ControlFlow::Continue(());
                 }
                 first &= found.is_empty();

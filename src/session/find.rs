@@ -65,14 +65,14 @@ pub fn find(
 
 /// What to look for, prepared once.
 enum Needle<'p> {
-    Text(Finder<'p>),
+    Text(Box<Finder<'p>>),
     Expression(&'p regex::bytes::Regex),
 }
 
 impl<'p> Needle<'p> {
     fn new(pattern: &'p Pattern) -> Self {
         match pattern {
-            Pattern::Text(text) => Self::Text(Finder::new(text.as_bytes())),
+            Pattern::Text(text) => Self::Text(Box::new(Finder::new(text.as_bytes()))),
             Pattern::Expression(expression) => Self::Expression(expression),
         }
     }
