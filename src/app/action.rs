@@ -117,6 +117,8 @@ pub enum Finding {
     Previous,
     /// Ask for a pattern that narrows the list of streams.
     Filter,
+    /// Ask for a filter of the events.
+    Sift,
     /// Ask for a place to go to.
     GoTo,
 }
@@ -334,6 +336,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Find(Finding::Next), "find-next", "next match", "To the next match", "Find", ANY),
     spec(Action::Find(Finding::Previous), "find-previous", "previous match", "To the previous match", "Find", ANY),
     spec(Action::Find(Finding::Filter), "filter-streams", "filter", "Narrow the list of streams, as you type", "Find", ANY),
+    spec(Action::Find(Finding::Sift), "filter-events", "filter events", "Show only some events: a condition in CEL, `type:Payment*`, `stream:order-*`, `after:2025-03-01T14:00`, `before:-2h`; an empty line shows all", "Find", ANY),
     spec(Action::Find(Finding::GoTo), "go-to", "go to", "Go to `:312` a version, `:+10` `:-10` `:50%` `:first` `:last`, `:@14:03` or `:@2025-03-01T14:03` a time, an event id, a stream", "Find", ANY),
     spec(Action::Watch(Watching::Pin), "pin", "pin", "Pin this state to compare with; again at the same place to unpin", "Compare", ANY),
     spec(Action::Watch(Watching::Compare), "compare", "compare", "Mark in State what differs from the pinned state, or again what the event changed", "Compare", ANY),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::effect::{Effect, Generation};
 use super::msg::Msg;
+use super::panes::Pane;
 use super::panes::state::Against;
 use super::panes::streams::Narrowing;
-use super::panes::{Pane, keep_visible};
 use super::walk::Fact;
 use super::{App, Severity, words};
 use crate::domain::{Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
@@ -26,6 +26,16 @@ impl App {
                 let height = self.height(Pane::Events) as u64;
                 self.panes.events.loaded(generation, page, &self.walk.facts, height);
             }
+            Msg::SomeLoaded { generation, events } => {
+                let height = self.height(Pane::Events) as u64;
+                if let Some(sifted) = &mut self.panes.events.sifted {
+                    sifted.loaded(generation, events, &self.walk.facts, height);
+                }
+            }
+            Msg::SiftBegan { generation } => self.sift_began(generation, out),
+            Msg::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
+            Msg::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
+            Msg::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
             Msg::MomentReached { generation, scope, scope_at, moment } => {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
@@ -63,6 +73,7 @@ impl App {
                 window.ask_again();
             }
         }
+        self.sift_on(out);
         self.open_first(out);
     }
 
@@ -79,6 +90,7 @@ impl App {
             let pattern = narrowing.pattern.clone();
             self.narrow(&pattern, out);
         }
+        self.sift_on(out);
         self.open_first(out);
     }
 
@@ -112,6 +124,9 @@ impl App {
             if let Some(window) = &mut self.panes.events.window {
                 window.note(place, fact);
             }
+            if let Some(sifted) = &mut self.panes.events.sifted {
+                sifted.note(place, fact);
+            }
         }
         if elsewhere {
             let height = self.height(Pane::Streams);
@@ -123,6 +138,7 @@ impl App {
         self.walk.shown = generation;
         self.walk.moment = Some(moment);
         self.show_state();
+        self.sift_on(out);
         self.follow_cursor();
         self.follow_changes();
         self.step_queued(out);
@@ -144,9 +160,7 @@ impl App {
     /// Scrolls Events to the cursor.
     pub(super) fn follow_cursor(&mut self) {
         let height = self.height(Pane::Events) as u64;
-        if let Some(window) = &mut self.panes.events.window {
-            window.top = keep_visible(window.top, self.walk.place, height, window.len(), 2);
-        }
+        self.panes.events.follow(self.walk.place, height);
     }
 
     /// Shows the state of the moment with the marks that are asked for.
@@ -171,6 +185,10 @@ impl App {
             self.walk.queued = None;
             self.panes.events.incoming = None;
             self.select_shown_scope();
+        }
+        if let Some(sifted) = self.panes.events.sifted_of(generation) {
+            ours = true;
+            sifted.running = false;
         }
         if let Some(search) = self.jobs.search(generation) {
             ours = true;
@@ -203,6 +221,9 @@ impl App {
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();
+        }
+        if let Some(sifted) = &mut self.panes.events.sifted {
+            sifted.forget_facts();
         }
         if let Some(scope) = self.walk.scope.clone() {
             let place = self.walk.place;

@@ -19,6 +19,28 @@ pub enum Effect {
         /// Which; forward.
         query: EventQuery,
     },
+    /// Read events for the list, one by one.
+    LoadSome {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// Of which scope.
+        scope: Scope,
+        /// Their ordinals in it, in order.
+        ordinals: Vec<u64>,
+    },
+    /// Tell which events of a scope a filter lets through, one after the other.
+    Sift {
+        /// To be repeated in the answers.
+        generation: Generation,
+        /// Of which scope.
+        scope: Scope,
+        /// What was typed.
+        filter: String,
+        /// From which ordinal on.
+        from: u64,
+    },
+    /// Nobody wants to know any more what a filter lets through.
+    StopSift,
     /// Walk.
     Go {
         /// To be repeated in the answer.

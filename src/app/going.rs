@@ -145,6 +145,16 @@ impl App {
         let (Some(scope), place) = self.walk.target() else { return };
         let scope = scope.clone();
         let total = self.total(&scope);
+        let motion = if direction == Direction::Forward { Motion::Down } else { Motion::Up };
+        if let Some(to) = self.sifted_motion(&scope, place, motion, Some(times)) {
+            if to == place && self.sifted_in(&scope).is_some_and(|sifted| sifted.running) {
+                self.say(Severity::Info, "the filter has not come here yet");
+            } else if to == place {
+                let end = if direction == Direction::Forward { "this is the last" } else { "this is the first row" };
+                self.say(Severity::Info, format!("{end} the filter shows"));
+            }
+            return self.go_to_place(scope, to, out);
+        }
         let (to, end) = match direction {
             Direction::Forward if self.catalogue.progress.complete => {
                 (place.saturating_add(times).min(total), "this is the last event")
@@ -224,6 +234,12 @@ impl App {
         match (motion, count) {
             (Motion::Down, _) => self.step_by(Direction::Forward, count.unwrap_or(1), out),
             (Motion::Up, _) => self.step_by(Direction::Backward, count.unwrap_or(1), out),
+            _ if self.sifted_in(&scope).is_some() => {
+                if let Some(to) = self.sifted_motion(&scope, place, motion, count) {
+                    self.go_to_place(scope, to, out);
+                    self.follow_cursor();
+                }
+            }
             // Row n is the n-th event, row 0 the initial state.
             (Motion::Last | Motion::First, Some(row)) => self.go_to_place(scope, row, out),
             _ => {
@@ -334,6 +350,7 @@ impl App {
                 self.panes.focus = Pane::Streams;
                 self.mode = Mode::Prompt(Prompt::new(asking, &before));
             }
+            Finding::Sift => self.ask_for_filter(),
             Finding::GoTo => self.mode = Mode::Prompt(Prompt::new(Asking::GoTo, "")),
             Finding::Next => self.find_again(Direction::Forward, out),
             Finding::Previous => self.find_again(Direction::Backward, out),
@@ -465,9 +482,12 @@ impl App {
             return;
         }
         let Some(scope) = self.walk.scope.clone() else { return };
-        if self.walk.place < self.total(&scope) {
-            let to = self.walk.place + 1;
-            self.go_to_place(scope, to, out);
+        let next = match self.sifted_in(&scope) {
+            Some(sifted) => sifted.step(self.walk.place, 1),
+            None => self.walk.place + 1,
+        };
+        if self.walk.place < next && next <= self.total(&scope) {
+            self.go_to_place(scope, next, out);
         } else if self.catalogue.progress.complete {
             self.stop_playing(out);
             let total = words::counted(self.walk.place, "event");
@@ -491,6 +511,9 @@ impl App {
         }
         if let Some(narrowing) = &mut self.panes.streams.narrowing {
             narrowing.complete = true;
+        }
+        if let Some(sifted) = &mut self.panes.events.sifted {
+            sifted.running = false;
         }
         self.select_shown_scope();
         out.push(Effect::StopJobs);

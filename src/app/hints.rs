@@ -91,6 +91,9 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
                 (Action::Move(Motion::Up), Some("previous")),
                 (back, Some("all streams")),
             ],
+            Asking::Sift => {
+                vec![(accept, Some("filter")), (Action::Move(Motion::Up), Some("last one")), (back, Some("cancel"))]
+            }
             Asking::GoTo => {
                 vec![(accept, Some("go")), (Action::Move(Motion::Up), Some("last one")), (back, Some("cancel"))]
             }
@@ -129,6 +132,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let find = (Action::Find(Finding::Find), None);
     let next = (Action::Find(Finding::Next), Some("next match"));
     let filter = (Action::Find(Finding::Filter), None);
+    let sift = (Action::Find(Finding::Sift), app.panes.events.sifted.as_ref().map(|_| "other filter"));
     let go_to = (Action::Find(Finding::GoTo), None);
     let forward = (Action::Step(Stepping::Forward), None);
     let backward = (Action::Step(Stepping::Back), None);
@@ -171,7 +175,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
         }
         Pane::Events => {
             let opens = if matches!(app.walk.scope, Some(Scope::Stream(_))) { "event" } else { "open stream" };
-            let first = [forward, backward, next, find, go_to, open(opens)];
+            let first = [forward, backward, next, find, sift, go_to, open(opens)];
             let playing = (!app.walk.play.running).then_some(play);
             first
                 .into_iter()
@@ -220,7 +224,7 @@ impl App {
             Action::Watch(Watching::Slower | Watching::Faster) => self.walk.play.running,
             Action::Watch(Watching::Pin) => moment.is_some(),
             Action::Watch(Watching::Compare) => self.walk.pin.is_some(),
-            Action::Find(Finding::Find | Finding::GoTo) => self.walk.scope.is_some(),
+            Action::Find(Finding::Find | Finding::GoTo | Finding::Sift) => self.walk.scope.is_some(),
             Action::Find(Finding::Next | Finding::Previous) => self.jobs.search.is_some(),
             Action::Find(Finding::Filter) => !self.catalogue.streams.is_empty(),
             Action::Fold(Folding::NextChange | Folding::PreviousChange) => self.panes.state.tally.total() > 0,

@@ -28,6 +28,8 @@ pub struct Jobs {
     last: Generation,
     /// The search.
     pub search: Option<Search>,
+    /// The filter that was typed, until it is accepted.
+    pub sift: Option<super::sifting::Asked>,
 }
 
 impl Jobs {

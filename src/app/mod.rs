@@ -24,6 +24,7 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+pub mod sifting;
 mod surveying;
 mod typing;
 pub mod walk;
@@ -145,6 +146,7 @@ pub struct Keys {
     /// The texts last typed, to be recalled.
     found: String,
     gone: String,
+    sifted: String,
 }
 
 /// How times are shown.
@@ -252,6 +254,7 @@ impl App {
                 held: None,
                 found: String::new(),
                 gone: String::new(),
+                sifted: String::new(),
             },
             notice: None,
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
@@ -271,7 +274,8 @@ impl App {
     /// Whether something is under way that the user can stop.
     pub fn is_busy(&self) -> bool {
         let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
-        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || self.is_surveying()
+        let sifting = self.panes.events.sifted.as_ref().is_some_and(|sifted| sifted.running);
+        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting || self.is_surveying()
     }
 
     /// Where everything is on the screen; `None` when it is too small for anything.
@@ -403,9 +407,7 @@ impl App {
             sheet.fit(layout::inner(areas.body()));
         }
         let height = self.height(Pane::Events) as u64;
-        if let Some(window) = &mut self.panes.events.window {
-            window.scroll(0, height);
-        }
+        self.panes.events.scroll(0, height);
         let Self { panes, jobs, .. } = self;
         out.extend(panes.events.load(height, || jobs.number()));
     }

@@ -42,6 +42,8 @@ pub enum Asking {
         /// The place.
         place: u64,
     },
+    /// A filter of the events.
+    Sift,
     /// A place to go to.
     GoTo,
 }

@@ -77,11 +77,7 @@ impl App {
         let height = self.height(pane);
         match pane {
             Pane::Streams => self.panes.streams.scroll(&self.catalogue, by, height),
-            Pane::Events => {
-                if let Some(window) = &mut self.panes.events.window {
-                    window.scroll(by as i64, height as u64);
-                }
-            }
+            Pane::Events => self.panes.events.scroll(by as i64, height as u64),
             Pane::Event => self.panes.event.scroll(by, height),
             Pane::State => self.panes.state.scroll(by, height),
         }
@@ -92,8 +88,7 @@ impl App {
         // What is under the mouse is what was drawn, before the focus changes the arrangement.
         let line = rows.contains(at).then(|| usize::from(at.y - rows.y));
         let had_focus = self.panes.focus == pane;
-        let (streams_top, events_top) =
-            (self.panes.streams.top, self.panes.events.window.as_ref().map_or(0, |window| window.top));
+        let (streams_top, events_top) = (self.panes.streams.top, self.panes.events.top());
         if !had_focus {
             self.focus(pane);
         }
@@ -112,10 +107,7 @@ impl App {
             }
             Pane::Events => {
                 let Some(scope) = self.walk.scope.clone() else { return };
-                let place = events_top + line as u64;
-                if place > self.total(&scope) {
-                    return;
-                }
+                let Some(place) = self.panes.events.place(events_top + line as u64) else { return };
                 if had_focus && place == self.walk.place && self.walk.wanted.is_none() {
                     return self.step(super::action::Stepping::Open, None, out);
                 }

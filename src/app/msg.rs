@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::effect::Generation;
 use super::key::{Key, Mouse};
 use super::panes::survey::Answer;
-use crate::domain::{About, EventPage, Failure, Progress, Scope, StreamSummary};
+use crate::domain::{About, Event, EventPage, Failure, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -49,6 +49,45 @@ pub enum Msg {
         scope: Scope,
         /// The events, forward.
         page: EventPage,
+    },
+    /// Answer to `Effect::LoadSome`: events with their ordinals. Some may be missing.
+    SomeLoaded {
+        /// Of the effect.
+        generation: Generation,
+        /// The events.
+        events: Vec<(u64, Arc<Event>)>,
+    },
+    /// `Effect::Sift` was understood; its answers follow.
+    SiftBegan {
+        /// Of the effect.
+        generation: Generation,
+    },
+    /// `Effect::Sift` was not understood.
+    SiftRefused {
+        /// Of the effect.
+        generation: Generation,
+        /// Where, in characters from 1; 0 where it is no one place.
+        column: usize,
+        /// Why.
+        why: String,
+    },
+    /// Answer to `Effect::Sift`, one of many, in order.
+    Sifted {
+        /// Of the effect.
+        generation: Generation,
+        /// The ordinals of events that pass.
+        ordinals: Vec<u64>,
+        /// Events looked at so far, from the first of the scope.
+        looked: u64,
+        /// Events in all as far as known.
+        total: u64,
+    },
+    /// `Effect::Sift` has looked at everything.
+    SiftEnded {
+        /// Of the effect.
+        generation: Generation,
+        /// What could not be judged, in words; empty when everything could.
+        unjudged: String,
     },
     /// Answer to `Effect::Go`: the walk stands here now. `scope_at` is the same place counted in the scope's events.
     MomentReached {

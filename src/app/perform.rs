@@ -207,6 +207,8 @@ impl App {
             self.show_state();
         } else if self.panes.streams.narrowing.is_some() && self.panes.focus == Pane::Streams {
             self.narrow("", out);
+        } else if self.panes.events.sifted.is_some() && self.panes.focus == Pane::Events {
+            self.drop_filter(out);
         } else {
             self.mode = Mode::ConfirmQuit;
         }

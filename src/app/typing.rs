@@ -167,7 +167,7 @@ impl App {
                         // The event one stands on may be the first match.
                         self.search(scope, text, place.saturating_sub(1), Direction::Forward, out);
                     }
-                    Asking::GoTo => {}
+                    Asking::GoTo | Asking::Sift => {}
                 }
             }
             Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => {}
@@ -190,7 +190,8 @@ impl App {
             (Asking::Find { .. }, Motion::Down) => self.find_again(Direction::Forward, out),
             (Asking::Find { .. }, Motion::Up) => self.find_again(Direction::Backward, out),
             (Asking::GoTo, Motion::Up) => prompt.line = prompt.line.clone().with_value(self.keys.gone.clone()),
-            (Asking::GoTo | Asking::Find { .. }, _) => {}
+            (Asking::Sift, Motion::Up) => prompt.line = prompt.line.clone().with_value(self.keys.sifted.clone()),
+            (Asking::GoTo | Asking::Sift | Asking::Find { .. }, _) => {}
         }
     }
 
@@ -234,6 +235,7 @@ impl App {
                     self.focus(Pane::Events);
                 }
             }
+            Asking::Sift => self.accept_filter(prompt, out),
             Asking::GoTo => {
                 let today = self.walk.event().and_then(|event| event.time);
                 let gone = Goto::parse(&text, today).and_then(|goto| self.go_to(goto, out));
@@ -270,6 +272,11 @@ impl App {
                     self.go_to_place(scope.clone(), place, out);
                     let height = self.height(Pane::Streams);
                     self.panes.streams.select_scope(&self.catalogue, &scope, height);
+                }
+            }
+            Asking::Sift => {
+                if self.jobs.sift.take().is_some() {
+                    out.push(Effect::StopSift);
                 }
             }
             Asking::GoTo => {}
@@ -337,6 +344,7 @@ impl App {
                 let severity = if found == 0 && narrowing.complete { Severity::Warning } else { Severity::Info };
                 Some((severity, format!("{} match{so_far}", words::counted(found as u64, "stream"))))
             }
+            Asking::Sift => Some(self.filter_words(text)),
             Asking::GoTo => {
                 let today = self.walk.event().and_then(|event| event.time);
                 match Goto::parse(text, today) {

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::import::ImportArgs;
+use super::verify::VerifyArgs;
 use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
-use super::{state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
+use super::{import::ImportArgs, search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   stepback                                        open the demo store
   stepback dump.jsonl --stream order-1002         stand at the end of a stream
   stepback streams dump.jsonl --category order    list streams
+  stepback search dump.jsonl coupon                where a text stands
   stepback state dump.jsonl order-1002 --at 12    the state after version 12
   stepback diff dump.jsonl order-1002 11 12       what version 12 changed
   zcat dump.jsonl.gz | stepback -                 read standard input
@@ -68,6 +69,8 @@ pub enum Command {
     Streams(StreamsArgs),
     /// List events, of one stream or of the whole store
     Events(EventsArgs),
+    /// Find text or a regular expression in payloads, types and streams
+    Search(SearchArgs),
     /// Fold a stream into its state, at its end or at any version or time
     State(StateArgs),
     /// Compare the state of a stream at two places

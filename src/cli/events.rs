@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::filter_args::{FilterArgs, Filtering};
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
@@ -28,9 +29,8 @@ pub struct EventsArgs {
     /// Up to this version (without a stream: this position)
     #[arg(long, value_name = "N")]
     to: Option<u64>,
-    /// Only events of this type
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -43,6 +43,7 @@ pub struct EventsArgs {
 }
 
 pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let filter = args.filter.filter()?;
     let source = args.source.opening().source()?;
     let limit = args.limit.unwrap_or(usize::MAX);
     let scope = match &args.stream {
@@ -52,6 +53,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         }
         None => Scope::All,
     };
+    let mut filtering = Filtering::new(&filter, &*source, &scope)?;
     let mut walk = Walk::new(args, scope);
     let mut table = match args.stream {
         Some(_) => Table::new(&[">VERSION", "TIME", "TYPE", "DATA"]),
@@ -61,7 +63,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
     while found < limit
         && let Some(event) = walk.next(&*source)?
     {
-        if args.event_type.as_deref().is_some_and(|wanted| *event.event_type != *wanted) || !walk.in_range(&event) {
+        if !walk.in_range(&event) || !filtering.wants(&event) {
             continue;
         }
         match (args.json, &event.trouble) {
@@ -76,6 +78,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         found += 1;
     }
     table.write(out)?;
+    filtering.say();
     if skipped > 0 && !walk.completed {
         output::say_troubles(skipped);
     }

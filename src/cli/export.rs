@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::events::Walk;
+use super::filter_args::{FilterArgs, Filtering};
 use super::output::{self, Ended};
 use super::place;
 use super::source_args::SourceArgs;
@@ -19,25 +20,34 @@ pub struct ExportArgs {
     /// Only this stream
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let filter = args.filter.filter()?;
     let source = args.source.opening().source()?;
     output::complete(&*source)?;
     let scope = match &args.stream {
         Some(name) => Scope::Stream(place::stream(&*source, name)?.stream),
         None => Scope::All,
     };
+    let mut filtering = Filtering::new(&filter, &*source, &scope)?;
     let mut walk = Walk::over(scope);
     let mut written = 0;
     while let Some(event) = walk.next(&*source)? {
-        if event.trouble.is_none() {
+        if event.trouble.is_none() && filtering.wants(&event) {
             output::write_event(out, &event)?;
             written += 1;
         }
     }
+    filtering.say();
     if written == 0 {
-        return Err(Ended::Nothing(format!("{} has no event to export", source.about().name)));
+        let name = source.about().name;
+        return Err(Ended::Nothing(match filter.is_empty() {
+            true => format!("{name} has no event to export"),
+            false => format!("no event of {name} matches"),
+        }));
     }
     Ok(ExitCode::SUCCESS)
 }

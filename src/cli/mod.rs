@@ -10,10 +10,12 @@ mod diff;
 mod doctor;
 mod events;
 mod export;
+mod filter_args;
 mod import;
 mod meter;
 mod output;
 mod place;
+mod search;
 mod source_args;
 mod state;
 mod streams;
@@ -46,6 +48,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Events(args) => events::run(args, &mut out),
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Search(args) => search::run(args, &mut out),
         Command::Doctor(args) => doctor::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
         Command::Types(args) => types::run(args, &mut out),

@@ -138,6 +138,33 @@ pub fn write_event(out: &mut dyn Write, event: &Event) -> io::Result<()> {
     out.write_all(line.as_bytes())
 }
 
+/// Writes a hit of a search as a JSON object: the event without its payloads, and where in it what matches stands.
+///
+/// # Errors
+/// When writing fails.
+pub fn write_hit(out: &mut dyn Write, event: &Event, path: &str, text: &str) -> io::Result<()> {
+    let mut line = String::from("{\"position\":");
+    push_position(&mut line, &event.position);
+    line.push_str(",\"stream\":");
+    push_text(&mut line, event.stream.as_str());
+    line.push_str(&format!(",\"version\":{},\"id\":", event.version));
+    push_optional(&mut line, event.id.as_deref());
+    line.push_str(",\"type\":");
+    push_text(&mut line, &event.event_type);
+    line.push_str(",\"time\":");
+    push_optional(&mut line, event.time.map(|time| time.to_string()).as_deref());
+    line.push_str(",\"where\":");
+    push_text(&mut line, path);
+    line.push_str(",\"text\":");
+    push_text(&mut line, text);
+    if let Some(trouble) = &event.trouble {
+        line.push_str(",\"trouble\":");
+        push_text(&mut line, &trouble.to_string());
+    }
+    line.push_str("}\n");
+    out.write_all(line.as_bytes())
+}
+
 /// Writes one stream as the JSON object of `streams --json`.
 ///
 /// # Errors

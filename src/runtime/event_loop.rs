@@ -323,6 +323,9 @@ impl<S: Screen> EventLoop<S> {
         let now = Instant::now();
         match effect {
             Effect::LoadEvents { generation, query } => self.tasks.load(generation, query),
+            Effect::LoadSome { generation, scope, ordinals } => self.tasks.load_some(generation, scope, ordinals),
+            Effect::Sift { generation, scope, filter, from } => self.tasks.sift(generation, scope, filter, from),
+            Effect::StopSift => self.tasks.stop_sift(),
             Effect::Go { generation, scope, from, to } => self.desk.go(Walk { generation, scope, from, to }, now),
             Effect::FilterStreams { generation, pattern } => self.tasks.filter(generation, pattern),
             Effect::Find { generation, pattern, scope, from, direction } => {

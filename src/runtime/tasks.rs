@@ -4,6 +4,7 @@
 //! whatever a job says reaches the loop before the word that the slot is empty. Answers carry the generation of their
 //! question; dropping late ones is the screen's business.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use super::surveys::{self, Reducers};
 use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
 use crate::domain::{Cancel, Direction, EventQuery, Failure, Scope, StreamSummary};
+use crate::session::search::EventFilter;
 use crate::session::{self, StreamFilter};
 use crate::sources::Source;
 
@@ -124,6 +126,7 @@ pub(crate) struct Tasks {
     find: Slot,
     survey: Slot,
     reducers: Reducers,
+    sift: Slot,
     streams: Arc<Vec<StreamSummary>>,
     searched: Arc<Mutex<StreamFilter>>,
 }
@@ -146,6 +149,7 @@ impl Tasks {
             find: slot("find")?,
             survey: slot("survey")?,
             reducers,
+            sift: slot("sift")?,
             source,
             outlet,
             streams: Arc::default(),
@@ -169,6 +173,59 @@ impl Tasks {
                 Err(failure) => Msg::JobFailed { generation, failure },
             });
         });
+    }
+
+    /// Reads events that stand anywhere in a scope.
+    pub(crate) fn load_some(&self, generation: Generation, scope: Scope, ordinals: Vec<u64>) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.events.submit(move |cancel| {
+            outlet.say(match session::search::some(&*source, &scope, &ordinals, cancel) {
+                Ok(events) => Msg::SomeLoaded { generation, events },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Tells which events a filter lets through.
+    pub(crate) fn sift(&self, generation: Generation, scope: Scope, filter: String, from: u64) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.sift.submit(move |cancel| {
+            let filter = match EventFilter::parse(&filter) {
+                Ok(filter) => filter,
+                Err(problem) => {
+                    outlet.say(Msg::SiftRefused { generation, column: problem.column, why: problem.why });
+                    return;
+                }
+            };
+            outlet.say(Msg::SiftBegan { generation });
+            let (mut said, mut found, mut first) = (Instant::now(), Vec::new(), true);
+            let (mut looked, mut total) = (from, from);
+            let ended = session::search::sift(&*source, &scope, &filter, from, cancel, &mut |part| {
+                found.extend(part.passing);
+                (looked, total) = (part.looked, part.total);
+                // What is found first is seen at once.
+                if said.elapsed() < PROGRESS_EVERY && !(first && !found.is_empty()) {
+                    return ControlFlow::Continue(());
+                }
+                first &= found.is_empty();
+                said = Instant::now();
+                let ordinals = std::mem::take(&mut found);
+                match outlet.say(Msg::Sifted { generation, ordinals, looked, total }) {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            });
+            outlet.say(Msg::Sifted { generation, ordinals: found, looked, total });
+            outlet.say(match ended {
+                Ok(unjudged) => Msg::SiftEnded { generation, unjudged: unjudged.words() },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Stops the filter of events.
+    pub(crate) fn stop_sift(&self) {
+        self.sift.stop();
     }
 
     /// Narrows the list of streams.
@@ -241,17 +298,18 @@ impl Tasks {
         self.survey.stop();
         self.filter.stop();
         self.find.stop();
+        self.sift.stop();
     }
 
     /// Whether nothing is under way and nothing waits.
     pub(crate) fn are_idle(&self) -> bool {
-        [&self.events, &self.filter, &self.find, &self.survey].into_iter().all(Slot::is_idle)
+        [&self.events, &self.filter, &self.find, &self.sift, &self.survey].into_iter().all(Slot::is_idle)
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        for slot in [&self.events, &self.filter, &self.find, &self.survey] {
+        for slot in [&self.events, &self.filter, &self.find, &self.sift, &self.survey] {
             slot.close();
         }
     }

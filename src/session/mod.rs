@@ -1,6 +1,7 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+pub mod condition;
 pub mod demo;
 pub mod doctor;
 pub mod embedded;
@@ -9,6 +10,7 @@ mod find;
 mod open;
 mod pages;
 mod reducers;
+pub mod search;
 pub mod shapes;
 mod similar;
 mod walker;

@@ -1,4 +1,5 @@
-//! The bytes of an opened file, read by position: of a regular file at once, of a pipe as they arrive.
+//! The bytes of an opened file, read by position: of a regular file at once (and what it grows by, when somebody looked),
+//! of a pipe as they arrive.
 //!
 //! A pipe is copied into a temporary file without a name while it is read, so that everything above reads one way. It is
 //! not a cache: it is gone with the process.
@@ -155,6 +156,21 @@ impl Feed {
     /// Whether its length is not known before its end.
     pub fn is_pipe(&self) -> bool {
         self.pipe
+    }
+
+    /// What is open now, whatever its name has come to mean.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
+    /// A regular file has grown to this length.
+    pub fn extend(&self, length: u64) {
+        let mut arrived = self.lock();
+        arrived.upto = arrived.upto.max(length);
+        self.changed.notify_all();
     }
 
     /// How much is there now.

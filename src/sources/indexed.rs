@@ -43,6 +43,14 @@ pub trait Backing: Send + Sync + 'static {
     /// `Cancelled`, or why it will never be complete.
     fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure>;
 
+    /// See `Source::check`; asked after `begin`.
+    ///
+    /// # Errors
+    /// As there.
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.wait(cancel, told)
+    }
+
     /// Why the index will never be complete.
     fn failed(&self) -> Option<Failure>;
 
@@ -333,6 +341,11 @@ impl<B: Backing> Source for Indexed<B> {
     fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
         self.backing.begin();
         self.backing.wait(cancel, told)
+    }
+
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.backing.begin();
+        self.backing.check(cancel, told)
     }
 
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {

@@ -13,7 +13,9 @@
 //! - Ordinals are dense from 0 within a scope and never change while a source grows: growing only appends.
 //! - What a source cannot do is a failure of kind `Unsupported`, never an empty page.
 //! - A cancelled read ends soon with a failure of kind `Cancelled`.
-//! - While `progress().complete` is false every total may grow; afterwards all are exact.
+//! - While `progress().complete` is false every total may grow; afterwards all are exact. Only a record that is broken
+//!   behind what tells its stream, type and version may still turn from an event into a trouble in the counts, when it is
+//!   read or when `check` finds it; it stays an event with `trouble` in its stream, so that no ordinal changes.
 //! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
 //!   that event once, at its own place.
 
@@ -30,7 +32,7 @@ mod index;
 mod indexed;
 pub mod input;
 mod jetstream;
-mod layouts;
+pub mod layouts;
 pub mod memory;
 pub mod open;
 mod recognise;
@@ -64,6 +66,16 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// `Cancelled`, or what made reading to the end impossible.
     fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure>;
+
+    /// Completes, and then looks at every byte of every record, so that the counts are exact also where a record was taken
+    /// for an event by its front alone and is broken behind it. Where reading is checking, this is `complete`. What reads
+    /// every event anyway needs no check: such a record is an event with `trouble` then.
+    ///
+    /// # Errors
+    /// As `complete`.
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.complete(cancel, told)
+    }
 
     /// Streams in the order of their first events: at most `limit` from the `from`-th.
     ///

@@ -3,6 +3,7 @@
 //!
 //! Invariant: nothing is published before the whole is in order, so an ordinal never changes.
 
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,9 +11,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockRead
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Source;
+use super::index::column::Column;
 use super::index::{Entry, Index, Part, Place};
 use super::indexed::{Backing, Indexed};
 use crate::domain::{
@@ -21,6 +23,9 @@ use crate::domain::{
 
 /// How long opening waits for a small store, so that it is there, or its fault is told, at once.
 const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How many records are handed to the index at a time.
+const HANDED: usize = 1 << 16;
 
 /// A store whose records are read once from beginning to end, and then again by their places.
 pub trait Records: Send + Sync + 'static {
@@ -115,26 +120,141 @@ pub struct Draft<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Order(pub i64, pub i64);
 
-/// What is told during a scan.
+/// What is told during a scan. It is kept in columns, names once each: some 35 bytes a record until all are in order.
 pub struct Walk<'a> {
     shared: &'a Shared,
-    hasher: DefaultHashBuilder,
-    /// The records, as they were told.
-    rows: Vec<(Order, Told)>,
-    /// The links, as they were told.
-    links: Vec<(Order, Told, Option<u64>)>,
+    rows: Rows,
+    links: Rows,
+    /// Where the links lead.
+    to: Vec<Option<u64>>,
     last: Order,
-    names: Vec<u8>,
+    streams: Names,
+    types: Names,
+    versions_decide: bool,
 }
 
-/// A record as it is kept until all are there; names lie in `Walk::names`.
-#[derive(Clone, Copy)]
-struct Told {
-    at: u64,
-    stream: (u32, u32),
-    event_type: (u32, u32),
-    version: Option<u64>,
-    time: Option<Timestamp>,
+/// The number of the name of a record that belongs to no stream.
+const NOTHING: u32 = u32::MAX;
+
+/// Records as they were told.
+#[derive(Default)]
+struct Rows {
+    first: Column,
+    second: Column,
+    at: Column,
+    stream: Vec<u32>,
+    event_type: Vec<u32>,
+    /// As the bits of a signed number: none of them is `u64::MAX`, which is counted then.
+    version: Column,
+    seconds: Column,
+    nanoseconds: Vec<i32>,
+}
+
+impl Rows {
+    fn push(&mut self, draft: &Draft<'_>, stream: u32, event_type: u32) {
+        // A column cannot keep the least number.
+        self.first.push(Some(draft.order.0.max(i64::MIN + 1)));
+        self.second.push(Some(draft.order.1.max(i64::MIN + 1)));
+        self.at.push(Some(draft.at as i64));
+        self.stream.push(stream);
+        self.event_type.push(event_type);
+        self.version
+            .push(draft.version.map(|version| i64::MAX.wrapping_sub_unsigned(version)).filter(|&v| v != i64::MIN));
+        self.seconds.push(draft.time.map(|time| time.as_second()));
+        self.nanoseconds.push(draft.time.map_or(0, |time| time.subsec_nanosecond()));
+    }
+
+    fn len(&self) -> usize {
+        self.stream.len()
+    }
+
+    fn order(&self, row: usize) -> Order {
+        Order(self.first.get(row).unwrap_or_default(), self.second.get(row).unwrap_or_default())
+    }
+
+    fn at(&self, row: usize) -> u64 {
+        self.at.get(row).unwrap_or_default() as u64
+    }
+
+    fn version(&self, row: usize) -> Option<u64> {
+        self.version.get(row).map(|version| i64::MAX.wrapping_sub(version) as u64)
+    }
+
+    fn time(&self, row: usize) -> Option<Timestamp> {
+        Timestamp::new(self.seconds.get(row)?, self.nanoseconds[row]).ok()
+    }
+
+    /// The rows in their order; those with the same order as they were told.
+    fn sorted(&self, versions_decide: bool) -> Vec<u32> {
+        let mut rows: Vec<u32> = (0..self.len() as u32).collect();
+        if !rows.is_sorted_by_key(|&row| self.order(row as usize)) {
+            rows.sort_by_key(|&row| self.order(row as usize));
+        }
+        if versions_decide {
+            self.by_versions(&mut rows);
+        }
+        rows
+    }
+
+    /// Brings the rows of each stream, in the places they have, into the order of their versions.
+    fn by_versions(&self, rows: &mut [u32]) {
+        let streams: Vec<u32> = rows.iter().map(|&row| self.stream[row as usize]).collect();
+        let stream = |place: u32| streams[place as usize];
+        let mut places: Vec<u32> = (0..rows.len() as u32).collect();
+        places.sort_by_key(|&place| stream(place));
+        let mut of_stream: Vec<u32> = Vec::new();
+        for places in places.chunk_by(|&a, &b| stream(a) == stream(b)) {
+            let version = |row: &u32| self.version(*row as usize);
+            of_stream.clear();
+            of_stream.extend(places.iter().map(|&place| rows[place as usize]));
+            let counted = of_stream.iter().any(|row| version(row).is_none());
+            if counted || of_stream.is_sorted_by_key(version) {
+                continue;
+            }
+            of_stream.sort_by_key(version);
+            places.iter().zip(&of_stream).for_each(|(&place, &row)| rows[place as usize] = row);
+        }
+    }
+}
+
+/// Names, each once.
+#[derive(Default)]
+struct Names {
+    spans: Vec<(usize, usize)>,
+    text: Vec<u8>,
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// The name asked for last: neighbours often share theirs.
+    last: u32,
+}
+
+impl Names {
+    fn name(&self, number: u32) -> &[u8] {
+        self.spans.get(number as usize).map_or(&[], |&(start, end)| &self.text[start..end])
+    }
+
+    fn number(&mut self, name: &[u8]) -> u32 {
+        if self.name(self.last) == name && !self.spans.is_empty() {
+            return self.last;
+        }
+        let hash = self.hasher.hash_one(name);
+        let Self { spans, text, numbers, hasher, last } = self;
+        let of = |number: u32| {
+            let (start, end) = spans[number as usize];
+            &text[start..end]
+        };
+        *last = match numbers.find(hash, |&number| of(number) == name) {
+            Some(&number) => number,
+            None => {
+                let number = spans.len() as u32;
+                numbers.insert_unique(hash, number, |&number| hasher.hash_one(of(number)));
+                spans.push((text.len(), text.len() + name.len()));
+                text.extend_from_slice(name);
+                number
+            }
+        };
+        *last
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -143,7 +263,7 @@ impl<'a> Walk<'a> {
         self.shared.stop.load(Ordering::Relaxed)
     }
 
-    /// What stops the scan, to be handed on.
+    /// What stops the scan, to be handed on; also to a thread that works beside the walk.
     pub fn stop(&self) -> &'a AtomicBool {
         &self.shared.stop
     }
@@ -155,57 +275,59 @@ impl<'a> Walk<'a> {
         self.shared.found.store(self.rows.len() as u64, Ordering::Relaxed);
     }
 
+    /// The store has no order of its own: within each stream the versions count, whatever else the records are sorted by.
+    pub fn versions_decide(&mut self) {
+        self.versions_decide = true;
+    }
+
     /// A record that is an event.
     pub fn event(&mut self, draft: Draft<'_>) {
-        let told = self.keep(&draft);
+        let (stream, event_type) = (self.streams.number(draft.stream), self.types.number(draft.event_type));
         self.last = draft.order;
-        self.rows.push((draft.order, told));
+        self.rows.push(&draft, stream, event_type);
     }
 
     /// A link: an event of its own stream only. `to` is the `at` of the record it leads to, where that is there.
     pub fn link(&mut self, draft: Draft<'_>, to: Option<u64>) {
-        let told = self.keep(&draft);
-        self.links.push((draft.order, told, to));
+        let (stream, event_type) = (self.streams.number(draft.stream), self.types.number(draft.event_type));
+        self.links.push(&draft, stream, event_type);
+        self.to.push(to);
     }
 
     /// A record that is no event: it stands behind the one told before it.
     pub fn trouble(&mut self, at: u64) {
-        let none = (0, 0);
-        self.rows.push((self.last, Told { at, stream: none, event_type: none, version: None, time: None }));
+        let draft = Draft { at, order: self.last, stream: b"", event_type: b"", version: None, time: None };
+        self.rows.push(&draft, NOTHING, NOTHING);
     }
 
-    fn keep(&mut self, draft: &Draft<'_>) -> Told {
-        let mut name = |name: &[u8]| {
-            // Neighbours often share their names: those are kept once.
-            let start = self.names.len() as u32;
-            self.names.extend_from_slice(name);
-            (start, self.names.len() as u32)
-        };
-        let stream = name(draft.stream);
-        let event_type = match self.rows.last() {
-            Some((_, last)) if &self.names[span(last.event_type)] == draft.event_type => last.event_type,
-            _ => {
-                let start = self.names.len() as u32;
-                self.names.extend_from_slice(draft.event_type);
-                (start, self.names.len() as u32)
+    /// Hands rows over in this order, some at a time. Gives whether there was room for them.
+    fn hand_over(
+        &self,
+        rows: &Rows,
+        order: &[u32],
+        hasher: &DefaultHashBuilder,
+        taken: &mut dyn FnMut(&Part, &[u32]) -> bool,
+    ) -> bool {
+        let mut part = Part::default();
+        for some in order.chunks(HANDED) {
+            part.clear();
+            for &row in some {
+                let row = row as usize;
+                let stream = self.streams.name(rows.stream[row]);
+                if stream.is_empty() {
+                    part.trouble(rows.at(row));
+                    continue;
+                }
+                let event_type = self.types.name(rows.event_type[row]);
+                let entry = Entry { stream, event_type, version: rows.version(row), time: rows.time(row) };
+                part.event(hasher, rows.at(row), entry);
             }
-        };
-        Told { at: draft.at, stream, event_type, version: draft.version, time: draft.time }
-    }
-
-    fn part(&self, part: &mut Part, told: &Told) {
-        let (stream, event_type) = (&self.names[span(told.stream)], &self.names[span(told.event_type)]);
-        if stream.is_empty() {
-            part.trouble(told.at);
-        } else {
-            let entry = Entry { stream, event_type, version: told.version, time: told.time };
-            part.event(&self.hasher, told.at, entry);
+            if !taken(&part, some) {
+                return false;
+            }
         }
+        true
     }
-}
-
-fn span((start, end): (u32, u32)) -> std::ops::Range<usize> {
-    start as usize..end as usize
 }
 
 /// What the scanning thread and the answers share.
@@ -260,38 +382,52 @@ pub fn open<R: Records>(records: R) -> Result<Arc<dyn Source>, Failure> {
 }
 
 fn fill<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
-    let hasher = shared.index.read().unwrap_or_else(PoisonError::into_inner).hasher().clone();
-    let mut walk =
-        Walk { shared, hasher, rows: Vec::new(), links: Vec::new(), last: Order::default(), names: Vec::new() };
+    let mut walk = Walk {
+        shared,
+        rows: Rows::default(),
+        links: Rows::default(),
+        to: Vec::new(),
+        last: Order::default(),
+        streams: Names::default(),
+        types: Names::default(),
+        versions_decide: false,
+    };
     records.scan(&mut walk)?;
     if walk.is_stopped() {
         return Err(Failure::new(FailureKind::Cancelled, records.name(), "index", "nobody wants it any more"));
     }
-    // Stable: what has no order of its own stays as it lies.
-    if !walk.rows.is_sorted_by_key(|(order, _)| *order) {
-        walk.rows.sort_by_key(|(order, _)| *order);
-    }
-    walk.links.sort_by_key(|(order, _, _)| *order);
-    let mut part = Part::default();
-    walk.rows.iter().for_each(|(_, told)| walk.part(&mut part, told));
-    let mut index = shared.index.write().unwrap_or_else(PoisonError::into_inner);
-    let mut fits = index.append(&part);
-    if fits && !walk.links.is_empty() {
-        part.clear();
-        walk.links.iter().for_each(|(_, told, _)| walk.part(&mut part, told));
-        let mut rows: Vec<(u64, u32)> = walk.rows.iter().zip(0..).map(|((_, told), row)| (told.at, row)).collect();
-        rows.sort_unstable();
-        let row_of = |at: u64| rows.binary_search_by_key(&at, |&(at, _)| at).ok().map(|found| rows[found].1);
-        fits = index.append_links(&part, walk.links.iter().map(|(_, _, to)| to.and_then(row_of)).collect());
+    let mut fits = walk.rows.len() + walk.links.len() <= Index::MAX_ROWS;
+    let mut index = Index::default();
+    if fits {
+        let order = walk.rows.sorted(walk.versions_decide);
+        let hasher = index.hasher().clone();
+        fits = walk.hand_over(&walk.rows, &order, &hasher, &mut |part, _| index.append(part));
+        if fits && walk.links.len() > 0 {
+            fits = append_links(&walk, &order, &mut index);
+        }
     }
     if !fits {
         let why = format!("there are more than {} records", Index::MAX_ROWS);
         return Err(Failure::new(FailureKind::Unsupported, records.name(), "index", why));
     }
     let total = shared.total.load(Ordering::Relaxed).max(index.len() as u64);
+    *shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
     shared.total.store(total, Ordering::Relaxed);
     shared.done.store(total, Ordering::Relaxed);
     Ok(())
+}
+
+/// Adds the links behind the rows, which stand in this order. Gives whether there was room for them.
+fn append_links(walk: &Walk<'_>, order: &[u32], index: &mut Index) -> bool {
+    let mut rows: Vec<(u64, u32)> = order.iter().zip(0..).map(|(&row, at)| (walk.rows.at(row as usize), at)).collect();
+    rows.sort_unstable();
+    let row_of = |at: u64| rows.binary_search_by_key(&at, |&(at, _)| at).ok().map(|found| rows[found].1);
+    let links = walk.links.sorted(false);
+    let hasher = index.hasher().clone();
+    let mut taken = |part: &Part, links: &[u32]| {
+        index.append_links(part, links.iter().map(|&link| walk.to[link as usize].and_then(row_of)).collect())
+    };
+    walk.hand_over(&walk.links, &links, &hasher, &mut taken)
 }
 
 impl<R: Records> Backing for Sorted<R> {

@@ -14,12 +14,15 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
 use stepback::app::notation::{parse_key, plain_key};
-use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
+use stepback::app::{App, Effect, Generation, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{
-    About, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Position, Progress, Scope,
+    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Position, Progress, Scope,
     StreamName, Timestamp, Trouble, Version, time,
 };
 use stepback::replay::{Fingerprint, Moment, Patch, ReducerInfo, State, StateCost};
+use stepback::session::condition::Unjudged;
+use stepback::session::search::EventFilter;
+use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
 
 /// One event to be built: stream, type, data; the rest follows from its place.
@@ -334,6 +337,12 @@ impl Desk {
                 let page = EventPage { first: from as u64, events, total: all.len() as u64, partial: false };
                 vec![Msg::EventsLoaded { generation, scope: query.scope, page }]
             }
+            Effect::LoadSome { generation, scope, ordinals } => {
+                let all = self.ordinals(&scope);
+                let event = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].clone()));
+                vec![Msg::SomeLoaded { generation, events: ordinals.iter().filter_map(event).collect() }]
+            }
+            Effect::Sift { generation, scope, filter, from } => self.sift(generation, &scope, &filter, from),
             Effect::Go { generation, scope, from, to } => match self.walk(&scope, from, &to) {
                 Ok((scope, scope_at, moment)) => {
                     self.state = moment.state.clone();
@@ -387,6 +396,34 @@ impl Desk {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What a filter lets through, told in parts of three events.
+    fn sift(&self, generation: Generation, scope: &Scope, filter: &str, from: u64) -> Vec<Msg> {
+        let filter = match EventFilter::parse(filter) {
+            Ok(filter) => filter,
+            Err(problem) => return vec![Msg::SiftRefused { generation, column: problem.column, why: problem.why }],
+        };
+        let events = self.events.iter().map(|event| Event::clone(event)).collect();
+        let (source, cancel) = (Memory::new("shop.jsonl", events), Cancel::default());
+        let mut sieve = filter.sieve(&source, scope, &cancel).expect("a source in memory");
+        let mut unjudged = Unjudged::default();
+        let mut out = vec![Msg::SiftBegan { generation }];
+        let all = self.ordinals(scope);
+        for (first, part) in (0..).step_by(3).zip(all.chunks(3)) {
+            let mut ordinals = Vec::new();
+            for (n, event) in (first..).zip(part).filter(|(n, _)| *n >= from) {
+                match sieve.passes(&self.events[*event]) {
+                    Ok(true) => ordinals.push(n),
+                    Ok(false) => {}
+                    Err(why) => unjudged.count(why),
+                }
+            }
+            let looked = first + part.len() as u64;
+            out.push(Msg::Sifted { generation, ordinals, looked, total: all.len() as u64 });
+        }
+        out.push(Msg::SiftEnded { generation, unjudged: unjudged.words() });
+        out
     }
 
     fn walk(&self, scope: &Scope, from: u64, to: &Destination) -> Result<(Scope, u64, Moment), String> {

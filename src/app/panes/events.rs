@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::sifted::Sifted;
 use crate::app::effect::{Effect, Generation};
 use crate::app::walk::{Fact, Facts};
 use crate::app::words;
@@ -167,6 +168,8 @@ pub struct EventsPane {
     pub window: Option<Window>,
     /// The window of the scope to come: shown when the walk has arrived there, never before.
     pub incoming: Option<Window>,
+    /// Those of them a filter lets through: shown instead, where there is one.
+    pub sifted: Option<Sifted>,
     loading: Option<Loading>,
 }
 
@@ -193,8 +196,61 @@ impl EventsPane {
         }
     }
 
+    /// The filtered list, when it is what is shown.
+    pub fn sifted(&self) -> Option<&Sifted> {
+        let window = self.window.as_ref()?;
+        self.sifted.as_ref().filter(|sifted| sifted.scope == window.scope)
+    }
+
+    /// The filtered list that waits for the answers to this question.
+    pub fn sifted_of(&mut self, generation: Generation) -> Option<&mut Sifted> {
+        self.sifted.as_mut().filter(|sifted| sifted.generation == generation)
+    }
+
+    /// The first row shown.
+    pub fn top(&self) -> u64 {
+        match self.sifted() {
+            Some(sifted) => sifted.top,
+            None => self.window.as_ref().map_or(0, |window| window.top),
+        }
+    }
+
+    /// The place a row of the list stands for.
+    pub fn place(&self, row: u64) -> Option<u64> {
+        match self.sifted() {
+            Some(sifted) => sifted.place(row),
+            None => self.window.as_ref().filter(|window| row < window.len()).map(|_| row),
+        }
+    }
+
+    /// Scrolls without moving the cursor.
+    pub fn scroll(&mut self, by: i64, height: u64) {
+        let scope = self.window.as_ref().map(|window| &window.scope);
+        if let Some(sifted) = self.sifted.as_mut().filter(|sifted| Some(&sifted.scope) == scope) {
+            sifted.scroll(by, height);
+        } else if let Some(window) = &mut self.window {
+            window.scroll(by, height);
+        }
+    }
+
+    /// Scrolls to a place.
+    pub fn follow(&mut self, place: u64, height: u64) {
+        if let Some(sifted) = &mut self.sifted {
+            sifted.follow(place, height);
+        }
+        if let Some(window) = &mut self.window {
+            window.top = super::keep_visible(window.top, place, height, window.len(), 2);
+        }
+    }
+
     /// Reads what will be seen soon.
     pub fn load(&mut self, height: u64, next: impl FnOnce() -> Generation) -> Option<Effect> {
+        let shown = self.window.as_ref().map(|window| &window.scope);
+        if self.incoming.is_none()
+            && let Some(sifted) = self.sifted.as_mut().filter(|sifted| Some(&sifted.scope) == shown)
+        {
+            return sifted.load(height, next);
+        }
         let window = self.incoming.as_mut().or(self.window.as_mut())?;
         let ordinals = window.missing(height)?;
         let waiting = |loading: &Loading| {
@@ -226,6 +282,9 @@ impl EventsPane {
 
     /// A read failed: it is not repeated until something else is asked for.
     pub fn failed(&mut self, generation: Generation) -> bool {
+        if self.sifted.as_mut().is_some_and(|sifted| sifted.failed(generation)) {
+            return true;
+        }
         self.loading.take_if(|loading| loading.generation == generation).is_some()
     }
 }

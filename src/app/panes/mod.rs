@@ -4,6 +4,7 @@ pub mod doctor;
 pub mod event;
 pub mod events;
 pub mod rows;
+pub mod sifted;
 pub mod state;
 pub mod streams;
 pub mod survey;

@@ -1,12 +1,13 @@
 //! Fills the index of a file: its beginning at once, the rest by two threads.
 //!
-//! The file is cut into stretches. A stretch owns the lines that begin in it, so that any thread can read any stretch
-//! without knowing the others; what they find is appended in the order of the file.
+//! The file is cut into stretches, which the threads read in any order; what they find is appended in the order of the
+//! file. A record is taken for what its front says: the fields the index keeps. What is broken behind them is found when
+//! the record is read, or by [`super::check`], and counted from then on; the row stays where it is.
 //!
 //! Invariant: a thread never runs more than a few stretches ahead of the index, so memory is bounded however slow one
-//! stretch is; a line too large to be read is passed over, never kept.
+//! stretch is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -17,23 +18,15 @@ use hashbrown::DefaultHashBuilder;
 
 use super::envelope::Indexer;
 use super::mapping::Mapping;
+use super::stretch::{self, Lines, STRETCH};
 use crate::domain::{Cancel, Failure, FailureKind, Progress};
 use crate::sources::feed::Feed;
 use crate::sources::index::{Index, Part};
 
-/// How much of the file a thread takes at a time.
-const STRETCH: u64 = 256 << 10;
-/// How far past its stretch a thread reads at once, for the end of its last line.
-const SLACK: usize = 4 << 10;
-/// Lines longer than this are listed with their size, not read.
-pub const MAX_LINE: u64 = 64 << 20;
 /// How many threads read.
 const THREADS: usize = 2;
 /// How many stretches may wait for an earlier one.
 const AHEAD: u64 = 4;
-/// A buffer that a long line made larger than this is given back.
-const BUFFER: usize = 4 << 20;
-
 /// The index of a file and what fills it.
 pub struct Build {
     feed: Arc<Feed>,
@@ -50,6 +43,8 @@ pub struct Build {
     troubles: AtomicU64,
     streams: AtomicU64,
     complete: AtomicBool,
+    /// The offsets of records that are broken behind their fronts, as far as that was found.
+    broken: Mutex<BTreeSet<u64>>,
 }
 
 /// What was given to the threads so far.
@@ -88,12 +83,13 @@ impl Build {
             troubles: AtomicU64::new(0),
             streams: AtomicU64::new(0),
             complete: AtomicBool::new(false),
+            broken: Mutex::default(),
             feed,
             mapping,
         };
         let mut part = Part::default();
         let mut indexer = Indexer::new(build.mapping.clone());
-        build.read(0, head, &mut Vec::new(), &mut indexer, &mut part)?;
+        build.read((0, head), &mut Vec::new(), &mut indexer, &mut part)?;
         build.append(&part)?;
         let arrived = build.feed.arrived();
         if arrived.finished && head >= arrived.upto {
@@ -114,16 +110,37 @@ impl Build {
     pub fn progress(&self) -> Progress {
         // Read first: once it is set, all counts are final.
         let complete = self.complete.load(Ordering::Acquire);
+        let broken = self.broken().len() as u64;
         let arrived = self.feed.arrived();
         let total = if arrived.finished { arrived.upto } else { 0 };
         Progress {
             done: self.done.load(Ordering::Relaxed),
             total,
-            events: self.events.load(Ordering::Relaxed),
-            troubles: self.troubles.load(Ordering::Relaxed),
+            events: self.events.load(Ordering::Relaxed).saturating_sub(broken),
+            troubles: self.troubles.load(Ordering::Relaxed) + broken,
             streams: self.streams.load(Ordering::Relaxed),
             complete,
         }
+    }
+
+    /// The bytes of the file.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// How its lines are read.
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    /// What ends all work for this file.
+    pub fn stopped(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// The records found broken behind their fronts, by their offsets.
+    pub fn broken(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the index will not grow any more.
@@ -173,6 +190,70 @@ impl Build {
         }
     }
 
+    /// Waits until the index has more than so many rows, or is complete.
+    ///
+    /// # Errors
+    /// `Cancelled`, or why there will never be more.
+    pub fn wait_for_more(&self, rows: usize, cancel: &Cancel) -> Result<(), Failure> {
+        loop {
+            self.feed.cancelled(cancel)?;
+            let work = self.lock();
+            if let Some(failure) = &work.failed {
+                return Err(failure.clone());
+            }
+            if self.is_complete() || self.index().len() > rows {
+                return Ok(());
+            }
+            drop(self.changed.wait_timeout(work, Duration::from_millis(50)));
+        }
+    }
+
+    /// Goes on to where the file ends now, which has grown since the index was complete. Gives from where on it is read
+    /// again; `None` when there is nothing to do, or it is not the time for it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn grow(self: &Arc<Self>, length: u64) -> Result<Option<u64>, Failure> {
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.feed.arrived().upto;
+        if !self.is_complete() || self.failed().is_some() || length <= old {
+            return Ok(None);
+        }
+        let start = match self.unfinished(old)? {
+            None => old,
+            Some(line) => {
+                let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+                let start = index.reopen(line);
+                self.count(&index);
+                start
+            }
+        };
+        self.feed.extend(length);
+        handed.upto = start;
+        self.complete.store(false, Ordering::Release);
+        self.begun.store(false, Ordering::Release);
+        drop(handed);
+        self.begin();
+        Ok(Some(start))
+    }
+
+    /// Where the last line begins, when no line feed ends it.
+    fn unfinished(&self, end: u64) -> Result<Option<u64>, Failure> {
+        let mut to = end;
+        let mut buffer = vec![0; 64 << 10];
+        while to > 0 {
+            let from = to.saturating_sub(buffer.len() as u64);
+            let block = &mut buffer[..(to - from) as usize];
+            let count = self.feed.read_at(from, block).map_err(|e| self.feed.failure(&e))?;
+            if let Some(at) = memchr::memrchr(b'\n', &block[..count]) {
+                let start = from + at as u64 + 1;
+                return Ok((start < end).then_some(start));
+            }
+            to = from;
+        }
+        Ok((end > 0).then_some(0))
+    }
+
     /// Asks the threads to end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -210,7 +291,7 @@ impl Build {
         while let Some((number, start, end)) = self.next()? {
             let Some(mut part) = self.turn(number) else { break };
             part.clear();
-            if !self.read(start, end, &mut buffer, &mut indexer, &mut part)? {
+            if !self.read((start, end), &mut buffer, &mut indexer, &mut part)? {
                 break;
             }
             self.hand_in(number, part)?;
@@ -267,88 +348,56 @@ impl Build {
             let why = format!("there are more than {} records", Index::MAX_ROWS);
             return Err(Failure::new(FailureKind::Unsupported, self.feed.name(), "index", why));
         }
+        self.count(&index);
+        Ok(())
+    }
+
+    /// Makes known how much the index holds.
+    fn count(&self, index: &Index) {
         self.done.store(index.end(), Ordering::Relaxed);
         self.events.store(index.len() as u64 - index.troubles(), Ordering::Relaxed);
         self.troubles.store(index.troubles(), Ordering::Relaxed);
         self.streams.store(index.streams().len() as u64, Ordering::Relaxed);
-        Ok(())
     }
 
     /// Finds the records that begin in a stretch. Gives `false` when stopped.
     fn read(
         &self,
-        start: u64,
-        end: u64,
+        bounds: (u64, u64),
         buffer: &mut Vec<u8>,
         indexer: &mut Indexer,
         part: &mut Part,
     ) -> Result<bool, Failure> {
-        // One byte early: it tells whether a line begins at the start.
-        let from = start.saturating_sub(1);
-        let own = (end - from) as usize;
-        let wanted = (self.feed.arrived().upto - from).min((own + SLACK) as u64) as usize;
-        self.fill(buffer, 0, from, wanted, own)?;
-        let mut at = if start > 0 {
-            memchr::memchr(b'\n', &buffer[..own]).map_or(own, |feed| feed + 1)
-        } else if buffer.starts_with("\u{feff}".as_bytes()) {
-            3
-        } else {
-            0
+        let mut finding = Finding { hasher: &self.hasher, indexer, part };
+        let Some(end) = stretch::read(&self.feed, bounds, buffer, &self.stop, &mut finding)? else {
+            return Ok(false);
         };
-        let mut last_end = end;
-        let last = memchr::memrchr(b'\n', &buffer[at.min(own)..own]).map_or(at, |feed| at + feed + 1);
-        let mut oversize = None;
-        if last < own && memchr::memchr(b'\n', &buffer[own..]).is_none() {
-            let read = from + buffer.len() as u64;
-            let found = self.feed.find_line_feed(read, &self.stop).map_err(|e| self.feed.failure(&e))?;
-            let Some(line_end) = found else { return Ok(false) };
-            last_end = end.max(line_end);
-            let size = line_end - (from + last as u64);
-            if size > MAX_LINE {
-                oversize = Some((from + last as u64, size));
-                buffer.truncate(last);
-            } else {
-                let more = (line_end - read) as usize;
-                let have = buffer.len();
-                self.fill(buffer, have, read, more, more)?;
-            }
-        }
-        while at < own.min(buffer.len()) {
-            let rest = &buffer[at..];
-            if rest[0] != b'{' {
-                let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-                if line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
-                    part.blank();
-                    at += line.len() + 1;
-                    continue;
-                }
-            }
-            let offset = from + at as u64;
-            let length = indexer.line(rest, |entry| match entry {
-                Some(entry) => part.event(&self.hasher, offset, entry),
-                None => part.trouble(offset),
-            });
-            at += length + 1;
-        }
-        if let Some((offset, size)) = oversize {
-            part.oversize(offset, size);
-        }
-        part.finish(last_end.max(from + at.min(buffer.len()) as u64));
-        if buffer.capacity() > BUFFER {
-            *buffer = Vec::new();
-        }
+        part.finish(end);
         Ok(true)
     }
+}
 
-    /// Reads `wanted` bytes from an offset into the buffer from `at` on, of which `needed` must be there.
-    fn fill(&self, buffer: &mut Vec<u8>, at: usize, offset: u64, wanted: usize, needed: usize) -> Result<(), Failure> {
-        buffer.resize(at + wanted, 0);
-        let count = self.feed.read_at(offset, &mut buffer[at..]).map_err(|e| self.feed.failure(&e))?;
-        if count < needed {
-            let why = format!("the file became shorter: it ends at {} bytes now", offset + count as u64);
-            return Err(Failure::new(FailureKind::Io, self.feed.name(), "read", why).hint("open it again"));
-        }
-        buffer.truncate(at + count);
-        Ok(())
+/// Puts what the lines of a stretch say into a part.
+struct Finding<'a> {
+    hasher: &'a DefaultHashBuilder,
+    indexer: &'a mut Indexer,
+    part: &'a mut Part,
+}
+
+impl Lines for Finding<'_> {
+    fn line(&mut self, offset: u64, text: &[u8]) -> usize {
+        let (hasher, part) = (self.hasher, &mut *self.part);
+        self.indexer.line(text, |entry| match entry {
+            Some(entry) => part.event(hasher, offset, entry),
+            None => part.trouble(offset),
+        })
+    }
+
+    fn blank(&mut self) {
+        self.part.blank();
+    }
+
+    fn oversize(&mut self, offset: u64, size: u64) {
+        self.part.oversize(offset, size);
     }
 }

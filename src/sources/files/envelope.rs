@@ -1,7 +1,8 @@
 //! From a line to the event it says, by a mapping.
 //!
 //! Two readings of the same line: [`Indexer`] takes only what the index keeps, for every line of a file; [`Reader`] takes
-//! everything, for the lines somebody looks at. What the one calls an event the other does too.
+//! everything, for the lines somebody looks at, and checks the whole line. What the one calls an event the other does too,
+//! or says what is broken behind the front of the line.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::scan::Fault;
 use super::skim::Skimmer;
 use super::value;
 use crate::domain::{Event, Form, Payload, Position, StreamName, Trouble, Version};
-use crate::sources::index::{Entry, Place};
+use crate::sources::index::{Entry, Place, PlacedEvent};
 
 /// The slots both readings begin with.
 const STREAM: usize = 0;
@@ -104,7 +105,7 @@ impl Indexer {
     /// Reads the line at the start of `text`, gives what it says to `told`, and gives where it ends (its line feed or the
     /// end of the text). `None` is told when it is no event.
     pub fn line(&mut self, text: &[u8], told: impl FnOnce(Option<Entry<'_>>)) -> usize {
-        match self.skimmer.skim(text) {
+        match self.skimmer.front(text) {
             Ok(end) => {
                 match basics(&self.mapping, &self.skimmer, text) {
                     Ok(Basics { stream, event_type, version }) => told(Some(Entry {
@@ -126,6 +127,42 @@ impl Indexer {
     }
 }
 
+/// Checks what [`Indexer`] has not looked at.
+pub struct Checker {
+    mapping: Arc<Mapping>,
+    skimmer: Skimmer,
+    front: Skimmer,
+}
+
+impl Checker {
+    /// A checker by a mapping.
+    pub fn new(mapping: Arc<Mapping>) -> Self {
+        let plan = Plan::new(&basic(&mapping));
+        Self { mapping, skimmer: Skimmer::new(plan.clone()), front: Skimmer::new(plan) }
+    }
+
+    /// Checks the line at the start of `text`. Gives where it ends, and whether it is an event, or none, all the way: `false`
+    /// when only its front is an event's.
+    pub fn line(&mut self, text: &[u8]) -> (usize, bool) {
+        let end = match self.skimmer.skim(text) {
+            Ok(end) if !self.skimmer.twice() => return (end, true),
+            Ok(end) => end,
+            Err(Fault { at, .. }) => memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end),
+        };
+        let line = &text[..end];
+        let Ok(front) =
+            self.front.front(line).map_err(drop).and_then(|_| basics(&self.mapping, &self.front, line).map_err(drop))
+        else {
+            return (end, true);
+        };
+        let whole = self.skimmer.skim(line).is_ok()
+            && basics(&self.mapping, &self.skimmer, line).is_ok_and(|whole| {
+                whole.stream == front.stream && whole.event_type == front.event_type && whole.version == front.version
+            });
+        (end, whole)
+    }
+}
+
 /// Where the values of a reference are among the slots of the references.
 pub enum Said {
     /// The slot of an id.
@@ -142,6 +179,8 @@ pub struct Reader {
     causation: Vec<Said>,
     /// For references inside metadata that is itself JSON as text.
     inner: Skimmer,
+    /// For what the index made of a line.
+    front: Skimmer,
 }
 
 impl Reader {
@@ -149,6 +188,7 @@ impl Reader {
     pub fn new(mapping: Arc<Mapping>) -> Self {
         let mut paths = basic(&mapping);
         let data = mapping.data.clone().unwrap_or_default();
+        let front = Skimmer::new(Plan::new(&paths));
         paths.extend([mapping.id.clone(), Some(data), mapping.metadata.clone(), mapping.position.clone()]);
         let mut fields = Vec::new();
         let correlation = said(&mapping.correlation, &mut fields);
@@ -159,15 +199,15 @@ impl Reader {
         });
         let inner = Skimmer::new(Plan::new(&inner.collect::<Vec<_>>()));
         paths.extend(fields.into_iter().map(Some));
-        Self { skimmer: Skimmer::new(Plan::new(&paths)), inner, correlation, causation, mapping }
+        Self { skimmer: Skimmer::new(Plan::new(&paths)), inner, front, correlation, causation, mapping }
     }
 
-    /// The event a line says. `unfinished` tells that no line feed ends it.
-    pub fn event(&mut self, place: &Place, line: &Bytes, unfinished: bool) -> Event {
+    /// The event a line says; where it is none, what is wrong with it. `unfinished` tells that no line feed ends it.
+    pub fn event(&mut self, place: &Place, line: &Bytes, unfinished: bool) -> Read {
         let mapping = self.mapping.clone();
         let read = match self.skimmer.skim(line) {
             Ok(end) if end == line.len() => match basics(&mapping, &self.skimmer, line) {
-                Ok(basics) => self.whole(place, line, &basics),
+                Ok(basics) => Ok(basics),
                 Err(unusable) => Err(unusable.to_string()),
             },
             Ok(_) => Err(CHANGED.into()),
@@ -176,26 +216,28 @@ impl Reader {
             }
             Err(fault) => Err(format!("{} at byte {}", fault.reason, fault.at)),
         };
-        match (read, &place.event) {
-            (Ok(event), Some(_)) => event,
-            (Err(reason), None) => trouble(place, reason, line.clone()),
-            // It reads otherwise than it did when it was indexed.
-            (Ok(_), None) | (Err(_), Some(_)) => trouble(place, CHANGED.into(), line.clone()),
+        let Some(placed) = &place.event else {
+            // What was no event when it was indexed has changed when it is one now.
+            let reason = read.err().unwrap_or_else(|| CHANGED.into());
+            return Read::Trouble(trouble(place, reason, line.clone()));
+        };
+        let reason = match read {
+            Ok(basics) if is_placed(placed, &basics) => return Read::Event(self.whole(place, placed, line, &basics)),
+            Ok(_) => "its stream, type or version stands in it more than once, and differently".into(),
+            Err(reason) => reason,
+        };
+        // Its front says whether this is what was indexed, and only now found to be broken.
+        let same = self.front.front(line).is_ok()
+            && basics(&mapping, &self.front, line).is_ok_and(|basics| is_placed(placed, &basics));
+        match same {
+            true => Read::Broken(broken(place, placed, reason, line.clone())),
+            false => Read::Trouble(trouble(place, CHANGED.into(), line.clone())),
         }
     }
 
-    fn whole(&mut self, place: &Place, line: &Bytes, basics: &Basics<'_>) -> Result<Event, String> {
-        let Some(placed) = &place.event else { return Err(CHANGED.into()) };
-        if placed.stream.as_str().as_bytes() != &*basics.stream
-            || basics.version.is_some_and(|version| version != placed.version)
-        {
-            return Err(CHANGED.into());
-        }
-        let event_type = match &placed.event_type {
-            Some(kept) if kept.as_bytes() == &*basics.event_type => kept.clone(),
-            Some(_) => return Err(CHANGED.into()),
-            None => String::from_utf8_lossy(&basics.event_type).into(),
-        };
+    fn whole(&mut self, place: &Place, placed: &PlacedEvent, line: &Bytes, basics: &Basics<'_>) -> Event {
+        let event_type = placed.event_type.clone();
+        let event_type = event_type.unwrap_or_else(|| String::from_utf8_lossy(&basics.event_type).into());
         let slot = |slot: usize| self.skimmer.slot(slot).of(line);
         let raw = slot(POSITION);
         let position = match (value::whole(raw), value::name(raw)) {
@@ -214,7 +256,7 @@ impl Reader {
             (correlation, causation) = self.inside(&metadata);
         }
 
-        Ok(Event {
+        Event {
             stream: placed.stream.clone(),
             version: Version(placed.version),
             position,
@@ -227,7 +269,7 @@ impl Reader {
             causation,
             notes: Vec::new(),
             trouble: None,
-        })
+        }
     }
 
     fn payload(&self, line: &Bytes, slot: usize) -> Payload {
@@ -286,6 +328,33 @@ pub fn is_json_text(raw: &[u8]) -> bool {
     value::string(raw).is_some_and(|text| {
         text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()
     })
+}
+
+/// What became of a line that was read.
+pub enum Read {
+    /// It is an event.
+    Event(Event),
+    /// Its front is an event's, as the index says, and what follows is broken.
+    Broken(Event),
+    /// It is none, or no longer what it was when it was indexed.
+    Trouble(Event),
+}
+
+/// Whether these are the basics of the event that was indexed.
+fn is_placed(placed: &PlacedEvent, basics: &Basics<'_>) -> bool {
+    placed.stream.as_str().as_bytes() == &*basics.stream
+        && basics.version.is_none_or(|version| version == placed.version)
+        && placed.event_type.as_ref().is_none_or(|kept| kept.as_bytes() == &*basics.event_type)
+}
+
+/// A record of which only the front can be read: it stays in its stream.
+fn broken(place: &Place, placed: &PlacedEvent, reason: String, line: Bytes) -> Event {
+    Event {
+        stream: placed.stream.clone(),
+        version: Version(placed.version),
+        event_type: placed.event_type.clone().unwrap_or_else(|| "".into()),
+        ..trouble(place, reason, line)
+    }
 }
 
 /// A record that is no event.

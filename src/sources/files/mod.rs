@@ -8,13 +8,17 @@
 //! the file into memory: a file that becomes shorter under us gives a short read, not a signal.
 
 mod build;
+mod check;
 pub(in crate::sources) mod envelope;
 pub(in crate::sources) mod mapping;
 pub(in crate::sources) mod plan;
 mod records;
 pub(in crate::sources) mod scan;
+mod search;
 pub(in crate::sources) mod skim;
 mod source;
+mod stretch;
 pub(in crate::sources) mod value;
+mod watch;
 
 pub use source::open;

@@ -12,6 +12,8 @@ pub struct Plan {
     pub whole: Vec<usize>,
     /// How many slots there are.
     pub slots: usize,
+    /// How many of them can be filled.
+    pub wanted: usize,
 }
 
 /// A key of an object that is looked into.
@@ -37,7 +39,8 @@ impl Default for Plan {
 impl Plan {
     /// A plan for these paths. The same path may be wanted more than once; the slot of no path stays empty.
     pub fn new(paths: &[Option<FieldPath>]) -> Self {
-        let mut plan = Self { nodes: vec![Vec::new()], whole: Vec::new(), slots: paths.len() };
+        let mut plan = Self { nodes: vec![Vec::new()], whole: Vec::new(), slots: paths.len(), wanted: 0 };
+        plan.wanted = paths.iter().flatten().count();
         for (slot, path) in paths.iter().enumerate() {
             let Some(path) = path else { continue };
             let mut node = 0;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::envelope::{Reader, trouble};
+use super::build::Build;
+use super::envelope::{Read, Reader, trouble};
 use super::mapping::Mapping;
 use crate::domain::{Cancel, Event, Failure};
 use crate::sources::feed::Feed;
@@ -36,6 +37,7 @@ pub struct Readers(Mutex<Vec<Reader>>);
 /// Reads records of one file.
 pub struct Records<'a> {
     feed: &'a Feed,
+    build: &'a Build,
     readers: &'a Readers,
     reader: Option<Reader>,
     buffer: Vec<u8>,
@@ -65,10 +67,10 @@ impl Line<'_> {
 
 impl<'a> Records<'a> {
     /// Records of a file by a mapping.
-    pub fn new(feed: &'a Feed, mapping: &Arc<Mapping>, readers: &'a Readers) -> Self {
+    pub fn new(feed: &'a Feed, build: &'a Build, mapping: &Arc<Mapping>, readers: &'a Readers) -> Self {
         let idle = readers.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = idle.unwrap_or_else(|| Reader::new(mapping.clone()));
-        Self { feed, readers, reader: Some(reader), buffer: Vec::new() }
+        Self { feed, build, readers, reader: Some(reader), buffer: Vec::new() }
     }
 
     /// The events at these places, in their order, until `budget` bytes are read (but at least one).
@@ -78,15 +80,25 @@ impl<'a> Records<'a> {
     pub fn events(&mut self, places: &[Place], budget: u64, cancel: &Cancel) -> Result<Vec<Arc<Event>>, Failure> {
         let mut events = Vec::with_capacity(places.len());
         let mut read = 0;
+        let build = self.build;
         self.each(places, Lines::Kept, cancel, |reader, place, line| {
             events.push(Arc::new(match place.oversize {
                 Some(size) => trouble(place, too_large(size), Bytes::new()),
-                None => reader.event(place, &line.kept(), line.unfinished),
+                None => event(build, reader, place, &line),
             }));
             read += line.text.len() as u64;
             if read < budget { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(events)
+    }
+
+    /// The event at a place, given the bytes from there on.
+    pub fn event_in(&mut self, place: &Place, text: &[u8]) -> Event {
+        let build = self.build;
+        let mut reader = self.reader.take().unwrap_or_else(|| Reader::new(build.mapping().clone()));
+        let event = event(build, &mut reader, place, &line(text, place.limit - place.offset));
+        self.reader = Some(reader);
+        event
     }
 
     /// The first of these places whose event has this id.
@@ -100,8 +112,8 @@ impl<'a> Records<'a> {
         let (mut found, mut at) = (None, 0);
         self.each(places, Lines::Passed, cancel, |reader, place, line| {
             if place.event.is_some() && needle.find(line.text).is_some() {
-                let event = reader.event(place, &line.kept(), line.unfinished);
-                if event.id.as_deref() == Some(id) {
+                let read = reader.event(place, &line.kept(), line.unfinished);
+                if matches!(read, Read::Event(event) if event.id.as_deref() == Some(id)) {
                     found = Some(at);
                     return ControlFlow::Break(());
                 }
@@ -194,6 +206,17 @@ impl<'a> Records<'a> {
     }
 }
 
+/// Reads an event; where it is broken behind its front, that is noted.
+fn event(build: &Build, reader: &mut Reader, place: &Place, line: &Line<'_>) -> Event {
+    match reader.event(place, &line.kept(), line.unfinished) {
+        Read::Event(event) | Read::Trouble(event) => event,
+        Read::Broken(event) => {
+            build.broken().insert(place.offset);
+            event
+        }
+    }
+}
+
 /// Whether nearly all that was read are the records asked for, so that keeping one of them keeps little else that nobody
 /// wants.
 fn is_dense(group: &[Place], start: u64, end: u64) -> bool {
@@ -228,6 +251,6 @@ fn too_large(size: u64) -> String {
     format!(
         "the line has {:.1} MiB; lines over {} MiB are listed, not read",
         size as f64 / f64::from(1 << 20),
-        super::build::MAX_LINE >> 20
+        super::stretch::MAX_LINE >> 20
     )
 }

@@ -1,8 +1,11 @@
 //! One pass over a line of JSON: proves that it is JSON and notes where the wanted values stand.
 //!
-//! It is not a parser: nothing is decoded and nothing is allocated per value. The whole line is checked (RFC 8259 and
-//! UTF-8), because a count of bad lines that overlooks some is a lie. Lines of one file resemble each other: for every
-//! key at every place the answer of the line before is tried first.
+//! It is not a parser: nothing is decoded and nothing is allocated per value. Lines of one file resemble each other: for
+//! every key at every place the answer of the line before is tried first.
+//!
+//! There are two depths. [`Skimmer::skim`] checks the whole line (RFC 8259 and UTF-8). [`Skimmer::front`] stops when all
+//! that is wanted was found and looks only whether the line ends as an object does: several times cheaper, and what is
+//! broken in between shows when the line is skimmed whole.
 //!
 //! Invariant: a line ends at its line feed, and no step passes one (a raw line feed is legal nowhere in a line).
 
@@ -44,6 +47,10 @@ pub struct Skimmer {
     guesses: Vec<Vec<Guess>>,
     slots: Vec<Span>,
     open: Vec<u8>,
+    /// How many of the wanted values were not found yet.
+    missing: usize,
+    /// Whether a wanted value was found a second time.
+    twice: bool,
 }
 
 impl Skimmer {
@@ -53,6 +60,8 @@ impl Skimmer {
             guesses: vec![Vec::new(); plan.nodes.len()],
             slots: vec![Span::default(); plan.slots],
             open: Vec::new(),
+            missing: 0,
+            twice: false,
             plan,
         }
     }
@@ -63,19 +72,42 @@ impl Skimmer {
     /// # Errors
     /// When it is not a JSON object. The slots mean nothing then.
     pub fn skim(&mut self, text: &[u8]) -> Result<usize, Fault> {
-        self.slots.fill(Span::default());
-        let start = space(text, 0);
+        let start = self.start(text);
         if byte(text, start) != b'{' {
             // What it is instead does not matter, but whether it is JSON at all does.
             let end = self.value(text, start)?;
             ended(text, end)?;
             return Err(Fault { at: start, reason: "the line is not a JSON object" });
         }
-        let end = self.object(text, start, 0)?;
+        let end = self.object::<false>(text, start, 0)?;
         for &slot in &self.plan.whole {
             self.slots[slot] = Span::new(start, end);
         }
         ended(text, end)
+    }
+
+    /// Skims as much of the line at the start of `text` as holds the wanted values; where one of them is absent, all of
+    /// it. Of the rest is known only that it ends with a brace. Gives where the line ends.
+    ///
+    /// # Errors
+    /// As [`Self::skim`], as far as it was looked at.
+    #[inline]
+    pub fn front(&mut self, text: &[u8]) -> Result<usize, Fault> {
+        let start = self.start(text);
+        if byte(text, start) != b'{' || !self.plan.whole.is_empty() || self.missing == 0 {
+            return self.skim(text);
+        }
+        let at = self.object::<true>(text, start, 0)?;
+        if self.missing > 0 {
+            return ended(text, at);
+        }
+        let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
+        let mut last = end;
+        while last > at && matches!(text[last - 1], b' ' | b'\t' | b'\r') {
+            last -= 1;
+        }
+        // All was found within the object, so that its brace is still to come.
+        if last > at && text[last - 1] == b'}' { Ok(end) } else { self.skim(text) }
     }
 
     /// The i-th wanted value of the line skimmed last.
@@ -83,8 +115,20 @@ impl Skimmer {
         self.slots[slot]
     }
 
-    /// An object of the plan, `at` its brace.
-    fn object(&mut self, text: &[u8], at: usize, node: usize) -> Result<usize, Fault> {
+    /// Whether, as far as the line was skimmed, some wanted value stands in it more than once.
+    pub fn twice(&self) -> bool {
+        self.twice
+    }
+
+    fn start(&mut self, text: &[u8]) -> usize {
+        self.slots.fill(Span::default());
+        self.missing = self.plan.wanted;
+        self.twice = false;
+        space(text, 0)
+    }
+
+    /// An object of the plan, `at` its brace; gives where it ends. With `FRONT` it is left when nothing is missing.
+    fn object<const FRONT: bool>(&mut self, text: &[u8], at: usize, node: usize) -> Result<usize, Fault> {
         let mut at = space(text, at + 1);
         if byte(text, at) == b'}' {
             return Ok(at + 1);
@@ -95,8 +139,14 @@ impl Skimmer {
             (wanted, at) = self.wanted_key(text, at, node, place)?;
             place += 1;
             match wanted {
+                None if byte(text, at) == b'"' => at = string(text, at + 1)?,
                 None => at = self.value(text, at)?,
-                Some(wanted) => at = self.wanted_value(text, at, node, wanted)?,
+                Some(wanted) => {
+                    at = self.wanted_value::<FRONT>(text, at, node, wanted)?;
+                    if FRONT && self.missing == 0 {
+                        return Ok(at);
+                    }
+                }
             }
             at = space(text, at);
             match byte(text, at) {
@@ -107,21 +157,35 @@ impl Skimmer {
         }
     }
 
-    fn wanted_value(&mut self, text: &[u8], at: usize, node: usize, wanted: usize) -> Result<usize, Fault> {
+    #[inline]
+    fn wanted_value<const FRONT: bool>(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        node: usize,
+        wanted: usize,
+    ) -> Result<usize, Fault> {
         let Wanted { inside, below, .. } = &self.plan.nodes[node][wanted];
         // Of duplicate keys the last counts, whole.
         for &slot in below {
-            self.slots[slot] = Span::default();
-        }
-        let end = match inside {
-            Some(inside) if byte(text, at) == b'{' => {
-                let inside = *inside;
-                self.object(text, at, inside)?
+            if !std::mem::take(&mut self.slots[slot]).is_empty() {
+                self.missing += 1;
+                self.twice = true;
             }
+        }
+        let end = match (inside, byte(text, at)) {
+            (Some(inside), b'{') => {
+                let inside = *inside;
+                self.object::<FRONT>(text, at, inside)?
+            }
+            (_, b'"') => string(text, at + 1)?,
             _ => self.value(text, at)?,
         };
         for &slot in &self.plan.nodes[node][wanted].slots {
-            self.slots[slot] = Span::new(at, end);
+            match std::mem::replace(&mut self.slots[slot], Span::new(at, end)).is_empty() {
+                true => self.missing -= 1,
+                false => self.twice = true,
+            }
         }
         Ok(end)
     }
@@ -361,6 +425,27 @@ mod tests {
     }
 
     #[test]
+    fn the_front_is_what_holds_the_wanted_values() {
+        let paths = [Some(FieldPath::new(["m", "s"])), Some(FieldPath::new(["t"])), None];
+        let mut skimmer = Skimmer::new(Plan::new(&paths));
+        let mut front = |text: &[u8]| {
+            let end = skimmer.front(text)?;
+            let found: Vec<_> =
+                (0..2).map(|slot| String::from_utf8_lossy(skimmer.slot(slot).of(text)).into_owned()).collect();
+            Ok::<_, Fault>((end, found.join(" "), skimmer.twice()))
+        };
+        let said = |end, found: &str, twice| Ok((end, found.to_owned(), twice));
+        assert_eq!(front(br#"{"t":1,"m":{"x":[],"s":2},"d":[}"#), said(32, "2 1", false), "the tail is not looked at");
+        assert_eq!(front(b"{\"m\":{\"s\":2},\"t\":1}\r\n{}"), said(20, "2 1", false));
+        assert_eq!(front(br#"{"m":{"s":2},"m":{"s":3},"t":1,"t":4}"#), said(37, "3 1", true));
+        assert_eq!(front(br#"{"m":{"s":2},"m":{},"t":1}"#), said(26, " 1", true), "what is missing is looked for");
+        for broken in [&br#"{"t":1,"m":{"s":2},"d":[}]"#[..], br#"{"t":1,"m":{"s":2"#, br#"{"t":1,"d":[},"m":{"s":2}}"#]
+        {
+            assert!(front(broken).is_err(), "{}", String::from_utf8_lossy(broken));
+        }
+    }
+
+    #[test]
     fn depth_costs_no_stack() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(skim(&[&["b"]], deep.as_bytes()).unwrap(), [""]);
@@ -414,6 +499,16 @@ mod tests {
             let parsed = Json::parse(&text);
             let skimmed = Skimmer::new(Plan::new(&[])).skim(&text);
             prop_assert_eq!(skimmed.is_ok(), matches!(parsed, Ok(Json::Object(_))), "{:?} {:?}", parsed, skimmed);
+        }
+
+        #[test]
+        fn what_is_whole_has_a_front(text in nearly_json().prop_map(|inner| [b"{\"k\":", &inner[..], b"}"].concat())) {
+            let plan = Plan::new(&[Some(FieldPath::new(["k"]))]);
+            let (mut whole, mut front) = (Skimmer::new(plan.clone()), Skimmer::new(plan));
+            if let Ok(end) = whole.skim(&text) {
+                prop_assert_eq!(front.front(&text), Ok(end));
+                prop_assert!(whole.twice() || whole.slot(0) == front.slot(0));
+            }
         }
     }
 }

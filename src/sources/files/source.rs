@@ -1,19 +1,25 @@
 //! An opened file of lines: its beginning is looked at, a mapping chosen, and its index put behind a source.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, RwLockReadGuard};
 
-use super::build::{Build, MAX_LINE};
+use super::build::Build;
+use super::check::Check;
 use super::mapping::{Mapping, Overrides, Sample, guess};
 use super::plan::Plan;
 use super::records::{Readers, Records};
+use super::search::{Names, Search, can_search};
 use super::skim::Skimmer;
-use crate::domain::{About, Cancel, Event, Failure, FailureKind, Progress};
+use super::stretch::MAX_LINE;
+use super::watch::Watch;
+use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Pattern, Progress, Scope, SearchStep};
 use crate::sources::Source;
 use crate::sources::feed::Feed;
 use crate::sources::index::{Index, Place};
 use crate::sources::indexed::{Backing, Indexed};
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
+use crate::sources::search::Matcher;
 
 /// How many records the mapping is guessed from.
 const SAMPLE: usize = 128;
@@ -25,7 +31,7 @@ const SEARCH: u64 = 256 << 20;
 /// # Errors
 /// When it cannot be read or holds no events.
 pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
-    let Input { feed, name, stem, packed, .. } = &input;
+    let Input { feed, name, stem, path, packed } = &input;
     let (feed, name) = (feed.clone(), name.clone());
     let failure = |kind, why: String| Failure::new(kind, feed.name(), "open", why);
     let overrides = match &options.map {
@@ -54,7 +60,9 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     reasons.push(format!("JSON Lines: {} records looked at", sample.records()));
     reasons.extend(guessed.reasons);
     let about = About { name, kind: "JSON Lines".into(), reasons, caveats: guessed.caveats, ..About::default() };
-    let file = LinesFile { feed, mapping, build, readers: Readers::default(), about };
+    let check = Check::default();
+    let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
+    let file = LinesFile { feed, mapping, build, check, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))
 }
 
@@ -108,13 +116,16 @@ struct LinesFile {
     feed: Arc<Feed>,
     mapping: Arc<Mapping>,
     build: Arc<Build>,
+    check: Check,
+    /// Looks whether the file changes; nothing does where it was no file.
+    watch: Option<Watch>,
     readers: Readers,
     about: About,
 }
 
 impl LinesFile {
     fn records(&self) -> Records<'_> {
-        Records::new(&self.feed, &self.mapping, &self.readers)
+        Records::new(&self.feed, &self.build, &self.mapping, &self.readers)
     }
 }
 
@@ -145,6 +156,11 @@ impl Backing for LinesFile {
         self.build.wait(cancel, told)
     }
 
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.build.wait(cancel, &mut |_| ())?;
+        self.check.run(&self.build, cancel, told)
+    }
+
     fn failed(&self) -> Option<Failure> {
         self.build.failed()
     }
@@ -157,6 +173,37 @@ impl Backing for LinesFile {
         self.records().find_id(places, id, cancel)
     }
 
+    fn search(
+        &self,
+        pattern: &Pattern,
+        scope: &Scope,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(SearchStep) -> ControlFlow<()>,
+    ) -> Option<Result<(), Failure>> {
+        if !can_search(pattern) {
+            return None;
+        }
+        self.build.begin();
+        let (build, records, names) = (&*self.build, self.records(), Names::default());
+        let search = Search { build, records, matcher: Matcher::new(pattern), pattern, cancel, names };
+        Some(search.run(scope, told))
+    }
+
+    fn look(&self) -> Result<Change, Failure> {
+        let Some(watch) = &self.watch else { return Ok(Change::Same) };
+        if !self.build.is_complete() {
+            // What is not read yet is looked at when it is.
+            return Ok(Change::Same);
+        }
+        let change = watch.look(&self.feed)?;
+        if change == Change::Grown
+            && let Some(start) = self.build.grow(watch.length())?
+        {
+            self.check.back_to(start);
+        }
+        Ok(change)
+    }
+
     fn stop(&self) {
         self.build.stop();
     }
@@ -167,7 +214,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::domain::{Anchor, EventQuery, Scope};
+    use crate::domain::{Anchor, EventQuery};
     use crate::sources::open::open_pipe;
 
     fn open_stdin(

@@ -52,6 +52,25 @@ impl Column {
         }
     }
 
+    /// Takes the last row back.
+    pub fn pop(&mut self) {
+        let emptied = match self.chunks.last_mut() {
+            None => return,
+            Some(Chunk::Narrow(_, values)) => {
+                values.pop();
+                values.is_empty()
+            }
+            Some(Chunk::Wide(values)) => {
+                values.pop();
+                values.is_empty()
+            }
+        };
+        self.len -= 1;
+        if emptied {
+            self.chunks.pop();
+        }
+    }
+
     /// The number in a row, if the row exists and has one.
     pub fn get(&self, row: usize) -> Option<i64> {
         let value = match self.chunks.get(row / CHUNK)? {
@@ -106,6 +125,12 @@ mod tests {
                 prop_assert_eq!(column.get(row), value);
             }
             prop_assert_eq!(column.get(all.len()), None);
+            if let Some((&last, rest)) = all.split_last() {
+                column.pop();
+                prop_assert_eq!((column.len(), column.get(rest.len())), (rest.len(), None));
+                column.push(last);
+                prop_assert_eq!(column.get(rest.len()), last);
+            }
         }
     }
 }

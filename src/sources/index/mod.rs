@@ -6,7 +6,7 @@
 //! Invariant: parts are appended in the order of the file, so that a row's number, a stream's number and the rank of an
 //! event in its stream never change.
 
-mod column;
+pub(in crate::sources) mod column;
 mod versions;
 
 use std::hash::{BuildHasher, Hasher};
@@ -229,6 +229,8 @@ pub struct Index {
 impl Index {
     /// How many rows an index can have.
     pub const MAX_ROWS: usize = u32::MAX as usize - 1;
+    /// How many types are kept.
+    pub const MAX_TYPES: usize = NO_TYPE as usize;
 
     /// An empty index of a store whose first record begins at this offset.
     pub fn new(start: u64) -> Self {
@@ -388,6 +390,44 @@ impl Index {
         self.streams.get(*self.stream_of.get(row as usize)? as usize)
     }
 
+    /// The number of the stream of a row, unless the record cannot be read.
+    pub fn stream_number(&self, row: u32) -> Option<usize> {
+        self.stream_of.get(row as usize).map(|&stream| stream as usize).filter(|&stream| stream < self.streams.len())
+    }
+
+    /// The number of the type of a row, where it is kept.
+    pub fn type_number(&self, row: u32) -> Option<usize> {
+        self.type_of.get(row as usize).map(|&name| name as usize).filter(|&name| name < self.types.len())
+    }
+
+    /// Where the record of a row begins, and where the next one does.
+    pub fn bounds(&self, row: u32) -> Option<(u64, u64)> {
+        let offset = self.offsets.get(row as usize)? as u64;
+        Some((offset, self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64)))
+    }
+
+    /// Makes ready for what was added to a file whose last line, beginning at `start`, had no end: where that line is no
+    /// event, or holds nothing, it is taken back. Gives where to go on.
+    pub fn reopen(&mut self, start: u64) -> u64 {
+        let last = self.offsets.len().checked_sub(1);
+        match last.and_then(|last| Some((last as u32, self.offsets.get(last)? as u64))) {
+            Some((row, offset)) if offset >= start => {
+                if self.stream_of(row).is_some() {
+                    return self.end;
+                }
+                self.offsets.pop();
+                self.times.pop();
+                self.stream_of.pop();
+                self.type_of.pop();
+                self.troubles -= 1;
+                self.oversize.retain(|&(oversize, _)| oversize != row);
+            }
+            _ => self.blank = self.blank.saturating_sub(1),
+        }
+        self.end = start;
+        start
+    }
+
     /// Adds to `rows`, which holds those before the row `from`, the rows from there on that belong to a category.
     pub fn extend_category(&self, category: u32, from: usize, rows: &mut Vec<u32>) {
         for (row, &stream) in self.stream_of.iter().enumerate().take(self.len()).skip(from) {
@@ -397,6 +437,25 @@ impl Index {
         }
     }
 
+    /// Whether a record that begins at this offset is an event, in an index of records that lie in the order of their rows.
+    pub fn is_event_at(&self, offset: u64) -> bool {
+        self.row_at(offset)
+            .is_some_and(|row| self.offsets.get(row as usize) == Some(offset as i64) && self.stream_of(row).is_some())
+    }
+
+    /// The last row that begins at or before this offset, in an index of records that lie in the order of their rows.
+    pub fn row_at(&self, offset: u64) -> Option<u32> {
+        let (mut low, mut high) = (0, self.offsets.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.offsets.get(middle).is_some_and(|found| found as u64 <= offset) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        low.checked_sub(1).map(|row| row as u32)
+    }
+
     /// The time of a row, cut to milliseconds.
     pub fn milliseconds(&self, row: u32) -> Option<i64> {
         self.times.get(row as usize)
@@ -404,8 +463,7 @@ impl Index {
 
     /// Where the record of a row lies.
     pub fn place(&self, row: u32) -> Option<Place> {
-        let offset = self.offsets.get(row as usize)? as u64;
-        let limit = self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64);
+        let (offset, limit) = self.bounds(row)?;
         let blank = match self.blanks.partition_point(|&(from, _)| from <= row) {
             0 => 0,
             after => self.blanks[after - 1].1,

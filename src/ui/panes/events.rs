@@ -9,12 +9,75 @@ use super::{focused, pattern, say, title, title_role};
 use crate::app::layout::rows;
 use crate::app::panes::Pane;
 use crate::app::panes::events::{EventRow, Window};
+use crate::app::panes::sifted::Sifted;
 use crate::app::walk::Fact;
 use crate::app::words::{self, count, gap, short_instant};
 use crate::app::{App, Times};
 use crate::domain::{Event, Scope, Timestamp, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
+
+/// The list that is shown: every event of the scope, or those a filter lets through.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    All(&'a Window),
+    Some(&'a Window, &'a Sifted),
+}
+
+impl<'a> Shown<'a> {
+    fn window(self) -> &'a Window {
+        match self {
+            Self::All(window) | Self::Some(window, _) => window,
+        }
+    }
+
+    fn scope(self) -> &'a Scope {
+        &self.window().scope
+    }
+
+    fn top(self) -> u64 {
+        match self {
+            Self::All(window) => window.top,
+            Self::Some(_, sifted) => sifted.top,
+        }
+    }
+
+    fn len(self) -> u64 {
+        match self {
+            Self::All(window) => window.len(),
+            Self::Some(_, sifted) => sifted.len(),
+        }
+    }
+
+    /// The place a row of the list stands for.
+    fn place(self, row: u64) -> u64 {
+        match self {
+            Self::All(_) => row,
+            Self::Some(_, sifted) => sifted.place(row).unwrap_or(0),
+        }
+    }
+
+    fn row(self, row: u64) -> Option<&'a EventRow> {
+        match self {
+            Self::All(window) => window.row(row),
+            Self::Some(_, sifted) => sifted.row(row),
+        }
+    }
+
+    fn first_time(self) -> Option<Timestamp> {
+        match self {
+            Self::All(window) => window.known().find_map(|(_, row)| row.event.time),
+            Self::Some(_, sifted) => sifted.known().find_map(|row| row.event.time),
+        }
+    }
+}
+
+/// What a filter does, for the title: how much it shows and hides.
+fn filter_note(sifted: &Sifted) -> String {
+    let so_far = if sifted.running { " so far" } else { "" };
+    let (shown, looked, hidden) = (sifted.places.len() as u64, sifted.looked, sifted.hidden());
+    format!("{} of {}, {} hidden{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
+}
 
 /// The widths of the columns, by what is seen and by the room there is.
 struct Columns {
@@ -38,12 +101,25 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             };
             let so_far = if window.partial && !app.catalogue.progress.complete { " so far" } else { "" };
             let place = if app.walk.scope.is_some() { count(app.walk.place) } else { "…".to_owned() };
-            (name, format!("{place} of {}{so_far}", count(app.total(scope))))
+            (
+                name,
+                match app.sifted_in(scope) {
+                    Some(sifted) if !sifted.shows(app.walk.place) => {
+                        format!("{}, {place} too", filter_note(sifted))
+                    }
+                    Some(sifted) => filter_note(sifted),
+                    None => format!("{place} of {}{so_far}", count(app.total(scope))),
+                },
+            )
         }
         None => (String::new(), String::new()),
     };
     let titles = [(title(Pane::Events), title_role(app, Pane::Events)), (name, Role::Stream)];
-    let titles = titles.each_ref().map(|(text, role)| (text.as_str(), *role));
+    let mut titles = titles.to_vec();
+    if let Some(sifted) = window.and_then(|window| app.sifted_in(&window.scope)) {
+        titles.push((format!("& {}", text::fit(&sifted.text, 60)), Role::Match));
+    }
+    let titles: Vec<(&str, Role)> = titles.iter().map(|(text, role)| (text.as_str(), *role)).collect();
     widgets::Frame { area, focused: focused(app, Pane::Events), theme }.draw(&titles, &note, buffer);
 
     let list = rows(Pane::Events, area);
@@ -57,8 +133,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return say(&lines, Role::Muted, theme, list, buffer);
     };
     let style = theme.style(Role::Muted);
-    widgets::scrollbar(area, window.top, list.height.into(), window.len(), style, buffer);
-    let columns = columns(app, window, list);
+    let shown = match app.sifted_in(&window.scope) {
+        Some(sifted) => Shown::Some(window, sifted),
+        None => Shown::All(window),
+    };
+    widgets::scrollbar(area, shown.top(), list.height.into(), shown.len(), style, buffer);
+    let columns = columns(app, shown, list);
     if list.y > area.y + 1 {
         let mut pen = Pen::new(buffer, Rect { y: list.y - 1, height: 1, ..list });
         let number = if matches!(window.scope, Scope::Stream(_)) { "ver" } else { "#" };
@@ -74,14 +154,24 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             pen.put("data", style);
         }
     }
-    for (place, y) in (window.top..window.len()).zip(list.y..list.bottom()) {
-        draw_row(app, theme, window, place, &columns, Rect { y, height: 1, ..list }, buffer);
+    for (row, y) in (shown.top()..shown.len()).zip(list.y..list.bottom()) {
+        draw_row(app, theme, shown, row, &columns, Rect { y, height: 1, ..list }, buffer);
+    }
+    if let Shown::Some(_, sifted) = shown
+        && sifted.is_empty()
+        && !sifted.running
+        && list.height > 2
+    {
+        let below = Rect { y: list.y + 2, height: list.height - 2, ..list };
+        let words = format!("No event here passes the filter: all {} are hidden.", count(sifted.hidden()));
+        say(&[&words, &sifted.unjudged], Role::Muted, theme, below, buffer);
     }
 }
 
-fn columns(app: &App, window: &Window, list: Rect) -> Columns {
+fn columns(app: &App, shown: Shown<'_>, list: Rect) -> Columns {
+    let window = shown.window();
     let width = usize::from(list.width);
-    let seen = || (window.top..window.top + u64::from(list.height)).filter_map(|place| window.row(place));
+    let seen = || (shown.top()..shown.top() + u64::from(list.height)).filter_map(|row| shown.row(row));
     let in_stream = matches!(window.scope, Scope::Stream(_));
     let number = if in_stream {
         let widest = seen().map(|row| row.event.version.0).max().unwrap_or(0).max(window.total);
@@ -105,8 +195,17 @@ fn columns(app: &App, window: &Window, list: Rect) -> Columns {
     Columns { number: number.max(3), time, stream, kind }
 }
 
-fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Columns, line: Rect, buffer: &mut Buffer) {
+fn draw_row(
+    app: &App,
+    theme: &Theme,
+    shown: Shown<'_>,
+    index: u64,
+    columns: &Columns,
+    line: Rect,
+    buffer: &mut Buffer,
+) {
     let style = |role| theme.style(role);
+    let (window, place) = (shown.window(), shown.place(index));
     let here = place == app.walk.place && app.walk.scope.is_some();
     let wanted = app
         .walk
@@ -131,7 +230,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         return;
     }
     // The event of the moment is known even when its page has not come yet.
-    let row = window.row(place);
+    let row = shown.row(index);
     let event = row.map(|row| &row.event).or(app.walk.event().filter(|_| here));
     let Some(event) = event else {
         pen.skip(1)
@@ -148,7 +247,7 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
     };
     pen.put_right_in(&number, columns.number, style(Role::Version)).skip(1);
     if columns.time > 0 {
-        pen.put_in(&time(app, window, place, event), columns.time, style(Role::Time)).skip(1);
+        pen.put_in(&time(app, shown, index, event), columns.time, style(Role::Time)).skip(1);
     }
     if columns.stream > 0 {
         pen.put_in(event.stream.as_str(), columns.stream, style(Role::Stream)).skip(1);
@@ -187,17 +286,17 @@ fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     }
 }
 
-fn time(app: &App, window: &Window, place: u64, event: &Event) -> String {
+fn time(app: &App, shown: Shown<'_>, row: u64, event: &Event) -> String {
     let Some(time) = event.time else { return String::new() };
     match app.look.times {
         Times::Utc => {
             // The day of the cursor needs no saying; before the first event that is the day of the first one seen.
-            let first = || window.known().find_map(|(_, row)| row.event.time);
-            let reference: Option<Timestamp> = app.walk.event().and_then(|event| event.time).or_else(first);
+            let reference: Option<Timestamp> =
+                app.walk.event().and_then(|event| event.time).or_else(|| shown.first_time());
             short_instant(time, reference)
         }
         Times::Gap => {
-            let before = window.row(place - 1).and_then(|row| row.event.time);
+            let before = row.checked_sub(1).and_then(|before| shown.row(before)?.event.time);
             before.map_or(String::new(), |before| gap(before, time))
         }
     }

@@ -31,6 +31,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
             let label = match prompt.asking {
                 Asking::Find { .. } => "find: ",
                 Asking::Filter { .. } => "streams: ",
+                Asking::Sift => "filter: ",
                 Asking::GoTo => "go to: ",
             };
             let words = app.prompt_words();
@@ -156,6 +157,9 @@ fn under_way(app: &App) -> [String; 2] {
         && normal
     {
         return told("looking", looked, total);
+    }
+    if let Some(sifted) = app.panes.events.sifted.as_ref().filter(|sifted| sifted.running) {
+        return told("filtering", sifted.looked, sifted.total);
     }
     if app.walk.is_going_far() {
         let words = format!("going there …{stop}");

@@ -11,6 +11,7 @@ mod sample;
 use std::fmt;
 
 pub use guess::{Guessed, guess};
+pub use names::plain;
 pub use parse::Overrides;
 pub use sample::Sample;
 

@@ -1,0 +1,92 @@
+//! Which events, as every command that lists them takes it.
+
+use clap::Args;
+
+use super::output::{self, Ended};
+use crate::domain::{Cancel, Scope};
+use crate::session::Source;
+use crate::session::condition::Unjudged;
+use crate::session::search::{Bound, EventFilter, Sieve};
+
+/// Which events.
+#[derive(Args, Debug, Default)]
+pub struct FilterArgs {
+    /// Only events for which this holds, in CEL, with type:NAME, stream:GLOB, after:TIME, before:TIME before it:
+    /// "event.type == 'PaymentFailed' && event.data.amount > 100"
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+    /// Only events of this type; * is any text; several times for any of them
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
+    /// Only events of streams whose name matches: `*` is any text, `?` any character
+    #[arg(long = "match", value_name = "GLOB")]
+    streams: Vec<String>,
+    /// Only events recorded at this time (2025-03-01T14:00) or later, or at most so long before the last (-2h)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    after: Option<String>,
+    /// Only events recorded before this time, or longer than so long before the last
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    before: Option<String>,
+}
+
+impl FilterArgs {
+    /// What was asked for, with everything wrong about it.
+    ///
+    /// # Errors
+    /// What makes no sense, and where.
+    pub fn filter(&self) -> Result<EventFilter, Ended> {
+        let usage = |what: String| Ended::from(super::usage(what, ""));
+        let filter = match &self.condition {
+            Some(line) => EventFilter::parse(line)
+                .map_err(|problem| usage(format!("--where does not make sense at {}", problem.shown(line))))?,
+            None => EventFilter::default(),
+        };
+        let bound = |name: &str, written: &Option<String>| match written {
+            Some(written) => Bound::parse(written).map(Some).map_err(|why| usage(format!("--{name}: {why}"))),
+            None => Ok(None),
+        };
+        filter
+            .with_types(&self.types)
+            .and_then(|filter| filter.with_streams(&self.streams))
+            .map(|filter| Ok(filter.within(bound("after", &self.after)?, bound("before", &self.before)?)))
+            .map_err(usage)?
+    }
+}
+
+/// A filter at work for a command: what could not be judged is counted.
+pub struct Filtering {
+    sieve: Sieve,
+    /// Whether it lets everything through.
+    is_empty: bool,
+    unjudged: Unjudged,
+}
+
+impl Filtering {
+    /// Makes a filter ready for a scope.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn new(filter: &EventFilter, source: &dyn Source, scope: &Scope) -> Result<Self, Ended> {
+        let sieve = filter.sieve(source, scope, &Cancel::default())?;
+        Ok(Self { sieve, is_empty: filter.is_empty(), unjudged: Unjudged::default() })
+    }
+
+    /// Whether an event is wanted.
+    pub fn wants(&mut self, event: &std::sync::Arc<crate::domain::Event>) -> bool {
+        if self.is_empty {
+            return true;
+        }
+        self.sieve.passes(event).unwrap_or_else(|reason| {
+            self.unjudged.count(reason);
+            false
+        })
+    }
+
+    /// Says what could not be judged, where there is any.
+    pub fn say(&self) {
+        let words = self.unjudged.words();
+        if !words.is_empty() {
+            output::say(&words);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Conditions on events as stores really hold them.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::{Note, NoteKind, Payload, Position, Version, time};
+
+fn event(data: &str) -> Arc<Event> {
+    Arc::new(Event {
+        stream: "order-1002".into(),
+        version: Version(7),
+        position: Position::Number(312),
+        id: Some("e-0312".into()),
+        event_type: "PaymentFailed".into(),
+        time: time::parse("2025-03-01T14:03:22.518Z"),
+        data: Payload::json_text(data),
+        metadata: Payload::json_text(r#"{"user":"u-17"}"#),
+        correlation: None,
+        causation: Some("c-9".into()),
+        notes: vec![Note::new(NoteKind::Archived, "its stream is archived")],
+        trouble: None,
+    })
+}
+
+fn judge(condition: &str, data: &str) -> Result<bool, String> {
+    let condition = Condition::parse(condition).unwrap_or_else(|problem| panic!("{}", problem.shown(condition)));
+    condition.judge(&Cancel::default()).holds(&event(data))
+}
+
+#[track_caller]
+fn holds(condition: &str, data: &str) {
+    assert_eq!(judge(condition, data), Ok(true), "{condition} on {data}");
+}
+
+#[track_caller]
+fn refused(condition: &str, column: usize, part: &str) {
+    let problem = Condition::parse(condition).expect_err(condition);
+    assert!(problem.why.contains(part), "{condition}: {problem}");
+    assert_eq!(problem.column, column, "{}", problem.shown(condition));
+}
+
+#[test]
+fn everything_known_of_an_event_can_be_asked() {
+    for condition in [
+        "event.type == 'PaymentFailed' && event.data.amount > 100",
+        "event.stream == 'order-1002' && event.category == 'order'",
+        "event.stream.startsWith('order-') && event.type.endsWith('Failed') && event.type.contains('ment')",
+        "event.version == 7 && event.position == 312 && event.id == 'e-0312'",
+        "event.correlation == null && event.causation == 'c-9'",
+        "event.metadata.user == 'u-17' && event.metadata['user'] == 'u-17'",
+        "event.notes.exists(n, n.contains('archived')) && size(event.notes) == 1",
+        "event.time > timestamp('2025-03-01T14:03:22Z') && event.time < timestamp('2025-03-01T15:03:23+01:00')",
+        "event.time.getFullYear() == 2025 && event.time + duration('1h') > timestamp('2025-03-01T15:00:00Z')",
+        "event.data.items.exists(i, i.sku == 'B-02' && i.qty == 1) && !event.data.items.all(i, i.qty == 1)",
+        "event.data.items.filter(i, i.qty > 1).size() == 1 && event.data.items.map(i, i.qty)[0] == 2",
+        "event.data.items.exists_one(i, i.qty == 2) && event.data.items[1].sku.matches('^B-[0-9]+$')",
+        "has(event.data.items) && !has(event.data.missing) && 'amount' in event.data && size(event.data) == 4",
+        "event.data.who == {'name': 'Zoë', 'tags': ['a', 'b']} && {'name': 'Zoë', 'tags': ['a', 'b']} == event.data.who",
+        "event.data.who.name in ['Ann', 'Zoë'] && event.data.who.tags == ['a', 'b'] && 'b' in event.data.who.tags",
+        "event.data.who.exists(key, key == 'name')",
+        "event.data.nothing == null && (event.data.amount > 1000 ? false : true)",
+        "type(event.data.amount) == double && int('7') == event.version && string(event.version) == '7'",
+    ] {
+        let data = r#"{"amount":120.5,"items":[{"sku":"A-19","qty":2},{"sku":"B-02","qty":1}],"who":{"name":"Zoë","tags":["a","b"]},"nothing":null}"#;
+        holds(condition, data);
+    }
+}
+
+#[test]
+fn whole_numbers_are_exact_whatever_their_size() {
+    for (condition, number) in [
+        ("event.data.n == 9007199254740993", "9007199254740993"),
+        ("event.data.n != 9007199254740992 && event.data.n > 9007199254740992", "9007199254740993"),
+        ("event.data.n != 9007199254740992.0 && 9007199254740992.0 != event.data.n", "9007199254740993"),
+        ("event.data.n > 9007199254740992.0 && 9007199254740992.0 < event.data.n", "9007199254740993"),
+        ("event.data.n == 18446744073709551615u && event.data.n > 9223372036854775807", "18446744073709551615"),
+        ("event.data.n != 18446744073709551614u && event.data.n < 18446744073709551616.0", "18446744073709551615"),
+        ("event.data.n > 18446744073709551615u && event.data.n != 1 && 1 < event.data.n", "18446744073709551616"),
+        ("event.data.n > 36893488147419103232.0 && 36893488147419103232.0 < event.data.n", "36893488147419103233"),
+        ("event.data.n < -9223372036854775808 && -1 > event.data.n", "-9223372036854775809"),
+        ("event.data.n == 9007199254740993", "9007199254740993.0"),
+        ("event.data.n == 9007199254740993", "9.007199254740993e15"),
+        ("event.data.n == -9223372036854775808", "-9223372036854775808"),
+        ("event.data.n + 1 == 9007199254740994 && event.data.n % 2 == 1", "9007199254740993"),
+        ("event.data.n - 1u == 18446744073709551614u", "18446744073709551615"),
+        ("event.data.n == 0.1 && event.data.n < 1 && event.data.n * 10 > 0", "0.1"),
+        ("event.data.n == 1 && event.data.n == 1.0 && event.data.n * 1.5 == 1.5", "1.0"),
+        ("event.data.n * 1.1 > 13 && event.data.n / 2 == 6", "12"),
+    ] {
+        holds(condition, &format!(r#"{{"n":{number}}}"#));
+    }
+    // What cannot be exact is not guessed.
+    for (condition, number, part) in [
+        ("event.data.n + 1 > 0", "18446744073709551615", "too large to be exact"),
+        ("event.data.n + 1 > 0", "18446744073709551616", "too large to be calculated"),
+        ("event.data.n + 0.5 > 0", "9007199254740993", "too large to be calculated"),
+        ("event.data.n > 0", "1e400", "too large to be compared"),
+        ("event.data.n / 0 > 0", "1", "division by zero"),
+    ] {
+        let judged = judge(condition, &format!(r#"{{"n":{number}}}"#));
+        assert!(judged.as_ref().is_err_and(|why| why.contains(part)), "{condition} on {number}: {judged:?}");
+    }
+}
+
+#[test]
+fn what_is_missing_or_of_another_kind_is_not_true_and_said() {
+    for (condition, data, why) in [
+        ("event.data.amount > 100", "{}", "no such key amount"),
+        ("event.data.a.b == 1", r#"{"a":{}}"#, "no such key b"),
+        ("event.data.a.b == 1", r#"{"a":null}"#, "a null_type has no keys"),
+        ("event.data.a.b == 1", r#"{"a":"text"}"#, "a string has no keys"),
+        ("event.data.a[5] == 1", r#"{"a":[1]}"#, "no element 5"),
+        ("event.data.a > 5", r#"{"a":"text"}"#, "`>` does not go with string and int"),
+        ("event.data.a", r#"{"a":"text"}"#, "the condition gives a string, not true or false"),
+        ("event.data.a && true", r#"{"a":"text"}"#, "`&&` does not go with string and bool"),
+        ("event.data.a.startsWith('x')", r#"{"a":5}"#, "`startsWith` does not go with int and string"),
+        ("event.data == 5", "not json", "its data is not JSON"),
+        ("event.data.a.all(x, x > 1)", r#"{"a":5}"#, "Unexpected type: got 'int', want 'iterable'"),
+    ] {
+        let judged = judge(condition, data);
+        assert!(judged.as_ref().is_err_and(|said| said.contains(why)), "{condition} on {data}: {judged:?}");
+    }
+    // What decides does so whatever stands beside it.
+    holds("event.data.missing == 1 || event.version == 7", "{}");
+    assert_eq!(judge("event.data.missing == 1 && event.version == 8", "{}"), Ok(false));
+    assert_eq!(judge("event.data.a == 5", r#"{"a":"5"}"#), Ok(false), "other kinds are other values");
+}
+
+#[test]
+fn payloads_that_are_not_asked_for_are_not_parsed() {
+    holds("event.type == 'PaymentFailed' && event.stream.startsWith('order')", "this is not JSON");
+    holds("event.type == 'PaymentFailed' || event.data.x == 1", "this is not JSON");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_where_it_stands() {
+    refused("event.type = 'A'", 12, "");
+    refused("event.type == ", 15, "the end");
+    refused("event.typ == 'A'", 6, "an event has no `typ`");
+    refused("event.version > 1 && type == 'A'", 22, "did you mean event.type?");
+    refused("amount > 100", 1, "event.data.amount");
+    refused("event.version == 1 && like(event.type, 'A')", 27, "no function `like`");
+    refused("event.type.matches('(')", 20, "regular expression");
+    refused("event.data.items.all(i, j > 1)", 25, "there is no `j`");
+    refused("Order{a: 1} == 1", 6, "messages");
+    refused("", 1, "");
+    refused(&format!("event.version == {}", "1+".repeat(1_500)), LONGEST, "at most");
+    let shown =
+        Condition::parse("event.version > 1 && typ == 1").expect_err("refused").shown("event.version > 1 && typ == 1");
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[1].find("typ"), lines[2].find('^'), "{shown}");
+}
+
+#[test]
+fn no_condition_takes_for_ever_or_fills_the_memory() {
+    let many = format!(r#"{{"a":[{}0],"s":"{}"}}"#, "1,".repeat(20_000), "x".repeat(10_000));
+    let chain =
+        |times: usize, body: &str| format!("[event.data.s]{}.size() > 0", format!(".map(x, {body})").repeat(times));
+    for condition in [
+        "event.data.a.all(a, event.data.a.all(b, event.data.a.all(c, a + b + c >= 0)))".to_owned(),
+        "event.data.a.map(a, event.data.a.map(b, event.data.a)).size() > 0".to_owned(),
+        "event.data.a.exists(a, event.data.a.exists(b, a + b == 77))".to_owned(),
+        chain(60, "x + x"),
+        chain(60, "[x, x]"),
+        chain(60, "{'a': x, 'b': x}"),
+        chain(60, "[x, x].map(y, [y, y])"),
+    ] {
+        let Ok(parsed) = Condition::parse(&condition) else { continue };
+        let judged = parsed.judge(&Cancel::default()).holds(&event(&many));
+        assert_eq!(judged, Err(TOO_LONG_WORDS.to_owned()), "{condition}");
+    }
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let condition = Condition::parse("event.data.a.all(a, a >= 0)").expect("a condition");
+    assert!(condition.judge(&cancel).holds(&event(&many)).is_err(), "a stopped judgement ends");
+    holds("event.data.a.all(a, a >= 0) && event.data.a.map(a, a + 1).size() == 20001", &many);
+}
+
+const TOO_LONG_WORDS: &str = functions::TOO_LONG;
+
+#[test]
+fn whatever_is_typed_is_a_condition_or_a_problem() {
+    let deep = |open: &str, close: &str, times: usize| format!("{}1{} == 1", open.repeat(times), close.repeat(times));
+    for written in [
+        deep("(", ")", 900),
+        deep("[", "]", 900),
+        deep("-", "", 1_900),
+        deep("!", "", 1_900),
+        format!("event.data{} == 1", ".a".repeat(900)),
+        format!("{} == 1", vec!["1"; 900].join("+")),
+        vec!["true"; 240].join("&&"),
+        vec!["true"; 240].join("||"),
+        format!("{}true", "true?".repeat(300)),
+        ".".into(),
+        "/".into(),
+        "1 +".into(),
+        "'".into(),
+        "\u{0}".into(),
+        "event.data.all(x)".into(),
+        "event.data.all(1, 2)".into(),
+        "has(1)".into(),
+        "has(event)".into(),
+        "`".into(),
+        "b'\\xff' == b''".into(),
+        "1 == 99999999999999999999".into(),
+        "'\\ud800' == ''".into(),
+        "event.data.a.?b == 1".into(),
+        "matches('a')".into(),
+    ] {
+        if let Ok(condition) = Condition::parse(&written) {
+            let _ = condition.judge(&Cancel::default()).holds(&event(r#"{"a":1}"#));
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_judged_is_counted_by_its_reason() {
+    let mut unjudged = Unjudged::default();
+    assert_eq!(unjudged.words(), "");
+    unjudged.count("no such key amount".into());
+    assert_eq!(unjudged.words(), "1 event could not be judged: no such key amount");
+    for n in 0..40 {
+        unjudged.count(format!("another {n}"));
+        unjudged.count("no such key amount".into());
+    }
+    assert_eq!(unjudged.words(), "81 events could not be judged: of 41, no such key amount");
+}

@@ -1,0 +1,346 @@
+//! An event as a condition sees it: nothing is read, parsed or copied before the condition asks for it.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use cel::common::traits::{Container, Indexer, Iterable, Iterator as Elements, Sizer};
+use cel::common::types::{self, CelBool, CelDouble, CelInt, CelList, CelMap, CelNull, CelString, CelUInt, Type};
+use cel::common::value::{CowVal, StaticVal, Val};
+use cel::{Env, ExecutionError};
+
+use super::functions::Steps;
+use super::numbers::Whole;
+use crate::domain::json::Object;
+use crate::domain::{Event, Json, Number, Payload, Position};
+
+/// What can be asked of an event.
+pub const FIELDS: [&str; 12] = [
+    "type",
+    "stream",
+    "category",
+    "version",
+    "position",
+    "id",
+    "time",
+    "data",
+    "metadata",
+    "correlation",
+    "causation",
+    "notes",
+];
+
+static EVENT: Type = Type::new_unspecified_type("event");
+
+type Owned = Box<dyn Val>;
+
+/// The event.
+#[derive(Clone)]
+pub struct Subject {
+    event: Arc<Event>,
+    env: Arc<Env>,
+    steps: Steps,
+    /// The payloads once they were asked for: data, metadata.
+    payloads: Arc<[OnceLock<Result<Json, String>>; 2]>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("event")
+    }
+}
+
+impl Subject {
+    pub fn new(event: Arc<Event>, env: Arc<Env>, steps: Steps) -> Self {
+        Self { event, env, steps, payloads: Arc::default() }
+    }
+
+    fn field(&self, name: &str) -> Result<Owned, ExecutionError> {
+        let event = &*self.event;
+        let optional = |text: &Option<Arc<str>>| text.as_deref().map_or_else(null, text_of);
+        Ok(match name {
+            "type" => text_of(&event.event_type),
+            "stream" => text_of(event.stream.as_str()),
+            "category" => text_of(event.stream.category()),
+            "version" => count_of(event.version.0),
+            "position" => match &event.position {
+                Position::Number(number) => count_of(*number),
+                Position::Text(text) => text_of(text),
+            },
+            "id" => optional(&event.id),
+            "correlation" => optional(&event.correlation),
+            "causation" => optional(&event.causation),
+            "time" => match event.time {
+                Some(time) => self.time(time)?,
+                None => null(),
+            },
+            "data" => self.payload(0, &event.data)?,
+            "metadata" => self.payload(1, &event.metadata)?,
+            "notes" => {
+                Box::new(CelList::from(event.notes.iter().map(|note| text_of(&note.text)).collect::<Vec<Owned>>()))
+            }
+            _ => return Err(ExecutionError::no_such_key(name)),
+        })
+    }
+
+    /// The crate's own reading of a written instant: its values of this type cannot be made otherwise.
+    fn time(&self, time: crate::domain::Timestamp) -> Result<Owned, ExecutionError> {
+        let written = [CowVal::owned(CelString::from(time.to_string()))];
+        match self.env.find_overload("timestamp", &written) {
+            Some(read) => Ok(read(written.into())?.into_owned()),
+            None => Err(ExecutionError::function_error("timestamp", "there are no instants here")),
+        }
+    }
+
+    fn payload(&self, which: usize, payload: &Payload) -> Result<Owned, ExecutionError> {
+        let name = if which == 0 { "data" } else { "metadata" };
+        let parsed = self.payloads[which].get_or_init(|| payload.json().map_err(|error| error.to_string()));
+        match parsed {
+            Ok(json) => value(json, &self.steps),
+            Err(why) => Err(ExecutionError::function_error(name, format!("its {name} is not JSON: {why}"))),
+        }
+    }
+}
+
+fn null() -> Owned {
+    Box::new(CelNull)
+}
+
+fn text_of(text: &str) -> Owned {
+    Box::new(CelString::from(text.to_owned()))
+}
+
+fn count_of(number: u64) -> Owned {
+    match i64::try_from(number) {
+        Ok(number) => Box::new(CelInt::from(number)),
+        Err(_) => Box::new(CelUInt::from(number)),
+    }
+}
+
+/// A JSON value. Objects stay as they are until something inside is asked for; the elements of an array are looked at
+/// one level deep, and what that takes is counted.
+fn value(json: &Json, steps: &Steps) -> Result<Owned, ExecutionError> {
+    Ok(match json {
+        Json::Null => null(),
+        Json::Bool(value) => Box::new(CelBool::from(*value)),
+        Json::Number(number) => number_value(number)?,
+        Json::String(text) | Json::Verbatim(text) => {
+            steps.take(text.len() as u64 / 64)?;
+            text_of(text)
+        }
+        Json::Array(array) => {
+            steps.take(array.len() as u64)?;
+            let elements = array.iter().map(|element| value(element, steps));
+            Box::new(CelList::from(elements.collect::<Result<Vec<Owned>, _>>()?))
+        }
+        Json::Object(object) => Box::new(Fields::new(object.clone(), steps.clone())),
+    })
+}
+
+/// A number, exactly where it is whole, else as the nearest double.
+fn number_value(number: &Number) -> Result<Owned, ExecutionError> {
+    if let Some(value) = number.as_i64() {
+        return Ok(Box::new(CelInt::from(value)));
+    }
+    match Whole::read(&number.to_string()) {
+        Some(whole) => Ok(whole.into_value()),
+        None if number.as_f64().is_finite() => Ok(Box::new(CelDouble::from(number.as_f64()))),
+        None => Err(ExecutionError::function_error("number", "a number in it is too large to be compared")),
+    }
+}
+
+impl Val for Subject {
+    fn get_type(&self) -> &Type {
+        &EVENT
+    }
+
+    fn cel_type() -> &'static Type {
+        &EVENT
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for Subject {}
+
+impl Indexer for Subject {
+    fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.field(key(index)?).map(CowVal::Owned)
+    }
+
+    fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        Ok(self.field(key(index)?)?)
+    }
+}
+
+/// The name that is asked for.
+fn key(index: &dyn Val) -> Result<&str, ExecutionError> {
+    index.downcast_ref::<CelString<'_>>().map(CelString::inner).ok_or_else(|| ExecutionError::UnexpectedType {
+        got: index.get_type().name().to_owned(),
+        want: "string".to_owned(),
+    })
+}
+
+/// A JSON object. Of duplicate keys the last counts, as everywhere here.
+#[derive(Clone)]
+pub struct Fields {
+    object: Object,
+    steps: Steps,
+    keys: Arc<OnceLock<Vec<CelString<'static>>>>,
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+}
+
+impl Fields {
+    fn new(object: Object, steps: Steps) -> Self {
+        Self { object, steps, keys: Arc::default() }
+    }
+
+    fn find(&self, index: &dyn Val) -> Result<Owned, ExecutionError> {
+        let name = key(index)?;
+        let json = self.object.get(name).ok_or_else(|| ExecutionError::no_such_key(name))?;
+        value(json, &self.steps)
+    }
+
+    fn keys(&self) -> &[CelString<'static>] {
+        self.keys.get_or_init(|| {
+            let mut keys: Vec<&str> = self.object.in_order().iter().map(|entry| &*entry.key).collect();
+            let mut seen = std::collections::HashSet::new();
+            keys.retain(|key| seen.insert(*key));
+            keys.into_iter().map(|key| CelString::from(key.to_owned())).collect()
+        })
+    }
+
+    /// As one of the crate's own maps, so that it can be compared with a written one.
+    fn map(&self) -> Option<CelMap<'static>> {
+        self.steps.take(self.object.len() as u64).ok()?;
+        let mut map = HashMap::new();
+        for key in self.keys() {
+            let json = self.object.get(key.inner())?;
+            map.insert(key.inner().to_owned().into(), value(json, &self.steps).ok()?);
+        }
+        Some(CelMap::from(map))
+    }
+}
+
+impl Val for Fields {
+    fn get_type(&self) -> &Type {
+        &types::MAP_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        static MAP: Type = types::MAP_TYPE;
+        &MAP
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        Some(self)
+    }
+
+    fn equals(&self, other: &dyn Val) -> bool {
+        if let Some(other) = other.downcast_ref::<Self>() {
+            return match (self.map(), other.map()) {
+                (Some(a), Some(b)) => a.equals(&b),
+                _ => false,
+            };
+        }
+        self.map().is_some_and(|map| map.equals(other))
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for Fields {}
+
+impl Container for Fields {
+    fn contains(&self, name: &dyn Val) -> Result<bool, ExecutionError> {
+        Ok(self.object.get(key(name)?).is_some())
+    }
+}
+
+impl Indexer for Fields {
+    fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.find(index).map(|found| CowVal::Owned(found))
+    }
+
+    fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        Ok(self.find(index)?)
+    }
+}
+
+impl Sizer for Fields {
+    fn size(&self) -> CelInt {
+        CelInt::from(i64::try_from(self.keys().len()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Iterable for Fields {
+    fn iter<'b, 'v>(&'b self) -> Box<dyn Elements<'b, 'v> + 'b>
+    where
+        Self: 'v,
+    {
+        Box::new(Names(self.keys().iter()))
+    }
+}
+
+struct Names<'b>(std::slice::Iter<'b, CelString<'static>>);
+
+impl<'b, 'v> Elements<'b, 'v> for Names<'b> {
+    fn next(&mut self) -> Option<&'b (dyn Val + 'v)> {
+        self.0.next().map(|name| name as &'b (dyn Val + 'v))
+    }
+}

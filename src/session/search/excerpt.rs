@@ -1,0 +1,161 @@
+//! What to show of a hit: where in the event it is, and a little of what stands around it.
+
+use crate::domain::{Event, Json, Path, Pattern, Payload, Step};
+
+/// Bytes shown before and after what matches.
+const BEFORE: usize = 24;
+const AROUND: usize = 96;
+
+/// Values looked at when the path is looked for.
+const VALUES: usize = 100_000;
+
+/// A part of an event that matches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Excerpt {
+    /// Where: `type`, `stream`, `data/items/0/sku`; `data` where the value is not known.
+    pub path: String,
+    /// The text around what matches.
+    pub text: String,
+}
+
+/// The first part of an event that matches, if it is in any that can be shown.
+pub fn excerpt(pattern: &Pattern, event: &Event) -> Option<Excerpt> {
+    for (name, text) in [("type", &*event.event_type), ("stream", event.stream.as_str())] {
+        if let Some(found) = around(pattern, text) {
+            return Some(Excerpt { path: name.into(), text: found });
+        }
+    }
+    for (name, payload) in [("data", &event.data), ("metadata", &event.metadata)] {
+        let text = payload.text();
+        if payload.is_absent() {
+            continue;
+        }
+        let stored = std::str::from_utf8(payload.stored()).ok();
+        let Some(found) = around(pattern, &text).or_else(|| stored.and_then(|stored| around(pattern, stored))) else {
+            continue;
+        };
+        return Some(match inside(pattern, payload) {
+            Some((path, value)) => Excerpt { path: format!("{name}{path}"), text: value },
+            // It lies across values, or in the spelling of the JSON.
+            None => Excerpt { path: name.into(), text: found },
+        });
+    }
+    None
+}
+
+/// The first value of a payload that matches, with its path.
+fn inside(pattern: &Pattern, payload: &Payload) -> Option<(Path, String)> {
+    let json = payload.json().ok()?;
+    let mut stack = vec![(Path(Vec::new()), &json)];
+    for _ in 0..VALUES {
+        let (path, value) = stack.pop()?;
+        let child = |step: Step| {
+            let mut path = path.clone();
+            path.0.push(step);
+            path
+        };
+        match value {
+            Json::Object(object) => {
+                for entry in object.in_order().into_iter().rev() {
+                    stack.push((child(Step::Key(entry.key.clone())), &entry.value));
+                }
+            }
+            Json::Array(array) => {
+                for (index, value) in (0..array.len()).rev().filter_map(|index| Some((index, array.get(index)?))) {
+                    stack.push((child(Step::Index(index)), value));
+                }
+            }
+            Json::String(text) | Json::Verbatim(text) => {
+                if let Some(found) = around(pattern, text) {
+                    return Some((path, found));
+                }
+            }
+            value => {
+                if let Some(found) = around(pattern, &value.to_string()) {
+                    return Some((path, found));
+                }
+            }
+        }
+        // A key that matches is shown with what it holds.
+        if let Some(Step::Key(key)) = path.0.last()
+            && around(pattern, key).is_some()
+        {
+            let value = value.to_string();
+            return Some((path, cut(&value, 0)));
+        }
+    }
+    None
+}
+
+/// What stands around the first match in a text.
+fn around(pattern: &Pattern, text: &str) -> Option<String> {
+    let at = match pattern {
+        Pattern::Text(wanted) => text.find(&**wanted)?,
+        Pattern::Expression(expression) => expression.find(text.as_bytes())?.start(),
+    };
+    Some(cut(text, at))
+}
+
+fn cut(text: &str, at: usize) -> String {
+    let boundary = |mut at: usize| {
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let from = boundary(at.saturating_sub(BEFORE).min(text.len()));
+    let to = boundary((from + AROUND).min(text.len()));
+    let begin = if from > 0 { "…" } else { "" };
+    let end = if to < text.len() { "…" } else { "" };
+    format!("{begin}{}{end}", &text[from..to])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Position, Version};
+    use crate::session::search::{Case, pattern};
+
+    fn found(written: &str) -> Option<(String, String)> {
+        let event = Event {
+            stream: "order-1".into(),
+            version: Version(1),
+            position: Position::Number(1),
+            id: None,
+            event_type: "ItemAdded".into(),
+            time: None,
+            data: Payload::json_text(
+                r#"{"a/b":{"items":[{"sku":"A-19"},{"sku":"Größe \"B-02\""}]},"n":9007199254740993,"flag":true}"#,
+            ),
+            metadata: Payload::json_text(r#"{"user":"u-17"}"#),
+            correlation: None,
+            causation: None,
+            notes: Vec::new(),
+            trouble: None,
+        };
+        let pattern = pattern(written, false, Case::Smart).expect("a pattern");
+        excerpt(&pattern, &event).map(|excerpt| (excerpt.path, excerpt.text))
+    }
+
+    #[test]
+    fn a_hit_is_shown_where_it_is() {
+        let text = |path: &str, text: &str| Some((path.to_owned(), text.to_owned()));
+        assert_eq!(found("added"), text("type", "ItemAdded"));
+        assert_eq!(found("order"), text("stream", "order-1"));
+        assert_eq!(found("a-19"), text("data/a~1b/items/0/sku", "A-19"));
+        assert_eq!(found("b-02"), text("data/a~1b/items/1/sku", "Größe \"B-02\""));
+        assert_eq!(found("4740993"), text("data/n", "9007199254740993"));
+        assert_eq!(found("flag"), text("data/flag", "true"));
+        assert_eq!(found("u-17"), text("metadata/user", "u-17"));
+        let across = found("sku\":\"A").expect("found");
+        assert!(across.0 == "data" && across.1.contains("\"sku\":\"A-19\""), "{across:?}");
+        assert_eq!(found("nowhere"), None);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_on_both_sides() {
+        let long = format!("{}äneedle{}", "é".repeat(100), "ü".repeat(100));
+        let cut = around(&Pattern::Text("needle".into()), &long).expect("found");
+        assert!(cut.starts_with('…') && cut.ends_with('…') && cut.contains("äneedle"), "{cut}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Looking through all the events of a scope: for a pattern, or for those a filter lets through.
+//!
+//! Both are slow and tell what they find as they find it; both look at a `Cancel` between two pages.
+
+mod excerpt;
+mod filter;
+mod pattern;
+mod sift;
+
+pub use excerpt::excerpt;
+pub use filter::{Bound, EventFilter, Sieve};
+pub use pattern::{Case, pattern};
+pub use sift::{Sifted, sift, some};

@@ -1,0 +1,346 @@
+//! Searching a file of lines: its raw blocks are searched, and only lines with a hit are read as events.
+//!
+//! A line holds more than what is searched (keys, ids, other fields), so a raw hit is only a candidate; the event decides,
+//! by the same [`Matcher`] as everywhere. Names of streams and types come from the index, where they are decoded, so that
+//! no spelling of them is missed. What an index still grows by is waited for.
+//!
+//! Invariant: hits are told in the order of the scope, each once; a line without a raw hit whose names do not match cannot
+//! match, because what is searched of it are pieces of it as they stand there.
+
+use std::ops::ControlFlow;
+
+use super::build::Build;
+use super::records::Records;
+use super::stretch::MAX_LINE;
+use crate::domain::{Cancel, Failure, Pattern, Scope, SearchStep};
+use crate::sources::index::Index;
+use crate::sources::search::Matcher;
+
+/// How much is read at a time.
+const BLOCK: u64 = 256 << 10;
+/// Lines of a stream are read together when no more than this lies between them.
+const APART: u64 = 2 << 10;
+/// How many lines of a stream are looked up at a time.
+const BATCH: usize = 4096;
+/// After how much the progress is told.
+const TOLD: u64 = 4 << 20;
+
+/// What is told, and whether more is wanted.
+type Told<'a> = dyn FnMut(SearchStep) -> ControlFlow<()> + 'a;
+
+/// Whether lines can be searched raw: not by an expression that looks at what is around a match, for a payload ends where
+/// its line goes on.
+pub fn can_search(pattern: &Pattern) -> bool {
+    let Pattern::Expression(expression) = pattern else { return true };
+    let text = expression.as_str().as_bytes();
+    // A class that excludes (`[^`) is no anchor; whatever else has these marks is searched event by event.
+    let anchor = |at: usize| match text[at] {
+        b'$' => true,
+        b'^' => at == 0 || text[at - 1] != b'[',
+        b'\\' => text.get(at + 1).is_some_and(|next| matches!(next, b'b' | b'B' | b'A' | b'z' | b'<' | b'>')),
+        _ => false,
+    };
+    !(0..text.len()).any(anchor)
+}
+
+/// A search that is under way.
+pub struct Search<'a> {
+    /// The file.
+    pub build: &'a Build,
+    /// What reads its events.
+    pub records: Records<'a>,
+    /// What is looked for.
+    pub matcher: Matcher<'a>,
+    /// The same, as it was asked for.
+    pub pattern: &'a Pattern,
+    /// Whether anybody still wants it.
+    pub cancel: &'a Cancel,
+    /// Which names match.
+    pub names: Names,
+}
+
+/// Which streams and types have names that match, by their numbers in the index.
+#[derive(Default)]
+pub struct Names {
+    streams: Vec<bool>,
+    types: Vec<bool>,
+    any: bool,
+}
+
+impl Names {
+    /// Looks at the names that are new in the index.
+    fn extend(&mut self, index: &Index, matcher: &Matcher<'_>) {
+        for stream in &index.streams()[self.streams.len()..] {
+            self.streams.push(matcher.names(stream.name.as_str()));
+            self.any |= self.streams.last() == Some(&true);
+        }
+        for (name, _) in &index.types()[self.types.len()..] {
+            self.types.push(matcher.names(name));
+            self.any |= self.types.last() == Some(&true);
+        }
+    }
+
+    fn matches(&self, index: &Index, row: u32) -> bool {
+        let known = |names: &[bool], number: Option<usize>| number.is_some_and(|n| names.get(n) == Some(&true));
+        self.any && (known(&self.streams, index.stream_number(row)) || known(&self.types, index.type_number(row)))
+    }
+}
+
+/// A line to be searched.
+#[derive(Clone, Copy)]
+struct Line {
+    row: u32,
+    offset: u64,
+    limit: u64,
+    /// Its names match.
+    named: bool,
+    /// Its type is not in the index: the event must be read to know it.
+    unknown: bool,
+}
+
+impl Search<'_> {
+    /// Searches the scope.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or nobody wants the rest.
+    pub fn run(mut self, scope: &Scope, told: &mut Told<'_>) -> Result<(), Failure> {
+        match scope {
+            Scope::All => self.all(told),
+            scope => self.some(scope, told),
+        }
+        .map(drop)
+    }
+
+    /// Searches the whole file, block after block.
+    fn all(&mut self, told: &mut Told<'_>) -> Result<ControlFlow<()>, Failure> {
+        let mut buffer = Vec::new();
+        let (mut row, mut said) = (0_u32, 0);
+        loop {
+            let complete = self.build.is_complete();
+            let block = self.block(row);
+            let Some((lines, start, end)) = block else {
+                if complete {
+                    let total = self.build.feed().arrived().upto;
+                    return Ok(told(SearchStep::Searched(total, total)));
+                }
+                self.build.wait_for_more(row as usize, self.cancel)?;
+                continue;
+            };
+            self.build.feed().cancelled(self.cancel)?;
+            row += lines.len() as u32;
+            if end - start <= MAX_LINE {
+                self.fill(&mut buffer, start, end)?;
+            } else {
+                buffer.clear();
+            }
+            if self.lines(&lines, start, &buffer, &mut |row| u64::from(row), told)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if end - said >= TOLD {
+                said = end;
+                let total = self.build.feed().arrived().upto.max(end);
+                if told(SearchStep::Searched(end, total)).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+    }
+
+    /// The lines of the next block, from where to where it reaches.
+    fn block(&mut self, row: u32) -> Option<(Lines<'static>, u64, u64)> {
+        let index = self.build.index();
+        let (start, first_limit) = index.bounds(row)?;
+        self.names.extend(&index, &self.matcher);
+        let last = index.row_at(start + BLOCK).filter(|&last| last > row);
+        // The last one may reach beyond the block: it is left to the next, unless it is the only one.
+        let next = match last {
+            Some(last) if index.bounds(last).is_some_and(|(_, limit)| limit > start + BLOCK) => last,
+            Some(last) => last + 1,
+            None => row + 1,
+        };
+        let end = if next == row + 1 { first_limit } else { index.bounds(next - 1)?.1 };
+        Some((Lines::Rows(row, next), start, end))
+    }
+
+    /// Searches a stream or a category: only its lines.
+    fn some(&mut self, scope: &Scope, told: &mut Told<'_>) -> Result<ControlFlow<()>, Failure> {
+        let mut buffer = Vec::new();
+        let (mut rows, mut seen, mut done, mut said) = (Vec::new(), 0, 0, 0_u64);
+        loop {
+            self.build.feed().cancelled(self.cancel)?;
+            let complete = self.build.is_complete();
+            let (batch, known, total) = self.batch(scope, &mut rows, &mut seen, done);
+            if batch.is_empty() {
+                if complete {
+                    return Ok(told(SearchStep::Searched(total, total)));
+                }
+                self.build.wait_for_more(known, self.cancel)?;
+                continue;
+            }
+            let mut rest = &batch[..];
+            while let Some(first) = rest.first() {
+                let count = together(rest);
+                let (group, others) = rest.split_at(count);
+                rest = others;
+                let (start, end) = (first.offset, group[count - 1].limit);
+                let needed = group.iter().any(|line| !line.named) && end - start <= MAX_LINE;
+                if needed {
+                    self.fill(&mut buffer, start, end)?;
+                } else {
+                    buffer.clear();
+                }
+                let mut ordinal = done as u64;
+                let lines = Lines::Some(group);
+                let mut next = |_| {
+                    ordinal += 1;
+                    ordinal - 1
+                };
+                if self.lines(&lines, start, &buffer, &mut next, told)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                done += count;
+                said += end - start;
+            }
+            if said >= TOLD {
+                said = 0;
+                if told(SearchStep::Searched(done as u64, total)).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+    }
+
+    /// The next lines of a scope; how many rows the index has, and how many the scope.
+    fn batch(&mut self, scope: &Scope, rows: &mut Vec<u32>, seen: &mut usize, done: usize) -> (Vec<Line>, usize, u64) {
+        let index = self.build.index();
+        self.names.extend(&index, &self.matcher);
+        let all: &[u32] = match scope {
+            Scope::Stream(name) => index.stream(name.as_str()).map_or(&[], |stream| &stream.rows),
+            Scope::Category(name) => {
+                if let Some(category) = index.category(name) {
+                    index.extend_category(category, *seen, rows);
+                    *seen = index.len();
+                }
+                rows
+            }
+            Scope::All => &[],
+        };
+        let line = |&row: &u32| Some(self.line(&index, row, index.bounds(row)?));
+        let batch = all.iter().skip(done).take(BATCH).filter_map(line).collect();
+        (batch, index.len(), all.len() as u64)
+    }
+
+    fn line(&self, index: &Index, row: u32, (offset, limit): (u64, u64)) -> Line {
+        let unknown = index.type_number(row).is_none() && index.stream_number(row).is_some();
+        Line { row, offset, limit, named: self.names.matches(index, row), unknown }
+    }
+
+    /// Tells the hits among lines that lie in the buffer, which begins at `start`. `ordinal` is asked once for every line
+    /// that is looked at singly, and for all lines of a group.
+    fn lines(
+        &mut self,
+        lines: &Lines<'_>,
+        start: u64,
+        buffer: &[u8],
+        ordinal: &mut dyn FnMut(u32) -> u64,
+        told: &mut Told<'_>,
+    ) -> Result<ControlFlow<()>, Failure> {
+        match *lines {
+            Lines::Some(group) => {
+                for line in group {
+                    let ordinal = ordinal(line.row);
+                    if self.hit(line, start, buffer)? && told(SearchStep::Hit(ordinal)).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+            }
+            Lines::Rows(from, to) => {
+                let candidates = self.candidates((from, to), start, buffer);
+                for line in &candidates {
+                    if self.hit(line, start, buffer)? && told(SearchStep::Hit(ordinal(line.row))).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The lines of a block that may match.
+    fn candidates(&self, (from, to): (u32, u32), start: u64, buffer: &[u8]) -> Vec<Line> {
+        let mut candidates: Vec<Line> = Vec::new();
+        let one_by_one = self.names.any
+            || matches!(self.pattern, Pattern::Expression(_))
+            || self.build.index().types().len() >= Index::MAX_TYPES;
+        if one_by_one {
+            let index = self.build.index();
+            let line = |row| Some(self.line(&index, row, index.bounds(row)?));
+            candidates.extend((from..to).filter_map(line));
+            return candidates;
+        }
+        let index = self.build.index();
+        for finder in self.matcher.spellings() {
+            let mut at = 0;
+            while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
+                let Some(row) = index.row_at(start + (at + found) as u64) else { break };
+                let Some(bounds) = index.bounds(row) else { break };
+                candidates.push(self.line(&index, row, bounds));
+                at = (bounds.1 - start) as usize;
+            }
+        }
+        // Several spellings: in order, each line once.
+        if self.matcher.spellings().len() > 1 {
+            candidates.sort_unstable_by_key(|line| line.row);
+            candidates.dedup_by_key(|line| line.row);
+        }
+        candidates
+    }
+
+    /// Whether a line matches; `buffer` begins at `start` and holds it, unless it is too large to be read.
+    fn hit(&mut self, line: &Line, start: u64, buffer: &[u8]) -> Result<bool, Failure> {
+        // Of a line that is broken or has changed its names are not what the index says: only a quick no is certain.
+        let text = buffer.get((line.offset - start) as usize..).unwrap_or_default();
+        let text = &text[..text.len().min((line.limit - line.offset) as usize)];
+        if !line.named && !line.unknown && !self.matcher.stored(text) {
+            return Ok(false);
+        }
+        let Some(place) = self.build.index().place(line.row) else { return Ok(false) };
+        if place.oversize.is_none() && !text.is_empty() {
+            return Ok(self.matcher.matches(&self.records.event_in(&place, text)));
+        }
+        let events = self.records.events(&[place], u64::MAX, self.cancel)?;
+        Ok(events.first().is_some_and(|event| self.matcher.matches(event)))
+    }
+
+    fn fill(&self, buffer: &mut Vec<u8>, start: u64, end: u64) -> Result<(), Failure> {
+        let feed = self.build.feed();
+        buffer.resize((end - start) as usize, 0);
+        let count = feed.read_at(start, buffer).map_err(|e| feed.failure(&e))?;
+        buffer.truncate(count);
+        Ok(())
+    }
+}
+
+/// Lines that lie in one buffer.
+enum Lines<'a> {
+    /// All from this row to before that one.
+    Rows(u32, u32),
+    /// These.
+    Some(&'a [Line]),
+}
+
+impl Lines<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Rows(from, to) => (to - from) as usize,
+            Self::Some(lines) => lines.len(),
+        }
+    }
+}
+
+/// How many of the first lines are read at once.
+fn together(lines: &[Line]) -> usize {
+    let start = lines[0].offset;
+    let near = |pair: &[Line]| pair[1].offset - pair[0].limit <= APART && pair[1].limit - start <= BLOCK;
+    1 + lines.windows(2).take_while(|pair| near(pair)).count()
+}

@@ -1,0 +1,294 @@
+//! From a row to an event, by a layout. Two readings of the same row: what the index keeps, for every row; and everything,
+//! for those somebody looks at. What the one calls an event the other does too.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::expression::Expression;
+use super::opened::Opened;
+use super::reader::{Ground, Reader, row_json};
+use super::records::{LAST, LINKS, ROW_BITS, position, trouble};
+use super::spec::{Layout, Ordering};
+use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, Version};
+use crate::sources::index::Place;
+use crate::sources::sorted::Order;
+use crate::sources::tables::{Cell, Table};
+
+const STREAM: usize = 0;
+const TYPE: usize = 1;
+const VERSION: usize = 2;
+const TIME: usize = 3;
+const FIRST: usize = 4;
+const SECOND: usize = 5;
+const ID: usize = 6;
+const DATA: usize = 7;
+const METADATA: usize = 8;
+const CORRELATION: usize = 9;
+const CAUSATION: usize = 10;
+const POSITION: usize = 11;
+const CONTENT: usize = 12;
+/// Then those that qualify a stream, then those that are noted.
+const QUALIFY: usize = 13;
+
+/// What was counted while rows were scanned.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Rows.
+    pub events: u64,
+    /// Events without a stream.
+    pub streamless: u64,
+    /// Events with no place in the global order.
+    pub outside: u64,
+    /// Events with no row that says in which stream they are.
+    pub homeless: u64,
+    /// Events with a time.
+    pub timed: u64,
+    /// Links, and those that lead nowhere.
+    pub links: u64,
+    /// Links that lead nowhere.
+    pub broken: u64,
+    /// For each rule of notes, how often it applied.
+    pub notes: BTreeMap<usize, u64>,
+}
+
+/// What the index keeps of a row.
+pub struct Basics<'a> {
+    /// The stream.
+    pub stream: Cow<'a, str>,
+    /// The type.
+    pub event_type: Cow<'a, str>,
+    /// The version.
+    pub version: Option<u64>,
+    /// The time.
+    pub time: Option<Timestamp>,
+    /// The place in the walk of the whole store.
+    pub order: Order,
+}
+
+/// Reads events from the rows of one table.
+pub struct EventReader {
+    /// What the table is called.
+    pub table: String,
+    /// The reader behind it.
+    pub reader: Reader,
+    layout: Arc<Layout>,
+    columns: Table,
+    /// Whether rows say where they stand in the whole store.
+    pub has_order: bool,
+    qualifiers: usize,
+}
+
+impl EventReader {
+    /// A reader of what the index keeps.
+    pub fn scanning(opened: &Opened, table: usize) -> Self {
+        Self::new(opened, table, false)
+    }
+
+    /// A reader of everything.
+    pub fn whole(opened: &Opened, table: usize) -> Self {
+        Self::new(opened, table, true)
+    }
+
+    fn new(opened: &Opened, table: usize, whole: bool) -> Self {
+        let layout = opened.found.layout.clone();
+        let events = &layout.events;
+        let (first, second): (Vec<Expression>, Vec<Expression>) = match &events.order {
+            Ordering::By(first, second) => (vec![first.clone()], second.iter().cloned().collect()),
+            _ => Default::default(),
+        };
+        let qualifiers: Vec<_> = events.qualify.iter().map(|qualifier| vec![qualifier.value.clone()]).collect();
+        let notes: Vec<_> = layout.notes.iter().map(|note| vec![note.when.clone()]).collect();
+        let none: &[Expression] = &[];
+        let content = events.content.as_ref().map_or(none, |content| &content.by.0);
+        let mut roles: Vec<&[Expression]> =
+            vec![&events.stream.0, &events.event_type.0, &events.version.0, &events.time.0, &first, &second];
+        match whole {
+            true => roles.extend([
+                &events.id.0[..],
+                &events.data.0,
+                &events.metadata.0,
+                &events.correlation.0,
+                &events.causation.0,
+                &events.position.0,
+                content,
+            ]),
+            false => roles.extend([none; 7]),
+        }
+        roles.extend(qualifiers.iter().chain(&notes).map(|sources| &sources[..]));
+        let columns = opened.database.tables()[table].clone();
+        let envelope = events.envelope.as_ref().map(|envelope| (envelope.column.as_str(), envelope.kind));
+        let hint = events.content.as_ref().and_then(|content| content.means.get("*")).map(String::as_str);
+        let ground = Ground { table: &columns, rules: &opened.rules, lookups: Some(&opened.lookups), envelope, hint };
+        let reader = Reader::new(ground, &roles);
+        let has_order = reader.has(FIRST) || reader.has(SECOND);
+        Self { table: columns.full_name(), reader, columns, has_order, qualifiers: qualifiers.len(), layout }
+    }
+
+    /// What the index keeps of a row.
+    ///
+    /// # Errors
+    /// Why it is no event.
+    pub fn basics<'a>(
+        &'a mut self,
+        opened: &Opened,
+        place: u64,
+        cells: &'a [Cell<'a>],
+        counts: &mut Counts,
+    ) -> Result<Basics<'a>, String> {
+        self.reader.row(place, cells);
+        counts.events += 1;
+        let me = &*self;
+        for note in 0..me.layout.notes.len() {
+            if me.noted(note, cells) {
+                *counts.notes.entry(note).or_default() += 1;
+            }
+        }
+        let stream = match me.stream(cells) {
+            Some(stream) => stream,
+            None if !opened.is_direct() => Cow::Borrowed(""),
+            None => {
+                counts.streamless += 1;
+                match &me.layout.events.streamless {
+                    Some(name) => Cow::Owned(name.clone()),
+                    None => return Err("the event's stream cannot be read: it is missing".into()),
+                }
+            }
+        };
+        let event_type = me.event_type(cells)?;
+        let raw = me.reader.raw(VERSION, cells);
+        let version = match raw.says() {
+            false => None,
+            true => Some(raw.whole().ok_or_else(|| unreadable("version", &raw.text(false).unwrap_or_default()))?),
+        };
+        let time = me.time(cells);
+        counts.timed += u64::from(time.is_some());
+        let order = match (&me.layout.events.order, me.has_order) {
+            (Ordering::By(..), true) => {
+                let number = |role: usize| me.reader.raw(role, cells).order();
+                match (number(FIRST), number(SECOND)) {
+                    (Some(first), second) => Order(first, second.unwrap_or(0)),
+                    // From before the store numbered them.
+                    (None, Some(second)) => Order(i64::MIN, second),
+                    (None, None) => LAST,
+                }
+            }
+            (Ordering::Time, _) => match time {
+                Some(time) => Order(time.as_second(), i64::from(time.subsec_nanosecond())),
+                None => LAST,
+            },
+            _ => Order::default(),
+        };
+        Ok(Basics { stream, event_type, version, time, order })
+    }
+
+    /// The stream's name, with what qualifies it.
+    fn stream<'a>(&'a self, cells: &'a [Cell<'a>]) -> Option<Cow<'a, str>> {
+        let mut stream = self.reader.text(STREAM, cells)?;
+        for (at, qualifier) in self.layout.events.qualify.iter().enumerate() {
+            if let Some(said) = self.reader.text(QUALIFY + at, cells)
+                && !qualifier.unless.iter().any(|usual| *usual == *said)
+            {
+                stream = Cow::Owned(format!("{stream}@{said}"));
+            }
+        }
+        Some(stream)
+    }
+
+    fn event_type<'a>(&'a self, cells: &'a [Cell<'a>]) -> Result<Cow<'a, str>, String> {
+        let event_type =
+            self.reader.text(TYPE, cells).ok_or("the event's type cannot be read: it is missing".to_owned())?;
+        let Some(prefix) = self.layout.events.type_prefix.as_deref() else { return Ok(event_type) };
+        Ok(match event_type {
+            Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix(prefix).unwrap_or(text)),
+            Cow::Owned(text) => Cow::Owned(text.strip_prefix(prefix).map(str::to_owned).unwrap_or(text)),
+        })
+    }
+
+    fn time(&self, cells: &[Cell<'_>]) -> Option<Timestamp> {
+        self.reader.raw(TIME, cells).time(self.layout.events.time_unit)
+    }
+
+    fn noted(&self, note: usize, cells: &[Cell<'_>]) -> bool {
+        let rule = &self.layout.notes[note];
+        let role = QUALIFY + self.qualifiers + note;
+        match &rule.is {
+            Some(wanted) => self.reader.text(role, cells).is_some_and(|said| said == *wanted),
+            None => self.reader.raw(role, cells).is_true(),
+        }
+    }
+
+    /// The event of a row. `row` is its place among all, whatever leads to it.
+    pub fn event(&mut self, opened: &Opened, place: &Place, row: u64, number: u64, cells: &[Cell<'_>]) -> Event {
+        let basics = self.basics(opened, number, cells, &mut Counts::default());
+        let read = match basics {
+            Ok(basics) => (basics.event_type.into_owned(), basics.time),
+            Err(reason) => return self.unreadable(place, cells, reason),
+        };
+        let Some(placed) = &place.event else {
+            return self.unreadable(
+                place,
+                cells,
+                "the file changed: this is not what stood here when it was opened".into(),
+            );
+        };
+        let (read_type, time) = read;
+        let content = self.layout.events.content.as_ref();
+        let said = self.reader.text(CONTENT, cells);
+        let hint = content.and_then(|content| {
+            said.and_then(|said| content.means.get(&*said)).or_else(|| content.means.get("*")).map(String::as_str)
+        });
+        let large = |oid: u64| match self.layout.events.large_objects {
+            true => opened.database.large_object(oid).ok().flatten(),
+            false => None,
+        };
+        let data = match self.layout.events.whole_row {
+            true => Payload::new(Form::Json, row_json(&self.columns.columns, cells).into()),
+            false => self.reader.payload(DATA, cells, hint, &large),
+        };
+        let metadata = self.reader.payload(METADATA, cells, None, &large);
+        let text = |role: usize| self.reader.text(role, cells).map(|text| Arc::from(&*text));
+        let mut notes: Vec<Note> = Vec::new();
+        for (at, rule) in self.layout.notes.iter().enumerate().filter(|(at, _)| self.noted(*at, cells)) {
+            let said = self.reader.text(QUALIFY + self.qualifiers + at, cells).unwrap_or_default();
+            notes.push(Note::new(rule.kind.into(), rule.text.replace("{}", &said)));
+        }
+        let outside = opened.outside(row);
+        if let Some(name) = outside {
+            notes.push(Note::new(NoteKind::Outside, format!("not in {name}")));
+        }
+        let home = if place.offset >> ROW_BITS == LINKS { None } else { Some(placed.stream.as_str()) };
+        if let Some(kind) = home.and_then(|stream| opened.put_away(stream))
+            && !notes.iter().any(|note| note.kind == kind)
+        {
+            let text = if kind == NoteKind::Archived { "its stream is archived" } else { "its stream is deleted" };
+            notes.push(Note::new(kind, text));
+        }
+        Event {
+            stream: placed.stream.clone(),
+            version: Version(placed.version),
+            position: match opened.position(row) {
+                Some(position) => Position::Number(position),
+                None => position(&self.reader.raw(POSITION, cells), place),
+            },
+            id: text(ID),
+            event_type: placed.event_type.clone().unwrap_or_else(|| read_type.into()),
+            time,
+            data,
+            metadata,
+            correlation: text(CORRELATION),
+            causation: text(CAUSATION),
+            notes,
+            trouble: None,
+        }
+    }
+
+    fn unreadable(&self, place: &Place, cells: &[Cell<'_>], reason: String) -> Event {
+        let row = row_json(&self.columns.columns, cells);
+        trouble(place, &self.table, reason, Payload::new(Form::Json, row.into()))
+    }
+}
+
+fn unreadable(part: &str, found: &str) -> String {
+    format!("the event's {part} cannot be read: {} is none", crate::domain::text::fit(found, 40))
+}

@@ -1,0 +1,378 @@
+//! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use super::beside;
+use super::catalogue::Catalogue;
+use super::collected::Links;
+use super::event::{Counts, EventReader};
+use super::expression::Expression;
+use super::found::{self, Found, Tried, rules};
+use super::generic;
+use super::lookups::Lookups;
+use super::spec::{ColumnRule, Ordering};
+use crate::domain::{About, Candidate, Failure, FailureKind, NoteKind, StreamKind};
+use crate::sources::files::mapping::{FieldPath, Overrides, Role};
+use crate::sources::open::OpenOptions;
+use crate::sources::tables::Database;
+
+/// Tables listed in a message.
+const LISTED: usize = 12;
+
+/// An opened store.
+pub struct Opened {
+    /// Its tables.
+    pub database: Box<dyn Database>,
+    /// The layout, and which table is which.
+    pub found: Found,
+    /// What the layout says of the columns of events.
+    pub rules: Vec<ColumnRule>,
+    /// Rows of other tables.
+    pub lookups: Arc<Lookups>,
+    candidates: Vec<Candidate>,
+    caveats: Vec<String>,
+    /// Streams that are declared archived or deleted.
+    put_away: HashMap<String, NoteKind>,
+    learnt: OnceLock<(Counts, Links)>,
+}
+
+impl Opened {
+    /// Finds out what the tables of a database are.
+    ///
+    /// # Errors
+    /// `Malformed` when no layout fits; `Usage` when the one asked for does not exist.
+    pub fn recognise(
+        database: Box<dyn Database>,
+        options: &OpenOptions,
+        name: &str,
+        stem: &str,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Self, Failure> {
+        let overrides = match &options.map {
+            None => None,
+            Some(map) => Some(Overrides::parse(map).map_err(|why| {
+                Failure::new(FailureKind::Usage, name, "map fields", why)
+                    .hint("write `--map stream=.column,type=.column,…`")
+            })?),
+        };
+        let catalogue = Catalogue::read(options.layouts.as_deref());
+        let mut caveats: Vec<String> =
+            catalogue.problems.iter().map(|problem| format!("a layout of yours is not used: {problem}")).collect();
+        let (found, candidates) = match &options.layout {
+            Some(asked) => asked_for(&catalogue, asked, &*database, name)?,
+            None => best(&catalogue, &*database, overrides.as_ref(), name, stem, &mut caveats)?,
+        };
+        let found = match &overrides {
+            Some(overrides) => overridden(found, overrides, &*database),
+            None => found,
+        };
+        let lookups = Arc::new(Lookups::load(&found, &*database, stopped)?);
+        let rules = rules(&found.layout);
+        let mut opened = Self {
+            database,
+            found,
+            rules,
+            lookups,
+            candidates,
+            caveats,
+            put_away: HashMap::new(),
+            learnt: OnceLock::new(),
+        };
+        opened.put_away = beside::put_away(&opened, stopped)?;
+        Ok(opened)
+    }
+
+    /// Whether every row says by itself in which one stream it is.
+    pub fn is_direct(&self) -> bool {
+        let events = &self.found.layout.events;
+        self.found.layout.membership.is_none() && events.tags.is_none() && !events.identifiers
+    }
+
+    /// Whether the store has an order of its own, which its rows say.
+    pub fn is_ordered(&self) -> bool {
+        let read = |table: &usize| EventReader::scanning(self, *table).has_order;
+        matches!(self.found.layout.events.order, Ordering::By(..))
+            && self.found.events.len() == 1
+            && self.found.events.iter().all(read)
+    }
+
+    /// Keeps what was learnt in the scan.
+    pub fn finish(&self, counts: Counts, links: Links) {
+        // A store is scanned once.
+        let _ = self.learnt.set((counts, links));
+    }
+
+    /// The links; none before the scan is over.
+    pub fn links(&self) -> &Links {
+        static NONE: Links = Links::none();
+        self.learnt.get().map_or(&NONE, |(_, links)| links)
+    }
+
+    /// The place of a row in the global order, where that is not in the row.
+    pub fn position(&self, row: u64) -> Option<u64> {
+        self.links().position(row)
+    }
+
+    /// What an event is outside of.
+    pub fn outside(&self, row: u64) -> Option<&str> {
+        let all = self.found.layout.membership.as_ref()?.all.as_ref()?;
+        self.links().position(row).is_none().then_some(all.name.as_str())
+    }
+
+    /// Whether a stream is declared archived or deleted.
+    pub fn put_away(&self, stream: &str) -> Option<NoteKind> {
+        if self.put_away.is_empty() { None } else { self.put_away.get(stream).copied() }
+    }
+
+    /// What a stream is for.
+    pub fn kind_of(&self, stream: &str) -> StreamKind {
+        let rule = self.found.layout.kinds.iter().find(|rule| rule.stream.0.is_match(stream));
+        match rule {
+            Some(rule) => rule.kind.into(),
+            None if self.links().only_links(stream) => StreamKind::Links,
+            None => StreamKind::Domain,
+        }
+    }
+
+    /// A table of events, and a reader of all its rows say.
+    ///
+    /// # Errors
+    /// When there is no such table of events: the place is not one of ours.
+    pub fn whole_reader(&self, slot: usize) -> Result<(usize, EventReader), Failure> {
+        let Some(&table) = self.found.events.get(slot) else {
+            return Err(Failure::new(FailureKind::Other, "the store", "read events", "the place is in no table"));
+        };
+        Ok((table, EventReader::whole(self, table)))
+    }
+
+    /// What is known of the store.
+    pub fn about(&self) -> About {
+        let layout = &self.found.layout;
+        let mut caveats = self.database.caveats();
+        caveats.extend(self.caveats.iter().cloned());
+        caveats.extend(layout.caveats.iter().cloned());
+        caveats.extend(self.counted());
+        let mut reasons = self.database.reasons();
+        reasons.push(format!("read as {} ({} %)", layout.title, self.found.score));
+        reasons.extend(self.found.reasons.iter().cloned());
+        About {
+            name: String::new(),
+            kind: format!("{}, {}", layout.title, self.database.kind()),
+            reasons,
+            caveats,
+            layout: Some(layout.name.clone()),
+            candidates: self.candidates.clone(),
+            mapping: self.mapping(),
+            beside: beside::listing(self),
+            normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
+            first_version: layout.first_version,
+        }
+    }
+
+    /// The caveats that have counts in them.
+    fn counted(&self) -> Vec<String> {
+        let Some((counts, _)) = self.learnt.get() else { return Vec::new() };
+        let layout = &self.found.layout;
+        let events = |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        let mut told = Vec::new();
+        if counts.outside > 0 {
+            let all = layout.membership.as_ref().and_then(|membership| membership.all.as_ref());
+            let name = all.map_or("the global order", |all| all.name.as_str());
+            told.push(format!(
+                "{} outside `{name}`: shown where their times and streams put them",
+                events(counts.outside)
+            ));
+        }
+        if counts.streamless > 0 {
+            let name = layout.events.streamless.as_deref().unwrap_or_default();
+            told.push(format!("{} without a stream: shown as the stream {name}", events(counts.streamless)));
+        }
+        if counts.homeless > 0 {
+            told.push(format!("{} with no row that names their stream", events(counts.homeless)));
+        }
+        if counts.broken > 0 {
+            told.push(format!("{} of {} links lead to no event", counts.broken, counts.links));
+        }
+        for (&note, &count) in &counts.notes {
+            let rule = &layout.notes[note];
+            told.push(format!("{}: {}", events(count), rule.text.replace("{}", "…")));
+        }
+        for (kind, word) in [(NoteKind::Archived, "archived"), (NoteKind::Deleted, "deleted")] {
+            match self.put_away.values().filter(|other| **other == kind).count() {
+                0 => {}
+                1 => told.push(format!("1 stream is declared {word}: its events are shown and noted")),
+                n => told.push(format!("{n} streams are declared {word}: their events are shown and noted")),
+            }
+        }
+        if !layout.events.time.0.is_empty() && counts.timed < counts.events {
+            let missing = counts.events - counts.timed;
+            told.push(format!("{} without a time", events(missing)));
+        }
+        told.extend(self.found.also.iter().map(|&table| {
+            let name = self.database.tables()[table].full_name();
+            format!("`{name}` fits the layout too and is not shown: `--layout {}:{name}` shows it", layout.name)
+        }));
+        told
+    }
+
+    fn mapping(&self) -> Vec<(String, String)> {
+        let layout = &self.found.layout;
+        let events = &layout.events;
+        let tables = self.database.tables();
+        let table = match &self.found.events[..] {
+            [one] => tables[*one].full_name(),
+            [first, rest @ ..] => format!("{} and {} more", tables[*first].full_name(), rest.len()),
+            [] => return Vec::new(),
+        };
+        let mut mapping = vec![("events".to_owned(), table)];
+        let mut put = |role: &str, sources: &[Expression]| {
+            if !sources.is_empty() {
+                let written: Vec<_> = sources.iter().map(ToString::to_string).collect();
+                mapping.push((role.to_owned(), written.join(" or ")));
+            }
+        };
+        put("stream", &events.stream.0);
+        if let Some(membership) = &layout.membership {
+            put("stream", std::slice::from_ref(&membership.stream));
+            put("version", &membership.version.0);
+        }
+        put("type", &events.event_type.0);
+        put("version", &events.version.0);
+        put("position", &events.position.0);
+        put("time", &events.time.0);
+        put("id", &events.id.0);
+        put("data", &events.data.0);
+        put("metadata", &events.metadata.0);
+        put("correlation", &events.correlation.0);
+        put("causation", &events.causation.0);
+        mapping
+    }
+}
+
+/// The layout that was asked for, and the table if that was said (`marten:shop.mt_events`).
+fn asked_for(
+    catalogue: &Catalogue,
+    asked: &str,
+    database: &dyn Database,
+    name: &str,
+) -> Result<(Found, Vec<Candidate>), Failure> {
+    let (layout, table) = match asked.split_once(':') {
+        Some((layout, table)) if catalogue.find(layout).is_some() => (layout, Some(table)),
+        _ => (asked, None),
+    };
+    let entry = catalogue.named(layout)?;
+    match found::try_only(&entry.layout, database, table)? {
+        Some(Tried::Fits(mut found)) => {
+            found.reasons.insert(0, "you asked for this layout".into());
+            let candidate =
+                Candidate { layout: found.layout.name.clone(), score: found.score, reasons: found.reasons.clone() };
+            Ok((found, vec![candidate]))
+        }
+        refused => {
+            let why = match refused {
+                Some(Tried::Refused(candidate)) => candidate.reasons.join("; "),
+                _ => "none of its tables has the columns".into(),
+            };
+            let why = format!("it does not follow the layout `{}`: {why}\n{}", entry.layout.name, listing(database));
+            Err(Failure::new(FailureKind::Malformed, name, "read it by that layout", why))
+        }
+    }
+}
+
+/// The layout that fits best, or else the generic one.
+fn best(
+    catalogue: &Catalogue,
+    database: &dyn Database,
+    overrides: Option<&Overrides>,
+    name: &str,
+    stem: &str,
+    caveats: &mut Vec<String>,
+) -> Result<(Found, Vec<Candidate>), Failure> {
+    let layouts: Vec<_> = catalogue.entries.iter().map(|entry| entry.layout.clone()).collect();
+    let mut tried = found::try_all(&layouts, database)?;
+    let candidates: Vec<Candidate> = tried.iter().map(Tried::candidate).collect();
+    if let Some(Tried::Fits(_)) = tried.first()
+        && let Tried::Fits(found) = tried.swap_remove(0)
+    {
+        return Ok((found, candidates));
+    }
+    match generic::guess(database, overrides, stem)? {
+        Some((found, more)) => {
+            caveats.extend(more);
+            let mut all = vec![Candidate {
+                layout: found.layout.name.clone(),
+                score: found.score,
+                reasons: found.reasons.clone(),
+            }];
+            all.extend(candidates);
+            Ok((found, all))
+        }
+        None => Err(unknown(database, name, candidates.first())),
+    }
+}
+
+/// Nothing fits.
+fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> Failure {
+    let mut why = "its tables follow no layout of an event store that is known".to_owned();
+    if let Some(nearest) = nearest {
+        why.push_str(&format!("; nearest is `{}`: {}", nearest.layout, nearest.reasons.join("; ")));
+    }
+    why.push('\n');
+    why.push_str(&listing(database));
+    Failure::new(FailureKind::Malformed, name, "read it as an event store", why).hint(
+        "name the columns with --map stream=.column,type=.column,… or write a layout: `stepback layouts NAME` prints one \
+         to start from, and --layout FILE.toml reads by it",
+    )
+}
+
+/// The tables with their columns.
+fn listing(database: &dyn Database) -> String {
+    let tables = database.tables();
+    if tables.is_empty() {
+        return "it has no tables".into();
+    }
+    let mut lines = vec!["its tables:".to_owned()];
+    for table in tables.iter().take(LISTED) {
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        lines.push(crate::domain::text::fit(&format!("  {} ({})", table.full_name(), columns.join(", ")), 400));
+    }
+    if tables.len() > LISTED {
+        lines.push(format!("  … and {} more", tables.len() - LISTED));
+    }
+    lines.join("\n")
+}
+
+/// The same layout, with what the user said about roles.
+fn overridden(mut found: Found, overrides: &Overrides, database: &dyn Database) -> Found {
+    let mut layout = (*found.layout).clone();
+    if layout.name == generic::NAME {
+        return found;
+    }
+    let _ = database;
+    for role in Role::ALL {
+        let Some(said) = overrides.get(role) else { continue };
+        let sources: Vec<Expression> =
+            said.and_then(|path: &FieldPath| generic::expression(path)).into_iter().collect();
+        let events = &mut layout.events;
+        let place = match role {
+            Role::Stream => &mut events.stream,
+            Role::Type => &mut events.event_type,
+            Role::Version => &mut events.version,
+            Role::Time => &mut events.time,
+            Role::Id => &mut events.id,
+            Role::Data => &mut events.data,
+            Role::Metadata => &mut events.metadata,
+            Role::Correlation => &mut events.correlation,
+            Role::Causation => &mut events.causation,
+            Role::Position => &mut events.position,
+        };
+        place.0 = sources;
+        if role == Role::Stream {
+            layout.membership = None;
+        }
+        found.reasons.push(format!("{}: you said so", role.name()));
+    }
+    found.layout = Arc::new(layout);
+    found
+}
