@@ -62,7 +62,10 @@ fn streams_are_listed_with_exactly_the_promised_names() {
     let all = lines(&run(&["streams", &sample("accounts.jsonl"), "--json"]));
     assert!(all.len() > 3);
     for stream in &all {
-        assert_eq!(keys(stream), ["stream", "events", "first_version", "last_version", "first_time", "last_time"]);
+        assert_eq!(
+            keys(stream),
+            ["stream", "events", "first_version", "last_version", "first_time", "last_time", "kind"]
+        );
     }
     let first = all[0].get("stream").and_then(Json::as_str).expect("a name").to_owned();
     let one = lines(&run(&["streams", &sample("accounts.jsonl"), "--json", "--match", &first]));

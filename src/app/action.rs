@@ -115,6 +115,10 @@ pub enum Finding {
     Next,
     /// The previous match.
     Previous,
+    /// While text is typed: look in the whole store, or again in what is shown.
+    Wider,
+    /// While text is typed: take it for a regular expression, or again for text.
+    Expression,
     /// Ask for a pattern that narrows the list of streams.
     Filter,
     /// Ask for a filter of the events.
@@ -136,6 +140,8 @@ pub enum Watching {
     Slower,
     /// More steps a second.
     Faster,
+    /// Go to what is new as it comes, or no longer.
+    Follow,
 }
 
 /// Showing things in another way.
@@ -226,6 +232,8 @@ pub enum Session {
     Suspend,
     /// Draw everything anew.
     Repaint,
+    /// Open the source anew.
+    Reopen,
 }
 
 /// Something a user can do.
@@ -314,6 +322,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Watch(Watching::Play), "play", "play", "Play: step by itself; again to pause", "Step", ANY),
     spec(Action::Watch(Watching::Slower), "slower", "slower", "Play at half the speed", "Step", ANY),
     spec(Action::Watch(Watching::Faster), "faster", "faster", "Play at twice the speed", "Step", ANY),
+    spec(Action::Watch(Watching::Follow), "follow", "follow", "Follow: go to the newest event whenever one comes while the cursor is at the end; again to stop", "Step", ANY),
     spec(Action::Move(Motion::Down), "down", "down", "Move down; in Events this steps. Counts work: `20j`; for 12 on, `:+12`, as 1 to 4 are panes", "Move", LISTS),
     spec(Action::Move(Motion::Up), "up", "up", "Move up; in Events this steps back", "Move", LISTS),
     spec(Action::Move(Motion::First), "first", "first", "To the first row; in Events the initial state, before the first event", "Move", LISTS),
@@ -332,9 +341,11 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Fold(Folding::CollapseAll), "collapse-all", "fold all", "Close everything", "Trees", TREE),
     spec(Action::Fold(Folding::NextChange), "next-change", "next change", "To the next change in State", "Trees", ANY),
     spec(Action::Fold(Folding::PreviousChange), "previous-change", "previous change", "To the previous change in State", "Trees", ANY),
-    spec(Action::Find(Finding::Find), "find", "find", "Find text in the events of the scope, as you type", "Find", ANY),
+    spec(Action::Find(Finding::Find), "find", "find", "Find text, or a `/regular expression/`, in all events of the scope, as you type; without capital letters both cases match", "Find", ANY),
     spec(Action::Find(Finding::Next), "find-next", "next match", "To the next match", "Find", ANY),
     spec(Action::Find(Finding::Previous), "find-previous", "previous match", "To the previous match", "Find", ANY),
+    spec(Action::Find(Finding::Wider), "find-wider", "where", "While typing what to find: look in the whole store, or again in what is shown", "Find", &[Context::Prompt]),
+    spec(Action::Find(Finding::Expression), "find-regex", "regex", "While typing what to find: take it for a regular expression, or again for text", "Find", &[Context::Prompt]),
     spec(Action::Find(Finding::Filter), "filter-streams", "filter", "Narrow the list of streams, as you type", "Find", ANY),
     spec(Action::Find(Finding::Sift), "filter-events", "filter events", "Show only some events: a condition in CEL, `type:Payment*`, `stream:order-*`, `after:2025-03-01T14:00`, `before:-2h`; an empty line shows all", "Find", ANY),
     spec(Action::Find(Finding::GoTo), "go-to", "go to", "Go to `:312` a version, `:+10` `:-10` `:50%` `:first` `:last`, `:@14:03` or `:@2025-03-01T14:03` a time, an event id, a stream", "Find", ANY),
@@ -369,6 +380,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Session(Session::Quit), "quit", "quit", "Quit", "Program", &[Context::Everywhere, Context::Confirm]),
     spec(Action::Session(Session::Stop), "stop", "stop", "Stop what is running; twice, quit", "Program", ALL),
     spec(Action::Session(Session::Suspend), "suspend", "suspend", "Suspend to the shell", "Program", ALL),
+    spec(Action::Session(Session::Reopen), "reopen", "reopen", "Open the source anew, at the same place: after it changed otherwise than by growing", "Program", ANY),
     spec(Action::Session(Session::Repaint), "repaint", "repaint", "Draw everything anew", "Program", ALL),
     spec(Action::Edit(Editing::Accept), "accept", "accept", "Take what was typed or selected", "Type", ENTER),
     spec(Action::Edit(Editing::DeleteBack), "delete-back", "delete", "Delete the character before the cursor", "Type", LINE),

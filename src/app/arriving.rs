@@ -60,6 +60,9 @@ impl App {
             Msg::SurveyProgressed { generation, what, done, total } => {
                 self.survey_progressed(generation, what, done, total);
             }
+            Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
+            Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
+            Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
             _ => {}
         }
     }
@@ -67,6 +70,7 @@ impl App {
     fn progressed(&mut self, progress: Progress, out: &mut Vec<Effect>) {
         let finished = progress.complete && !self.catalogue.progress.complete;
         self.catalogue.progress = progress;
+        self.count_new();
         if let Some(window) = &mut self.panes.events.window {
             window.grow(self.catalogue.events_in(&window.scope.clone()));
             if finished && window.partial {
@@ -74,6 +78,7 @@ impl App {
             }
         }
         self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -91,6 +96,7 @@ impl App {
             self.narrow(&pattern, out);
         }
         self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -180,6 +186,7 @@ impl App {
             return;
         }
         let mut ours = self.panes.events.failed(generation);
+        ours |= self.jobs.reopening.take_if(|asked| *asked == generation).is_some();
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
             ours = true;
             self.walk.queued = None;
@@ -193,6 +200,10 @@ impl App {
         if let Some(search) = self.jobs.search(generation) {
             ours = true;
             search.running = None;
+        }
+        if let Some(hits) = self.jobs.hits(generation) {
+            ours = true;
+            hits.running = false;
         }
         if let Some(narrowing) = &mut self.panes.streams.narrowing
             && narrowing.generation == generation

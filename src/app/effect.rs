@@ -63,12 +63,16 @@ pub enum Effect {
     Find {
         /// To be repeated in the answer.
         generation: Generation,
-        /// The text; lower case letters match both cases.
+        /// The text; without capital letters it matches both cases.
         pattern: String,
+        /// Whether that is a regular expression.
+        expression: bool,
         /// Where.
         scope: Scope,
         /// From which place (that one excluded), counted like `scope_at`.
         from: u64,
+        /// In which scope that place is counted.
+        counted_in: Scope,
         /// Which way; it goes round the end once.
         direction: Direction,
     },
@@ -81,7 +85,25 @@ pub enum Effect {
     },
     /// Stop the survey that runs.
     StopSurvey,
-    /// Stop the running jobs (walk, find, filter, survey).
+    /// Tell everything a scope holds of a text, one after the other.
+    Search {
+        /// To be repeated in the answers.
+        generation: Generation,
+        /// The text; without capital letters it matches both cases.
+        pattern: String,
+        /// Whether that is a regular expression.
+        expression: bool,
+        /// Where.
+        scope: Scope,
+    },
+    /// Nobody wants to know any more what is looked for.
+    StopSearch,
+    /// Open the source anew.
+    Reopen {
+        /// To be repeated when that fails.
+        generation: Generation,
+    },
+    /// Stop the running jobs (walk, find, search, filters, survey).
     StopJobs,
     /// Keep the current state to compare with.
     Pin,

@@ -6,7 +6,7 @@ use super::App;
 use super::action::{
     Action, Context, Copying, Editing, Finding, Folding, Motion, Session, Stepping, Viewing, Watching,
 };
-use super::mode::{Asking, Mode};
+use super::mode::{Asking, Mode, Prompt};
 use super::notation;
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
@@ -83,6 +83,8 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
                 (accept, Some("stay here")),
                 (Action::Move(Motion::Down), Some("next match")),
                 (Action::Move(Motion::Up), Some("previous")),
+                (Action::Find(Finding::Wider), Some("whole store")),
+                (Action::Find(Finding::Expression), None),
                 (back, Some("return")),
             ],
             Asking::Filter { .. } => vec![
@@ -157,6 +159,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let quit = (Action::Session(Session::Close), Some("quit"));
     let zoom = (Action::View(Viewing::Zoom), Some(if app.panes.zoomed { "all panes" } else { "zoom" }));
     let mut list = Vec::new();
+    if app.follow.changed.is_some() {
+        list.push((Action::Session(Session::Reopen), None));
+    }
     if app.is_busy() || app.walk.play.running {
         list.push(stop);
     }
@@ -226,6 +231,10 @@ impl App {
             Action::Watch(Watching::Compare) => self.walk.pin.is_some(),
             Action::Find(Finding::Find | Finding::GoTo | Finding::Sift) => self.walk.scope.is_some(),
             Action::Find(Finding::Next | Finding::Previous) => self.jobs.search.is_some(),
+            Action::Find(Finding::Wider) => match &self.mode {
+                Mode::Prompt(Prompt { asking: Asking::Find { scope, .. }, .. }) => *scope != Scope::All,
+                _ => false,
+            },
             Action::Find(Finding::Filter) => !self.catalogue.streams.is_empty(),
             Action::Fold(Folding::NextChange | Folding::PreviousChange) => self.panes.state.tally.total() > 0,
             Action::Copy(Copying::Id) => event.is_some_and(|event| event.id.is_some()),

@@ -9,6 +9,7 @@ mod arriving;
 pub mod catalogue;
 mod copy;
 pub mod effect;
+pub mod following;
 mod going;
 pub mod goto;
 pub mod hints;
@@ -24,6 +25,7 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+mod searching;
 pub mod sifting;
 mod surveying;
 mod typing;
@@ -225,6 +227,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// How things look.
     pub look: Look,
+    /// What becomes of the source meanwhile.
+    pub follow: following::Follow,
     scrubbing: bool,
     /// What was copied last, and its text where that is short.
     copied: (&'static str, Option<String>),
@@ -258,6 +262,7 @@ impl App {
             },
             notice: None,
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
+            follow: following::Follow::default(),
             scrubbing: false,
             copied: ("", None),
             origin: setup.origin,
@@ -316,7 +321,12 @@ impl App {
             Msg::PlayTicked => self.play_ticked(&mut out),
             Msg::Copied(result) => self.copied(result),
             Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
-            Msg::JobFailed { generation, failure } => self.job_failed(generation, &failure),
+            Msg::JobFailed { generation, failure } => {
+                self.job_failed(generation, &failure);
+                self.open_elsewhere(&mut out);
+            }
+            Msg::SourceChanged(change) => self.source_changed(change),
+            Msg::Reopened => self.reopened(),
             msg => self.learned(msg, &mut out),
         }
         self.settle(&mut out);

@@ -34,6 +34,10 @@ pub enum Asking {
         scope: Scope,
         /// The place.
         place: u64,
+        /// Whether to look in the whole store, whatever is shown.
+        wide: bool,
+        /// Whether what is typed is a regular expression.
+        expression: bool,
     },
     /// A pattern that narrows the streams. Where one stood before, to come back to.
     Filter {

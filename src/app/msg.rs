@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::effect::Generation;
 use super::key::{Key, Mouse};
 use super::panes::survey::Answer;
-use crate::domain::{About, Event, EventPage, Failure, Progress, Scope, StreamSummary};
+use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -155,6 +155,29 @@ pub enum Msg {
         /// How much there is, as far as known.
         total: u64,
     },
+    /// Answer to `Effect::Search`, one of many, in order.
+    HitsFound {
+        /// Of the effect.
+        generation: Generation,
+        /// The ordinals of events that match.
+        ordinals: Vec<u64>,
+        /// How much has been looked at, in percent.
+        percent: u64,
+    },
+    /// `Effect::Search` has ended.
+    SearchEnded {
+        /// Of the effect.
+        generation: Generation,
+        /// Whether there are more hits than were told.
+        more: bool,
+    },
+    /// What `Effect::Find` or `Effect::Search` is to look for is no regular expression.
+    PatternRefused {
+        /// Of the effect.
+        generation: Generation,
+        /// Why.
+        why: String,
+    },
     /// A job failed.
     JobFailed {
         /// Of the effect.
@@ -166,6 +189,10 @@ pub enum Msg {
     ReducerReloaded(String),
     /// The text was handed to the terminal's clipboard: how many bytes, or why not.
     Copied(Result<usize, String>),
+    /// The source is no longer what it was.
+    SourceChanged(Change),
+    /// The source has been opened anew: everything about it is told again.
+    Reopened,
     /// The play timer came round.
     PlayTicked,
     /// The program was suspended and is back: everything must be drawn again.

@@ -155,6 +155,7 @@ impl App {
             Session::Quit => out.push(Effect::Quit),
             Session::Suspend => out.push(Effect::Suspend),
             Session::Repaint => out.push(Effect::Repaint),
+            Session::Reopen => self.ask_to_reopen(out),
             Session::Stop if self.is_busy() || self.walk.play.running => {
                 self.stop_jobs(out);
                 self.stop_playing(out);

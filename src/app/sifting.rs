@@ -125,12 +125,18 @@ impl App {
         } else {
             self.follow_cursor();
         }
+        self.follow_growth(out);
     }
 
     /// Another scope is shown, or it has grown: the filter looks at what it has not looked at.
     pub(super) fn sift_on(&mut self, out: &mut Vec<Effect>) {
         let Some(scope) = self.walk.scope.clone() else { return };
         let total = self.total(&scope);
+        if let Some(text) = self.panes.events.refilter.take() {
+            let generation = self.jobs.number();
+            self.panes.events.sifted = Some(Sifted::new(generation, scope.clone(), text.clone(), None));
+            return out.push(Effect::Sift { generation, scope, filter: text, from: 0 });
+        }
         let Some(sifted) = &mut self.panes.events.sifted else { return };
         if sifted.scope == scope && (sifted.running || sifted.looked >= total) {
             return;

@@ -162,11 +162,7 @@ impl App {
                 let text = prompt.line.value().to_owned();
                 match prompt.asking.clone() {
                     Asking::Filter { .. } => self.narrow(&text, out),
-                    Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
-                    Asking::Find { scope, place } => {
-                        // The event one stands on may be the first match.
-                        self.search(scope, text, place.saturating_sub(1), Direction::Forward, out);
-                    }
+                    Asking::Find { .. } => self.find_typed(out),
                     Asking::GoTo | Asking::Sift => {}
                 }
             }
@@ -215,15 +211,13 @@ impl App {
     fn accept_prompt(&mut self, mut prompt: Prompt, out: &mut Vec<Effect>) {
         let text = prompt.line.value().to_owned();
         match &prompt.asking {
-            Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
+            Asking::Find { .. } if text.is_empty() => self.jobs.drop_search(),
             Asking::Find { .. } => {
                 self.keys.found = text;
                 if self.panes.focus == Pane::Streams {
                     self.focus(Pane::Events);
                 }
-                if let Some(search) = self.jobs.search.as_ref().filter(|search| search.failed) {
-                    self.say(Severity::Warning, format!("nothing here contains {}", search.pattern));
-                }
+                self.say_what_was_not_found();
             }
             Asking::Filter { .. } if self.panes.streams.narrowing.as_ref().is_some_and(|found| !found.complete) => {
                 self.keys.held = Some(Vec::new());
@@ -259,11 +253,11 @@ impl App {
     pub(super) fn cancel_prompt(&mut self, out: &mut Vec<Effect>) {
         let Mode::Prompt(prompt) = std::mem::take(&mut self.mode) else { return };
         match prompt.asking {
-            Asking::Find { scope, place } => {
+            Asking::Find { scope, place, .. } => {
                 if self.jobs.is_searching() {
-                    out.push(Effect::StopJobs);
+                    out.push(Effect::StopSearch);
                 }
-                self.jobs.search = None;
+                self.jobs.drop_search();
                 self.go_to_place(scope, place, out);
             }
             Asking::Filter { scope, place } => {
@@ -323,20 +317,7 @@ impl App {
             return Some((Severity::Error, problem.clone()));
         }
         match &prompt.asking {
-            Asking::Find { .. } if text.is_empty() => {
-                Some((Severity::Info, "text in types, data and metadata of this scope".into()))
-            }
-            Asking::Find { .. } => {
-                let search = self.jobs.search.as_ref()?;
-                match search.running {
-                    Some((looked, total)) => {
-                        let percent = words::percent(looked, total);
-                        Some((Severity::Info, format!("{} looked at, {percent} %", words::count(looked))))
-                    }
-                    None if search.failed => Some((Severity::Warning, "nothing here contains it".into())),
-                    None => None,
-                }
-            }
+            Asking::Find { .. } => self.find_words(text),
             Asking::Filter { .. } => {
                 let narrowing = self.panes.streams.narrowing.as_ref()?;
                 let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len());

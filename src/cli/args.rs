@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::verify::VerifyArgs;
-use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
-use super::{import::ImportArgs, search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs};
+use super::{append::AppendArgs, cache::CacheArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs};
+use super::{export::ExportArgs, import::ImportArgs, inspect::InspectArgs, layouts::LayoutsArgs};
+use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,10 +81,16 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),
+    /// Say what a source is: its layout and why, its mapping, what lies beside its events
+    Inspect(InspectArgs),
+    /// List the layouts of event stores in tables, or print one
+    Layouts(LayoutsArgs),
     /// Append one event to an embedded store
     Append(AppendArgs),
     /// Import a source into an embedded store; started again, it continues
     Import(ImportArgs),
+    /// List the indexes of large files that are kept between two runs, or remove them
+    Cache(CacheArgs),
     /// Check an embedded store for damage
     Verify(VerifyArgs),
 }

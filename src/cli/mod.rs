@@ -5,6 +5,7 @@
 
 mod append;
 mod args;
+mod cache;
 mod command;
 mod diff;
 mod doctor;
@@ -12,6 +13,8 @@ mod events;
 mod export;
 mod filter_args;
 mod import;
+mod inspect;
+mod layouts;
 mod meter;
 mod output;
 mod place;
@@ -51,9 +54,12 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Search(args) => search::run(args, &mut out),
         Command::Doctor(args) => doctor::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),
+        Command::Inspect(args) => inspect::run(args, &mut out),
+        Command::Layouts(args) => layouts::run(args, &mut out),
         Command::Types(args) => types::run(args, &mut out),
         Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Cache(args) => cache::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));

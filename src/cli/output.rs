@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use crate::domain::json::write_string;
 use crate::domain::payload::Form;
-use crate::domain::{Cancel, Event, Failure, FailureKind, Payload, Position, Progress, StreamSummary, Timestamp, text};
+use crate::domain::{
+    Cancel, Event, Failure, FailureKind, NoteKind, Payload, Position, Progress, StreamSummary, Timestamp, text,
+};
 use crate::session::Source;
 
 /// How a command ends other than well.
@@ -134,8 +136,31 @@ pub fn write_event(out: &mut dyn Write, event: &Event) -> io::Result<()> {
     push_payload(&mut line, &event.data);
     line.push_str(",\"metadata\":");
     push_payload(&mut line, &event.metadata);
+    if !event.notes.is_empty() {
+        line.push_str(",\"notes\":[");
+        for (n, note) in event.notes.iter().enumerate() {
+            line.push_str(if n == 0 { "{\"kind\":" } else { ",{\"kind\":" });
+            push_text(&mut line, note_kind(note.kind));
+            line.push_str(",\"text\":");
+            push_text(&mut line, &note.text);
+            line.push('}');
+        }
+        line.push(']');
+    }
     line.push_str("}\n");
     out.write_all(line.as_bytes())
+}
+
+fn note_kind(kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Link => "link",
+        NoteKind::BrokenLink => "broken-link",
+        NoteKind::Archived => "archived",
+        NoteKind::Deleted => "deleted",
+        NoteKind::Redacted => "redacted",
+        NoteKind::Outside => "outside",
+        NoteKind::Other => "other",
+    }
 }
 
 /// Writes a hit of a search as a JSON object: the event without its payloads, and where in it what matches stands.
@@ -179,6 +204,7 @@ pub fn write_stream(out: &mut dyn Write, stream: &StreamSummary) -> io::Result<(
     push_optional(&mut line, stream.first_time.map(|time| time.to_string()).as_deref());
     line.push_str(",\"last_time\":");
     push_optional(&mut line, stream.last_time.map(|time| time.to_string()).as_deref());
+    line.push_str(&format!(",\"kind\":\"{}\"", stream.kind.name()));
     line.push_str("}\n");
     out.write_all(line.as_bytes())
 }

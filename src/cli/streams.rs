@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::StreamSummary;
+use crate::domain::{StreamKind, StreamSummary};
 use crate::session::Source;
 
 /// Streams read at once.
@@ -45,23 +45,32 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
         args.category.as_deref().is_none_or(|category| stream.stream.category() == category)
             && pattern.as_ref().is_none_or(|pattern| pattern.matches(stream.stream.as_str()))
     };
-    let mut table = Table::new(&["STREAM", ">EVENTS", ">FIRST", ">LAST", "FIRST TIME", "LAST TIME"]);
+    // Streams of the domain come first, and what they are is said only where there are others.
+    let mut others = false;
+    each(&*source, &mut |stream| {
+        others = wanted(stream) && stream.kind != StreamKind::Domain;
+        Ok(!others)
+    })?;
+    let header: &[&'static str] = &["STREAM", ">EVENTS", ">FIRST", ">LAST", "FIRST TIME", "LAST TIME", "KIND"];
+    let mut table = Table::new(if others { header } else { &header[..header.len() - 1] });
     let mut found = 0;
     let limit = args.limit.unwrap_or(usize::MAX);
-    each(&*source, &mut |stream| {
-        if found >= limit {
-            return Ok(false);
-        }
-        if wanted(stream) {
-            found += 1;
-            if args.json {
-                output::write_stream(out, stream)?;
-            } else {
-                table.row(out, cells(stream))?;
+    for of_domain in if others { &[true, false][..] } else { &[true] } {
+        each(&*source, &mut |stream| {
+            if found >= limit {
+                return Ok(false);
             }
-        }
-        Ok(true)
-    })?;
+            if wanted(stream) && (stream.kind == StreamKind::Domain) == *of_domain {
+                found += 1;
+                if args.json {
+                    output::write_stream(out, stream)?;
+                } else {
+                    table.row(out, cells(stream, others))?;
+                }
+            }
+            Ok(true)
+        })?;
+    }
     table.write(out)?;
     if found == 0 {
         return Err(Ended::Nothing(format!("no stream of {} matches", source.about().name)));
@@ -85,13 +94,17 @@ fn each(source: &dyn Source, visit: &mut dyn FnMut(&StreamSummary) -> Result<boo
     }
 }
 
-fn cells(stream: &StreamSummary) -> Vec<String> {
-    vec![
+fn cells(stream: &StreamSummary, with_kind: bool) -> Vec<String> {
+    let mut cells = vec![
         stream.stream.to_string(),
         stream.events.to_string(),
         stream.first_version.to_string(),
         stream.last_version.to_string(),
         output::time_cell(stream.first_time),
         output::time_cell(stream.last_time),
-    ]
+    ];
+    if with_kind {
+        cells.push(stream.kind.name().into());
+    }
+    cells
 }

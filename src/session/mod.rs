@@ -1,6 +1,7 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+pub mod caches;
 pub mod condition;
 pub mod demo;
 pub mod doctor;
@@ -16,6 +17,7 @@ mod similar;
 mod walker;
 
 pub use crate::sources::Source;
+pub use crate::sources::layouts::{Catalogue, Entry as LayoutEntry};
 pub use filter::StreamFilter;
 pub use find::find;
 pub use open::Opening;

@@ -358,6 +358,12 @@ impl<B: Backing> Source for Indexed<B> {
         Ok(StreamPage { streams: listed, total: streams.len(), partial })
     }
 
+    fn types(&self) -> Result<Option<Vec<(Arc<str>, u64)>>, Failure> {
+        let index = self.backing.index();
+        // Of very many not all are known.
+        Ok((index.types().len() < Index::MAX_TYPES).then(|| index.types().to_vec()))
+    }
+
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {
         Ok(self.backing.index().stream(name.as_str()).map(|stream| self.summary(stream)))
     }

@@ -296,7 +296,8 @@ impl Section {
         loop {
             at = after_blanks(window, at, self.syntax, &mut |_| ())?;
             if window.at_least(at, 1)?.first() != Some(&b'(') {
-                tell(told, Row::Bad(base + at, NO_VALUES.into()))?;
+                // Before it, as it may be the end, where no place is.
+                tell(told, Row::Bad(base + at - 1, NO_VALUES.into()))?;
                 return Ok(at);
             }
             let ending = self.values(base, at, window, told)?;

@@ -7,6 +7,7 @@
 //! event in its stream never change.
 
 pub(in crate::sources) mod column;
+pub(in crate::sources) mod saved;
 mod versions;
 
 use std::hash::{BuildHasher, Hasher};
@@ -224,6 +225,8 @@ pub struct Index {
     /// The rows that are links, which stand in their streams only: the row each leads to, of those behind all others.
     links: Vec<Option<u32>>,
     hasher: DefaultHashBuilder,
+    /// The streams and types of the rows being appended; kept for its memory.
+    resolved: Vec<(u32, u16)>,
 }
 
 impl Index {
@@ -255,28 +258,35 @@ impl Index {
         }
         self.blank += part.blank;
         self.oversize.extend(part.oversize.iter().map(|&(row, size)| (first + row, size)));
-        for (row, number) in part.rows.iter().zip(first..) {
+        // Names first: each look-up waits for memory, and they wait together when little stands between them.
+        let mut names = std::mem::take(&mut self.resolved);
+        names.clear();
+        names.extend(part.rows.iter().map(|row| match part.name(row.stream) {
+            [] => (NO_STREAM, NO_TYPE),
+            name => {
+                let stream = self.intern_stream(name, row.stream_hash);
+                (stream, self.intern_type(part.name(row.event_type), row.type_hash))
+            }
+        }));
+        self.stream_of.extend(names.iter().map(|&(stream, _)| stream));
+        self.type_of.extend(names.iter().map(|&(_, event_type)| event_type));
+        for row in &part.rows {
             self.offsets.push(Some(row.offset as i64));
             self.times.push(row.time.map(|time| time.as_millisecond()));
-            let name = part.name(row.stream);
-            if name.is_empty() {
+        }
+        for ((row, &(stream, _)), number) in part.rows.iter().zip(&names).zip(first..) {
+            let Some(stream) = self.streams.get_mut(stream as usize) else {
                 self.troubles += 1;
-                self.stream_of.push(NO_STREAM);
-                self.type_of.push(NO_TYPE);
                 continue;
-            }
-            let stream = self.intern_stream(name, row.stream_hash);
-            self.stream_of.push(stream);
-            let stream = &mut self.streams[stream as usize];
+            };
             if stream.rows.is_empty() {
                 stream.first_time = row.time;
             }
             stream.last_time = row.time;
             stream.rows.push(number);
             stream.versions.push(row.version);
-            let event_type = self.intern_type(part.name(row.event_type), row.type_hash);
-            self.type_of.push(event_type);
         }
+        self.resolved = names;
         self.end = part.end;
         true
     }
@@ -404,6 +414,18 @@ impl Index {
     pub fn bounds(&self, row: u32) -> Option<(u64, u64)> {
         let offset = self.offsets.get(row as usize)? as u64;
         Some((offset, self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64)))
+    }
+
+    /// Whether the other index begins with what this one knows.
+    pub fn is_beginning_of(&self, other: &Self) -> bool {
+        let rows = self.offsets.len();
+        let names =
+            |index: &Self| index.streams.iter().map(|s| s.name.clone()).take(self.streams.len()).collect::<Vec<_>>();
+        other.offsets.len() >= rows
+            && (0..rows).all(|row| self.offsets.get(row) == other.offsets.get(row))
+            && self.stream_of[..] == other.stream_of[..rows]
+            && self.type_of[..] == other.type_of[..rows]
+            && names(self) == names(other)
     }
 
     /// Makes ready for what was added to a file whose last line, beginning at `start`, had no end: where that line is no

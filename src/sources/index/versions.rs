@@ -3,6 +3,8 @@
 //! Nearly all streams count up by one, so runs of such versions are kept instead of the versions: one pair for a stream
 //! without gaps, one more for every gap, step back or repetition.
 
+use super::saved::{Reader, Writer};
+
 /// Versions by rank (from 0). Ranks are only ever added.
 #[derive(Clone, Debug, Default)]
 pub struct Versions {
@@ -27,12 +29,36 @@ impl Versions {
         self.len += 1;
     }
 
+    /// Writes them; how many there are is known elsewhere.
+    pub fn save(&self, out: &mut Writer) {
+        out.number(self.first);
+        out.number(self.breaks.len() as u64);
+        for &(rank, version) in &self.breaks {
+            out.number(u64::from(rank));
+            out.number(version);
+        }
+    }
+
+    /// Reads them back; `None` when they are none.
+    pub fn load(read: &mut Reader<'_>, len: u64) -> Option<Self> {
+        let first = read.number()?;
+        let mut breaks: Vec<(u32, u64)> = Vec::new();
+        for _ in 0..read.number()? {
+            let rank = u32::try_from(read.number()?).ok()?;
+            if rank == 0 || u64::from(rank) >= len || breaks.last().is_some_and(|&(before, _)| before >= rank) {
+                return None;
+            }
+            breaks.push((rank, read.number()?));
+        }
+        Some(Self { first, breaks, len: u32::try_from(len).ok()? })
+    }
+
     /// The version of a rank that exists.
     pub fn get(&self, rank: u32) -> u64 {
         let run = self.breaks.partition_point(|&(from, _)| from <= rank);
         match run.checked_sub(1).map(|run| self.breaks[run]) {
-            Some((from, version)) => version + u64::from(rank - from),
-            None => self.first + u64::from(rank),
+            Some((from, version)) => version.saturating_add(u64::from(rank - from)),
+            None => self.first.saturating_add(u64::from(rank)),
         }
     }
 

@@ -56,7 +56,9 @@ fn role(opened: &Opened, number: usize, table: &Table) -> String {
     if opened.found.also.contains(&number) {
         return "events".into();
     }
-    let own = layout.beside.iter().find(|(pattern, _)| *pattern != "*" && named(&[(*pattern).clone()], &table.name));
+    // The longest pattern says most.
+    let own = layout.beside.iter().filter(|(pattern, _)| *pattern != "*" && named(&[(*pattern).clone()], &table.name));
+    let own = own.max_by_key(|(pattern, _)| pattern.len());
     let common = || COMMON.iter().find(|(pattern, _)| named(&[(*pattern).to_owned()], &table.name));
     match own {
         Some((_, role)) => role.clone(),
@@ -75,11 +77,10 @@ pub fn snapshots(
     told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     for snapshots in &opened.found.layout.snapshots {
-        let Some((number, rules)) = opened.found.table(&snapshots.table) else { continue };
-        let rules = if snapshots.table == "events" { &opened.rules } else { rules };
+        let Some((number, rules)) = opened.table(&snapshots.table) else { continue };
         let table = &opened.database.tables()[number];
         let name = table.full_name();
-        let mut reader = reader(opened, table, rules, &[&snapshots.stream, &snapshots.version, &snapshots.state]);
+        let mut reader = reader(opened, table, &rules, &[&snapshots.stream, &snapshots.version, &snapshots.state]);
         let mut row_number = 0_u64;
         let mut each = |row: Row<'_>| {
             row_number += 1;
@@ -89,7 +90,7 @@ pub fn snapshots(
                 return Continue(());
             };
             let Some(stream) = of_stream(snapshots, &stream) else { return Continue(()) };
-            let state = reader.payload(2, cells, None, &|_| None);
+            let state = reader.payload(2, cells, None);
             if state.is_absent() {
                 return Continue(());
             }
@@ -128,26 +129,37 @@ pub fn declared(
     told: &mut dyn FnMut(DeclaredStream) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let Some(declared) = &opened.found.layout.declared else { return Ok(()) };
-    let Some((number, rules)) = opened.found.table(&declared.table) else { return Ok(()) };
+    let Some((number, rules)) = opened.table(&declared.table) else { return Ok(()) };
     let table = &opened.database.tables()[number];
     let name = table.full_name();
     let none: &[Expression] = &[];
     let one = |expression: &'_ Option<Expression>| expression.as_ref().map_or(none, std::slice::from_ref).to_vec();
     let (version, archived, deleted) = (one(&declared.version), one(&declared.archived), one(&declared.deleted));
     let stream = [declared.stream.clone()];
-    let ground = Ground { lookups: Some(&opened.lookups), ..Ground::of(table, rules) };
-    let mut reader = Reader::new(ground, &[&stream, &version, &archived, &deleted]);
+    let qualifiers: Vec<_> = declared.qualify.iter().map(|qualifier| vec![qualifier.value.clone()]).collect();
+    let mut roles: Vec<&[Expression]> = vec![&stream, &version, &archived, &deleted];
+    roles.extend(qualifiers.iter().map(|sources| &sources[..]));
+    let ground = Ground { lookups: Some(&opened.lookups), ..Ground::of(table, &rules) };
+    let mut reader = Reader::new(ground, &roles);
     let mut row_number = 0_u64;
     let mut each = |row: Row<'_>| {
         row_number += 1;
         let Row::Cells(place, cells) = row else { return Continue(()) };
         reader.row(place, cells);
         let Some(stream) = reader.text(0, cells) else { return Continue(()) };
-        if declared.except.iter().any(|except| *except == *stream) {
+        let mut stream = stream.into_owned();
+        for (at, qualifier) in declared.qualify.iter().enumerate() {
+            if let Some(said) = reader.text(4 + at, cells)
+                && !qualifier.unless.iter().any(|usual| *usual == *said)
+            {
+                stream = format!("{stream}@{said}");
+            }
+        }
+        if declared.except.iter().any(|except| *except == stream) {
             return Continue(());
         }
         told(DeclaredStream {
-            stream: StreamName::from(&*stream),
+            stream: StreamName::from(stream.as_str()),
             version: reader.raw(1, cells).whole(),
             archived: reader.raw(2, cells).is_true(),
             deleted: reader.raw(3, cells).is_true(),

@@ -113,7 +113,10 @@ impl<'a> Raw<'a> {
         };
         match self {
             Self::Cell(Cell::Integer(number)) => counted(*number),
-            Self::Cell(Cell::Real(number)) if unit == TimeUnit::Any => crate::domain::time::from_epoch_seconds(*number),
+            // A real number cannot hold a whole instant: beyond microseconds it is dust.
+            Self::Cell(Cell::Real(number)) if unit == TimeUnit::Any && number.abs() < 1e11 => {
+                Timestamp::from_microsecond((number * 1e6).round() as i64).ok()
+            }
             Self::Cell(Cell::Real(number)) if number.is_finite() => counted(*number as i64),
             Self::Cell(Cell::Text(text) | Cell::Bytes(text)) => written(text),
             Self::Json(raw) => written(raw),

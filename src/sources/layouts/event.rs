@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::cells::Raw;
 use super::expression::Expression;
 use super::opened::Opened;
 use super::reader::{Ground, Reader, row_json};
 use super::records::{LAST, LINKS, ROW_BITS, position, trouble};
-use super::spec::{Layout, Ordering};
+use super::spec::{Class, Layout, Ordering, Retention};
 use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, Version};
 use crate::sources::index::Place;
 use crate::sources::sorted::Order;
@@ -48,6 +49,10 @@ pub struct Counts {
     pub links: u64,
     /// Links that lead nowhere.
     pub broken: u64,
+    /// Events that are beyond what their streams show.
+    pub hidden: u64,
+    /// Events of streams that show events for some time only.
+    pub aging: u64,
     /// For each rule of notes, how often it applied.
     pub notes: BTreeMap<usize, u64>,
 }
@@ -77,6 +82,8 @@ pub struct EventReader {
     /// Whether rows say where they stand in the whole store.
     pub has_order: bool,
     qualifiers: usize,
+    /// The columns that may name large objects.
+    large: Vec<usize>,
 }
 
 impl EventReader {
@@ -116,13 +123,22 @@ impl EventReader {
             false => roles.extend([none; 7]),
         }
         roles.extend(qualifiers.iter().chain(&notes).map(|sources| &sources[..]));
+        let retention: [Vec<Expression>; 3] = match &events.retention {
+            Some(Retention { max_count, last, max_age }) => {
+                [vec![max_count.clone()], vec![last.clone()], max_age.iter().cloned().collect()]
+            }
+            None => Default::default(),
+        };
+        roles.extend(retention.iter().map(|sources| &sources[..]));
         let columns = opened.database.tables()[table].clone();
         let envelope = events.envelope.as_ref().map(|envelope| (envelope.column.as_str(), envelope.kind));
         let hint = events.content.as_ref().and_then(|content| content.means.get("*")).map(String::as_str);
         let ground = Ground { table: &columns, rules: &opened.rules, lookups: Some(&opened.lookups), envelope, hint };
         let reader = Reader::new(ground, &roles);
+        let payloads = opened.rules.iter().filter(|rule| events.large_objects && rule.class == Class::Payload);
+        let large = payloads.filter_map(|rule| ground.column(&rule.names[0])).collect();
         let has_order = reader.has(FIRST) || reader.has(SECOND);
-        Self { table: columns.full_name(), reader, columns, has_order, qualifiers: qualifiers.len(), layout }
+        Self { table: columns.full_name(), reader, columns, has_order, qualifiers: qualifiers.len(), large, layout }
     }
 
     /// What the index keeps of a row.
@@ -161,6 +177,8 @@ impl EventReader {
             false => None,
             true => Some(raw.whole().ok_or_else(|| unreadable("version", &raw.text(false).unwrap_or_default()))?),
         };
+        counts.hidden += u64::from(me.hidden(version, cells).is_some());
+        counts.aging += u64::from(me.ages(cells));
         let time = me.time(cells);
         counts.timed += u64::from(time.is_some());
         let order = match (&me.layout.events.order, me.has_order) {
@@ -209,6 +227,22 @@ impl EventReader {
         self.reader.raw(TIME, cells).time(self.layout.events.time_unit)
     }
 
+    /// How many events its stream shows, when this one is not among them.
+    fn hidden(&self, version: Option<u64>, cells: &[Cell<'_>]) -> Option<u64> {
+        let role = QUALIFY + self.qualifiers + self.layout.notes.len();
+        if !self.reader.has(role) {
+            return None;
+        }
+        let (shown, last) = (self.reader.raw(role, cells).whole()?, self.reader.raw(role + 1, cells).whole()?);
+        (version?.checked_add(shown)? <= last).then_some(shown)
+    }
+
+    /// Whether its stream shows events for some time only.
+    fn ages(&self, cells: &[Cell<'_>]) -> bool {
+        let role = QUALIFY + self.qualifiers + self.layout.notes.len() + 2;
+        self.reader.has(role) && self.reader.raw(role, cells).says()
+    }
+
     fn noted(&self, note: usize, cells: &[Cell<'_>]) -> bool {
         let rule = &self.layout.notes[note];
         let role = QUALIFY + self.qualifiers + note;
@@ -220,6 +254,14 @@ impl EventReader {
 
     /// The event of a row. `row` is its place among all, whatever leads to it.
     pub fn event(&mut self, opened: &Opened, place: &Place, row: u64, number: u64, cells: &[Cell<'_>]) -> Event {
+        let unfolded;
+        let cells = match self.large.is_empty() {
+            true => cells,
+            false => {
+                unfolded = self.with_large_objects(opened, cells);
+                &unfolded[..]
+            }
+        };
         let basics = self.basics(opened, number, cells, &mut Counts::default());
         let read = match basics {
             Ok(basics) => (basics.event_type.into_owned(), basics.time),
@@ -238,20 +280,19 @@ impl EventReader {
         let hint = content.and_then(|content| {
             said.and_then(|said| content.means.get(&*said)).or_else(|| content.means.get("*")).map(String::as_str)
         });
-        let large = |oid: u64| match self.layout.events.large_objects {
-            true => opened.database.large_object(oid).ok().flatten(),
-            false => None,
-        };
         let data = match self.layout.events.whole_row {
             true => Payload::new(Form::Json, row_json(&self.columns.columns, cells).into()),
-            false => self.reader.payload(DATA, cells, hint, &large),
+            false => self.reader.payload(DATA, cells, hint),
         };
-        let metadata = self.reader.payload(METADATA, cells, None, &large);
+        let metadata = self.reader.payload(METADATA, cells, None);
         let text = |role: usize| self.reader.text(role, cells).map(|text| Arc::from(&*text));
         let mut notes: Vec<Note> = Vec::new();
         for (at, rule) in self.layout.notes.iter().enumerate().filter(|(at, _)| self.noted(*at, cells)) {
             let said = self.reader.text(QUALIFY + self.qualifiers + at, cells).unwrap_or_default();
             notes.push(Note::new(rule.kind.into(), rule.text.replace("{}", &said)));
+        }
+        if let Some(shown) = self.hidden(Some(placed.version), cells) {
+            notes.push(Note::new(NoteKind::Deleted, format!("hidden by the stream's limit of {shown}")));
         }
         let outside = opened.outside(row);
         if let Some(name) = outside {
@@ -267,9 +308,11 @@ impl EventReader {
         Event {
             stream: placed.stream.clone(),
             version: Version(placed.version),
-            position: match opened.position(row) {
-                Some(position) => Position::Number(position),
-                None => position(&self.reader.raw(POSITION, cells), place),
+            position: match (opened.position(row), outside) {
+                (Some(position), _) => Position::Number(position),
+                // It has none, and a number would look like one.
+                (None, Some(_)) => Position::Text("-".into()),
+                (None, None) => position(&self.reader.raw(POSITION, cells), place),
             },
             id: text(ID),
             event_type: placed.event_type.clone().unwrap_or_else(|| read_type.into()),
@@ -281,6 +324,19 @@ impl EventReader {
             notes,
             trouble: None,
         }
+    }
+
+    /// The cells, with the large objects that some of them name.
+    fn with_large_objects<'a>(&self, opened: &Opened, cells: &'a [Cell<'a>]) -> Vec<Cell<'a>> {
+        let mut cells = cells.to_vec();
+        for &column in &self.large {
+            let Some(cell) = cells.get_mut(column) else { continue };
+            let oid = Raw::Cell(cell).whole();
+            if let Some(Ok(Some(bytes))) = oid.map(|oid| opened.database.large_object(oid)) {
+                *cell = Cell::Bytes(Cow::Owned(bytes));
+            }
+        }
+        cells
     }
 
     fn unreadable(&self, place: &Place, cells: &[Cell<'_>], reason: String) -> Event {

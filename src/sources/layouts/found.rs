@@ -23,6 +23,8 @@ const SAMPLE_BYTES: usize = 16 << 20;
 const SHARE: usize = 80;
 /// The share, in percent, of sample versions that may occur twice in their streams.
 const REPEATED: usize = 20;
+/// A score below which nobody would have thought of a layout.
+const NEAR: u8 = 20;
 /// A score that refused candidates stay below.
 const REFUSED: u8 = 50;
 
@@ -103,7 +105,9 @@ pub fn try_all(layouts: &[Arc<Layout>], database: &dyn Database) -> Result<Vec<T
     let mut samples = Samples::default();
     let mut tried = Vec::new();
     for layout in layouts {
-        tried.extend(try_one(layout, database, None, &mut samples)?);
+        let one = try_one(layout, database, None, &mut samples)?;
+        // One without anything in common with the store is no candidate.
+        tried.extend(one.filter(|tried| tried.score() >= NEAR));
     }
     tried.sort_by(|a, b| {
         let fits = |tried: &Tried| matches!(tried, Tried::Fits(_));
@@ -201,7 +205,7 @@ fn try_one(
                     refuse(REFUSED - 5, format!("`{}` fits, but {reason}", table.full_name()));
                 }
             }
-            return Ok(refused.filter(|candidate| candidate.score >= 20).map(Tried::Refused));
+            return Ok(refused.map(Tried::Refused));
         }
     };
     for (number, table) in tables.iter().enumerate() {
@@ -226,7 +230,7 @@ fn try_one(
     // Of tables that fit the one that fits best is meant, of those the longest, of those the first.
     fits.sort_by_key(|fit| (std::cmp::Reverse(fit.score), std::cmp::Reverse(fit.rows), fit.table));
     let Some(best) = fits.first() else {
-        return Ok(refused.filter(|candidate| candidate.score >= 20).map(Tried::Refused));
+        return Ok(refused.map(Tried::Refused));
     };
     let mut reasons = best.reasons.clone();
     for (name, &number) in &others {
@@ -234,8 +238,15 @@ fn try_one(
         reasons.push(format!("`{}` holds its {role}", tables[number].full_name()));
     }
     let score = best.score;
-    let mut events: Vec<usize> = fits.iter().map(|fit| fit.table).collect();
-    let also = if layout.events.every { Vec::new() } else { events.split_off(1) };
+    // Parts of a partitioned table lie beside each other and are called alike.
+    let same = |fit: &&Fit| {
+        let (table, best) = (&tables[fit.table], &tables[best.table]);
+        let called = layout.events.names.is_empty()
+            || (named(&layout.events.names, &table.name) && named(&layout.events.names, &best.name));
+        fit.table == fits[0].table || (layout.events.every && only.is_none() && table.schema == best.schema && called)
+    };
+    let mut events: Vec<usize> = fits.iter().filter(same).map(|fit| fit.table).collect();
+    let also = fits.iter().map(|fit| fit.table).filter(|table| !events.contains(table)).collect();
     events.sort_unstable();
     Ok(Some(Tried::Fits(Found { layout: layout.clone(), events, others, also, reasons, score })))
 }
@@ -244,11 +255,15 @@ fn try_one(
 fn other_tables(layout: &Layout, tables: &[Table]) -> Result<BTreeMap<String, usize>, (u8, String)> {
     let mut found = BTreeMap::new();
     for (name, wanted) in &layout.tables {
-        let fits = |table: &Table| wanted.must.iter().all(|rule| has(table, rule).is_ok());
+        // Of tables with such columns one that is called so is meant, or one that cannot be the events.
+        let fits = |table: &Table| {
+            wanted.must.iter().all(|rule| has(table, rule).is_ok())
+                && (named(&wanted.names, &table.name)
+                    || (!wanted.must.is_empty() && layout.events.must.iter().any(|rule| has(table, rule).is_err())))
+        };
         let candidates = tables.iter().enumerate().filter(|(_, table)| fits(table));
-        let best = candidates
-            .filter(|(_, table)| !wanted.must.is_empty() || named(&wanted.names, &table.name))
-            .max_by_key(|(number, table)| (named(&wanted.names, &table.name), std::cmp::Reverse(*number)));
+        let best =
+            candidates.max_by_key(|(number, table)| (named(&wanted.names, &table.name), std::cmp::Reverse(*number)));
         match best {
             Some((number, _)) => {
                 found.insert(name.clone(), number);

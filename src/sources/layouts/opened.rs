@@ -7,7 +7,7 @@ use super::beside;
 use super::catalogue::Catalogue;
 use super::collected::Links;
 use super::event::{Counts, EventReader};
-use super::expression::Expression;
+use super::expression::{Expression, Origin};
 use super::found::{self, Found, Tried, rules};
 use super::generic;
 use super::lookups::Lookups;
@@ -91,10 +91,23 @@ impl Opened {
 
     /// Whether the store has an order of its own, which its rows say.
     pub fn is_ordered(&self) -> bool {
+        let events = &self.found.layout.events;
         let read = |table: &usize| EventReader::scanning(self, *table).has_order;
-        matches!(self.found.layout.events.order, Ordering::By(..))
-            && self.found.events.len() == 1
-            && self.found.events.iter().all(read)
+        match &events.order {
+            // What is the position of an event orders all of them.
+            Ordering::By(first, second) => {
+                let least = second.as_ref().unwrap_or(first);
+                events.position.0.contains(least) && self.found.events.iter().all(read)
+            }
+            _ => false,
+        }
+    }
+
+    /// A table by the layout's name for it, with what the layout says of its columns: what holds for those of events holds
+    /// for others of the same name.
+    pub fn table(&self, name: &str) -> Option<(usize, Vec<ColumnRule>)> {
+        let (number, rules) = self.found.table(name)?;
+        Some((number, rules.iter().chain(&self.rules).cloned().collect()))
     }
 
     /// Keeps what was learnt in the scan.
@@ -194,6 +207,18 @@ impl Opened {
         if counts.broken > 0 {
             told.push(format!("{} of {} links lead to no event", counts.broken, counts.links));
         }
+        if counts.hidden > 0 {
+            told.push(format!(
+                "{} beyond the limits of their streams: a live reader does not see them",
+                events(counts.hidden)
+            ));
+        }
+        if counts.aging > 0 {
+            told.push(format!(
+                "{} in streams with a greatest age: a live reader may not see them",
+                events(counts.aging)
+            ));
+        }
         for (&note, &count) in &counts.notes {
             let rule = &layout.notes[note];
             told.push(format!("{}: {}", events(count), rule.text.replace("{}", "…")));
@@ -222,13 +247,25 @@ impl Opened {
         let tables = self.database.tables();
         let table = match &self.found.events[..] {
             [one] => tables[*one].full_name(),
-            [first, rest @ ..] => format!("{} and {} more", tables[*first].full_name(), rest.len()),
+            [first, ..] => tables[*first].full_name(),
             [] => return Vec::new(),
         };
-        let mut mapping = vec![("events".to_owned(), table)];
+        let named = |source: &Expression| match source {
+            Expression::Value(value) => match &value.source {
+                Origin::Column(_) => format!("{table}.{value}"),
+                Origin::Lookup(lookup, field) => {
+                    let other = layout.lookups.get(lookup).and_then(|lookup| self.found.others.get(&lookup.table));
+                    let name = other.map_or_else(|| lookup.clone(), |&other| tables[other].full_name());
+                    format!("{name}.{field}")
+                }
+                _ => value.to_string(),
+            },
+            template => template.to_string(),
+        };
+        let mut mapping = Vec::new();
         let mut put = |role: &str, sources: &[Expression]| {
             if !sources.is_empty() {
-                let written: Vec<_> = sources.iter().map(ToString::to_string).collect();
+                let written: Vec<_> = sources.iter().map(named).collect();
                 mapping.push((role.to_owned(), written.join(" or ")));
             }
         };

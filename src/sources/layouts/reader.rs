@@ -12,7 +12,7 @@ use super::expression::{EnvelopePart, Expression, Origin, Part, Value};
 use super::lookups::Lookups;
 use super::spec::{Class, ColumnRule, EnvelopeKind};
 use crate::domain::Payload;
-use crate::sources::decode as decoding;
+use crate::sources::decode;
 use crate::sources::files::mapping::{FieldPath, plain};
 use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;
@@ -242,7 +242,7 @@ impl Reader {
             _ => {}
         }
         let Some(bytes) = raw.bytes().filter(|bytes| !bytes.is_empty()) else { return false };
-        let payload = decoding::payload(Bytes::from(bytes.into_owned()), self.hint.as_deref());
+        let payload = decode::payload(Bytes::from(bytes.into_owned()), self.hint.as_deref());
         match payload.json_bytes() {
             Ok(json) => {
                 text.extend_from_slice(&json);
@@ -330,21 +330,10 @@ impl Reader {
         raw.text(uuid)
     }
 
-    /// What a role says, as a payload; `large` reads a large object by its number.
-    pub fn payload(
-        &self,
-        role: usize,
-        cells: &[Cell<'_>],
-        hint: Option<&str>,
-        large: &dyn Fn(u64) -> Option<Vec<u8>>,
-    ) -> Payload {
-        let raw = self.raw(role, cells);
-        let stored = match &raw {
-            Raw::Cell(Cell::Integer(_) | Cell::Text(_)) => raw.whole().and_then(large),
-            _ => None,
-        };
-        match stored.or_else(|| raw.bytes().map(Cow::into_owned)) {
-            Some(bytes) => decoding::payload(Bytes::from(bytes), hint),
+    /// What a role says, as a payload.
+    pub fn payload(&self, role: usize, cells: &[Cell<'_>], hint: Option<&str>) -> Payload {
+        match self.raw(role, cells).bytes() {
+            Some(bytes) => decode::payload(Bytes::from(bytes.into_owned()), hint),
             // Nothing but empty text or bytes is there, or nothing at all.
             None => Payload::default(),
         }
@@ -353,7 +342,7 @@ impl Reader {
 
 /// Opens an envelope.
 fn open(bytes: &[u8]) -> Option<Opened> {
-    let envelope = decoding::akka_envelope(bytes)?;
+    let envelope = decode::akka_envelope(bytes)?;
     Some(Opened {
         payload: envelope.payload.to_vec(),
         manifest: envelope.manifest,

@@ -691,6 +691,18 @@ impl Layout {
 }
 
 impl Layout {
+    /// What it is recognised by: `emt_messages(stream_id, stream_position, …)`.
+    pub fn signature(&self) -> String {
+        let table = |names: &[String], fallback: &str, must: &[ColumnRule]| {
+            let columns: Vec<&str> = must.iter().map(|rule| rule.names[0].as_str()).collect();
+            format!("{}({})", names.first().map_or(fallback, String::as_str), columns.join(", "))
+        };
+        let mut parts = vec![table(&self.events.names, "any table", &self.events.must)];
+        let others = self.tables.values().filter(|other| !other.optional);
+        parts.extend(others.map(|other| table(&other.names, "any table", &other.must)));
+        parts.join(" + ")
+    }
+
     /// Every expression in it.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let events = &self.events;

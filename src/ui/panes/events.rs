@@ -245,7 +245,8 @@ fn draw_row(
         Scope::Stream(_) => event.version.to_string(),
         Scope::Category(_) | Scope::All => count(place),
     };
-    pen.put_right_in(&number, columns.number, style(Role::Version)).skip(1);
+    let role = if app.is_hit(&window.scope, place) { Role::Match } else { Role::Version };
+    pen.put_right_in(&number, columns.number, style(role)).skip(1);
     if columns.time > 0 {
         pen.put_in(&time(app, shown, index, event), columns.time, style(Role::Time)).skip(1);
     }

@@ -82,12 +82,16 @@ fn versions_that_repeat_refuse_a_layout() {
         format!(r#"{id} | 5 | 2025-01-01 | room-1 | text | {{}} | {{}} | 2f61396f-5670-44f4-99d0-0f3cf997a5{id:02}"#)
     };
     let rows: Vec<String> = (1..9).map(row).collect();
-    let why = refused(Store::default().table(
+    let source = Store::default().table(
         "messages",
         "global_position bigint, position bigint, time timestamp, stream_name text, type text, data jsonb, metadata jsonb, id uuid",
         &rows.iter().map(String::as_str).collect::<Vec<_>>(),
-    ));
-    assert!(why.contains("versions repeat: 7 of 8 do, first 5 of `room-1`"), "{why}");
+    )
+    .open();
+    let about = source.about();
+    assert_ne!(about.layout.as_deref(), Some("message-db"));
+    let refused = about.candidates.iter().find(|candidate| candidate.layout == "message-db").unwrap();
+    assert_eq!(refused.reasons, ["`messages`: versions repeat: 7 of 8 do, first 5 of `room-1`"]);
 }
 
 #[test]

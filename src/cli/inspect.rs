@@ -1,0 +1,170 @@
+//! `stepback inspect`: what a source is, and how that was found out.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::{self, Ended, Table};
+use super::source_args::SourceArgs;
+use crate::domain::{About, Cancel, Failure, Progress, Timestamp, text};
+use crate::session::Source;
+
+/// Streams read at once.
+const PAGE: usize = 4096;
+/// Cells a line takes.
+const WIDE: usize = 2000;
+
+/// Say what a source is: its layout and why, its mapping, what lies beside its events.
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Print the rows of this table, one JSON object a line
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// One JSON object
+    #[arg(long, conflicts_with = "table")]
+    json: bool,
+}
+
+pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let source = args.source.opening().source()?;
+    output::complete(&*source)?;
+    if let Some(table) = &args.table {
+        return print_table(&*source, table, out);
+    }
+    let counted = Counted::of(&*source)?;
+    let about = source.about();
+    match args.json {
+        true => writeln!(out, "{}", as_json(&about, &counted))?,
+        false => print(&about, &counted, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_table(source: &dyn Source, table: &str, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let mut written = Ok(());
+    let read = source.rows(table, &Cancel::default(), &mut |row| {
+        written = out.write_all(row.as_bytes()).and_then(|()| out.write_all(b"\n"));
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    written?;
+    read?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What there is how many of.
+struct Counted {
+    progress: Progress,
+    /// Streams by what they are for.
+    streams: BTreeMap<&'static str, u64>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Counted {
+    fn of(source: &dyn Source) -> Result<Self, Failure> {
+        let mut counted = Self { progress: source.progress(), streams: BTreeMap::new(), first: None, last: None };
+        let mut from = 0;
+        loop {
+            let page = source.streams(from, PAGE)?;
+            for stream in &page.streams {
+                *counted.streams.entry(stream.kind.name()).or_default() += 1;
+                let times = [stream.first_time, stream.last_time];
+                counted.first = times.into_iter().flatten().chain(counted.first).min();
+                counted.last = times.into_iter().flatten().chain(counted.last).max();
+            }
+            from += page.streams.len();
+            if page.streams.is_empty() || from >= page.total {
+                return Ok(counted);
+            }
+        }
+    }
+}
+
+fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), Ended> {
+    let line = |text: &str| text::fit(text, WIDE);
+    writeln!(out, "{}: {}", line(&about.name), line(&about.kind))?;
+    if let Some(layout) = &about.layout {
+        writeln!(out, "layout: {}", line(layout))?;
+    }
+    let Progress { events, troubles, streams, .. } = counted.progress;
+    writeln!(out, "{events} events in {streams} streams, {troubles} records that could not be read")?;
+    if counted.streams.len() > 1 {
+        let kinds: Vec<_> = counted.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        writeln!(out, "streams: {}", kinds.join(", "))?;
+    }
+    if let (Some(first), Some(last)) = (counted.first, counted.last) {
+        writeln!(out, "from {first} to {last}")?;
+    }
+    list(out, "why", &about.reasons)?;
+    list(out, "to know", &about.caveats)?;
+    let normal: Vec<String> = about.normal.iter().map(|(finding, why)| format!("{finding}: {why}")).collect();
+    list(out, "normal here", &normal)?;
+    if !about.mapping.is_empty() {
+        writeln!(out, "\nmapping")?;
+        for (role, from) in &about.mapping {
+            writeln!(out, "  {}  {}", text::pad(role, 12), line(from))?;
+        }
+    }
+    if !about.candidates.is_empty() {
+        writeln!(out, "\nlayouts considered")?;
+        for candidate in &about.candidates {
+            let name = text::pad(&candidate.layout, 26);
+            writeln!(out, "  {name} {:>3} %  {}", candidate.score, line(&candidate.reasons.join("; ")))?;
+        }
+    }
+    if !about.beside.is_empty() {
+        writeln!(out, "\nbeside the events")?;
+        let mut table = Table::new(&["  NAME", ">ROWS", "ROLE"]);
+        for beside in &about.beside {
+            let rows = beside.rows.map_or_else(|| "-".into(), |rows| rows.to_string());
+            table.row(out, vec![format!("  {}", beside.name), rows, beside.role.clone()])?;
+        }
+        table.write(out)?;
+    }
+    Ok(())
+}
+
+fn list(out: &mut dyn Write, title: &str, lines: &[String]) -> std::io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}")?;
+    lines.iter().try_for_each(|line| writeln!(out, "  - {}", text::fit(line, WIDE)))
+}
+
+fn as_json(about: &About, counted: &Counted) -> Value {
+    let candidates = about
+        .candidates
+        .iter()
+        .map(|candidate| json!({"layout": candidate.layout, "score": candidate.score, "reasons": candidate.reasons}));
+    let beside =
+        about.beside.iter().map(|beside| json!({"name": beside.name, "role": beside.role, "rows": beside.rows}));
+    let pairs = |pairs: &[(String, String)]| -> Value {
+        let named = |(name, value): &(String, String)| json!({"name": name, "value": value});
+        pairs.iter().map(named).collect()
+    };
+    json!({
+        "name": about.name,
+        "kind": about.kind,
+        "layout": about.layout,
+        "events": counted.progress.events,
+        "troubles": counted.progress.troubles,
+        "streams": counted.progress.streams,
+        "streams_by_kind": counted.streams,
+        "first_time": counted.first.map(|time| time.to_string()),
+        "last_time": counted.last.map(|time| time.to_string()),
+        "first_version": about.first_version,
+        "reasons": about.reasons,
+        "caveats": about.caveats,
+        "normal": pairs(&about.normal),
+        "mapping": pairs(&about.mapping),
+        "candidates": candidates.collect::<Vec<_>>(),
+        "beside": beside.collect::<Vec<_>>(),
+    })
+}
