@@ -141,6 +141,7 @@ impl App {
         self.jobs.reopening = None;
         self.follow = Follow { on: self.follow.on, ..Follow::default() };
         self.keys.held = None;
+        self.surveys = [None, None];
         self.mode = Mode::Normal;
         self.say(Severity::Info, "opened again");
     }
