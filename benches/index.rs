@@ -1,89 +1,114 @@
-//! The promise about opening large files: indexing all of a dump against `rg -c` over it, the first screen against the
-//! same, and jumps through the index.
+//! The promises about opening large dumps: indexing all of one against `rg -c`, DuckDB and jq over it, its first screen
+//! against the same, the memory that takes, and jumps through the index.
 //!
-//! `STEPBACK_BENCH_FILE` names the dump; without it one of a million events is written to the temporary directory once.
-//! Both sides run in processes of their own, one after the other, in several rounds; what counts is their CPU time
-//! (user and system) and the ratio of the medians. Absolute times depend on the machine.
+//! `STEPBACK_BENCH_FILE` and `STEPBACK_BENCH_LARGE` name dumps of one and five million events; without either, one of a
+//! million is written to the temporary directory once. All sides run in processes of their own, in turn, in several
+//! rounds; what counts is their CPU time and the ratio of the medians. Absolute times depend on the machine.
 
-use std::error::Error;
+mod rivals;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::UsageWho;
+use rivals::{Result, compare, cpu, duckdb, interleaved, jq, ourselves, rg};
 use stepback::domain::{Anchor, Cancel, Direction, EventQuery, Scope};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
-const ROUNDS: usize = 5;
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    match (arguments.next().as_deref(), arguments.next()) {
-        (Some("--whole"), Some(path)) => return whole(&path),
-        (Some("--head"), Some(path)) => return head(&path),
+fn main() -> Result<()> {
+    match &rivals::arguments()[..] {
+        [how, path] if how == "--whole" => return whole(path),
+        [how, path] if how == "--checked" => return checked(path),
+        [how, path] if how == "--head" => return head(path),
         _ => {}
     }
-    let path = match std::env::var_os("STEPBACK_BENCH_FILE") {
-        Some(path) => PathBuf::from(path),
-        None => generated()?,
-    };
-    let bytes = std::fs::metadata(&path)?.len();
-    println!("{}: {:.0} MB", path.display(), bytes as f64 / 1e6);
-
-    let myself = std::env::current_exe()?;
-    let (mut rg, mut index, mut first) = (Vec::new(), Vec::new(), Vec::new());
-    let mut said = String::new();
-    for _ in 0..ROUNDS {
-        rg.push(child(Command::new("rg").arg("-c").arg("NEEDLE").arg(&path))?.0);
-        let (cpu, output) = child(Command::new(&myself).arg("--whole").arg(&path))?;
-        index.push(cpu);
-        said = output;
-        first.push(child(Command::new(&myself).arg("--head").arg(&path))?.0);
+    let mut dumps = rivals::dumps();
+    if dumps.is_empty() {
+        dumps.push(generated()?);
     }
-    let (rg, index, first) = (median(rg), median(index), median(first));
-    print!("{said}");
-    println!("rg -c                {:8.1} ms CPU", rg * 1e3);
-    println!("whole index          {:8.1} ms CPU  {:.2} x rg (goal 2.0)", index * 1e3, index / rg);
-    println!("first page           {:8.1} ms CPU  1/{:.0} of rg (goal 1/15 with its frame)", first * 1e3, rg / first);
-    jumps(&path)
+    for (path, goal) in dumps.iter().zip([2.0, 3.5]) {
+        let bytes = std::fs::metadata(path)?.len();
+        println!("{}: {:.0} MB", path.display(), bytes as f64 / 1e6);
+        let run = |name: &str, how: &str| ourselves(name, &[Path::new(how), path]);
+        let group = "SELECT stream, count(*), min(version), max(version), min(timestamp), max(timestamp) FROM dump GROUP BY stream";
+        let mut sides = vec![
+            run("index", "--whole"),
+            run("checked", "--checked"),
+            run("head", "--head"),
+            rg(path),
+            duckdb("duckdb group by", path, group),
+        ];
+        // A dozen seconds a million events.
+        if goal < 3.0 {
+            sides.push(jq("jq", path, ".stream"));
+        }
+        let mut sides = interleaved(sides)?;
+        let (checked, head) = (sides.remove(1), sides.remove(1));
+        print!("{}", sides[0].said);
+        compare("index", &sides, &[("rg -c", goal), ("duckdb group by", 0.2), ("jq", 1.0 / 40.0)]);
+        let rg = sides.iter().find(|side| side.name == "rg -c").map(|side| side.again());
+        for (what, side, goal) in [("index and check", checked, None), ("head only", head, Some(1.0 / 15.0))] {
+            let goals: Vec<_> = goal.map(|goal| ("rg -c", goal)).into_iter().collect();
+            let peak = rivals::said(&side.said, "peak");
+            let pair: Vec<_> = std::iter::once(side).chain(rg.iter().map(|rg| rg.again())).collect();
+            compare(what, &pair, &goals);
+            if let (Some(peak), "head only") = (peak, what) {
+                println!("  peak {peak:.1} MiB   goal 16: {}", if peak <= 16.0 { "met" } else { "MISSED" });
+            }
+        }
+        if let Some(peak) = rivals::said(&sides[0].said, "peak") {
+            let goal = bytes as f64 * 0.04 / f64::from(1 << 20) + 12.0;
+            println!("peak {peak:.1} MiB   goal {goal:.1}: {}", if peak <= goal { "met" } else { "MISSED" });
+        }
+        jumps(path)?;
+    }
+    Ok(())
+}
+
+/// Indexes a file and checks all of it.
+fn checked(path: &str) -> Result<()> {
+    let source = open(path, &OpenOptions::default())?;
+    source.check(&Cancel::default(), &mut |_| ())?;
+    println!("checked: {} troubles", source.progress().troubles);
+    Ok(())
 }
 
 /// Indexes a file to its end and says what it cost beyond CPU time.
-fn whole(path: &str) -> Result<(), Box<dyn Error>> {
+fn whole(path: &str) -> Result<()> {
     let start = Instant::now();
     let source = open(path, &OpenOptions::default())?;
     source.complete(&Cancel::default(), &mut |_| ())?;
     let wall = start.elapsed();
     let progress = source.progress();
-    let peak = std::fs::read_to_string("/proc/self/status")?;
-    let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("?").trim().to_owned();
     println!(
-        "{} events, {} streams, {} troubles; {:.0} ms, peak {peak}",
+        "{} events, {} streams, {} troubles; {:.0} ms, {:.0} ns CPU an event, peak {:.1} MiB",
         progress.events,
         progress.streams,
         progress.troubles,
-        wall.as_secs_f64() * 1e3
+        wall.as_secs_f64() * 1e3,
+        cpu(UsageWho::RUSAGE_SELF)? * 1e9 / progress.events as f64,
+        rivals::peak()?
     );
-    println!("CPU per event        {:8.0} ns", cpu(UsageWho::RUSAGE_SELF)? * 1e9 / progress.events as f64);
     Ok(())
 }
 
 /// Reads what the first screen shows.
-fn head(path: &str) -> Result<(), Box<dyn Error>> {
+fn head(path: &str) -> Result<()> {
     let source = open(path, &OpenOptions::default())?;
     let streams = source.streams(0, 45)?;
     if let Some(stream) = streams.streams.first() {
         source.events(&EventQuery::first(Scope::Stream(stream.stream.clone()), 45), &Cancel::default())?;
     }
     source.events(&EventQuery::first(Scope::All, 45), &Cancel::default())?;
+    println!("peak {:.1} MiB", rivals::peak()?);
     Ok(())
 }
 
 /// Pages through the complete index.
-fn jumps(path: &Path) -> Result<(), Box<dyn Error>> {
+fn jumps(path: &Path) -> Result<()> {
     let source = open(&path.to_string_lossy(), &OpenOptions::default())?;
     source.complete(&Cancel::default(), &mut |_| ())?;
     let streams = source.streams(0, usize::MAX)?.streams;
@@ -120,12 +145,12 @@ fn jumps(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn page(source: &dyn Source, scope: Scope, at: u64) -> Result<(), Box<dyn Error>> {
+fn page(source: &dyn Source, scope: Scope, at: u64) -> Result<()> {
     source.events(&EventQuery::at(scope, at, 45), &Cancel::default())?;
     Ok(())
 }
 
-fn timed(what: &str, times: u64, run: &dyn Fn(u64) -> Result<(), Box<dyn Error>>) -> Result<(), Box<dyn Error>> {
+fn timed(what: &str, times: u64, run: &dyn Fn(u64) -> Result<()>) -> Result<()> {
     let start = Instant::now();
     for i in 0..times {
         run(i)?;
@@ -134,29 +159,8 @@ fn timed(what: &str, times: u64, run: &dyn Fn(u64) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
-}
-
-fn cpu(who: UsageWho) -> Result<f64, Box<dyn Error>> {
-    let usage = getrusage(who)?;
-    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
-}
-
-/// Runs a program; gives its CPU seconds and what it wrote.
-fn child(command: &mut Command) -> Result<(f64, String), Box<dyn Error>> {
-    let before = cpu(UsageWho::RUSAGE_CHILDREN)?;
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(format!("{command:?} failed: {}", output.status).into());
-    }
-    Ok((cpu(UsageWho::RUSAGE_CHILDREN)? - before, String::from_utf8_lossy(&output.stdout).into_owned()))
-}
-
 /// A dump of a million events in about 50,000 streams of very different sizes; the same every time.
-fn generated() -> Result<PathBuf, Box<dyn Error>> {
+fn generated() -> Result<PathBuf> {
     let path = std::env::temp_dir().join("stepback-bench-1m.jsonl");
     if path.exists() {
         return Ok(path);

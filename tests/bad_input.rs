@@ -211,15 +211,26 @@ fn what_is_no_dump_is_told_what_it_is() {
     says("empty", b"", "nothing in it");
     says("line", b"\n", "nothing in it");
     says("bom", b"\xef\xbb\xbf\r\n \n", "nothing in it");
-    says("gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0", "zcat");
-    says("zst", b"\x28\xb5\x2f\xfd\x04\0", "zstdcat");
-    says("sqlite", b"SQLite format 3\0\x10\0", "SQLite");
+    says("gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0", "it ends before anything comes out");
+    says("zst", b"\x28\xb5\x2f\xfd\x04\0", "it ends before anything comes out");
+    says("gz of nothing", &gzip(b""), "nothing in it");
+    says("gz of gz of noise", &gzip(&gzip(b"Dear diary, today\n")), "not JSON Lines");
+    says("gz four times", &gzip(&gzip(&gzip(&gzip(good(1).as_bytes())))), "packed more than 3 times");
     says("zip", b"PK\x03\x04\x14\0", "zip");
     says("png", b"\x89PNG\r\n\x1a\n\0\0", "PNG");
     says("utf16", b"\xff\xfe{\0\"\0a\0\"\0:\x001\0}\0\n\0", "iconv");
-    says("array", b"[\n{\"a\":1},\n{\"a\":2}\n]\n", "jq -c '.[]'");
-    says("pretty", b"{\n  \"a\": 1\n}\n", "jq -c .");
-    says("csv", b"id,stream,type\n1,a,T\n", "CSV");
+    says("array", b"[\n{\"a\":1},\n{\"a\":2}\n]\n", ".a  1");
+    says("pretty", b"{\n  \"a\": 1\n}\n", ".a  1");
+    says(
+        "tar",
+        &{
+            let mut tar = vec![b'a'; 512];
+            tar[257..262].copy_from_slice(b"ustar");
+            tar
+        },
+        "tar -xOf",
+    );
+    says("parquet", b"PAR1\x15\x04", "Parquet");
     says("text", b"Dear diary, today\n", "not JSON Lines");
     says("noise", &[0xf7; 4096], "not JSON Lines");
     says("log", b"{\"level\":\"info\",\"msg\":\"hello\"}\n", ".level  \"info\"");
@@ -238,6 +249,12 @@ fn what_is_no_dump_is_told_what_it_is() {
     );
     let map = try_open(&directory.path().join("log"), Some("stream=.level,typ=.msg")).map(|_| ()).unwrap_err();
     assert!(map.to_string().contains("`typ=.msg`"), "{map}");
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
 }
 
 fn nix_mkfifo(path: &Path) {

@@ -39,8 +39,7 @@ fn try_open(directory: &Path) -> Result<Opened, Failure> {
 fn opened(log: &Log) -> Opened {
     let directory = tempfile::tempdir().unwrap();
     log.write(directory.path());
-    let opened = try_open(directory.path()).expect("it opens");
-    opened
+    try_open(directory.path()).expect("it opens")
 }
 
 impl Opened {
@@ -474,28 +473,25 @@ fn any_flipped_byte_is_survived() {
     for file in [log.file(0, 0), log.file(0, 0).scavenged(|_| true)] {
         let bytes = file.bytes();
         let data = chunks::FRAME + log.chunks[0].iter().map(|(_, record)| record.len() + 8).sum::<usize>() + 16;
-        for at in (0..data).chain(bytes.len() - chunks::FRAME..bytes.len()) {
-            for mask in [if file.scavenged { 1 << (at % 8) } else { 0xff }] {
-                let mut bytes = bytes.clone();
-                bytes[at] ^= mask;
-                fs::write(&path, &bytes).unwrap();
-                // Whatever it says, it ends, and what is in the other chunk is there.
-                let found = try_open(directory.path()).unwrap_or_else(|e| panic!("byte {at}: {e}"));
-                // A scavenged chunk is believed about which chunks were merged into it.
-                if !(file.scavenged && (10..14).contains(&at)) {
-                    assert!(found.lines().contains(&"a-1/1 Two".to_owned()), "byte {at}");
-                }
-                assert!(found.all.len() <= sound + 8, "byte {at}");
-                let backward = EventQuery {
-                    scope: Scope::All,
-                    from: Anchor::End,
-                    direction: Direction::Backward,
-                    limit: usize::MAX,
-                };
-                let mut back = found.source.events(&backward, &Cancel::default()).unwrap().events;
-                back.reverse();
-                assert_eq!(back, found.all, "byte {at}");
+        // Of the scavenged one a third: what differs is where its records are looked for.
+        let step = if file.scavenged { 3 } else { 1 };
+        for at in (0..data).chain(bytes.len() - chunks::FRAME..bytes.len()).step_by(step) {
+            let mask = if file.scavenged { 1 << (at % 8) } else { 0xff };
+            let mut bytes = bytes.clone();
+            bytes[at] ^= mask;
+            fs::write(&path, &bytes).unwrap();
+            // Whatever it says, it ends, and what is in the other chunk is there.
+            let found = try_open(directory.path()).unwrap_or_else(|e| panic!("byte {at}: {e}"));
+            // A scavenged chunk is believed about which chunks were merged into it.
+            if !(file.scavenged && (10..14).contains(&at)) {
+                assert!(found.lines().contains(&"a-1/1 Two".to_owned()), "byte {at}");
             }
+            assert!(found.all.len() <= sound + 8, "byte {at}");
+            let backward =
+                EventQuery { scope: Scope::All, from: Anchor::End, direction: Direction::Backward, limit: usize::MAX };
+            let mut back = found.source.events(&backward, &Cancel::default()).unwrap().events;
+            back.reverse();
+            assert_eq!(back, found.all, "byte {at}");
         }
     }
 }

@@ -488,3 +488,49 @@ fn cut(server: &Postgres, dump: &dyn Fn(&str, &[&str]) -> std::path::PathBuf) {
         assert!(halves >= 5, "{form}: {halves}");
     }
 }
+
+fn corpus(name: &str) -> Box<dyn Database> {
+    open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name))
+}
+
+/// A dump of Message DB with its rows and nothing else: the same messages as the rows exported as JSON.
+#[test]
+fn message_db_as_copied_is_message_db_as_json() {
+    let database = corpus("message-db/messages_copy_only.sql");
+    let number = table(&*database, "message_store.messages").expect("a table");
+    let names: Vec<&str> = database.tables()[number].columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["global_position", "position", "time", "stream_name", "type", "data", "metadata", "id"]);
+    let found = rows(&*database, number);
+    let text = include_str!("corpus/message-db/messages.jsonl");
+    let mut exported: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((found.len(), database.tables()[number].rows), (exported.len(), Some(1034)));
+    exported.sort_by_key(|message| message["global_position"].as_u64());
+    let position = |values: &Values| values[0].as_deref().and_then(|n| n.parse::<u64>().ok());
+    let mut found: Vec<Values> = found.into_iter().map(|(_, values)| values).collect();
+    found.sort_by_key(position);
+    for (values, message) in found.iter().zip(&exported) {
+        assert_eq!(position(values), message["global_position"].as_u64());
+        for (name, value) in [("stream_name", &values[3]), ("type", &values[4]), ("id", &values[7])] {
+            assert_eq!(value.as_deref(), message[name].as_str());
+        }
+        for (name, value) in [("data", &values[5]), ("metadata", &values[6])] {
+            let parsed = value.as_deref().map(|text| serde_json::from_str(text).expect("JSON"));
+            assert_eq!(parsed.unwrap_or(serde_json::Value::Null), message[name], "{name} of {values:?}");
+        }
+    }
+}
+
+/// A dump with comments before its head, `\connect`, and functions and triggers between its tables.
+#[test]
+fn a_dump_of_commanded_made_by_others() {
+    let database = corpus("commanded/process_manager_rename.sql");
+    let count = |name: &str| rows(&*database, table(&*database, name).expect("a table")).len();
+    assert_eq!(count("events"), 2);
+    assert!(count("streams") >= 1 && count("stream_events") >= 2);
+    let events = &database.tables()[table(&*database, "events").expect("a table")];
+    let columns: Vec<(&str, &str)> =
+        events.columns.iter().map(|column| (column.name.as_str(), column.declared.as_str())).collect();
+    assert_eq!(columns[0], ("event_id", "uuid"));
+    assert!(columns.contains(&("data", "jsonb")) || columns.contains(&("data", "bytea")), "{columns:?}");
+}

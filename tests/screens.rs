@@ -8,7 +8,7 @@ use std::sync::Arc;
 use desk::{Desk, event, numbered, shop, unreadable};
 use stepback::app::panes::Pane;
 use stepback::app::{Effect, Msg};
-use stepback::domain::Event;
+use stepback::domain::{Change, Event};
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (120, 36), (160, 45), (40, 12)];
 
@@ -79,6 +79,37 @@ fn filter_typing() {
 #[test]
 fn find_typing() {
     pictures("find_typing", &shop, "<enter>/stack");
+}
+
+#[test]
+fn find_everywhere_and_by_regex() {
+    pictures("find_everywhere", &shop, "<enter>//cap.*red/<tab>");
+    pictures("find_accepted", &shop, "<enter>/item<enter>n");
+}
+
+#[test]
+fn filters() {
+    pictures("filter_events_typing", &shop, "<enter>&");
+    pictures("filter_events_refused", &shop, "<enter>&type:Item* && event.data.amount = 5<enter>");
+    pictures("filter_events", &shop, "<enter>&type:Item*<enter>");
+    pictures("filter_events_none", &shop, "<enter>&event.data.amount > 5<enter>");
+    pictures("filter_whole_store", &shop, "0&event.type.startsWith('Payment') && event.data.amount > 10<enter>");
+}
+
+#[test]
+fn sources_that_change() {
+    for (width, height) in SIZES {
+        let mut desk = Desk::open_in(shop(), width, height);
+        desk.type_keys("<enter>F");
+        desk.replace(numbered(
+            shop().iter().map(|e| Event::clone(e)).chain([event("order-9", "Placed", "{}")]).collect(),
+        ));
+        desk.send(Msg::SourceChanged(Change::Grown));
+        desk.read(100);
+        insta::assert_snapshot!(format!("grown_{width}x{height}"), desk.picture());
+        desk.send(Msg::SourceChanged(Change::Truncated));
+        insta::assert_snapshot!(format!("changed_{width}x{height}"), desk.picture());
+    }
 }
 
 #[test]
@@ -165,8 +196,8 @@ fn a_slow_walk_and_a_slow_search() {
         desk.send(Msg::WalkProgressed { generation: *generation, folded: 120_000, total: 200_000 });
         insta::assert_snapshot!(format!("slow_walk_{width}x{height}"), desk.picture());
         desk.type_keys("<esc>/nee");
-        let Some(Effect::Find { generation, .. }) = desk.wanted.last() else { panic!("a search is wanted") };
-        desk.send(Msg::FindProgressed { generation: *generation, looked: 120_000, total: 1_000_000 });
+        let Some(Effect::Search { generation, .. }) = desk.wanted.last() else { panic!("a search is wanted") };
+        desk.send(Msg::HitsFound { generation: *generation, ordinals: vec![2, 3, 5], percent: 12 });
         insta::assert_snapshot!(format!("slow_search_{width}x{height}"), desk.picture());
     }
 }

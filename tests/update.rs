@@ -836,6 +836,7 @@ fn every_key_of_the_keymap_can_be_typed_and_every_hint_is_a_key() {
             Context::Prompt => ":",
             Context::Help => "?",
             Context::Popup => "i",
+            Context::Survey => "I",
             Context::Confirm => "q",
         };
         desk.type_keys(mode);

@@ -4,6 +4,7 @@
 //! [`ACTIONS`] and the live keymap alone.
 
 use super::panes::Pane;
+use super::panes::survey::Survey;
 
 /// Where a binding holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,13 +25,15 @@ pub enum Context {
     Help,
     /// In a text that covers the screen.
     Popup,
+    /// In the doctor and the types.
+    Survey,
     /// While being asked whether to quit.
     Confirm,
 }
 
 impl Context {
     /// All, with the names used in the keymap and the words used in the documentation.
-    pub const ALL: [(Context, &'static str, &'static str); 9] = [
+    pub const ALL: [(Context, &'static str, &'static str); 10] = [
         (Context::Always, "always", "Always"),
         (Context::Everywhere, "everywhere", "In every pane"),
         (Context::Streams, "streams", "In Streams"),
@@ -39,6 +42,7 @@ impl Context {
         (Context::Prompt, "prompt", "While typing"),
         (Context::Help, "help", "In the help"),
         (Context::Popup, "popup", "In a text over the panes"),
+        (Context::Survey, "survey", "In Doctor and Types"),
         (Context::Confirm, "confirm", "When asked"),
     ];
 }
@@ -111,6 +115,10 @@ pub enum Finding {
     Next,
     /// The previous match.
     Previous,
+    /// While text is typed: look in the whole store, or again in what is shown.
+    Wider,
+    /// While text is typed: take it for a regular expression, or again for text.
+    Expression,
     /// Ask for a pattern that narrows the list of streams.
     Filter,
     /// Ask for a filter of the events.
@@ -132,6 +140,8 @@ pub enum Watching {
     Slower,
     /// More steps a second.
     Faster,
+    /// Go to what is new as it comes, or no longer.
+    Follow,
 }
 
 /// Showing things in another way.
@@ -155,6 +165,8 @@ pub enum Viewing {
     Theme,
     /// What is known of the source.
     About,
+    /// A look at the whole store.
+    Survey(Survey),
     /// The whole text of the last failure or fault.
     Failure,
     /// The keys.
@@ -220,6 +232,8 @@ pub enum Session {
     Suspend,
     /// Draw everything anew.
     Repaint,
+    /// Open the source anew.
+    Reopen,
 }
 
 /// Something a user can do.
@@ -272,12 +286,20 @@ const LISTS: &[Context] = &[
     Context::Prompt,
     Context::Help,
     Context::Popup,
+    Context::Survey,
 ];
 const TREE: &[Context] = &[Context::Tree];
 const LINE: &[Context] = &[Context::Prompt, Context::Help];
-const ENTER: &[Context] = &[Context::Prompt, Context::Help, Context::Confirm];
-const LEAVE: &[Context] =
-    &[Context::Everywhere, Context::Prompt, Context::Help, Context::Popup, Context::Confirm, Context::Streams];
+const ENTER: &[Context] = &[Context::Prompt, Context::Help, Context::Survey, Context::Confirm];
+const LEAVE: &[Context] = &[
+    Context::Everywhere,
+    Context::Prompt,
+    Context::Help,
+    Context::Popup,
+    Context::Survey,
+    Context::Confirm,
+    Context::Streams,
+];
 
 const fn spec(
     action: Action,
@@ -300,6 +322,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Watch(Watching::Play), "play", "play", "Play: step by itself; again to pause", "Step", ANY),
     spec(Action::Watch(Watching::Slower), "slower", "slower", "Play at half the speed", "Step", ANY),
     spec(Action::Watch(Watching::Faster), "faster", "faster", "Play at twice the speed", "Step", ANY),
+    spec(Action::Watch(Watching::Follow), "follow", "follow", "Follow: go to the newest event whenever one comes while the cursor is at the end; again to stop", "Step", ANY),
     spec(Action::Move(Motion::Down), "down", "down", "Move down; in Events this steps. Counts work: `20j`; for 12 on, `:+12`, as 1 to 4 are panes", "Move", LISTS),
     spec(Action::Move(Motion::Up), "up", "up", "Move up; in Events this steps back", "Move", LISTS),
     spec(Action::Move(Motion::First), "first", "first", "To the first row; in Events the initial state, before the first event", "Move", LISTS),
@@ -318,9 +341,11 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Fold(Folding::CollapseAll), "collapse-all", "fold all", "Close everything", "Trees", TREE),
     spec(Action::Fold(Folding::NextChange), "next-change", "next change", "To the next change in State", "Trees", ANY),
     spec(Action::Fold(Folding::PreviousChange), "previous-change", "previous change", "To the previous change in State", "Trees", ANY),
-    spec(Action::Find(Finding::Find), "find", "find", "Find text in the events of the scope, as you type", "Find", ANY),
+    spec(Action::Find(Finding::Find), "find", "find", "Find text, or a `/regular expression/`, in all events of the scope, as you type; without capital letters both cases match", "Find", ANY),
     spec(Action::Find(Finding::Next), "find-next", "next match", "To the next match", "Find", ANY),
     spec(Action::Find(Finding::Previous), "find-previous", "previous match", "To the previous match", "Find", ANY),
+    spec(Action::Find(Finding::Wider), "find-wider", "where", "While typing what to find: look in the whole store, or again in what is shown", "Find", &[Context::Prompt]),
+    spec(Action::Find(Finding::Expression), "find-regex", "regex", "While typing what to find: take it for a regular expression, or again for text", "Find", &[Context::Prompt]),
     spec(Action::Find(Finding::Filter), "filter-streams", "filter", "Narrow the list of streams, as you type", "Find", ANY),
     spec(Action::Find(Finding::Sift), "filter-events", "filter events", "Show only some events: a condition in CEL, `type:Payment*`, `stream:order-*`, `after:2025-03-01T14:00`, `before:-2h`; an empty line shows all", "Find", ANY),
     spec(Action::Find(Finding::GoTo), "go-to", "go to", "Go to `:312` a version, `:+10` `:-10` `:50%` `:first` `:last`, `:@14:03` or `:@2025-03-01T14:03` a time, an event id, a stream", "Find", ANY),
@@ -338,6 +363,8 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::View(Viewing::Times), "times", "times", "Show times in UTC, or as the gap to the event before", "Panes", ANY),
     spec(Action::View(Viewing::Theme), "theme", "theme", "Next theme", "Panes", ANY),
     spec(Action::View(Viewing::About), "about", "about", "What is known of this source: how it was recognised, what to be careful about", "Panes", ANY),
+    spec(Action::View(Viewing::Survey(Survey::Doctor)), "doctor", "doctor", "Look at the whole store and say what is out of order; Enter goes to the event", "Panes", ANY),
+    spec(Action::View(Viewing::Survey(Survey::Types)), "types", "types", "The types of events: how many, when, their fields and when those changed", "Panes", ANY),
     spec(Action::View(Viewing::Failure), "failure", "whole message", "The whole text of the last failure, or of the fault at the cursor", "Panes", ANY),
     spec(Action::Copy(Copying::Value), "copy-value", "value", "Copy the selected value; in Events the event's data, in Streams the name", "Copy", ANY),
     spec(Action::Copy(Copying::Path), "copy-path", "path", "Copy the path of the selected value as a JSON Pointer", "Copy", ANY),
@@ -353,6 +380,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Session(Session::Quit), "quit", "quit", "Quit", "Program", &[Context::Everywhere, Context::Confirm]),
     spec(Action::Session(Session::Stop), "stop", "stop", "Stop what is running; twice, quit", "Program", ALL),
     spec(Action::Session(Session::Suspend), "suspend", "suspend", "Suspend to the shell", "Program", ALL),
+    spec(Action::Session(Session::Reopen), "reopen", "reopen", "Open the source anew, at the same place: after it changed otherwise than by growing", "Program", ANY),
     spec(Action::Session(Session::Repaint), "repaint", "repaint", "Draw everything anew", "Program", ALL),
     spec(Action::Edit(Editing::Accept), "accept", "accept", "Take what was typed or selected", "Type", ENTER),
     spec(Action::Edit(Editing::DeleteBack), "delete-back", "delete", "Delete the character before the cursor", "Type", LINE),

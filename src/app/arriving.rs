@@ -56,6 +56,13 @@ impl App {
                 }
             }
             Msg::NotFound { generation } => self.not_found(generation),
+            Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
+            Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
+            Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
+            Msg::Surveyed { generation, answer } => self.surveyed(generation, answer),
+            Msg::SurveyProgressed { generation, what, done, total } => {
+                self.survey_progressed(generation, what, done, total);
+            }
             _ => {}
         }
     }
@@ -63,6 +70,7 @@ impl App {
     fn progressed(&mut self, progress: Progress, out: &mut Vec<Effect>) {
         let finished = progress.complete && !self.catalogue.progress.complete;
         self.catalogue.progress = progress;
+        self.count_new();
         if let Some(window) = &mut self.panes.events.window {
             window.grow(self.catalogue.events_in(&window.scope.clone()));
             if finished && window.partial {
@@ -70,6 +78,7 @@ impl App {
             }
         }
         self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -87,6 +96,7 @@ impl App {
             self.narrow(&pattern, out);
         }
         self.sift_on(out);
+        self.follow_growth(out);
         self.open_first(out);
     }
 
@@ -171,7 +181,12 @@ impl App {
     }
 
     pub(super) fn job_failed(&mut self, generation: Generation, failure: &Failure) {
+        let why = if failure.kind == FailureKind::Cancelled { "stopped".into() } else { failure.to_string() };
+        if self.survey_failed(generation, &why) {
+            return;
+        }
         let mut ours = self.panes.events.failed(generation);
+        ours |= self.jobs.reopening.take_if(|asked| *asked == generation).is_some();
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
             ours = true;
             self.walk.queued = None;
@@ -180,11 +195,15 @@ impl App {
         }
         if let Some(sifted) = self.panes.events.sifted_of(generation) {
             ours = true;
-            sifted.running = false;
+            sifted.stop();
         }
         if let Some(search) = self.jobs.search(generation) {
             ours = true;
             search.running = None;
+        }
+        if let Some(hits) = self.jobs.hits(generation) {
+            ours = true;
+            hits.running = false;
         }
         if let Some(narrowing) = &mut self.panes.streams.narrowing
             && narrowing.generation == generation
@@ -209,6 +228,7 @@ impl App {
 
     pub(super) fn reducer_reloaded(&mut self, text: String, out: &mut Vec<Effect>) {
         self.say(Severity::Info, text);
+        self.forget_diagnosis();
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();

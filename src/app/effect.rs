@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::panes::survey::Survey;
 use crate::domain::{Destination, Direction, EventQuery, Scope};
 
 /// Numbers the questions of one kind: an answer with an older number is dropped.
@@ -62,16 +63,47 @@ pub enum Effect {
     Find {
         /// To be repeated in the answer.
         generation: Generation,
-        /// The text; lower case letters match both cases.
+        /// The text; without capital letters it matches both cases.
         pattern: String,
+        /// Whether that is a regular expression.
+        expression: bool,
         /// Where.
         scope: Scope,
         /// From which place (that one excluded), counted like `scope_at`.
         from: u64,
+        /// In which scope that place is counted.
+        counted_in: Scope,
         /// Which way; it goes round the end once.
         direction: Direction,
     },
-    /// Stop the running jobs (walk, find, filter).
+    /// Tell everything a scope holds of a text, one after the other.
+    Search {
+        /// To be repeated in the answers.
+        generation: Generation,
+        /// The text; without capital letters it matches both cases.
+        pattern: String,
+        /// Whether that is a regular expression.
+        expression: bool,
+        /// Where.
+        scope: Scope,
+    },
+    /// Nobody wants to know any more what is looked for.
+    StopSearch,
+    /// Open the source anew.
+    Reopen {
+        /// To be repeated when that fails.
+        generation: Generation,
+    },
+    /// Look at the whole store.
+    Survey {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// For what.
+        survey: Survey,
+    },
+    /// Stop the survey that runs.
+    StopSurvey,
+    /// Stop the running jobs (walk, find, search, filters, survey).
     StopJobs,
     /// Keep the current state to compare with.
     Pin,

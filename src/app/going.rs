@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::action::{Finding, Motion, Stepping, Watching};
+use super::action::{Motion, Stepping, Watching};
 use super::effect::{Effect, Generation};
 use super::goto::Goto;
-use super::jobs::Search;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::state::Against;
 use super::panes::streams::{Narrowing, Row};
@@ -26,7 +25,7 @@ impl App {
             let (total, height) = (self.total(&scope), self.height(Pane::Events) as u64);
             self.panes.events.expect(&scope, total, place, height);
         }
-        let known = !matches!(to, Destination::Store(_) | Destination::Id(_));
+        let known = !matches!(to, Destination::Store(_) | Destination::InStore(_) | Destination::Id(_));
         let wanted = known.then(|| scope.clone());
         self.walk.wanted = Some(Wanted { generation, scope: wanted, place, progress: None, steps: 0 });
         out.push(Effect::Go { generation, scope, from, to });
@@ -243,6 +242,9 @@ impl App {
             // Row n is the n-th event, row 0 the initial state.
             (Motion::Last | Motion::First, Some(row)) => self.go_to_place(scope, row, out),
             _ => {
+                if motion == Motion::Last {
+                    self.follow.new = 0;
+                }
                 let to = panes::moved(motion, count, place, self.height(Pane::Events) as u64, total + 1);
                 self.go_to_place(scope, to, out);
                 self.follow_cursor();
@@ -334,86 +336,6 @@ impl App {
         }
     }
 
-    // Searching
-
-    pub(super) fn find(&mut self, finding: Finding, out: &mut Vec<Effect>) {
-        match finding {
-            Finding::Find => {
-                let (Some(scope), place) = self.walk.target() else { return };
-                let asking = Asking::Find { scope: scope.clone(), place };
-                self.mode = Mode::Prompt(Prompt::new(asking, ""));
-            }
-            Finding::Filter => {
-                let (scope, place) = self.walk.target();
-                let asking = Asking::Filter { scope: scope.cloned(), place };
-                let before = self.panes.streams.narrowing.as_ref().map_or(String::new(), |n| n.pattern.clone());
-                self.panes.focus = Pane::Streams;
-                self.mode = Mode::Prompt(Prompt::new(asking, &before));
-            }
-            Finding::Sift => self.ask_for_filter(),
-            Finding::GoTo => self.mode = Mode::Prompt(Prompt::new(Asking::GoTo, "")),
-            Finding::Next => self.find_again(Direction::Forward, out),
-            Finding::Previous => self.find_again(Direction::Backward, out),
-        }
-    }
-
-    /// Looks for the last text once more, from the cursor.
-    pub(super) fn find_again(&mut self, direction: Direction, out: &mut Vec<Effect>) {
-        let (Some(scope), place) = self.walk.target() else { return };
-        let Some(search) = &self.jobs.search else {
-            self.say(Severity::Info, "nothing has been looked for yet");
-            return;
-        };
-        let (scope, pattern) = (scope.clone(), search.pattern.clone());
-        self.search(scope, pattern, place, direction, out);
-    }
-
-    pub(super) fn search(
-        &mut self,
-        scope: Scope,
-        pattern: String,
-        from: u64,
-        direction: Direction,
-        out: &mut Vec<Effect>,
-    ) {
-        let generation = self.jobs.number();
-        let total = self.total(&scope);
-        self.jobs.search = Some(Search {
-            generation,
-            pattern: pattern.clone(),
-            scope: scope.clone(),
-            from,
-            direction,
-            running: Some((0, total)),
-            failed: false,
-        });
-        out.push(Effect::Find { generation, pattern, scope, from, direction });
-    }
-
-    pub(super) fn found(&mut self, generation: Generation, place: u64, out: &mut Vec<Effect>) {
-        let Some(search) = self.jobs.search(generation) else { return };
-        search.running = None;
-        let scope = search.scope.clone();
-        let around = match search.direction {
-            Direction::Forward => (place <= search.from).then_some("past the end: found from the beginning on"),
-            Direction::Backward => (place >= search.from).then_some("past the beginning: found from the end back"),
-        };
-        if let Some(words) = around {
-            self.say(Severity::Info, words);
-        }
-        self.go_to_place(scope, place, out);
-    }
-
-    pub(super) fn not_found(&mut self, generation: Generation) {
-        let Some(search) = self.jobs.search(generation) else { return };
-        search.running = None;
-        search.failed = true;
-        let text = format!("nothing here contains {}", search.pattern);
-        if matches!(self.mode, Mode::Normal) {
-            self.say(Severity::Warning, text);
-        }
-    }
-
     // Comparing and playing
 
     pub(super) fn watch(&mut self, watching: Watching, out: &mut Vec<Effect>) {
@@ -454,6 +376,7 @@ impl App {
                 let every = self.walk.play.running.then(|| self.walk.play.every());
                 out.push(Effect::Play(every));
             }
+            Watching::Follow => self.toggle_follow(out),
             Watching::Slower | Watching::Faster => {
                 let by = if watching == Watching::Faster { 1 } else { -1 };
                 let play = &mut self.walk.play;
@@ -509,11 +432,14 @@ impl App {
         if let Some(search) = &mut self.jobs.search {
             search.running = None;
         }
+        if let Some(hits) = &mut self.jobs.hits {
+            hits.running = false;
+        }
         if let Some(narrowing) = &mut self.panes.streams.narrowing {
             narrowing.complete = true;
         }
         if let Some(sifted) = &mut self.panes.events.sifted {
-            sifted.running = false;
+            sifted.stop();
         }
         self.select_shown_scope();
         out.push(Effect::StopJobs);

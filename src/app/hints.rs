@@ -6,10 +6,11 @@ use super::App;
 use super::action::{
     Action, Context, Copying, Editing, Finding, Folding, Motion, Session, Stepping, Viewing, Watching,
 };
-use super::mode::{Asking, Mode};
+use super::mode::{Asking, Mode, Prompt};
 use super::notation;
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
+use super::panes::survey::Target;
 use crate::domain::{Scope, text};
 
 /// One key and what it does.
@@ -82,6 +83,8 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
                 (accept, Some("stay here")),
                 (Action::Move(Motion::Down), Some("next match")),
                 (Action::Move(Motion::Up), Some("previous")),
+                (Action::Find(Finding::Wider), Some("whole store")),
+                (Action::Find(Finding::Expression), None),
                 (back, Some("return")),
             ],
             Asking::Filter { .. } => vec![
@@ -108,6 +111,16 @@ fn wanted(app: &App) -> Vec<(Action, Option<&'static str>)> {
         Mode::Popup(_) => {
             vec![(Action::Move(Motion::Down), Some("scroll")), (back, Some("close"))]
         }
+        Mode::Survey(sheet) if sheet.running().is_some() => vec![(back, Some("stop"))],
+        Mode::Survey(sheet) => {
+            let go = match sheet.target() {
+                Some(Target::Event(_)) => Some((accept, Some("go there"))),
+                Some(Target::Type(_)) => Some((accept, Some("fields"))),
+                None => None,
+            };
+            let moves = [(Action::Move(Motion::Down), Some("next")), (Action::Move(Motion::Up), Some("previous"))];
+            go.into_iter().chain(moves).chain([(back, Some("close"))]).collect()
+        }
         Mode::ConfirmQuit => vec![(Action::Session(Session::Quit), Some("quit")), (back, Some("stay"))],
         Mode::Normal => {
             let mut list = normal(app);
@@ -121,7 +134,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let find = (Action::Find(Finding::Find), None);
     let next = (Action::Find(Finding::Next), Some("next match"));
     let filter = (Action::Find(Finding::Filter), None);
-    let sift = (Action::Find(Finding::Sift), app.panes.events.sifted.as_ref().map(|_| "other filter"));
+    let sift = (Action::Find(Finding::Sift), Some("filter"));
     let go_to = (Action::Find(Finding::GoTo), None);
     let forward = (Action::Step(Stepping::Forward), None);
     let backward = (Action::Step(Stepping::Back), None);
@@ -146,6 +159,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let quit = (Action::Session(Session::Close), Some("quit"));
     let zoom = (Action::View(Viewing::Zoom), Some(if app.panes.zoomed { "all panes" } else { "zoom" }));
     let mut list = Vec::new();
+    if app.follow.changed.is_some() {
+        list.push((Action::Session(Session::Reopen), None));
+    }
     if app.is_busy() || app.walk.play.running {
         list.push(stop);
     }
@@ -193,6 +209,7 @@ impl App {
             Mode::Prompt(_) => vec![Context::Prompt, Context::Always],
             Mode::Help(_) => vec![Context::Help, Context::Always],
             Mode::Popup(_) => vec![Context::Popup, Context::Always],
+            Mode::Survey(_) => vec![Context::Survey, Context::Always],
             Mode::ConfirmQuit => vec![Context::Confirm, Context::Always],
         }
     }
@@ -214,6 +231,10 @@ impl App {
             Action::Watch(Watching::Compare) => self.walk.pin.is_some(),
             Action::Find(Finding::Find | Finding::GoTo | Finding::Sift) => self.walk.scope.is_some(),
             Action::Find(Finding::Next | Finding::Previous) => self.jobs.search.is_some(),
+            Action::Find(Finding::Wider) => match &self.mode {
+                Mode::Prompt(Prompt { asking: Asking::Find { scope, .. }, .. }) => *scope != Scope::All,
+                _ => false,
+            },
             Action::Find(Finding::Filter) => !self.catalogue.streams.is_empty(),
             Action::Fold(Folding::NextChange | Folding::PreviousChange) => self.panes.state.tally.total() > 0,
             Action::Copy(Copying::Id) => event.is_some_and(|event| event.id.is_some()),

@@ -9,6 +9,7 @@ mod arriving;
 pub mod catalogue;
 mod copy;
 pub mod effect;
+pub mod following;
 mod going;
 pub mod goto;
 pub mod hints;
@@ -24,7 +25,9 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+mod searching;
 pub mod sifting;
+mod surveying;
 mod typing;
 pub mod walk;
 pub mod words;
@@ -40,6 +43,7 @@ use catalogue::Catalogue;
 use jobs::Jobs;
 use layout::{Areas, Layout};
 use mode::Mode;
+use panes::survey::Sheet;
 use panes::{EventPane, EventsPane, Pane, StatePane, StreamsPane};
 use walk::Walk;
 
@@ -213,6 +217,8 @@ pub struct App {
     pub panes: Panes,
     /// What is under way.
     pub jobs: Jobs,
+    /// What the last looks at the whole store gave.
+    surveys: [Option<Box<Sheet>>; 2],
     /// What the keyboard is for.
     pub mode: Mode,
     /// The keyboard.
@@ -221,6 +227,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// How things look.
     pub look: Look,
+    /// What becomes of the source meanwhile.
+    pub follow: following::Follow,
     scrubbing: bool,
     /// What was copied last, and its text where that is short.
     copied: (&'static str, Option<String>),
@@ -238,6 +246,7 @@ impl App {
             walk: Walk::default(),
             panes: Panes { focus, ..Panes::default() },
             jobs: Jobs::default(),
+            surveys: [None, None],
             mode: Mode::default(),
             keys: Keys {
                 map: setup.keymap,
@@ -253,6 +262,7 @@ impl App {
             },
             notice: None,
             look: Look { times: Times::default(), themes: setup.themes, theme: setup.theme },
+            follow: following::Follow::default(),
             scrubbing: false,
             copied: ("", None),
             origin: setup.origin,
@@ -270,7 +280,7 @@ impl App {
     pub fn is_busy(&self) -> bool {
         let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
         let sifting = self.panes.events.sifted.as_ref().is_some_and(|sifted| sifted.running);
-        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting
+        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting || self.is_surveying()
     }
 
     /// Where everything is on the screen; `None` when it is too small for anything.
@@ -311,7 +321,12 @@ impl App {
             Msg::PlayTicked => self.play_ticked(&mut out),
             Msg::Copied(result) => self.copied(result),
             Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
-            Msg::JobFailed { generation, failure } => self.job_failed(generation, &failure),
+            Msg::JobFailed { generation, failure } => {
+                self.job_failed(generation, &failure);
+                self.open_elsewhere(&mut out);
+            }
+            Msg::SourceChanged(change) => self.source_changed(change),
+            Msg::Reopened => self.reopened(),
             msg => self.learned(msg, &mut out),
         }
         self.settle(&mut out);
@@ -397,6 +412,9 @@ impl App {
         self.panes.event.fit(usize::from(width), event);
         if let (Mode::Popup(popup), Some(areas)) = (&mut self.mode, areas) {
             popup.fit(layout::inner(layout::popup(&areas)));
+        }
+        if let (Mode::Survey(sheet), Some(areas)) = (&mut self.mode, areas) {
+            sheet.fit(layout::inner(areas.body()));
         }
         let height = self.height(Pane::Events) as u64;
         self.panes.events.scroll(0, height);

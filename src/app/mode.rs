@@ -4,6 +4,7 @@ use tui_input::{Input, InputRequest};
 
 use super::action::{Editing, Spec};
 use super::lines::Lines;
+use super::panes::survey::Sheet;
 use crate::domain::Scope;
 
 /// What the keyboard is for.
@@ -18,6 +19,8 @@ pub enum Mode {
     Help(Help),
     /// A text over the panes.
     Popup(Popup),
+    /// The doctor or the types.
+    Survey(Box<Sheet>),
     /// Whether to quit.
     ConfirmQuit,
 }
@@ -31,6 +34,10 @@ pub enum Asking {
         scope: Scope,
         /// The place.
         place: u64,
+        /// Whether to look in the whole store, whatever is shown.
+        wide: bool,
+        /// Whether what is typed is a regular expression.
+        expression: bool,
     },
     /// A pattern that narrows the streams. Where one stood before, to come back to.
     Filter {

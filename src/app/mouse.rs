@@ -42,6 +42,7 @@ impl App {
                         self.click(pane, area, at, out);
                     }
                 }
+                Mode::Survey(_) => self.click_in_survey(mouse, areas.body(), out),
                 Mode::Help(_) | Mode::Popup(_) | Mode::ConfirmQuit if !layout::popup(&areas).contains(at) => {
                     self.mode = Mode::Normal;
                 }
@@ -69,6 +70,7 @@ impl App {
                 let motion = if by < 0 { super::action::Motion::Up } else { super::action::Motion::Down };
                 return self.move_in_help(motion, Some(by.unsigned_abs() as u64));
             }
+            Mode::Survey(sheet) => return sheet.scroll(by),
             Mode::Normal | Mode::Prompt(_) | Mode::ConfirmQuit => {}
         }
         let Some((pane, _)) = areas.visible().find(|(_, area)| area.contains(at)) else { return };

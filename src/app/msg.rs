@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::effect::Generation;
 use super::key::{Key, Mouse};
-use crate::domain::{About, Event, EventPage, Failure, Progress, Scope, StreamSummary};
+use super::panes::survey::Answer;
+use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -136,6 +137,47 @@ pub enum Msg {
         /// Of the effect.
         generation: Generation,
     },
+    /// Answer to `Effect::Search`, one of many, in order.
+    HitsFound {
+        /// Of the effect.
+        generation: Generation,
+        /// The ordinals of events that match.
+        ordinals: Vec<u64>,
+        /// How much has been looked at, in percent.
+        percent: u64,
+    },
+    /// `Effect::Search` has ended.
+    SearchEnded {
+        /// Of the effect.
+        generation: Generation,
+        /// Whether there are more hits than were told.
+        more: bool,
+    },
+    /// What `Effect::Find` or `Effect::Search` is to look for is no regular expression.
+    PatternRefused {
+        /// Of the effect.
+        generation: Generation,
+        /// Why.
+        why: String,
+    },
+    /// Answer to `Effect::Survey`.
+    Surveyed {
+        /// Of the effect.
+        generation: Generation,
+        /// What was found.
+        answer: Answer,
+    },
+    /// `Effect::Survey` is still looking.
+    SurveyProgressed {
+        /// Of the effect.
+        generation: Generation,
+        /// At what.
+        what: &'static str,
+        /// How much of it is done.
+        done: u64,
+        /// How much there is, as far as known.
+        total: u64,
+    },
     /// A job failed.
     JobFailed {
         /// Of the effect.
@@ -147,6 +189,10 @@ pub enum Msg {
     ReducerReloaded(String),
     /// The text was handed to the terminal's clipboard: how many bytes, or why not.
     Copied(Result<usize, String>),
+    /// The source is no longer what it was.
+    SourceChanged(Change),
+    /// The source has been opened anew: everything about it is told again.
+    Reopened,
     /// The play timer came round.
     PlayTicked,
     /// The program was suspended and is back: everything must be drawn again.

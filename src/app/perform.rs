@@ -28,6 +28,7 @@ impl App {
         match &mut self.mode {
             Mode::Prompt(_) => return self.move_in_prompt(motion, out),
             Mode::Help(_) => return self.move_in_help(motion, count),
+            Mode::Survey(_) => return self.move_in_survey(motion, count),
             Mode::Popup(popup) => {
                 let size = self.size;
                 let areas = layout::arrange(size.width, size.height, self.panes.focus, false, self.panes.layout);
@@ -109,6 +110,7 @@ impl App {
                 let text = self.about();
                 self.mode = Mode::Popup(Popup::new("About this source", text));
             }
+            Viewing::Survey(survey) => self.survey(survey, out),
             Viewing::Failure => match self.whole_message() {
                 Some(text) => self.mode = Mode::Popup(Popup::new("What went wrong", text)),
                 None => self.say(Severity::Info, "nothing went wrong here"),
@@ -153,6 +155,7 @@ impl App {
             Session::Quit => out.push(Effect::Quit),
             Session::Suspend => out.push(Effect::Suspend),
             Session::Repaint => out.push(Effect::Repaint),
+            Session::Reopen => self.ask_to_reopen(out),
             Session::Stop if self.is_busy() || self.walk.play.running => {
                 self.stop_jobs(out);
                 self.stop_playing(out);
@@ -170,6 +173,7 @@ impl App {
     fn back(&mut self, out: &mut Vec<Effect>) {
         match &self.mode {
             Mode::Prompt(_) => return self.cancel_prompt(out),
+            Mode::Survey(_) => return self.leave_survey(out),
             Mode::Help(_) | Mode::Popup(_) | Mode::ConfirmQuit => {
                 self.mode = Mode::Normal;
                 return;

@@ -125,14 +125,20 @@ impl App {
         } else {
             self.follow_cursor();
         }
+        self.follow_growth(out);
     }
 
     /// Another scope is shown, or it has grown: the filter looks at what it has not looked at.
     pub(super) fn sift_on(&mut self, out: &mut Vec<Effect>) {
         let Some(scope) = self.walk.scope.clone() else { return };
         let total = self.total(&scope);
+        if let Some(text) = self.panes.events.refilter.take() {
+            let generation = self.jobs.number();
+            self.panes.events.sifted = Some(Sifted::new(generation, scope.clone(), text.clone(), None));
+            return out.push(Effect::Sift { generation, scope, filter: text, from: 0 });
+        }
         let Some(sifted) = &mut self.panes.events.sifted else { return };
-        if sifted.scope == scope && (sifted.running || sifted.looked >= total) {
+        if sifted.scope == scope && (sifted.running || sifted.stopped || sifted.looked >= total) {
             return;
         }
         let generation = self.jobs.number();
@@ -175,7 +181,7 @@ impl App {
         let words = if text.is_empty() && self.panes.events.sifted.is_some() {
             "Enter shows all events again"
         } else {
-            "type:Payment* stream:order-* after:2025-03-01T14:00 before:-2h && event.data.amount > 100"
+            "type:Pay* stream:x-* after:2025-03-01 before:-2h, or event.data.n > 1"
         };
         (Severity::Info, words.into())
     }

@@ -118,7 +118,7 @@ impl App {
         match self.mode {
             Mode::Prompt(_) | Mode::Help(_) => self.typed(text, out),
             Mode::Normal => self.say(Severity::Info, "press / or : first, then paste"),
-            Mode::Popup(_) | Mode::ConfirmQuit => {}
+            Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => {}
         }
     }
 
@@ -126,7 +126,7 @@ impl App {
         let changed = match &mut self.mode {
             Mode::Prompt(prompt) => mode::insert(&mut prompt.line, text),
             Mode::Help(help) => mode::insert(&mut help.line, text),
-            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => false,
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => false,
         };
         if changed {
             self.line_changed(out);
@@ -143,7 +143,7 @@ impl App {
                 mode::edit(&mut prompt.line, editing)
             }
             Mode::Help(help) => mode::edit(&mut help.line, editing),
-            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => false,
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => false,
         };
         if changed {
             self.line_changed(out);
@@ -162,15 +162,11 @@ impl App {
                 let text = prompt.line.value().to_owned();
                 match prompt.asking.clone() {
                     Asking::Filter { .. } => self.narrow(&text, out),
-                    Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
-                    Asking::Find { scope, place } => {
-                        // The event one stands on may be the first match.
-                        self.search(scope, text, place.saturating_sub(1), Direction::Forward, out);
-                    }
+                    Asking::Find { .. } => self.find_typed(out),
                     Asking::GoTo | Asking::Sift => {}
                 }
             }
-            Mode::Normal | Mode::Popup(_) | Mode::ConfirmQuit => {}
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) | Mode::ConfirmQuit => {}
         }
     }
 
@@ -197,6 +193,9 @@ impl App {
 
     /// Takes what was typed.
     pub(super) fn accept(&mut self, out: &mut Vec<Effect>) {
+        if let Mode::Survey(_) = self.mode {
+            return self.open_in_survey(out);
+        }
         match std::mem::take(&mut self.mode) {
             Mode::Prompt(prompt) => self.accept_prompt(prompt, out),
             Mode::Help(help) => {
@@ -205,22 +204,20 @@ impl App {
                 }
             }
             Mode::ConfirmQuit => out.push(Effect::Quit),
-            Mode::Normal | Mode::Popup(_) => {}
+            Mode::Normal | Mode::Popup(_) | Mode::Survey(_) => {}
         }
     }
 
     fn accept_prompt(&mut self, mut prompt: Prompt, out: &mut Vec<Effect>) {
         let text = prompt.line.value().to_owned();
         match &prompt.asking {
-            Asking::Find { .. } if text.is_empty() => self.jobs.search = None,
+            Asking::Find { .. } if text.is_empty() => self.jobs.drop_search(),
             Asking::Find { .. } => {
                 self.keys.found = text;
                 if self.panes.focus == Pane::Streams {
                     self.focus(Pane::Events);
                 }
-                if let Some(search) = self.jobs.search.as_ref().filter(|search| search.failed) {
-                    self.say(Severity::Warning, format!("nothing here contains {}", search.pattern));
-                }
+                self.say_what_was_not_found();
             }
             Asking::Filter { .. } if self.panes.streams.narrowing.as_ref().is_some_and(|found| !found.complete) => {
                 self.keys.held = Some(Vec::new());
@@ -256,11 +253,11 @@ impl App {
     pub(super) fn cancel_prompt(&mut self, out: &mut Vec<Effect>) {
         let Mode::Prompt(prompt) = std::mem::take(&mut self.mode) else { return };
         match prompt.asking {
-            Asking::Find { scope, place } => {
+            Asking::Find { scope, place, .. } => {
                 if self.jobs.is_searching() {
-                    out.push(Effect::StopJobs);
+                    out.push(Effect::StopSearch);
                 }
-                self.jobs.search = None;
+                self.jobs.drop_search();
                 self.go_to_place(scope, place, out);
             }
             Asking::Filter { scope, place } => {
@@ -320,20 +317,7 @@ impl App {
             return Some((Severity::Error, problem.clone()));
         }
         match &prompt.asking {
-            Asking::Find { .. } if text.is_empty() => {
-                Some((Severity::Info, "text in types, data and metadata of this scope".into()))
-            }
-            Asking::Find { .. } => {
-                let search = self.jobs.search.as_ref()?;
-                match search.running {
-                    Some((looked, total)) => {
-                        let percent = words::percent(looked, total);
-                        Some((Severity::Info, format!("{} looked at, {percent} %", words::count(looked))))
-                    }
-                    None if search.failed => Some((Severity::Warning, "nothing here contains it".into())),
-                    None => None,
-                }
-            }
+            Asking::Find { .. } => self.find_words(text),
             Asking::Filter { .. } => {
                 let narrowing = self.panes.streams.narrowing.as_ref()?;
                 let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len());

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{append::AppendArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs, export::ExportArgs};
-use super::{import::ImportArgs, inspect::InspectArgs, layouts::LayoutsArgs, search::SearchArgs, state::StateArgs};
-use super::{streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
+use super::{append::AppendArgs, cache::CacheArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs};
+use super::{export::ExportArgs, import::ImportArgs, inspect::InspectArgs, layouts::LayoutsArgs};
+use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,6 +89,8 @@ pub enum Command {
     Append(AppendArgs),
     /// Import a source into an embedded store; started again, it continues
     Import(ImportArgs),
+    /// List the indexes of large files that are kept between two runs, or remove them
+    Cache(CacheArgs),
     /// Check an embedded store for damage
     Verify(VerifyArgs),
 }

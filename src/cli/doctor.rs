@@ -109,10 +109,7 @@ fn example_line(example: &Example) -> String {
         (Some(stream), None) => parts.push(stream.to_string()),
         (None, _) => {}
     }
-    match &example.position {
-        Some(position) => parts.push(format!("position {position}")),
-        None => {}
-    }
+    parts.extend(example.position.as_ref().map(|position| format!("position {position}")));
     if example.time.is_some() {
         parts.push(output::time_cell(example.time));
     }

@@ -5,6 +5,7 @@
 
 mod append;
 mod args;
+mod cache;
 mod command;
 mod diff;
 mod doctor;
@@ -58,6 +59,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Types(args) => types::run(args, &mut out),
         Command::Append(args) => append::run(args, &mut out, &mut err).map_err(Ended::from),
         Command::Import(args) => import::run(args, &mut out, &mut err).map_err(Ended::from),
+        Command::Cache(args) => cache::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));

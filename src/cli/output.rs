@@ -1,12 +1,13 @@
 //! Writing answers: aligned tables for people, one JSON object a line for programs, quiet when nobody reads on.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::domain::json::write_string;
 use crate::domain::payload::Form;
 use crate::domain::{
-    Cancel, Event, Failure, FailureKind, NoteKind, Payload, Position, Progress, StreamSummary, Timestamp, text,
+    Cancel, Event, Failure, FailureKind, Json, NoteKind, Payload, Position, Progress, StreamSummary, Timestamp, text,
 };
 use crate::session::Source;
 
@@ -231,17 +232,28 @@ pub fn push_position(line: &mut String, position: &Position) {
     }
 }
 
-/// The stored bytes as they are. Only what would break the line is changed: a line break between JSON tokens becomes a
-/// blank (inside strings JSON has none), and bytes that are not JSON become a string.
+/// The stored bytes as they are, or the JSON they stand for where they were decoded. Only what would break the line is
+/// changed: a line break between JSON tokens becomes a blank (inside strings JSON has none), and bytes that are not JSON
+/// become a string.
 fn push_payload(line: &mut String, payload: &Payload) {
-    match (payload.form(), std::str::from_utf8(payload.stored())) {
-        (Form::Absent, _) => line.push_str("null"),
-        (Form::Json | Form::JsonText, Ok(text)) if text.contains(['\n', '\r']) => {
-            line.push_str(&text.replace(['\n', '\r'], " "));
-        }
-        (Form::Json | Form::JsonText, Ok(text)) => line.push_str(text),
+    let json = match payload.form() {
+        Form::Absent => return line.push_str("null"),
+        Form::Json | Form::JsonText => Some(Cow::Borrowed(&payload.stored()[..])),
+        Form::Encoded => payload.json_bytes().ok(),
+        Form::Opaque => None,
+    };
+    match json.as_deref().map(std::str::from_utf8) {
+        Some(Ok(text)) if is_json(text) => match text.contains(['\n', '\r']) {
+            true => line.push_str(&text.replace(['\n', '\r'], " ")),
+            false => line.push_str(text),
+        },
         _ => push_text(line, &payload.text()),
     }
+}
+
+/// Whether text is JSON throughout: a store may keep anything in a column that usually holds JSON.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() || Json::parse(text.as_bytes()).is_ok()
 }
 
 /// An instant for a table: UTC, to the millisecond where it has more.
@@ -351,5 +363,14 @@ mod tests {
         let mut line = String::new();
         push_payload(&mut line, &Payload::json_text("{ \"a\":1.0,\n\"a\": 18446744073709551615}"));
         assert_eq!(line, "{ \"a\":1.0, \"a\": 18446744073709551615}");
+        for (payload, written) in [
+            (Payload::json_text("{\"a\":"), r#""{\"a\":""#),
+            (Payload::decoded(vec![0x81, 1].into(), "MessagePack", "{\"a\":1}".into()), "{\"a\":1}"),
+            (Payload::named(vec![131, 255].into(), "Erlang term"), "\"0x83ff\""),
+        ] {
+            line.clear();
+            push_payload(&mut line, &payload);
+            assert_eq!(line, written);
+        }
     }
 }

@@ -87,7 +87,7 @@ fn write_list(out: &mut dyn Write, shapes: &Shapes) -> io::Result<()> {
                 grouped(shape.count),
                 time(&shape.first),
                 time(&shape.last),
-                shapes::sparkline(&shape.rate),
+                text::sparkline(&shape.rate),
                 bytes(shape.bytes),
                 bytes(shape.bytes / shape.count.max(1)),
                 bytes(shape.largest),
@@ -117,7 +117,7 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
         }
     }
     if let Some((first, last)) = shapes.span {
-        writeln!(out, "{:<8} {first:.0} {} {last:.0}", "rate", shapes::sparkline(&shape.rate))?;
+        writeln!(out, "{:<8} {first:.0} {} {last:.0}", "rate", text::sparkline(&shape.rate))?;
     }
     for (count, what) in [(shape.absent, "without a payload"), (shape.unparsable, "payloads that are not JSON")] {
         if count > 0 {

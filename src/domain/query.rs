@@ -55,6 +55,8 @@ pub enum Destination {
     AsOf(Timestamp),
     /// To the event with this id.
     Id(Arc<str>),
+    /// To the event at this place of the whole store; the scope becomes its stream, unless it is the whole store.
+    InStore(u64),
     /// To the neighbouring readable event in the whole store, whatever its stream; the scope becomes that stream, unless
     /// it is the whole store.
     Store(Direction),

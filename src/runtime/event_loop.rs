@@ -7,24 +7,25 @@
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::canvas::Canvas;
 use super::clipboard::{self, Between};
 use super::input::supersedes;
-use super::notice::{Notice, Urgent};
+use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::output::Output;
 use super::panics;
-use super::replay::{Command, Desk, Walk};
-use super::run::Screen;
+use super::replay::{self, Command, Desk, Walk};
+use super::run::{Reopen, Screen, watch_over};
 use super::signals::{JobControl, Whom};
-use super::tasks::Tasks;
+use super::tasks::{LookedFor, Tasks};
 use super::terminal::{self, Tty};
-use crate::app::{Effect, Msg};
+use crate::app::{Effect, Generation, Msg};
+use crate::domain::{Cancel, Failure, FailureKind};
 
 /// The least time between two frames: sixty a second.
 const FRAME: Duration = Duration::from_micros(16_667);
@@ -58,6 +59,23 @@ pub(crate) enum Ending {
     Panicked(String),
 }
 
+/// What is needed to go on with a source that was opened anew.
+pub(crate) struct Again {
+    pub(crate) reopen: Option<Reopen>,
+    pub(crate) outlet: Outlet,
+    pub(crate) urgent: UnboundedSender<Urgent>,
+    /// Dropped by the last replay thread.
+    pub(crate) walked_out: Sender<()>,
+    /// Ends the thread that looks after the source.
+    pub(crate) reading: Cancel,
+}
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        self.reading.cancel();
+    }
+}
+
 /// What the loop gives work to.
 pub(crate) struct Threads {
     pub(crate) tty: Arc<Tty>,
@@ -67,6 +85,7 @@ pub(crate) struct Threads {
     pub(crate) jobs: JobControl,
     /// Tells that the first frame is painted.
     pub(crate) begin: Sender<()>,
+    pub(crate) again: Again,
 }
 
 /// Frames and what decides when the next one is drawn.
@@ -99,6 +118,9 @@ pub(crate) struct EventLoop<S> {
     output: Output,
     desk: Desk,
     tasks: Tasks,
+    again: Again,
+    /// Whether a walk over a source that was left has not answered.
+    stale: bool,
     jobs: JobControl,
     /// Until the first frame is painted.
     begin: Option<Sender<()>>,
@@ -138,6 +160,8 @@ impl<S: Screen> EventLoop<S> {
             output: threads.output,
             desk: Desk::new(threads.commands),
             tasks: threads.tasks,
+            again: threads.again,
+            stale: false,
             jobs: threads.jobs,
             begin: Some(threads.begin),
             opened: false,
@@ -267,6 +291,8 @@ impl<S: Screen> EventLoop<S> {
             }
             Notice::Opened => self.opened = true,
             Notice::SourceRead => self.source_read = true,
+            Notice::Walked(_) if std::mem::take(&mut self.stale) => {}
+            Notice::Reopened(opened) => self.reopened(*opened),
             Notice::Walked(answers) => {
                 self.desk.finished(&answers, Instant::now());
                 for answer in answers {
@@ -328,9 +354,24 @@ impl<S: Screen> EventLoop<S> {
             Effect::StopSift => self.tasks.stop_sift(),
             Effect::Go { generation, scope, from, to } => self.desk.go(Walk { generation, scope, from, to }, now),
             Effect::FilterStreams { generation, pattern } => self.tasks.filter(generation, pattern),
-            Effect::Find { generation, pattern, scope, from, direction } => {
-                self.tasks.find(generation, pattern, scope, from, direction);
+            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
+                let looked_for = LookedFor { text: pattern, expression, scope };
+                self.tasks.find(generation, looked_for, (counted_in, from), direction);
             }
+            Effect::Search { generation, pattern, expression, scope } => {
+                self.tasks.search(generation, LookedFor { text: pattern, expression, scope });
+            }
+            Effect::StopSearch => self.tasks.stop_search(),
+            Effect::Reopen { generation } => match &self.again.reopen {
+                Some(reopen) => self.tasks.reopen(generation, Arc::clone(reopen)),
+                None => {
+                    let why = "what came through a pipe has gone by";
+                    let failure = Failure::new(FailureKind::Unsupported, "stepback", "open it again", why);
+                    self.tell(Msg::JobFailed { generation, failure });
+                }
+            },
+            Effect::Survey { generation, survey } => self.tasks.survey(generation, survey),
+            Effect::StopSurvey => self.tasks.stop_survey(),
             Effect::StopJobs => {
                 self.desk.stop();
                 self.tasks.stop();
@@ -352,6 +393,38 @@ impl<S: Screen> EventLoop<S> {
                 self.frames.wanted = true;
             }
             Effect::Quit => self.ending = Some(Ending::Quit),
+        }
+    }
+
+    /// Goes on with a source that was opened anew: other threads walk and read it, and the screen is told everything.
+    fn reopened(&mut self, opened: Opened) {
+        let Opened { source, walker } = opened;
+        let Again { outlet, urgent, walked_out, .. } = &self.again;
+        let (outlet, urgent) = (outlet.clone(), urgent.clone());
+        let reducers: super::surveys::Reducers = Arc::new(walker.reducers());
+        let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone())
+            .and_then(|commands| Ok((commands, Tasks::start(Arc::clone(&source), reducers, outlet.clone(), &urgent)?)));
+        let (commands, tasks) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                let failure = Failure::io("stepback", "go on with what was opened again", &error);
+                return self.tell(Msg::JobFailed { generation: Generation::default(), failure });
+            }
+        };
+        self.desk.stop();
+        self.stale = self.desk.is_waited_for();
+        self.desk = Desk::new(commands);
+        self.tasks = tasks;
+        self.again.reading.cancel();
+        self.again.reading = Cancel::default();
+        self.source_read = false;
+        self.tell(Msg::Reopened);
+        let (begin, begun) = channel();
+        // It is received as soon as there is somebody to receive it.
+        let _ = begin.send(());
+        if let Err(error) = watch_over(source, begun, self.again.reading.clone(), outlet, urgent) {
+            let failure = Failure::io("stepback", "read what was opened again", &error);
+            self.tell(Msg::JobFailed { generation: Generation::default(), failure });
         }
     }
 

@@ -1,9 +1,11 @@
 //! From what was typed to a running interface: opens the store, chooses the colours, and says at once what is wrong.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ratatui::Frame;
 
+use super::run::Reopen;
 use super::{Background, ColorDepth, Launch, Screen, background, color_depth, missing_terminal, run};
 use crate::app::{App, Effect, Msg, Origin, Setup};
 use crate::cli::{self, Interface, Place};
@@ -83,7 +85,14 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let themes = Theme::names();
     let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
     let setup = Setup { origin, name, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
+    let again = opening.clone();
+    let reopen: Reopen = Arc::new(move || {
+        let source = again.source()?;
+        let walker = again.walker(&source)?;
+        Ok((source, walker))
+    });
     run(Launch {
+        reopen: (opening.address != "-").then_some(reopen),
         source,
         walker,
         screen: Interactive::new(App::new(setup)),

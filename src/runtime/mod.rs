@@ -18,6 +18,7 @@ mod probe;
 mod replay;
 mod run;
 mod signals;
+mod surveys;
 mod tasks;
 mod terminal;
 mod watch;
@@ -27,5 +28,6 @@ pub use launch::launch;
 pub use panics::end_on_panic;
 #[cfg(debug_assertions)]
 pub use probe::{Probe, probe, probe_from_environment};
-pub use run::{Launch, Screen, run};
+pub use run::{Launch, Reopen, Screen, run};
+pub use surveys::{Reducers, survey};
 pub use terminal::missing_terminal;

@@ -2,12 +2,29 @@
 //!
 //! The invariant: whatever a job says, it says before it is reported as ended, through the same channel.
 
+use std::fmt;
+use std::sync::Arc;
+
 use tokio::sync::mpsc::Sender;
 
 use crate::app::Msg;
+use crate::session::Walker;
+use crate::sources::Source;
 
 /// How many notices may wait for the loop; who has more to say waits.
 pub(crate) const WAITING_NOTICES: usize = 1024;
+
+/// A source that was opened anew, and what walks it.
+pub(crate) struct Opened {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) walker: Walker,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened")
+    }
+}
 
 /// Something for the loop.
 #[derive(Debug)]
@@ -24,6 +41,8 @@ pub(crate) enum Notice {
     Walked(Vec<Msg>),
     /// Reducer files changed and have been loaded anew, or cannot be: the sentence to show.
     Reloaded(String),
+    /// The source has been opened anew.
+    Reopened(Box<Opened>),
     /// A slot has nothing to do any more.
     SlotEmptied,
     /// What was handed to the output is written, or was dropped. The buffer comes back.

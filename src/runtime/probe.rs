@@ -34,6 +34,7 @@ pub fn probe(streams: usize) -> Launch<Probe> {
         source,
         screen: Probe::default(),
         mouse: true,
+        reopen: None,
         held: None,
     }
 }

@@ -136,6 +136,11 @@ impl Desk {
         }
     }
 
+    /// Whether the thread has been told something and has not answered.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// When [`Desk::work`] must be called again at the latest.
     pub(crate) fn due(&self) -> Option<Instant> {
         let running = self.running.as_ref().filter(|running| !running.cancel.is_cancelled())?;

@@ -11,12 +11,12 @@ use std::time::Duration;
 use ratatui::Frame;
 use tokio::sync::mpsc;
 
-use super::event_loop::{Ending, EventLoop, Threads};
-use super::notice::{Outlet, WAITING_NOTICES};
+use super::event_loop::{Again, Ending, EventLoop, Threads};
+use super::notice::{Outlet, Urgent, WAITING_NOTICES};
 use super::output::Output;
 use super::tasks::Tasks;
 use super::terminal::{self, TerminalGuard, Tty};
-use super::{input, panics, replay, signals, watch};
+use super::{input, panics, replay, signals, surveys, watch};
 use crate::app::{Effect, Msg};
 use crate::domain::{Cancel, Failure};
 use crate::session::Walker;
@@ -38,6 +38,9 @@ pub trait Screen {
     fn draw(&self, frame: &mut Frame<'_>);
 }
 
+/// Opens the source of the interface anew, with what walks it. May take long.
+pub type Reopen = Arc<dyn Fn() -> Result<(Arc<dyn Source>, Walker), Failure> + Send + Sync>;
+
 /// What the interface is started with.
 pub struct Launch<S> {
     /// The opened store. It is read to its end once the first frame is painted.
@@ -46,6 +49,8 @@ pub struct Launch<S> {
     pub walker: Walker,
     /// What is shown. Its first message is the size of the terminal.
     pub screen: S,
+    /// How the source is opened anew, where that is possible.
+    pub reopen: Option<Reopen>,
     /// Whether to listen to the mouse.
     pub mouse: bool,
     /// What must outlive the interface and end before the program does, even when a signal ends it.
@@ -77,24 +82,49 @@ pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
 
     let guard = TerminalGuard::enter(&tty).map_err(refused)?;
     let (walked_out, replay_ended) = channel();
+    let again = Again {
+        reopen: launch.reopen,
+        outlet: outlet.clone(),
+        urgent: urgent.clone(),
+        walked_out: walked_out.clone(),
+        reading: Cancel::default(),
+    };
+    let reducers: surveys::Reducers = Arc::new(launch.walker.reducers());
     let commands = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
-    let tasks = Tasks::start(Arc::clone(&launch.source), outlet.clone(), &urgent).map_err(refused)?;
+    let tasks = Tasks::start(Arc::clone(&launch.source), reducers, outlet.clone(), &urgent).map_err(refused)?;
     let output = Output::start(Arc::clone(&tty), outlet.clone(), urgent.clone()).map_err(refused)?;
     input::start(&tty, outlet.clone(), &urgent).map_err(refused)?;
     let (begin, begun) = channel();
-    let reading = Cancel::default();
-    let (watched, token) = (launch.source, reading.clone());
-    panics::spawn("watch", urgent, move || watch::watch(&*watched, &begun, &token, &outlet)).map_err(refused)?;
+    watch_over(launch.source, begun, again.reading.clone(), outlet, urgent).map_err(refused)?;
 
     let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
-    let threads = Threads { tty, output, commands, tasks, jobs, begin };
+    let threads = Threads { tty, output, commands, tasks, jobs, begin, again };
     let ending = panics::contain(|| {
         let mut events = EventLoop::new(launch.screen, threads, waiting, urgent_waiting);
         clock.block_on(events.run())
         // Dropped here: every job is stopped and every thread of ours ends when it next looks up.
     });
-    reading.cancel();
     Ok(end(ending.unwrap_or_else(Ending::Panicked), guard, launch.held, &replay_ended))
+}
+
+/// Starts the thread that reads a source to its end and then looks after it.
+///
+/// # Errors
+/// When the system refuses a thread.
+pub(crate) fn watch_over(
+    source: Arc<dyn Source>,
+    begun: Receiver<()>,
+    reading: Cancel,
+    outlet: Outlet,
+    urgent: mpsc::UnboundedSender<Urgent>,
+) -> std::io::Result<()> {
+    panics::spawn("watch", urgent, move || {
+        watch::watch(&*source, &begun, &reading, &outlet);
+        if !reading.is_cancelled() {
+            watch::follow(&*source, &reading, &outlet);
+        }
+    })
+    .map(|_| ())
 }
 
 fn end(

@@ -10,14 +10,38 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::notice::{Notice, Outlet, Urgent};
+use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::panics;
 use super::replay::PROGRESS_EVERY;
+use super::run::Reopen;
+use super::surveys::{self, Reducers};
+use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
-use crate::domain::{Cancel, Direction, EventQuery, Failure, Scope, StreamSummary};
-use crate::session::search::EventFilter;
+use crate::domain::{Cancel, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
+use crate::session::condition::Problem;
+use crate::session::search::{Case, EventFilter, pattern};
 use crate::session::{self, StreamFilter};
 use crate::sources::Source;
+
+/// Hits that are told of one search: more than anybody walks through.
+const MOST_HITS: usize = 1_000_000;
+
+/// What is looked for, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct LookedFor {
+    /// What was typed.
+    pub(crate) text: String,
+    /// Whether that is a regular expression.
+    pub(crate) expression: bool,
+    /// Where.
+    pub(crate) scope: Scope,
+}
+
+impl LookedFor {
+    fn pattern(&self) -> Result<Pattern, Problem> {
+        pattern(&self.text, self.expression, Case::Smart)
+    }
+}
 
 type Job = Box<dyn FnOnce(&Cancel) + Send>;
 
@@ -122,7 +146,11 @@ pub(crate) struct Tasks {
     events: Slot,
     filter: Slot,
     find: Slot,
+    search: Slot,
     sift: Slot,
+    open: Slot,
+    survey: Slot,
+    reducers: Reducers,
     streams: Arc<Vec<StreamSummary>>,
     searched: Arc<Mutex<StreamFilter>>,
 }
@@ -134,6 +162,7 @@ impl Tasks {
     /// When the system refuses a thread.
     pub(crate) fn start(
         source: Arc<dyn Source>,
+        reducers: Reducers,
         outlet: Outlet,
         urgent: &UnboundedSender<Urgent>,
     ) -> std::io::Result<Self> {
@@ -142,7 +171,11 @@ impl Tasks {
             events: slot("events")?,
             filter: slot("filter")?,
             find: slot("find")?,
+            search: slot("search")?,
             sift: slot("sift")?,
+            open: slot("open")?,
+            survey: slot("survey")?,
+            reducers,
             source,
             outlet,
             streams: Arc::default(),
@@ -197,7 +230,7 @@ impl Tasks {
                 found.extend(part.passing);
                 (looked, total) = (part.looked, part.total);
                 // What is found first is seen at once.
-                if said.elapsed() < PROGRESS_EVERY && !(first && !found.is_empty()) {
+                if (found.is_empty() || !first) && said.elapsed() < PROGRESS_EVERY {
                     return ControlFlow::Continue(());
                 }
                 first &= found.is_empty();
@@ -213,6 +246,15 @@ impl Tasks {
                 Ok(unjudged) => Msg::SiftEnded { generation, unjudged: unjudged.words() },
                 Err(failure) => Msg::JobFailed { generation, failure },
             });
+        });
+    }
+
+    /// Opens the source anew.
+    pub(crate) fn reopen(&self, generation: Generation, reopen: Reopen) {
+        let outlet = self.outlet.clone();
+        self.open.submit(move |_| match reopen() {
+            Ok((source, walker)) => _ = outlet.send(Notice::Reopened(Box::new(Opened { source, walker }))),
+            Err(failure) => _ = outlet.say(Msg::JobFailed { generation, failure }),
         });
     }
 
@@ -240,11 +282,28 @@ impl Tasks {
         });
     }
 
-    /// Looks for text.
-    pub(crate) fn find(&self, generation: Generation, pattern: String, scope: Scope, from: u64, direction: Direction) {
+    /// Looks for what comes next from a place, counted in a scope that need not be the one that is searched.
+    pub(crate) fn find(&self, generation: Generation, looked_for: LookedFor, from: (Scope, u64), direction: Direction) {
         let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
         self.find.submit(move |cancel| {
             let mut said = Instant::now();
+            let pattern = match looked_for.pattern() {
+                Ok(pattern) => pattern,
+                Err(problem) => {
+                    outlet.say(Msg::PatternRefused { generation, why: problem.why });
+                    return;
+                }
+            };
+            let (counted_in, place) = from;
+            let scope = looked_for.scope;
+            let place = session::search::place_in(&*source, &counted_in, place, &scope);
+            let from = match place {
+                Ok(place) => place,
+                Err(failure) => {
+                    outlet.say(Msg::JobFailed { generation, failure });
+                    return;
+                }
+            };
             let found = session::find(&*source, &scope, &pattern, from, direction, cancel, &mut |looked, total| {
                 if said.elapsed() >= PROGRESS_EVERY {
                     said = Instant::now();
@@ -261,22 +320,103 @@ impl Tasks {
         });
     }
 
-    /// Stops what the person waits for: the filter and the find.
+    /// Tells everything a scope holds of what is looked for.
+    pub(crate) fn search(&self, generation: Generation, looked_for: LookedFor) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.search.submit(move |cancel| {
+            let pattern = match looked_for.pattern() {
+                Ok(pattern) => pattern,
+                Err(problem) => {
+                    outlet.say(Msg::PatternRefused { generation, why: problem.why });
+                    return;
+                }
+            };
+            let (mut said, mut found, mut all) = (Instant::now(), Vec::new(), 0);
+            let mut percent = 0;
+            let ended = source.search(&pattern, &looked_for.scope, cancel, &mut |step| {
+                match step {
+                    SearchStep::Hit(ordinal) => {
+                        found.push(ordinal);
+                        all += 1;
+                    }
+                    SearchStep::Searched(done, total) => {
+                        percent = (u128::from(done) * 100 / u128::from(total.max(1))).min(100) as u64;
+                    }
+                }
+                if said.elapsed() >= PROGRESS_EVERY {
+                    said = Instant::now();
+                    let ordinals = std::mem::take(&mut found);
+                    if !outlet.say(Msg::HitsFound { generation, ordinals, percent }) {
+                        cancel.cancel();
+                    }
+                }
+                if all >= MOST_HITS || cancel.is_cancelled() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            outlet.say(Msg::HitsFound { generation, ordinals: found, percent });
+            outlet.say(match ended {
+                Ok(()) => Msg::SearchEnded { generation, more: all >= MOST_HITS || cancel.is_cancelled() },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Looks at the whole store.
+    pub(crate) fn survey(&self, generation: Generation, survey: Survey) {
+        let (source, reducers, outlet) = (Arc::clone(&self.source), Arc::clone(&self.reducers), self.outlet.clone());
+        self.survey.submit(move |cancel| {
+            let mut said = Instant::now();
+            let answer = surveys::survey(survey, &source, &reducers, cancel, &mut |what, done, total| {
+                if said.elapsed() >= PROGRESS_EVERY {
+                    said = Instant::now();
+                    if !outlet.say(Msg::SurveyProgressed { generation, what, done, total }) {
+                        cancel.cancel();
+                    }
+                }
+            });
+            outlet.say(match answer {
+                Ok(answer) => Msg::Surveyed { generation, answer },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Stops looking for text.
+    pub(crate) fn stop_search(&self) {
+        self.find.stop();
+        self.search.stop();
+    }
+
+    /// Stops the look at the whole store.
+    pub(crate) fn stop_survey(&self) {
+        self.survey.stop();
+    }
+
+    /// Stops what the person waits for: the filters, the find, the search and the survey.
     pub(crate) fn stop(&self) {
+        self.search.stop();
+        self.survey.stop();
         self.filter.stop();
         self.find.stop();
         self.sift.stop();
     }
 
+    fn slots(&self) -> [&Slot; 7] {
+        [&self.events, &self.filter, &self.find, &self.search, &self.sift, &self.open, &self.survey]
+    }
+
     /// Whether nothing is under way and nothing waits.
     pub(crate) fn are_idle(&self) -> bool {
-        [&self.events, &self.filter, &self.find, &self.sift].into_iter().all(Slot::is_idle)
+        self.slots().into_iter().all(Slot::is_idle)
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        for slot in [&self.events, &self.filter, &self.find, &self.sift] {
+        for slot in self.slots() {
             slot.close();
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::notice::{Notice, Outlet};
 use super::panics;
 use crate::app::{Generation, Msg};
-use crate::domain::{About, Cancel, Failure, FailureKind, Progress};
+use crate::domain::{About, Cancel, Change, Failure, FailureKind, Progress};
 use crate::sources::Source;
 
 /// How many streams are listed before the source is read: what fits a screen many times over.
@@ -53,6 +53,48 @@ pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, 
         reporter.fail(failure);
     }
     outlet.send(Notice::SourceRead);
+}
+
+/// How often the source is looked at once it has been read, and into how many parts the waiting is cut.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const NAPS: u32 = 10;
+
+/// Looks whether the source is still what was opened, until the token says so. What has grown is read and said; anything
+/// else is said once and left to the person.
+pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
+    let mut reporter =
+        Reporter { source, cancel, outlet, about: None, progress: None, listed: None, cost: Duration::ZERO };
+    reporter.about = Some(source.about());
+    reporter.progress = Some((source.progress(), Instant::now()));
+    let mut failed = false;
+    loop {
+        // Listing what a large store holds takes its time: never most of it.
+        let pause = LOOK_EVERY.max(reporter.cost * SHARE);
+        for _ in 0..NAPS {
+            std::thread::sleep(pause / NAPS);
+            if cancel.is_cancelled() {
+                return;
+            }
+        }
+        match source.look() {
+            Ok(Change::Same) => failed = false,
+            Ok(Change::Grown) => {
+                reporter.say(Msg::SourceChanged(Change::Grown));
+                let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
+                reporter.describe();
+                reporter.progress(source.progress(), Due::Now);
+                if let Err(failure) = read.and_then(|()| reporter.list(usize::MAX)) {
+                    reporter.fail(failure);
+                }
+            }
+            Ok(change) => reporter.say(Msg::SourceChanged(change)),
+            Err(failure) if !failed => {
+                failed = true;
+                reporter.fail(failure);
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

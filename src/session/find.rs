@@ -1,6 +1,8 @@
 //! Looking for text in the events of a scope.
 
-use crate::domain::{Anchor, Cancel, Direction, Event, EventQuery, Failure, Scope};
+use memchr::memmem::Finder;
+
+use crate::domain::{Anchor, Cancel, Direction, Event, EventQuery, Failure, Pattern, Scope};
 use crate::sources::Source;
 
 /// Events read at once.
@@ -9,15 +11,15 @@ const PAGE: usize = 512;
 /// Looks for `pattern` from the place `from` (itself excluded, counted in events of the scope: n is the n-th event),
 /// once round the end. Gives the place of the first match, `told` the events looked at and in all.
 ///
-/// A pattern without capital letters matches both cases (ASCII). It is looked for in type, stream, data and metadata as
-/// they are stored.
+/// It is looked for where `Source::search` looks: in type, stream, data and metadata as they are stored, and as what they
+/// stand for.
 ///
 /// # Errors
 /// When the source cannot be read or nobody wants the answer any more.
 pub fn find(
     source: &dyn Source,
     scope: &Scope,
-    pattern: &str,
+    pattern: &Pattern,
     from: u64,
     direction: Direction,
     cancel: &Cancel,
@@ -61,31 +63,35 @@ pub fn find(
     Ok(None)
 }
 
-/// A text to look for, prepared once.
-struct Needle {
-    text: Vec<u8>,
-    any_case: bool,
+/// What to look for, prepared once.
+enum Needle<'p> {
+    Text(Box<Finder<'p>>),
+    Expression(&'p regex::bytes::Regex),
 }
 
-impl Needle {
-    fn new(pattern: &str) -> Self {
-        Self { text: pattern.as_bytes().to_vec(), any_case: !pattern.chars().any(char::is_uppercase) }
+impl<'p> Needle<'p> {
+    fn new(pattern: &'p Pattern) -> Self {
+        match pattern {
+            Pattern::Text(text) => Self::Text(Box::new(Finder::new(text.as_bytes()))),
+            Pattern::Expression(expression) => Self::Expression(expression),
+        }
     }
 
     fn is_in(&self, event: &Event) -> bool {
-        [event.event_type.as_bytes(), event.stream.as_str().as_bytes(), event.data.stored(), event.metadata.stored()]
-            .into_iter()
-            .any(|text| self.occurs(text))
+        self.occurs(event.event_type.as_bytes())
+            || self.occurs(event.stream.as_str().as_bytes())
+            || [&event.data, &event.metadata].into_iter().any(|payload| {
+                !payload.is_absent()
+                    && (self.occurs(payload.stored())
+                        || (payload.encoding().is_some() && self.occurs(payload.text().as_bytes())))
+            })
     }
 
     fn occurs(&self, text: &[u8]) -> bool {
-        let Some((&first, rest)) = self.text.split_first() else { return true };
-        if !self.any_case {
-            return memchr::memmem::find(text, &self.text).is_some();
+        match self {
+            Self::Text(finder) => finder.find(text).is_some(),
+            Self::Expression(expression) => expression.is_match(text),
         }
-        let upper = first.to_ascii_uppercase();
-        memchr::memchr2_iter(first, upper, text)
-            .any(|at| text.get(at + 1..at + 1 + rest.len()).is_some_and(|tail| tail.eq_ignore_ascii_case(rest)))
     }
 }
 
@@ -97,15 +103,6 @@ mod tests {
         Version,
     };
     use crate::sources::memory::Memory;
-
-    #[test]
-    fn small_letters_match_both_cases_and_capitals_only_themselves() {
-        assert!(Needle::new("paid").occurs(b"OrderPAID"));
-        assert!(Needle::new("Paid").occurs(b"OrderPaid"));
-        assert!(!Needle::new("Paid").occurs(b"orderpaid"));
-        assert!(!Needle::new("paid").occurs(b"pai"));
-        assert!(Needle::new("").occurs(b""));
-    }
 
     /// Events of these types, all in one stream; `!` is a record that could not be read.
     fn events(types: &[&str]) -> Vec<Event> {
@@ -130,7 +127,8 @@ mod tests {
 
     fn look(source: &dyn Source, pattern: &str, from: u64, direction: Direction) -> Option<u64> {
         let mut last = 0;
-        find(source, &Scope::All, pattern, from, direction, &Cancel::default(), &mut |looked, total| {
+        let wanted = crate::session::search::pattern(pattern, false, crate::session::search::Case::Smart).expect("one");
+        find(source, &Scope::All, &wanted, from, direction, &Cancel::default(), &mut |looked, total| {
             assert!(last < looked && looked <= total, "{last}, then {looked} of {total}");
             last = looked;
         })
@@ -204,7 +202,10 @@ mod tests {
         assert_eq!(look(&source, "x", 7, Direction::Backward), None);
         let cancel = Cancel::default();
         let source = Memory::new("memory", events(&vec!["x"; 3 * PAGE]));
-        let stopped = find(&source, &Scope::All, "nosuch", 0, Direction::Forward, &cancel, &mut |_, _| cancel.cancel());
+        let stopped =
+            find(&source, &Scope::All, &Pattern::Text("nosuch".into()), 0, Direction::Forward, &cancel, &mut |_, _| {
+                cancel.cancel()
+            });
         assert_eq!(stopped.map_err(|failure| failure.kind), Err(FailureKind::Cancelled));
     }
 
@@ -212,11 +213,19 @@ mod tests {
     fn what_is_appended_meanwhile_is_no_end_of_the_search() {
         let source = Memory::new("memory", events(&vec!["x"; PAGE + 1]));
         let mut grown = false;
-        let found = find(&source, &Scope::All, "hit", 5, Direction::Forward, &Cancel::default(), &mut |_, _| {
-            if !std::mem::replace(&mut grown, true) {
-                source.append(events(&["hit"]));
-            }
-        });
+        let found = find(
+            &source,
+            &Scope::All,
+            &Pattern::Text("hit".into()),
+            5,
+            Direction::Forward,
+            &Cancel::default(),
+            &mut |_, _| {
+                if !std::mem::replace(&mut grown, true) {
+                    source.append(events(&["hit"]));
+                }
+            },
+        );
         assert_eq!(found, Ok(None), "it looks at what was there when it began, once");
         assert_eq!(look(&source, "hit", 5, Direction::Forward), Some(PAGE as u64 + 2));
     }

@@ -1,6 +1,7 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+pub mod caches;
 pub mod condition;
 pub mod demo;
 pub mod doctor;

@@ -72,6 +72,12 @@ impl ReducerBook {
         Ok(book)
     }
 
+    /// A book of the same places that reads them again, whenever it is asked for.
+    pub fn reader(&self) -> impl Fn() -> Result<Self, Failure> + Send + Sync + use<> {
+        let places = self.places.clone();
+        move || Self::read(places.clone())
+    }
+
     /// The reducer for a category.
     ///
     /// # Errors

@@ -104,6 +104,11 @@ impl Walker {
         Ok(Reached { scope, scope_at, moment })
     }
 
+    /// The reducers it folds with, to be read again whenever that is asked for: for another walker.
+    pub fn reducers(&self) -> impl Fn() -> Result<ReducerBook, Failure> + Send + Sync + use<> {
+        self.book.reader()
+    }
+
     /// Whether streams of this category are folded by a reducer of the user's, not by the generic guess.
     pub fn is_scripted(&self, category: &str) -> bool {
         self.book.script(category).is_some()
@@ -175,6 +180,16 @@ impl Walker {
                     None => Err(self.nothing(format!("no event has the id {id}"))),
                 }
             }
+            Destination::InStore(place) if *scope == Scope::All => Ok((Scope::All, *place)),
+            Destination::InStore(place) => match place.checked_sub(1) {
+                Some(ordinal) => match self.one(&Scope::All, Anchor::Ordinal(ordinal), cancel)? {
+                    // A record that is no event belongs to no stream.
+                    Some((ordinal, event)) if event.trouble.is_some() => Ok((Scope::All, ordinal + 1)),
+                    Some((ordinal, event)) => self.in_its_stream(ordinal, &event),
+                    None => Err(self.nothing(format!("there is no event {place} in the store"))),
+                },
+                None => Ok((Scope::All, 0)),
+            },
             Destination::Store(direction) => self.neighbour(scope, from, *direction, cancel),
         }
     }

@@ -4,14 +4,14 @@
 //! what is missing there is not known.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Source;
 use crate::domain::{
-    About, Anchor, Cancel, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress, Scope,
-    StreamName, StreamPage, StreamSummary, Trouble, Version,
+    About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
+    Scope, StreamName, StreamPage, StreamSummary, Trouble, Version,
 };
 use crate::store::{Damage, StoreError, Viewer};
 
@@ -27,6 +27,8 @@ pub struct Embedded {
     begun: AtomicBool,
     /// Why the background reading ended before its time.
     failed: Arc<Mutex<Option<StoreError>>>,
+    /// How many events were known when it was looked last; `u64::MAX` before that.
+    looked: AtomicU64,
 }
 
 impl Embedded {
@@ -38,7 +40,13 @@ impl Embedded {
         let directory = directory.as_ref();
         let name = directory.display().to_string();
         let viewer = Viewer::open(directory).map_err(|error| error.failure(&name, "open"))?;
-        Ok(Self { viewer: Arc::new(viewer), name, begun: AtomicBool::new(false), failed: Arc::default() })
+        Ok(Self {
+            viewer: Arc::new(viewer),
+            name,
+            begun: AtomicBool::new(false),
+            failed: Arc::default(),
+            looked: AtomicU64::new(u64::MAX),
+        })
     }
 
     fn failure(&self, doing: &str, error: &StoreError) -> Failure {
@@ -163,6 +171,13 @@ impl Source for Embedded {
             None => self.viewer.history().events(query, cancel),
         };
         page.map(|page| EventPage { partial, ..page }).map_err(|error| self.failure("read events", &error))
+    }
+
+    fn look(&self) -> Result<Change, Failure> {
+        // The follower reads what is new; here it is only told.
+        let known = self.viewer.progress().events;
+        let before = self.looked.swap(known, Ordering::Relaxed);
+        Ok(if known > before { Change::Grown } else { Change::Same })
     }
 
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
@@ -146,8 +146,8 @@ pub struct Indexed<B: Backing> {
     backing: B,
     /// What is known of each category asked for.
     categories: Mutex<HashMap<Arc<str>, Category>>,
-    /// How many streams have versions that go back; known at the end.
-    disorder: OnceLock<usize>,
+    /// How many streams have versions that go back, when the index had so many rows.
+    disorder: Mutex<Option<(usize, usize)>>,
 }
 
 impl<B: Backing> Drop for Indexed<B> {
@@ -197,7 +197,7 @@ impl Rows<'_> {
 impl<B: Backing> Indexed<B> {
     /// A source over what stands behind it.
     pub fn new(backing: B) -> Self {
-        Self { backing, categories: Mutex::default(), disorder: OnceLock::new() }
+        Self { backing, categories: Mutex::default(), disorder: Mutex::default() }
     }
 
     /// Hands over the index and the rows of a scope, which do not change meanwhile. Must not be nested.
@@ -216,6 +216,20 @@ impl<B: Backing> Indexed<B> {
                 index.extend_category(category, known.seen, &mut known.rows);
                 known.seen = index.len();
                 ask(&index, Rows::Some(&known.rows), None)
+            }
+        }
+    }
+
+    /// How many streams have versions that go back. Counted again only when there is more.
+    fn disorder(&self) -> usize {
+        let index = self.backing.index();
+        let mut known = self.disorder.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((rows, count)) if rows == index.len() => count,
+            _ => {
+                let count = index.streams().iter().filter(|stream| stream.goes_back()).count();
+                *known = Some((index.len(), count));
+                count
             }
         }
     }
@@ -306,8 +320,8 @@ impl<B: Backing> Indexed<B> {
             events: stream.rows.len() as u64,
             first_version: Version(stream.version(0)),
             last_version: Version(stream.version(stream.rows.len() - 1)),
-            first_time: stream.first_time,
-            last_time: stream.last_time,
+            first_time: stream.first_time(),
+            last_time: stream.last_time(),
             kind: self.backing.kind_of(stream.name.as_str()),
         }
     }
@@ -317,8 +331,7 @@ impl<B: Backing> Source for Indexed<B> {
     fn about(&self) -> About {
         let mut about = self.backing.about();
         if self.backing.progress().complete {
-            let count = || self.backing.index().streams().iter().filter(|stream| stream.goes_back()).count();
-            match *self.disorder.get_or_init(count) {
+            match self.disorder() {
                 0 => {}
                 1 => about.caveats.push("in one stream versions go back or repeat: shown in file order".into()),
                 n => about.caveats.push(format!("in {n} streams versions go back or repeat: shown in file order")),
@@ -356,6 +369,12 @@ impl<B: Backing> Source for Indexed<B> {
         let end = from.saturating_add(limit).min(streams.len());
         let listed = streams[from..end].iter().map(|stream| self.summary(stream)).collect();
         Ok(StreamPage { streams: listed, total: streams.len(), partial })
+    }
+
+    fn types(&self) -> Result<Option<Vec<(Arc<str>, u64)>>, Failure> {
+        let index = self.backing.index();
+        // Of very many not all are known.
+        Ok((index.types().len() < Index::MAX_TYPES).then(|| index.types().to_vec()))
     }
 
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {

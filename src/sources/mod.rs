@@ -19,8 +19,8 @@
 //! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
 //!   that event once, at its own place.
 
+pub mod cache;
 mod chunks;
-#[allow(dead_code, unused_imports)] // until a source asks for payloads
 mod decode;
 mod delimited;
 mod documents;
@@ -82,6 +82,15 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure>;
+
+    /// How many events there are of each type, as far as the index says: in the order of their first events. `None` where
+    /// only reading all events could tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn types(&self) -> Result<Option<Vec<(std::sync::Arc<str>, u64)>>, Failure> {
+        Ok(None)
+    }
 
     /// One stream, if it is known so far.
     ///

@@ -46,6 +46,7 @@ pub fn render(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     match &app.mode {
         Mode::Help(help) => cursor = Some(panes::popups::help(help, theme, popup, buffer)),
         Mode::Popup(text) => panes::popups::text(text, theme, popup, buffer),
+        Mode::Survey(sheet) => panes::survey::draw(sheet, theme, areas.body(), buffer),
         Mode::Normal | Mode::Prompt(_) | Mode::ConfirmQuit => {}
     }
     if let Some(position) = cursor {

@@ -197,6 +197,18 @@ impl Desk {
         self.send(Msg::StreamsListed(Arc::new(streams)));
     }
 
+    /// The store holds other events from now on; the interface is told nothing.
+    pub fn replace(&mut self, events: Vec<Arc<Event>>) {
+        self.events = events;
+    }
+
+    /// The source has been opened anew.
+    pub fn reopened(&mut self) {
+        self.send(Msg::Reopened);
+        self.send(Msg::SourceDescribed(self.about.clone()));
+        self.read(100);
+    }
+
     /// Something happens; what is wanted is answered, unless that was switched off.
     pub fn send(&mut self, msg: Msg) {
         let effects = self.app.update(msg);
@@ -364,18 +376,27 @@ impl Desk {
                 let matches = (0..names.len() as u32).filter(|n| subsequence(&pattern, &names[*n as usize])).collect();
                 vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
             }
-            Effect::Find { generation, pattern, scope, from, direction } => {
+            Effect::Search { generation, pattern, expression, scope } => {
+                if let Err(why) = self.is_in(&pattern, expression, "") {
+                    return vec![Msg::PatternRefused { generation, why }];
+                }
+                let all = self.ordinals(&scope);
+                let hits = (0..all.len()).filter(|n| self.hit(&pattern, expression, all[*n])).map(|n| n as u64);
+                let ordinals = hits.collect();
+                vec![
+                    Msg::HitsFound { generation, ordinals, percent: 100 },
+                    Msg::SearchEnded { generation, more: false },
+                ]
+            }
+            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
+                if let Err(why) = self.is_in(&pattern, expression, "") {
+                    return vec![Msg::PatternRefused { generation, why }];
+                }
                 let all = self.ordinals(&scope);
                 let len = all.len() as u64;
-                let hit = |place: &u64| {
-                    let event = &self.events[all[(*place - 1) as usize]];
-                    let text = format!("{} {} {}", event.event_type, event.data.text(), event.metadata.text());
-                    if pattern.chars().any(char::is_uppercase) {
-                        text.contains(&pattern)
-                    } else {
-                        text.to_lowercase().contains(&pattern)
-                    }
-                };
+                let here = from.checked_sub(1).and_then(|n| self.ordinals(&counted_in).get(n as usize).copied());
+                let from = here.and_then(|n| all.iter().position(|m| *m == n)).map_or(0, |n| n as u64 + 1);
+                let hit = |place: &u64| self.hit(&pattern, expression, all[(*place - 1) as usize]);
                 let round = (1..=len).map(|n| match direction {
                     Direction::Forward => (from + n - 1) % len + 1,
                     Direction::Backward => (from + 2 * len - n - 1) % len + 1,
@@ -396,6 +417,21 @@ impl Desk {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Whether an event matches.
+    fn hit(&self, pattern: &str, expression: bool, n: usize) -> bool {
+        let event = &self.events[n];
+        let text = format!("{} {} {}", event.event_type, event.data.text(), event.metadata.text());
+        self.is_in(pattern, expression, &text) == Ok(true)
+    }
+
+    /// Whether a text contains or matches a pattern; without capital letters both cases do.
+    fn is_in(&self, pattern: &str, expression: bool, text: &str) -> Result<bool, String> {
+        let any_case = !pattern.chars().any(char::is_uppercase);
+        let pattern = if expression { pattern.to_owned() } else { regex::escape(pattern) };
+        let built = regex::RegexBuilder::new(&pattern).case_insensitive(any_case).build();
+        built.map(|built| built.is_match(text)).map_err(|_| "this is no regular expression".to_owned())
     }
 
     /// What a filter lets through, told in parts of three events.
@@ -431,8 +467,8 @@ impl Desk {
         let place = |found: Option<usize>| found.map(|n| n as u64 + 1).ok_or("there is no such event".to_owned());
         let at = |n: &usize| &self.events[*n];
         let place = match to {
-            Destination::To(place) if *place <= all.len() as u64 => *place,
-            Destination::To(place) => return Err(format!("there are only {} events, not {place}", all.len())),
+            // Beyond the end is the end.
+            Destination::To(place) => (*place).min(all.len() as u64),
             Destination::Version(version) => place(all.iter().position(|n| at(n).version.0 >= *version))?,
             Destination::AsOf(time) => {
                 all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)
@@ -446,6 +482,12 @@ impl Desk {
                     return self.walk(&scope, 0, &Destination::Version(event.version.0));
                 }
             },
+            Destination::InStore(place) => {
+                let event = &self.events[*place as usize - 1];
+                let scope = if *scope == Scope::All { Scope::All } else { Scope::Stream(event.stream.clone()) };
+                let at = self.ordinals(&scope).iter().position(|n| *n == *place as usize - 1);
+                return self.walk(&scope, 0, &Destination::To(at.map_or(0, |n| n as u64 + 1)));
+            }
             Destination::Store(direction) => {
                 let here = from.checked_sub(1).and_then(|n| all.get(n as usize)).copied();
                 let later = here.map_or(0, |n| n + 1)..self.events.len();

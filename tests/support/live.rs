@@ -1,5 +1,6 @@
 //! The interface over the real engine without a terminal: whatever it wants is done at once, one thing after another.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,8 +8,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use stepback::app::{App, Effect, Msg, Setup};
-use stepback::domain::{Cancel, Scope};
+use stepback::domain::{Cancel, Scope, SearchStep};
 use stepback::replay::Moment;
+use stepback::runtime::{Reducers, survey as survey_of};
+use stepback::session::search::{self, Case, EventFilter};
 use stepback::session::{ReducerBook, ReducerPlaces, Source, StreamFilter, Walker, find};
 use stepback::sources::open::OpenOptions;
 use stepback::ui::{self, Theme};
@@ -113,7 +116,50 @@ impl Live {
                     StreamFilter::default().search(&streams, &pattern, &cancel, &mut |_| {}).expect("not cancelled");
                 vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
             }
-            Effect::Find { generation, pattern, scope, from, direction } => {
+            Effect::LoadSome { generation, scope, ordinals } => {
+                let events = search::some(&*self.source, &scope, &ordinals, &cancel).expect("events");
+                vec![Msg::SomeLoaded { generation, events }]
+            }
+            Effect::Sift { generation, scope, filter, from } => {
+                let filter = match EventFilter::parse(&filter) {
+                    Ok(filter) => filter,
+                    Err(problem) => {
+                        return vec![Msg::SiftRefused { generation, column: problem.column, why: problem.why }];
+                    }
+                };
+                let mut msgs = vec![Msg::SiftBegan { generation }];
+                let unjudged = search::sift(&*self.source, &scope, &filter, from, &cancel, &mut |part| {
+                    let (ordinals, looked, total) = (part.passing, part.looked, part.total);
+                    msgs.push(Msg::Sifted { generation, ordinals, looked, total });
+                    ControlFlow::Continue(())
+                });
+                msgs.push(Msg::SiftEnded { generation, unjudged: unjudged.expect("sifted").words() });
+                msgs
+            }
+            Effect::Search { generation, pattern, expression, scope } => {
+                let pattern = match search::pattern(&pattern, expression, Case::Smart) {
+                    Ok(pattern) => pattern,
+                    Err(problem) => return vec![Msg::PatternRefused { generation, why: problem.why }],
+                };
+                let mut ordinals = Vec::new();
+                let searched = self.source.search(&pattern, &scope, &cancel, &mut |step| {
+                    if let SearchStep::Hit(ordinal) = step {
+                        ordinals.push(ordinal);
+                    }
+                    ControlFlow::Continue(())
+                });
+                searched.expect("searched");
+                vec![
+                    Msg::HitsFound { generation, ordinals, percent: 100 },
+                    Msg::SearchEnded { generation, more: false },
+                ]
+            }
+            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
+                let pattern = match search::pattern(&pattern, expression, Case::Smart) {
+                    Ok(pattern) => pattern,
+                    Err(problem) => return vec![Msg::PatternRefused { generation, why: problem.why }],
+                };
+                let from = search::place_in(&*self.source, &counted_in, from, &scope).expect("a place");
                 let found =
                     find(&*self.source, &scope, &pattern, from, direction, &cancel, &mut |_, _| {}).expect("searched");
                 vec![match found {
@@ -134,7 +180,24 @@ impl Live {
                 self.copied = Some(text);
                 vec![Msg::Copied(Ok(bytes))]
             }
-            Effect::StopJobs | Effect::Play(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => Vec::new(),
+            Effect::Survey { generation, survey } => {
+                let reducers: Reducers = Arc::new(self.walker.reducers());
+                let mut progress = Vec::new();
+                let answer = survey_of(survey, &self.source, &reducers, &cancel, &mut |what, done, total| {
+                    progress.push(Msg::SurveyProgressed { generation, what, done, total });
+                });
+                progress.push(Msg::Surveyed { generation, answer: answer.expect("looked through") });
+                progress
+            }
+            Effect::StopSearch
+            | Effect::StopSift
+            | Effect::Reopen { .. }
+            | Effect::StopJobs
+            | Effect::StopSurvey
+            | Effect::Play(_)
+            | Effect::Suspend
+            | Effect::Repaint
+            | Effect::Quit => Vec::new(),
         }
     }
 

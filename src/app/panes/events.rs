@@ -170,6 +170,8 @@ pub struct EventsPane {
     pub incoming: Option<Window>,
     /// Those of them a filter lets through: shown instead, where there is one.
     pub sifted: Option<Sifted>,
+    /// A filter that is to be used once there are events to use it on.
+    pub refilter: Option<String>,
     loading: Option<Loading>,
 }
 

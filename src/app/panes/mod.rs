@@ -1,13 +1,16 @@
 //! The panes: what each shows and where it stands, and how it changes. Drawing is `ui`.
 
+pub mod doctor;
 pub mod event;
 pub mod events;
 pub mod rows;
 pub mod sifted;
 pub mod state;
 pub mod streams;
+pub mod survey;
 pub mod timeline;
 pub mod tree;
+pub mod types;
 
 pub use event::EventPane;
 pub use events::EventsPane;

@@ -35,6 +35,8 @@ pub struct Sifted {
     pub total: u64,
     /// Whether it goes on.
     pub running: bool,
+    /// Whether it was stopped, or failed, before it came to the end: it does not go on by itself.
+    pub stopped: bool,
     /// What could not be judged, in words; empty when everything could.
     pub unjudged: String,
     /// The first row shown.
@@ -58,6 +60,7 @@ impl Sifted {
             looked: 0,
             total: 0,
             running: true,
+            stopped: false,
             unjudged: String::new(),
             top: 0,
             stood,
@@ -75,6 +78,12 @@ impl Sifted {
     /// Whether no event passes, as far as known.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Looks no further.
+    pub fn stop(&mut self) {
+        self.stopped |= self.running;
+        self.running = false;
     }
 
     /// How many events that were looked at do not pass.

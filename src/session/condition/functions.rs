@@ -105,15 +105,15 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
     );
     add("@==", Box::new(|call| two(call).map(|(a, b)| truth(equal(&*a, &*b)))));
     add("@!=", Box::new(|call| two(call).map(|(a, b)| truth(!equal(&*a, &*b)))));
-    let orders: [(&'static str, &str, fn(Ordering) -> bool); 4] = [
-        ("<", "@<", Ordering::is_lt),
-        ("<=", "@<=", Ordering::is_le),
-        (">", "@>", Ordering::is_gt),
-        (">=", "@>=", Ordering::is_ge),
-    ];
-    for (sign, name, holds) in orders {
+    for sign in ["<", "<=", ">", ">="] {
+        let holds = match sign {
+            "<" => Ordering::is_lt,
+            "<=" => Ordering::is_le,
+            ">" => Ordering::is_gt,
+            _ => Ordering::is_ge,
+        };
         add(
-            name,
+            &format!("@{sign}"),
             Box::new(move |call| {
                 let (a, b) = two(call)?;
                 compare(sign, &*a, &*b).map(|order| truth(holds(order)))

@@ -189,7 +189,7 @@ impl Indexer for Subject {
     where
         Self: 'v,
     {
-        Ok(self.field(key(index)?)?)
+        self.field(key(index)?).map(|found| found as Box<dyn Val + 'v>)
     }
 }
 
@@ -311,14 +311,14 @@ impl Indexer for Fields {
     where
         Self: 'v,
     {
-        self.find(index).map(|found| CowVal::Owned(found))
+        self.find(index).map(|found| CowVal::Owned(found as Box<dyn Val + 'v>))
     }
 
     fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        Ok(self.find(index)?)
+        self.find(index).map(|found| found as Box<dyn Val + 'v>)
     }
 }
 

@@ -10,4 +10,4 @@ mod sift;
 pub use excerpt::excerpt;
 pub use filter::{Bound, EventFilter, Sieve};
 pub use pattern::{Case, pattern};
-pub use sift::{Sifted, sift, some};
+pub use sift::{Sifted, place_in, sift, some};

@@ -54,6 +54,19 @@ pub fn some(
     Ok(found)
 }
 
+/// A place of one scope counted in another: that of the same event. Before the first event of a stream, it is before the
+/// first event of any scope.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn place_in(source: &dyn Source, counted_in: &Scope, place: u64, scope: &Scope) -> Result<u64, Failure> {
+    if counted_in == scope {
+        return Ok(place);
+    }
+    let Some(ordinal) = place.checked_sub(1) else { return Ok(0) };
+    Ok(source.translate(counted_in, ordinal, scope)?.map_or(0, |ordinal| ordinal + 1))
+}
+
 /// Looks at the events of a scope from an ordinal on, in order, until `told` breaks. What is not read yet is waited for
 /// once everything else has been looked at. Gives what could not be judged.
 ///

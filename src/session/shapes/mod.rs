@@ -15,7 +15,6 @@ use hashbrown::HashMap;
 
 pub use fields::JsonKind;
 pub use history::Happened;
-pub use rate::sparkline;
 
 use fields::Fields;
 use rate::{Counts, Scale};

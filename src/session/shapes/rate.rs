@@ -89,17 +89,6 @@ pub(super) fn join(counts: &mut Counts, later: bool) {
     *counts = joined;
 }
 
-/// Counts as a line of blocks: nothing is a blank, the most is a full block.
-pub fn sparkline(counts: &[u64]) -> String {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = counts.iter().copied().max().unwrap_or(0);
-    let block = |count: u64| match count {
-        0 => ' ',
-        _ => BLOCKS[((u128::from(count) * 8).div_ceil(u128::from(most)) as usize).clamp(1, 8) - 1],
-    };
-    counts.iter().map(|count| block(*count)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -132,13 +121,5 @@ mod tests {
                 prop_assert!((sum.0 - sum.1).abs() <= near, "{spread:?} {plain:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_line_shows_the_least_and_the_most() {
-        assert_eq!(sparkline(&[0, 1, 50, 100, 0]), " ▁▄█ ");
-        assert_eq!(sparkline(&[3, 3]), "██");
-        assert_eq!(sparkline(&[]), "");
-        assert_eq!(sparkline(&[0, 0]), "  ");
     }
 }

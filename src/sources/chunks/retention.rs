@@ -165,14 +165,14 @@ mod tests {
 
     #[test]
     fn rules_hide_what_they_say() {
-        assert_eq!(hidden(&["{}"], 4), Vec::<u64>::new());
+        assert_eq!(hidden(&["{}"], 4), [0; 0]);
         assert_eq!(hidden(&[r#"{"$tb":3}"#], 4), [0, 1, 2]);
         assert_eq!(hidden(&[r#"{"$maxCount":2}"#], 4), [0, 1, 2]);
-        assert_eq!(hidden(&[r#"{"$maxCount":9}"#], 4), Vec::<u64>::new());
+        assert_eq!(hidden(&[r#"{"$maxCount":9}"#], 4), [0; 0]);
         assert_eq!(hidden(&[r#"{"$maxAge":1}"#], 4), [0, 1, 2]);
         assert_eq!(hidden(&[r#"{"$tb":9223372036854775807}"#], 4), [0, 1, 2, 3, 4]);
         assert_eq!(hidden(&[r#"{"$tb":4}"#, r#"{"$maxCount":4}"#], 4), [0], "the newest counts alone");
-        assert_eq!(hidden(&[r#"{"$tb":-3,"$maxCount":0,"$maxAge":"x"}"#], 4), Vec::<u64>::new());
+        assert_eq!(hidden(&[r#"{"$tb":-3,"$maxCount":0,"$maxAge":"x"}"#], 4), [0; 0]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What Akka and Pekko Persistence keep beside a payload: the number of its serializer and, in journals of the older
-//! layout, an envelope in Protobuf (`PersistentMessage` of their `MessageFormats.proto`).
+//! The envelope in which Akka and Pekko Persistence keep an event in journals of their older layout: `PersistentMessage` of
+//! their `MessageFormats.proto`, in Protobuf.
 
 use super::Refused;
 use super::protobuf::{Fields, Value};
@@ -73,18 +73,4 @@ fn fill_payload<'a>(message: &'a [u8], envelope: &mut AkkaEnvelope<'a>) -> Resul
 
 fn text(bytes: &[u8]) -> Result<String, Refused> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Refused::Other)
-}
-
-/// The hint for the payload of a serializer, by the numbers of Akka's and Pekko's `reference.conf`; `None` for those of the
-/// application, whose bytes must speak for themselves.
-pub fn akka_hint(serializer: i64) -> Option<&'static str> {
-    Some(match serializer {
-        1 => "java",
-        2 => "protobuf",
-        20 => "text",
-        // 32 is called CBOR, and has always written JSON.
-        31 | 32 => "json",
-        33 => "jackson-cbor",
-        _ => return None,
-    })
 }

@@ -13,6 +13,7 @@ mod json;
 mod msgpack;
 mod packed;
 mod protobuf;
+mod sqlite_json;
 mod text;
 mod yaml;
 
@@ -23,9 +24,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-pub use akka::{AkkaEnvelope, akka_envelope, akka_hint};
+pub use akka::akka_envelope;
 pub use protobuf::protobuf_struct;
-pub use text::{hex_text, uuid_text};
 
 use crate::domain::{Form, Payload};
 
@@ -54,8 +54,8 @@ pub enum Refused {
 enum Found {
     /// JSON text.
     Json(Bytes),
-    /// A JSON string that holds JSON text. Its text as stored, and what it holds.
-    JsonText(Bytes, Bytes),
+    /// A JSON string that holds this JSON text.
+    JsonText(Bytes),
     /// Text that is no JSON; in UTF-8.
     Text(Bytes),
     /// Nothing in it.
@@ -100,8 +100,8 @@ impl Reading {
 }
 
 /// Reads a payload. The hint names the encoding a layout expects: `json`, `text`, `base64`, `zlib`, `gzip`, `zstd`,
-/// `msgpack`, `cbor`, `jackson-cbor`, `yaml`, `erlang`, `java`, `protobuf`, `avro`, `xml`, `eventsourcing`. Where it does not
-/// fit, or is none of these, the encoding is told from the bytes.
+/// `msgpack`, `cbor`, `jackson-cbor`, `yaml`, `erlang`, `java`, `protobuf`, `avro`, `xml`, `eventsourcing`,
+/// `sqlite-jsonb`. Where it does not fit, or is none of these, the encoding is told from the bytes.
 ///
 /// No bytes at all are a payload that is there and empty; what a store calls NULL is the caller's `Payload::default()`.
 pub fn payload(bytes: Bytes, hint: Option<&str>) -> Payload {
@@ -118,7 +118,7 @@ pub fn payload(bytes: Bytes, hint: Option<&str>) -> Payload {
             }
             Payload::decoded(bytes, &joined(names), json)
         }
-        Found::JsonText(_, inner) => {
+        Found::JsonText(inner) => {
             names.push("JSON in a string".into());
             Payload::decoded(bytes, &joined(names), inner)
         }
@@ -161,7 +161,8 @@ fn hinted(bytes: &Bytes, hint: &str) -> Option<Reading> {
                 Reading::decoded("text", json::string(text))
             }
         }),
-        "base64" => text::base64(bytes).map(|inner| detect(&inner.into(), 1).inside("base64")),
+        "sqlite-jsonb" => binary("SQLite JSONB", sqlite_json::json(bytes, strict)),
+        "base64" => text::base64(text::unquoted(bytes)).map(|inner| detect(&inner.into(), 1).inside("base64")),
         "zlib" => packed::zlib(bytes, 0),
         "gzip" => packed::gzip(bytes, 0),
         "zstd" => packed::zstd(bytes, 0),
@@ -210,12 +211,18 @@ fn detect(bytes: &Bytes, level: usize) -> Reading {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if text::is_plain(text) => text::detect(bytes, text, level),
-        _ => detect_binary(bytes, level),
+        text => match detect_binary(bytes) {
+            // A control character makes no text binary, but for the one that no text has.
+            Reading { found: Found::Unknown, names } if text.is_ok() && !bytes.contains(&0) => {
+                Reading { found: Found::Text(bytes.clone()), names }
+            }
+            reading => reading,
+        },
     }
 }
 
 /// Tells what bytes are that are no text.
-fn detect_binary(bytes: &Bytes, level: usize) -> Reading {
+fn detect_binary(bytes: &Bytes) -> Reading {
     if let Some(found) = foreign::java(bytes).or_else(|| foreign::smile(bytes)).or_else(|| foreign::erlang(bytes)) {
         return Reading::of(found);
     }
@@ -229,7 +236,9 @@ fn detect_binary(bytes: &Bytes, level: usize) -> Reading {
     if cbor::describes_itself(bytes) {
         return binary("CBOR", cbor::json(bytes, false)).unwrap_or(Reading::of(Found::Unknown));
     }
-    let _ = level;
+    if let Ok(json) = sqlite_json::json(bytes, true) {
+        return Reading::decoded("SQLite JSONB", json);
+    }
     match (msgpack::json(bytes, true), cbor::json(bytes, true)) {
         (Ok(_), Ok(_)) => Reading::of(Found::Named("MessagePack or CBOR".into())),
         (Ok(json), _) => Reading::decoded("MessagePack", json),

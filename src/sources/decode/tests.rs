@@ -1,5 +1,7 @@
 //! The readings of payloads, by examples and by properties.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 
 use base64::Engine;
@@ -9,6 +11,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::text::{hex_text, uuid_text};
 use super::*;
 
 fn zlib(bytes: &[u8]) -> Vec<u8> {
@@ -101,6 +104,10 @@ fn packed_payloads_are_unpacked() {
     ] {
         assert_eq!(made(&detected(bytes)), (Form::Encoded, encoding, json.clone()));
     }
+    let words = base64_of(br#"{"a":1}"#);
+    let quoted = format!("\"{}\"", String::from_utf8_lossy(&words));
+    assert_eq!(made(&read(quoted, Some("base64"))), (Form::Encoded, "base64, JSON", r#"{"a":1}"#.into()));
+    assert_eq!(made(&detected(zlib(b"a\x1b[1m"))), (Form::Encoded, "zlib, text", r#""a\u001b[1m""#.into()));
     assert_eq!(made(&detected(zlib(b"just words"))), (Form::Encoded, "zlib, text", "\"just words\"".into()));
     assert_eq!(made(&detected(gzip(&[0xff, 0xfe, 1]))), (Form::Opaque, "gzip, binary", String::new()));
     let strict = [b"\x78\x9c".as_slice(), b"not packed at all \xff"].concat();
@@ -168,6 +175,34 @@ fn binary_json_keeps_every_digit() {
     assert_eq!(made(&read(b"{\"a\":1}", Some("jackson-cbor"))), (Form::Json, "", "{\"a\":1}".into()));
 }
 
+#[cfg(feature = "sqlite")]
+#[test]
+fn binary_json_of_sqlite_is_read_as_sqlite_reads_it() {
+    let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+    let long = format!(r#"{{"long":"{}","list":[{}0]}}"#, "x".repeat(70_000), "1.5,".repeat(300));
+    for text in [
+        r#"{"a":1}"#,
+        r#"{"ab":12}"#,
+        r#"{"id":18446744073709551616,"price":1.10,"e":1E5,"n":null,"t":true,"f":false,"o":{},"l":[[],"ü\n\u00e9\"",-0.5]}"#,
+        r#"{hex: 0xFF, 'single': 'it\'s \x41', plus: +1.5, half: .5, five: 5., neg: -0x10,}"#,
+        r#"[1,"two",{"three":[3]}]"#,
+        &long,
+    ] {
+        let stored: Vec<u8> = sqlite.query_row("SELECT jsonb(?1)", [text], |row| row.get(0)).unwrap();
+        let expected: String = sqlite.query_row("SELECT json(?1)", [&stored], |row| row.get(0)).unwrap();
+        let payload = detected(&stored);
+        assert_eq!((payload.form(), payload.encoding()), (Form::Encoded, Some("SQLite JSONB")), "{text}");
+        assert_eq!(String::from_utf8_lossy(&payload.json_bytes().unwrap()), expected);
+        for cut in 0..stored.len().min(100) {
+            assert_ne!(detected(&stored[..cut]).encoding(), Some("SQLite JSONB"));
+        }
+    }
+    let empty = read(b"\x0c", Some("sqlite-jsonb"));
+    assert_eq!(made(&empty), (Form::Encoded, "SQLite JSONB", "{}".into()));
+    let deep = [0xfb; 64];
+    assert_eq!(read(deep, Some("sqlite-jsonb")).form(), Form::Opaque);
+}
+
 #[test]
 fn hostile_lengths_cost_nothing() {
     for bytes in [
@@ -214,6 +249,8 @@ fn yaml_as_ruby_writes_it() {
         let text = format!("--- !ruby/object:BigDecimal 9:{digits}\n");
         assert_eq!(made(&detected(text)).2, number);
     }
+    let long = format!("--- {}", "a ".repeat(3 << 20));
+    assert_eq!(detected(long).encoding(), Some("YAML, too large to be decoded"));
     assert_eq!(detected("--- a\n--- b\n").encoding(), Some("YAML, several documents"));
     assert_eq!(detected("--- &a [*a]\n").encoding(), Some("YAML, it holds itself"));
     let mut laughs = String::from("---\n- &a0 [x,x,x,x,x,x,x,x,x,x]\n");
@@ -280,7 +317,6 @@ fn an_envelope_of_akka_is_opened() {
     }
     assert_eq!(akka_envelope(b""), None);
     assert_eq!(akka_envelope(b"{\"a\":1}"), None);
-    assert_eq!((akka_hint(33), akka_hint(32), akka_hint(1000)), (Some("jackson-cbor"), Some("json"), None));
 }
 
 #[test]
@@ -415,7 +451,7 @@ proptest! {
     #[test]
     fn no_bytes_and_no_hint_do_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), hint in prop::sample::select(vec![
         "json", "text", "base64", "zlib", "gzip", "zstd", "msgpack", "cbor", "jackson-cbor", "yaml", "erlang", "java",
-        "protobuf", "avro", "xml", "eventsourcing", "nonsense",
+        "protobuf", "avro", "xml", "eventsourcing", "sqlite-jsonb", "nonsense",
     ])) {
         let payload = read(&bytes, Some(hint));
         let decoded = payload.form() == Form::Encoded;

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use super::{Found, Reading, detect as detect_bytes, foreign, yaml};
+use super::{Found, Reading, detect as detect_bytes, foreign, sqlite_json, yaml};
 
 /// A text of fewer characters is not taken for base64 without a hint.
 const SHORTEST: usize = 8;
@@ -49,7 +49,7 @@ fn json_string(bytes: &Bytes, text: &[u8]) -> Found {
         && matches!(inner.trim_start().bytes().next(), Some(b'{' | b'['))
         && is_json(inner.as_bytes())
     {
-        return Found::JsonText(bytes.clone(), inner.into());
+        return Found::JsonText(inner.into());
     }
     Found::Json(bytes.clone())
 }
@@ -76,6 +76,10 @@ pub fn detect(bytes: &Bytes, text: &str, level: usize) -> Reading {
         && let Some(found) = json_document(&bytes.slice(text.len() - rest.len()..))
     {
         return Reading::of(found).inside("byte order mark");
+    }
+    // Its sizes and short texts may all be letters.
+    if let Ok(json) = sqlite_json::json(bytes, true) {
+        return Reading::decoded("SQLite JSONB", json);
     }
     if let Some(reading) = text.starts_with("---").then(|| yaml::read(bytes)).flatten() {
         return reading;
@@ -104,6 +108,12 @@ pub fn detect(bytes: &Bytes, text: &str, level: usize) -> Reading {
 /// Whether JSON is neither object nor array.
 fn is_scalar(found: &Found) -> bool {
     matches!(found, Found::Json(json) if !matches!(json.trim_ascii_start().first(), Some(b'{' | b'[')))
+}
+
+/// The inside of a JSON string that has no escapes; anything else as it is.
+pub fn unquoted(text: &[u8]) -> &[u8] {
+    let trimmed = text.trim_ascii();
+    trimmed.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(text)
 }
 
 /// What base64 text stands for; line breaks are no part of it.

@@ -14,9 +14,15 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use super::json::Writer;
 use super::{DEPTH, Reading, Refused};
 
+/// Reading YAML is slow: a payload of more is a mistake, or an attack.
+const LARGEST: usize = 4 << 20;
+
 /// The reading of a YAML document; `None` where it is none.
 pub fn read(bytes: &Bytes) -> Option<Reading> {
     let text = std::str::from_utf8(bytes).ok()?;
+    if text.len() > LARGEST {
+        return Some(Reading::refused("YAML", "too large to be decoded"));
+    }
     let mut walk =
         Walk { out: Writer::new(bytes.len()), open: Vec::new(), anchors: HashMap::new(), symbols: false, documents: 0 };
     let mut parser = Parser::new_from_str(text);

@@ -63,13 +63,19 @@ pub fn tell(text: &[u8], whole: bool) -> Option<Told> {
 fn judge(text: &[u8], whole: bool, dialect: Dialect) -> Option<(usize, Told)> {
     let (mut rest, mut fields) = (text, Vec::<Field>::new());
     let mut records: Vec<Vec<Option<Vec<u8>>>> = Vec::new();
-    let (mut bad, mut nulls) = (0, 0);
+    let (mut bad, mut copied, mut strange) = (0, 0, false);
     while records.len() + bad < RECORDS && !rest.is_empty() {
         match record(rest, dialect, whole, &mut fields) {
             Found::Record(next) => {
                 let said = fields.iter().map(|&field| said(rest, field, dialect).map(|text| text.into_owned()));
                 records.push(said.collect());
-                nulls += fields.iter().filter(|field| &rest[field.start..field.end] == b"\\N").count();
+                for field in &fields {
+                    let raw = &rest[field.start..field.end];
+                    copied += usize::from(raw.contains(&b'\\'));
+                    // What COPY never writes: JSON's own escapes, and quotes around a field that has a separator in it.
+                    strange |= raw.windows(2).any(|pair| matches!(pair, b"\\\"" | b"\\u" | b"\\/"))
+                        && !raw.windows(2).any(|pair| pair == b"\\\\");
+                }
                 rest = &rest[next..];
             }
             Found::Blank(next) => rest = &rest[next..],
@@ -101,9 +107,10 @@ fn judge(text: &[u8], whole: bool, dialect: Dialect) -> Option<(usize, Told)> {
         return None;
     }
     let quality = fitting * 100 / (records.len() + bad);
+    // With equal widths the backslashes decide whether they are escapes.
     let is_copy = dialect.quoting == Quoting::Backslash;
-    let points = 1000 * quality / 100 * 10 + columns.min(100) * 2 + usize::from(is_copy && nulls > 0)
-        - usize::from(is_copy && nulls == 0).min(1);
+    let suits = is_copy == (copied > 0 && !strange);
+    let points = quality * 1000 + columns.min(100) * 2 + usize::from(suits);
     if header.is_some() {
         records.remove(0);
     }

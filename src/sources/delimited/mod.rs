@@ -249,10 +249,7 @@ impl Database for Delimited {
                         break;
                     }
                     bad => {
-                        let reason = match bad {
-                            Found::Bad(offset, reason) => format!("{reason}, at byte {}", place + offset as u64),
-                            _ => format!("it is larger than {} MiB: a quote may not be closed", MAX_RECORD >> 20),
-                        };
+                        let reason = reason(bad, place);
                         if told(Row::Bad(place, reason)).is_break() {
                             return Ok(());
                         }
@@ -286,7 +283,8 @@ impl Database for Delimited {
                     let flow = match record(text, self.dialect, window.all, &mut fields) {
                         Found::Record(_) => Some(self.tell(place, text, &fields, &mut Vec::new(), told)),
                         Found::More if text.len() < MAX_RECORD && !window.all => None,
-                        _ => Some(told(Row::Bad(place, CHANGED.into()))),
+                        Found::Blank(_) => Some(told(Row::Bad(place, CHANGED.into()))),
+                        bad => Some(told(Row::Bad(place, reason(bad, place)))),
                     };
                     match flow {
                         Some(ControlFlow::Break(())) => return Ok(()),
@@ -305,6 +303,14 @@ impl Database for Delimited {
             }
         }
         Ok(())
+    }
+}
+
+/// Why what stands at a place is no row.
+fn reason(bad: Found, place: u64) -> String {
+    match bad {
+        Found::Bad(offset, reason) => format!("{reason}, at byte {}", place + offset as u64),
+        _ => format!("it is larger than {} MiB: a quote may not be closed", MAX_RECORD >> 20),
     }
 }
 

@@ -69,21 +69,22 @@ impl<'a> Cursor<'a> {
         &self.buffer[range]
     }
 
-    /// The bytes between an offset at or behind the last [`Cursor::release`] and here.
-    pub fn since(&self, offset: u64) -> &[u8] {
-        let from = offset.saturating_sub(self.start) as usize;
-        &self.buffer[from.min(self.at)..self.at]
-    }
-
     /// Goes to an offset; what is in memory is used where it reaches.
-    pub fn seek(&mut self, offset: u64) {
-        match offset.checked_sub(self.start) {
-            Some(ahead) if ahead <= self.buffer.len() as u64 => self.at = ahead as usize,
-            _ => {
-                self.buffer.clear();
-                (self.start, self.at, self.all) = (offset, 0, false);
-            }
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn seek(&mut self, offset: u64) -> Result<(), Failure> {
+        if let Some(ahead) = offset.checked_sub(self.start).filter(|ahead| *ahead <= self.buffer.len() as u64) {
+            self.at = ahead as usize;
+            return Ok(());
         }
+        // Whoever goes back a little goes on going back: what lies before is read with it.
+        let before = if offset < self.start { offset.min(PIECE as u64 * 3 / 4) } else { 0 };
+        self.buffer.clear();
+        (self.start, self.at, self.all, self.piece) = (offset - before, 0, false, PIECE);
+        while (self.buffer.len() as u64) < before && self.more()? {}
+        self.at = self.buffer.len().min(before as usize);
+        Ok(())
     }
 
     /// Lets go of what lies behind the cursor.
@@ -229,7 +230,7 @@ impl<'a> Cursor<'a> {
                 let upto = self.start + seen as u64;
                 let end = self.feed.find_line_feed(upto, self.stop).map_err(|e| self.feed.failure(&e))?;
                 let end = end.unwrap_or(upto);
-                self.seek(end);
+                self.seek(end)?;
                 if self.peek()? == Some(b'\n') {
                     self.step();
                 }

@@ -148,20 +148,22 @@ impl Documents {
         let mut cursors: Vec<Option<Cursor<'_>>> = self.feeds.iter().map(|_| None).collect();
         let mut skimmer = self.skimmer();
         let (mut events, mut read) = (Vec::with_capacity(places.len()), 0);
-        for place in places {
+        for (number, place) in places.iter().enumerate() {
             crate::sources::cancelled(&self.name, cancel)?;
             let (feed, offset) = ((place.offset >> OFFSET_BITS) as usize, place.offset & ((1 << OFFSET_BITS) - 1));
             let feed_of = &self.feeds[feed.min(self.feeds.len() - 1)];
             let cursor =
                 cursors[feed.min(self.feeds.len() - 1)].get_or_insert_with(|| Cursor::new(feed_of, &stop, offset));
-            cursor.seek(offset);
+            cursor.seek(offset)?;
             let event = match place.oversize {
                 Some(size) => self.trouble(place, too_large(size), Bytes::new()),
                 None => self.event(cursor, feed_of, offset, place, &mut skimmer)?,
             };
             read += (event.data.stored().len() + event.metadata.stored().len()) as u64;
             events.push(Arc::new(event));
-            cursor.release();
+            if places.get(number + 1).is_none_or(|next| next.offset > place.offset) {
+                cursor.release();
+            }
             if read >= budget {
                 break;
             }

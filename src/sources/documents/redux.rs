@@ -93,7 +93,10 @@ impl Redux {
             start..start + value.len()
         };
         let mut top: HashMap<&[u8], &[u8]> = HashMap::new();
-        members(text, |key, value| drop(top.insert(key, value))).map_err(|fault| incomplete(text, fault))?;
+        members(text, |key, value| {
+            top.insert(key, value);
+        })
+        .map_err(|fault| incomplete(text, fault))?;
         let get = |key: &str| top.get(format!("\"{key}\"").as_bytes()).copied();
 
         let by_id = get("actionsById").ok_or("it has no `actionsById`")?;

@@ -226,7 +226,7 @@ mod tests {
     fn values_end_where_they_end() {
         for (text, end) in [
             ("{}", Some(2)),
-            ("{\"a\":[1,{\"b\":\"]}\\\"\"}]},x", Some(24)),
+            ("{\"a\":[1,{\"b\":\"]}\\\"\"}]},x", Some(22)),
             ("[1,2]]", Some(5)),
             ("12,", Some(2)),
             ("\"a\\\\\"b", Some(5)),

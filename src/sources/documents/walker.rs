@@ -195,7 +195,7 @@ impl<'a> Walker<'a> {
             false => format!("{reason} at byte {fault}"),
         };
         let within = self.state != State::Outside;
-        self.cursor.seek(start);
+        self.cursor.seek(start)?;
         self.cursor.step();
         loop {
             // Objects begin with a brace; what stands before one is passed.
@@ -223,7 +223,7 @@ impl<'a> Walker<'a> {
                     if is_event(self.cursor.bytes(range)) {
                         let after = self.cursor.space()?;
                         if !within || matches!(after, None | Some(b',' | b']')) {
-                            self.cursor.seek(at);
+                            self.cursor.seek(at)?;
                             if within {
                                 self.state = State::Element;
                             }
@@ -235,7 +235,7 @@ impl<'a> Walker<'a> {
                 Value::Large(size) => self.spent += size,
                 Value::Cut => self.spent += self.feed.arrived().upto.saturating_sub(at),
             }
-            self.cursor.seek(at);
+            self.cursor.seek(at)?;
             self.cursor.step();
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is kept is bounded, however many statements a dump has: see [`MOST_SECTIONS`] and [`MOST_TEXT`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::encoding::Encoding;
@@ -18,6 +18,10 @@ use crate::sources::tables::{Column, Table};
 const MOST_SECTIONS: usize = 200_000;
 /// How many bytes of names and types are kept.
 const MOST_TEXT: usize = 32 << 20;
+/// How many databases are told apart.
+const MOST_DATABASES: usize = 1000;
+/// How many tables one has its columns from.
+const MOST_ANCESTORS: usize = 256;
 /// How many steps lead from a part to what it is a part of.
 const DEEPEST: usize = 64;
 
@@ -39,7 +43,7 @@ struct Key {
 }
 
 /// The names a stretch of rows begins with.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Head {
     /// The table, as written.
     pub name: Name,
@@ -98,6 +102,8 @@ pub struct Catalogue {
     entries: Vec<(Key, Entry)>,
     numbers: HashMap<Key, usize>,
     sections: usize,
+    /// Every head there is, once.
+    heads: HashSet<Arc<Head>>,
     text: usize,
     /// The table of the last statement with rows, while nothing else came after it.
     last: Option<usize>,
@@ -116,6 +122,7 @@ impl Catalogue {
             entries: Vec::new(),
             numbers: HashMap::new(),
             sections: 0,
+            heads: HashSet::new(),
             text: 0,
             last: None,
             caveats: Vec::new(),
@@ -140,11 +147,14 @@ impl Catalogue {
                 self.databases[0] = database.to_owned();
                 0
             }
-            None if self.room(database.len() + 64) => {
+            None if self.databases.len() < MOST_DATABASES && self.room(database.len() + 64) => {
                 self.databases.push(database.to_owned());
                 self.databases.len() - 1
             }
-            None => self.database,
+            None => {
+                self.caveat("it holds more databases than can be kept apart; the last of them are one");
+                self.database
+            }
         };
     }
 
@@ -217,46 +227,66 @@ impl Catalogue {
     }
 
     /// Rows were found. They join those before them when nothing else lies between.
-    pub fn add(&mut self, found: Found) {
+    pub fn add(&mut self, mut found: Found) {
         let Some(number) = self.number(&self.key(&found.head.name)) else { return };
+        match self.heads.get(&found.head) {
+            Some(known) => found.head = known.clone(),
+            None => {
+                let columns: usize = found.head.columns.iter().flatten().map(|column| column.len() + 48).sum();
+                if !self.room(columns + found.head.name.name.len() + 128) {
+                    return;
+                }
+                self.heads.insert(found.head.clone());
+            }
+        }
         let joins = self.last == Some(number);
         let full = self.sections >= MOST_SECTIONS;
         self.last = (found.form == Form::Inserts && !found.own).then_some(number);
-        let length = found.head.columns.iter().flatten().map(|column| column.len() + 32).sum::<usize>();
         if let Some(last) = self.entries[number].1.found.last_mut()
             && last.form == Form::Inserts
             && !last.own
             && (joins || full)
-            && (Arc::ptr_eq(&last.head, &found.head) || last.head == found.head)
+            && Arc::ptr_eq(&last.head, &found.head)
             && last.syntax == found.syntax
             && last.encoding == found.encoding
         {
             last.end = found.end;
-            return;
-        }
-        if full {
+        } else if full {
             self.caveat("its rows lie in more places than can be kept; the last of them are left out");
-        } else if self.room(length) {
+        } else {
             self.sections += 1;
             self.entries[number].1.found.push(found);
         }
     }
 
     /// The columns a row of a table has by itself, generated ones too; none when that is not known.
-    fn physical(&self, number: usize, depth: usize) -> Vec<Declared> {
-        let Some((own, of)) = &self.entries[number].1.definition else { return Vec::new() };
-        let mut columns: Vec<Declared> = Vec::new();
-        if depth < DEEPEST {
-            for parent in of.iter().filter_map(|key| self.numbers.get(key)).take(DEEPEST) {
-                let known = names_of(&columns);
-                let inherited = self.physical(*parent, depth + 1);
-                columns.extend(inherited.into_iter().filter(|column| !known.contains_key(&column.name)));
+    fn physical(&self, number: usize) -> Vec<Declared> {
+        let (mut columns, mut known, mut seen) = (Vec::new(), HashSet::new(), HashSet::new());
+        self.inherit(number, 0, &mut seen, &mut |column| {
+            if columns.len() < MOST_COLUMNS && known.insert(&column.name) {
+                columns.push(column.clone());
+            }
+        });
+        columns
+    }
+
+    /// Hands over the columns of a table: first those of the tables it has them from, each of which is asked once.
+    fn inherit<'s>(
+        &'s self,
+        number: usize,
+        depth: usize,
+        seen: &mut HashSet<usize>,
+        each: &mut dyn FnMut(&'s Declared),
+    ) {
+        let Some((own, of)) = &self.entries[number].1.definition else { return };
+        if depth < DEEPEST && seen.len() < MOST_ANCESTORS && seen.insert(number) {
+            for &parent in of.iter().filter_map(|key| self.numbers.get(key)).take(MOST_ANCESTORS) {
+                if !seen.contains(&parent) {
+                    self.inherit(parent, depth + 1, seen, each);
+                }
             }
         }
-        let known = names_of(&columns);
-        columns.extend(own.iter().filter(|column| !known.contains_key(&column.name)).cloned());
-        columns.truncate(MOST_COLUMNS);
-        columns
+        own.iter().for_each(each);
     }
 
     /// The table a table is a part of, over all steps.
@@ -315,8 +345,14 @@ impl Catalogue {
             }
             let mut sections: Vec<Section> = Vec::new();
             for &part in parts {
-                sections
-                    .extend(self.entries[part].1.found.iter().map(|found| self.section(part, found, &columns, &known)));
+                let mut known_slots = HashMap::new();
+                for found in &self.entries[part].1.found {
+                    // Stretches that begin alike have their values in the same places.
+                    let slots = known_slots
+                        .entry((Arc::as_ptr(&found.head), found.form, found.values))
+                        .or_insert_with(|| self.slots(part, found, &columns, &known));
+                    sections.push(section(found, slots.clone(), columns.len()));
+                }
             }
             // In the order they lie, not in that of the parts.
             if sections.iter().all(|section| !section.own) {
@@ -355,10 +391,12 @@ impl Catalogue {
                 columns.push(Column { name: name.to_owned(), declared: declared.to_owned() });
             }
         };
-        let physical = self.physical(part, 0);
-        let named = |name: &str| entry.found.iter().any(|found| found.head.columns.iter().flatten().any(|c| c == name));
+        let physical = self.physical(part);
+        let mut seen = HashSet::new();
+        let heads: Vec<&Found> = entry.found.iter().filter(|found| seen.insert(Arc::as_ptr(&found.head))).collect();
+        let named: HashSet<&String> = heads.iter().flat_map(|found| found.head.columns.iter().flatten()).collect();
         for column in &physical {
-            match column.generated && !named(&column.name) {
+            match column.generated && !named.contains(&column.name) {
                 false => add(&column.name, &column.declared),
                 true => left_out.push(format!(
                     "column `{}` of `{}` is computed by the database: dumps do not hold it",
@@ -366,12 +404,7 @@ impl Catalogue {
                 )),
             }
         }
-        let mut last: Option<&Arc<Head>> = None;
-        for found in &entry.found {
-            if last.is_some_and(|last| Arc::ptr_eq(last, &found.head)) {
-                continue;
-            }
-            last = Some(&found.head);
+        for found in heads {
             match &found.head.columns {
                 Some(names) => names.iter().for_each(|name| add(name, "")),
                 None if physical.is_empty() => (1..=found.values).for_each(|n| add(&format!("column{n}"), "")),
@@ -380,7 +413,8 @@ impl Catalogue {
         }
     }
 
-    fn section(&self, part: usize, found: &Found, columns: &[Column], known: &HashMap<String, usize>) -> Section {
+    /// Where the values of a stretch go.
+    fn slots(&self, part: usize, found: &Found, columns: &[Column], known: &HashMap<String, usize>) -> Arc<[Slot]> {
         let slot = |name: &str| {
             let column = known.get(name).copied();
             Slot { column, kind: column.map_or(Kind::Plain, |at| Kind::of(&columns[at].declared, self.dialect)) }
@@ -390,7 +424,7 @@ impl Catalogue {
             None => {
                 // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it, and nowhere else.
                 let placed = found.form == Form::Inserts && self.dialect == Dialect::Postgres;
-                let physical = self.physical(part, 0);
+                let physical = self.physical(part);
                 match physical.is_empty() {
                     false => {
                         let physical = physical.iter().filter(|column| placed || !column.generated);
@@ -400,22 +434,22 @@ impl Catalogue {
                 }
             }
         };
-        Section {
-            head: found.head.clone(),
-            bytes: found.bytes.clone(),
-            own: found.own,
-            start: found.start,
-            end: found.end,
-            form: found.form,
-            syntax: found.syntax,
-            encoding: found.encoding,
-            slots: slots.into(),
-            columns: columns.len(),
-            rows: found.rows,
-        }
+        slots.into()
     }
 }
 
-fn names_of(columns: &[Declared]) -> HashMap<String, ()> {
-    columns.iter().map(|column| (column.name.clone(), ())).collect()
+fn section(found: &Found, slots: Arc<[Slot]>, columns: usize) -> Section {
+    Section {
+        head: found.head.clone(),
+        bytes: found.bytes.clone(),
+        own: found.own,
+        start: found.start,
+        end: found.end,
+        form: found.form,
+        syntax: found.syntax,
+        encoding: found.encoding,
+        slots,
+        columns,
+        rows: found.rows,
+    }
 }

@@ -44,10 +44,11 @@ impl Dump {
             let mut base = 0;
             for section in sections {
                 let length = length(section, place - base)?;
-                if place - base < length {
+                // The end is a place too: there it is told why the rest is missing.
+                if place - base <= length {
                     return Ok(Some((section, base)));
                 }
-                base += length;
+                base += length + 1;
             }
             return Ok(None);
         }
@@ -111,7 +112,7 @@ impl Database for Dump {
             }
             done += size(section);
             if section.own {
-                base += section.bytes.known();
+                base += section.bytes.known() + 1;
             }
         }
         Ok(())
@@ -138,7 +139,7 @@ impl Database for Dump {
                 let mut window = Window::new(&*section.bytes, section.start, section.end, SIP, &mut seen);
                 while let Some(&place) = rest.first() {
                     let inside = |end| place >= base && place - base >= section.start && place - base < end;
-                    let end = if section.own { section.bytes.known() } else { section.end };
+                    let end = if section.own { section.bytes.known() + 1 } else { section.end };
                     if place != first && !inside(end) {
                         break;
                     }

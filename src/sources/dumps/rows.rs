@@ -18,7 +18,7 @@ use crate::sources::tables::{Cell, Row};
 pub const LONGEST_HEAD: usize = 1 << 20;
 
 /// How rows are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Form {
     /// Lines of a COPY.
     Copy,
@@ -192,6 +192,10 @@ impl Section {
 
     /// The cells of a line of a COPY.
     fn copied<'a>(&self, line: &'a [u8]) -> Result<Vec<Cell<'a>>, String> {
+        // So that short rows of a table said to have very many columns cost nothing.
+        if self.slots.len() > line.len() + 1 {
+            return Err(self.miscounted(line.split(|&b| b == b'\t').count()));
+        }
         let mut cells = vec![Cell::Null; self.columns];
         let mut slots = self.slots.iter();
         let mut rest = line;
@@ -296,7 +300,8 @@ impl Section {
         loop {
             at = after_blanks(window, at, self.syntax, &mut |_| ())?;
             if window.at_least(at, 1)?.first() != Some(&b'(') {
-                tell(told, Row::Bad(base + at, NO_VALUES.into()))?;
+                // Before it, as it may be the end, where no place is.
+                tell(told, Row::Bad(base + at - 1, NO_VALUES.into()))?;
                 return Ok(at);
             }
             let ending = self.values(base, at, window, told)?;

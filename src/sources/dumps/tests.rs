@@ -1,6 +1,6 @@
 //! Dumps as byte texts, one for every trap that naive readers fall into.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::ops::ControlFlow;
 
 use super::{open_custom, open_text};
@@ -9,7 +9,9 @@ use crate::sources::input::Input;
 use crate::sources::tables::{Cell, Database, Row, Table};
 
 pub(super) fn opened(bytes: &[u8]) -> Result<Box<dyn Database>, Failure> {
-    let input = Input::of_pipe(Cursor::new(bytes.to_vec()), "test").expect("a pipe");
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(bytes).expect("room");
+    let input = Input::of_file(file, bytes.len() as u64, "test");
     let mut looked = |_, _| ControlFlow::Continue(());
     match bytes.starts_with(b"PGDMP") {
         true => open_custom(&input, &mut looked),
@@ -476,5 +478,75 @@ fn places_where_no_row_begins_are_told() {
         })
         .expect("readable");
         assert_eq!(told, [(place, "! no row begins here: the dump was changed".into())], "{table} {place}");
+    }
+}
+
+#[test]
+fn dumps_that_want_too_much_get_no_more_than_there_is() {
+    // More columns than any database has.
+    let names: Vec<String> = (0..100_000).map(|n| format!("c{n}")).collect();
+    let dump = open(format!("COPY t ({}) FROM stdin;\nx\n1\t2\n\\.\n", names.join(", ")));
+    assert!(rows(&*dump, "t").iter().all(|row| row.starts_with("! it has")));
+    let declared: Vec<String> = (0..100_000).map(|n| format!("c{n} int")).collect();
+    let dump = open(format!("CREATE TABLE t ({});\nINSERT INTO t VALUES (1);\n", declared.join(", ")));
+    assert!(dump.tables()[0].columns.len() <= 32_767);
+    assert_eq!(rows(&*dump, "t").len(), 1);
+    // More values than any table has columns.
+    let values = vec!["1"; 100_000].join(",");
+    let dump = open(format!("INSERT INTO t VALUES ({values}), (1);\n"));
+    assert!(rows(&*dump, "t").iter().any(|row| row.contains("more than 32767 values")));
+    // Names, parentheses and strings without end.
+    let long = "x".repeat(5 << 20);
+    for text in [
+        format!("CREATE TABLE \"{long}\" (a int);\nINSERT INTO \"{long}\" VALUES (1);"),
+        format!("INSERT INTO t (a) VALUES {};", "(".repeat(1 << 20)),
+        format!("INSERT INTO t (a) VALUES ('{long}"),
+        format!("CREATE TABLE t ({}", "(".repeat(1 << 20)),
+        format!("CREATE FUNCTION f() BEGIN ATOMIC {}", "case begin ".repeat(1 << 18)),
+        format!("/*{}", "/*".repeat(1 << 20)),
+        format!("SELECT $a${long}"),
+        format!("SELECT ${long}"),
+        format!("\\connect \"{long}"),
+        format!("-- PostgreSQL database dump\nINSERT INTO {}", "a.".repeat(1 << 18)),
+        ";".repeat(1 << 20),
+        format!("PRAGMA foreign_keys=OFF;\nINSERT INTO t VALUES({}1", "replace(".repeat(1 << 18)),
+        format!("PRAGMA foreign_keys=OFF;\nINSERT INTO t VALUES({}1{});", "replace(".repeat(100), ")".repeat(100)),
+    ] {
+        let dump = open(&text);
+        for table in dump.tables() {
+            rows(&*dump, &table.full_name());
+        }
+    }
+}
+
+#[test]
+fn tables_that_have_their_columns_from_many_end() {
+    // Each from the two before it: as many ways as there are, but each table once.
+    let mut text = String::from("CREATE TABLE t0 (c0 int);\nCREATE TABLE t1 (c1 int);\n");
+    for n in 2..200 {
+        text.push_str(&format!("CREATE TABLE t{n} (c{n} int) INHERITS (t{}, t{});\n", n - 1, n - 2));
+    }
+    let dump = open(&text);
+    assert_eq!(dump.tables().len(), 200);
+    assert_eq!(dump.tables()[10].columns.len(), 11);
+    assert!(dump.tables()[199].columns.len() > 10);
+}
+
+#[test]
+fn any_byte_may_be_anything() {
+    let text = "SET client_encoding = 'UTF8';\nCREATE TABLE public.\"t\" (a int, b text DEFAULT 'x''y', c bytea);
+ALTER TABLE ONLY p ATTACH PARTITION public.t DEFAULT;\nCOPY public.\"t\" (a, b) FROM stdin;\n1\t\\N\n2\ta\\tb\n\\.\n
+INSERT INTO public.\"t\" VALUES (1, E'\\x41', '\\x00'), (2, $$x$$, NULL);\nSELECT pg_catalog.lowrite(0, '\\x00');\n";
+    for head in ["", "-- MySQL dump\n", "PRAGMA foreign_keys=OFF;\n"] {
+        for at in (0..text.len()).step_by(5) {
+            for byte in [0, b'\'', b'\\', b'\n', b'(', b';', b'$', 0xff] {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes[at] = byte;
+                let dump = open([head.as_bytes(), &bytes].concat());
+                for table in dump.tables() {
+                    rows(&*dump, &table.full_name());
+                }
+            }
+        }
     }
 }

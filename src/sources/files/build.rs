@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::check::Check;
 use super::envelope::Indexer;
+use super::keep::{Keeper, Loaded};
 use super::mapping::Mapping;
 use super::stretch::{self, Lines, STRETCH};
 use crate::domain::{Cancel, Failure, FailureKind, Progress};
@@ -43,8 +45,11 @@ pub struct Build {
     troubles: AtomicU64,
     streams: AtomicU64,
     complete: AtomicBool,
-    /// The offsets of records that are broken behind their fronts, as far as that was found.
+    /// The offsets of records that were taken for events and are none, as far as that was found.
     broken: Mutex<BTreeSet<u64>>,
+    check: Check,
+    keeper: Option<Keeper>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What was given to the threads so far.
@@ -64,11 +69,17 @@ struct Work {
 }
 
 impl Build {
-    /// Indexes the records that begin before `head`; if that is all there is, the index is complete.
+    /// Indexes the records that begin before `head`; if that is all there is, the index is complete. The rest is taken from
+    /// what the keeper has, as far as that reaches.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn open(feed: Arc<Feed>, mapping: Arc<Mapping>, head: u64) -> Result<Arc<Self>, Failure> {
+    pub fn open(
+        feed: Arc<Feed>,
+        mapping: Arc<Mapping>,
+        head: u64,
+        keeper: Option<Keeper>,
+    ) -> Result<Arc<Self>, Failure> {
         let index = Index::new(0);
         let build = Self {
             hasher: index.hasher().clone(),
@@ -84,6 +95,9 @@ impl Build {
             streams: AtomicU64::new(0),
             complete: AtomicBool::new(false),
             broken: Mutex::default(),
+            check: Check::default(),
+            keeper,
+            threads: Mutex::default(),
             feed,
             mapping,
         };
@@ -133,12 +147,35 @@ impl Build {
         &self.mapping
     }
 
+    /// Looks at all of what was taken for an event by its front, and keeps what was found.
+    ///
+    /// # Errors
+    /// As [`Check::run`].
+    pub fn run_check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.wait(cancel, &mut |_| ())?;
+        self.check.run(self, cancel, told)?;
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(self);
+        }
+        Ok(())
+    }
+
+    /// How far it was checked.
+    pub fn check(&self) -> &Check {
+        &self.check
+    }
+
+    /// Why no index is kept, if one should be.
+    pub fn note(&self) -> Option<String> {
+        self.keeper.as_ref()?.note()
+    }
+
     /// What ends all work for this file.
     pub fn stopped(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// The records found broken behind their fronts, by their offsets.
+    /// The records that were taken for events by their fronts and found to be none, by their offsets.
     pub fn broken(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,14 +195,45 @@ impl Build {
         if self.is_complete() || self.begun.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.lock().threads = THREADS;
-        for number in 0..THREADS {
-            let build = self.clone();
-            let spawned = thread::Builder::new().name(format!("index-{number}")).spawn(move || build.thread());
-            if let Err(e) = spawned {
+        if let Some(keeper) = &self.keeper {
+            keeper.begin(&self.feed);
+        }
+        // Whether there is a kept index decides what is left to be read.
+        self.lock().threads = 1;
+        self.spawn(0);
+    }
+
+    /// Starts a thread, which was counted.
+    fn spawn(self: &Arc<Self>, number: usize) {
+        let build = self.clone();
+        match thread::Builder::new().name(format!("index-{number}")).spawn(move || build.thread(number)) {
+            Ok(handle) => self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(handle),
+            Err(e) => {
                 self.ended(Err(Failure::io(self.feed.name(), "start a thread", &e)));
             }
         }
+    }
+
+    /// Takes over the kept index, if there is one that goes on from what is known.
+    fn resume(&self) -> Result<(), Failure> {
+        let Some(loaded) = self.keeper.as_ref().and_then(|keeper| keeper.load(&self.feed, &self.hasher)) else {
+            return Ok(());
+        };
+        let Loaded { index: kept, length, checked, broken } = loaded;
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        let unfinished = if length < self.feed.arrived().upto { self.unfinished(length)? } else { None };
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        // After growth more is known than was kept.
+        if !index.is_beginning_of(&kept) || kept.end() > length {
+            return Ok(());
+        }
+        *index = kept;
+        let start = unfinished.map_or(index.end(), |line| index.reopen(line));
+        handed.upto = start;
+        self.check.resume(checked.min(start));
+        self.broken().extend(broken.into_iter().filter(|&offset| offset < start));
+        self.count(&index);
+        Ok(())
     }
 
     /// Waits until the index is complete.
@@ -208,16 +276,15 @@ impl Build {
         }
     }
 
-    /// Goes on to where the file ends now, which has grown since the index was complete. Gives from where on it is read
-    /// again; `None` when there is nothing to do, or it is not the time for it.
+    /// Goes on to where the file ends now, if it has grown since the index was complete.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn grow(self: &Arc<Self>, length: u64) -> Result<Option<u64>, Failure> {
+    pub fn grow(self: &Arc<Self>, length: u64) -> Result<(), Failure> {
         let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.feed.arrived().upto;
         if !self.is_complete() || self.failed().is_some() || length <= old {
-            return Ok(None);
+            return Ok(());
         }
         let start = match self.unfinished(old)? {
             None => old,
@@ -230,11 +297,12 @@ impl Build {
         };
         self.feed.extend(length);
         handed.upto = start;
+        self.check.back_to(start);
         self.complete.store(false, Ordering::Release);
         self.begun.store(false, Ordering::Release);
         drop(handed);
         self.begin();
-        Ok(Some(start))
+        Ok(())
     }
 
     /// Where the last line begins, when no line feed ends it.
@@ -258,21 +326,44 @@ impl Build {
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.changed.notify_all();
+        if self.is_complete() {
+            // The index may just be being kept, which takes a moment; half of it would be of no use.
+            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            for thread in threads {
+                drop(thread.join());
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn thread(&self) {
+    fn thread(self: &Arc<Self>, number: usize) {
         // A bug in here must end as a message, not as a wait for ever.
-        let result = catch_unwind(AssertUnwindSafe(|| self.stretches())).unwrap_or_else(|_| {
+        let run = || {
+            if number == 0 {
+                self.resume()?;
+                for other in 1..THREADS {
+                    self.lock().threads += 1;
+                    self.spawn(other);
+                }
+            }
+            self.stretches()
+        };
+        let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
             Err(Failure::new(FailureKind::Other, self.feed.name(), "index", "a bug in stepback: indexing panicked"))
         });
-        self.ended(result);
+        if self.ended(result)
+            && let Some(keeper) = &self.keeper
+        {
+            // What goes wrong with keeping it harms nobody.
+            drop(catch_unwind(AssertUnwindSafe(|| keeper.keep(self))));
+        }
     }
 
-    fn ended(&self, result: Result<(), Failure>) {
+    /// A thread has ended. Gives whether it was the last one, and the index is complete.
+    fn ended(&self, result: Result<(), Failure>) -> bool {
         let mut work = self.lock();
         if let Err(failure) = result {
             work.failed.get_or_insert(failure);
@@ -283,6 +374,7 @@ impl Build {
             self.complete.store(true, Ordering::Release);
         }
         self.changed.notify_all();
+        work.threads == 0 && self.is_complete()
     }
 
     fn stretches(&self) -> Result<(), Failure> {

@@ -141,25 +141,23 @@ impl Checker {
         Self { mapping, skimmer: Skimmer::new(plan.clone()), front: Skimmer::new(plan) }
     }
 
-    /// Checks the line at the start of `text`. Gives where it ends, and whether it is an event, or none, all the way: `false`
-    /// when only its front is an event's.
+    /// Checks the line at the start of `text`. Gives where it ends, and whether it is all the way what its front says.
     pub fn line(&mut self, text: &[u8]) -> (usize, bool) {
         let end = match self.skimmer.skim(text) {
             Ok(end) if !self.skimmer.twice() => return (end, true),
             Ok(end) => end,
-            Err(Fault { at, .. }) => memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end),
+            Err(Fault { at, .. }) => {
+                return (memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end), false);
+            }
         };
         let line = &text[..end];
-        let Ok(front) =
-            self.front.front(line).map_err(drop).and_then(|_| basics(&self.mapping, &self.front, line).map_err(drop))
-        else {
-            return (end, true);
-        };
-        let whole = self.skimmer.skim(line).is_ok()
-            && basics(&self.mapping, &self.skimmer, line).is_ok_and(|whole| {
+        let same = match (self.front.front(line), basics(&self.mapping, &self.skimmer, line)) {
+            (Ok(_), Ok(whole)) => basics(&self.mapping, &self.front, line).is_ok_and(|front| {
                 whole.stream == front.stream && whole.event_type == front.event_type && whole.version == front.version
-            });
-        (end, whole)
+            }),
+            _ => false,
+        };
+        (end, same)
     }
 }
 
@@ -229,10 +227,10 @@ impl Reader {
         // Its front says whether this is what was indexed, and only now found to be broken.
         let same = self.front.front(line).is_ok()
             && basics(&mapping, &self.front, line).is_ok_and(|basics| is_placed(placed, &basics));
-        match same {
-            true => Read::Broken(broken(place, placed, reason, line.clone())),
-            false => Read::Trouble(trouble(place, CHANGED.into(), line.clone())),
-        }
+        Read::Broken(match same {
+            true => broken(place, placed, reason, line.clone()),
+            false => trouble(place, CHANGED.into(), line.clone()),
+        })
     }
 
     fn whole(&mut self, place: &Place, placed: &PlacedEvent, line: &Bytes, basics: &Basics<'_>) -> Event {
@@ -334,9 +332,9 @@ pub fn is_json_text(raw: &[u8]) -> bool {
 pub enum Read {
     /// It is an event.
     Event(Event),
-    /// Its front is an event's, as the index says, and what follows is broken.
+    /// It is none, though the index took it for one: it is broken behind its front, or has changed since.
     Broken(Event),
-    /// It is none, or no longer what it was when it was indexed.
+    /// It is none, as the index says.
     Trouble(Event),
 }
 

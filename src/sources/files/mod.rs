@@ -10,6 +10,7 @@
 mod build;
 mod check;
 pub(in crate::sources) mod envelope;
+mod keep;
 pub(in crate::sources) mod mapping;
 pub(in crate::sources) mod plan;
 mod records;

@@ -344,3 +344,165 @@ fn together(lines: &[Line]) -> usize {
     let near = |pair: &[Line]| pair[1].offset - pair[0].limit <= APART && pair[1].limit - start <= BLOCK;
     1 + lines.windows(2).take_while(|pair| near(pair)).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sources::Source;
+    use crate::sources::open::{OpenOptions, open};
+    use crate::sources::search::by_pages;
+
+    fn hits(run: impl FnOnce(&mut Told<'_>) -> Result<(), Failure>) -> (Vec<u64>, Option<(u64, u64)>) {
+        let (mut hits, mut searched) = (Vec::new(), None);
+        run(&mut |step| {
+            match step {
+                SearchStep::Hit(ordinal) => hits.push(ordinal),
+                SearchStep::Searched(done, total) => searched = Some((done, total)),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        (hits, searched)
+    }
+
+    /// Searches both ways, over every scope, and in a source that is not read yet.
+    fn agrees(text: &[u8], patterns: &[Pattern]) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, text).unwrap();
+        let options = OpenOptions {
+            map: Some("stream=.s,type=.t,version=.v,data=.d,metadata=.m".into()),
+            ..OpenOptions::default()
+        };
+        let opened = || -> Arc<dyn Source> { open(file.path().to_str().unwrap(), &options).unwrap() };
+        let source = opened();
+        let scopes =
+            [Scope::All, Scope::Stream("a-1".into()), Scope::Category("a".into()), Scope::Stream("é-\"".into())];
+        let never = Cancel::default();
+        for pattern in patterns {
+            for scope in &scopes {
+                let expected = hits(|told| by_pages(&*source, pattern, scope, &never, told)).0;
+                let (found, searched) = hits(|told| source.search(pattern, scope, &never, told));
+                assert_eq!(found, expected, "{pattern:?} {scope:?} in {}", String::from_utf8_lossy(text));
+                assert!(searched.is_none_or(|(done, total)| done == total));
+                assert_eq!(
+                    hits(|told| opened().search(pattern, scope, &never, told)).0,
+                    expected,
+                    "{pattern:?} unread"
+                );
+            }
+        }
+    }
+
+    fn text(text: &str) -> Pattern {
+        Pattern::Text(text.into())
+    }
+
+    fn expression(text: &str) -> Pattern {
+        Pattern::Expression(regex::bytes::Regex::new(text).unwrap())
+    }
+
+    #[test]
+    fn only_what_is_searched_is_found() {
+        let lines = [
+            r#"{"s":"a-1","t":"Needle","v":1,"d":{"x":"plain"},"id":"needle"}"#,
+            r#"{"s":"a-1","t":"T","v":2,"d":{"needle":1}}"#,
+            r#"{"s":"a-2","t":"T","v":1,"d":{"x":"Zo\u00eb \"needle\""},"m":{"by":"a/b"}}"#,
+            "  ",
+            r#"{"s":"b-needle","t":"T","v":1,"d":{"x":"Zoë"},"m":"needle"}"#,
+            r#"{"s":"a-1","t":"T","v":3,"d":{"x":"a\/b"},"other":"needle"}"#,
+            r#"{"s":"a-1","t":"T","v":4,"d":[,"other":"needle"}"#,
+            "no JSON, but a needle",
+            r#"{"s":"\u00e9-\"","t":"\u0054","v":1,"d":"needle","d":"none"}"#,
+            r#"{"s":"a-1","t":"T","v":5,"s":"a-2","d":"needle"}"#,
+            r#"{"s":"a-1","t":"T","v":6,"d":"needle"}"#,
+        ];
+        let patterns = [
+            text("needle"),
+            text("Needle"),
+            text("\"needle\""),
+            text("Zoë"),
+            text("é"),
+            text("a/b"),
+            text("T"),
+            text("a-1"),
+            text(""),
+            text("nowhere"),
+            text("\\u"),
+            expression("(?i)needle"),
+            expression("need[^x]e"),
+            expression("needle$"),
+            expression("^\\{"),
+            expression(r"\bZo"),
+            expression("o\"?,\"v"),
+            expression(""),
+        ];
+        agrees(lines.join("\n").as_bytes(), &patterns);
+        agrees((lines.join("\r\n") + "\r\n").as_bytes(), &patterns);
+    }
+
+    #[test]
+    fn what_lies_across_blocks_is_found_once() {
+        let filling = "x".repeat(3000);
+        let line = |n: usize| {
+            let needle = if n % 37 == 0 { "needle needle" } else { "" };
+            format!(r#"{{"s":"a-{}","t":"T{}","v":{n},"d":"{filling}{needle}"}}"#, n % 3, n % 5) + "\n"
+        };
+        let mut lines: String = (0..400).map(line).collect();
+        lines
+            .insert_str(0, &format!("{{\"s\":\"a-1\",\"t\":\"T\",\"v\":1,\"d\":\"{}needle\"}}\n", filling.repeat(300)));
+        agrees(lines.as_bytes(), &[text("needle"), text("T3"), text("a-1"), expression("n[e]+dle")]);
+    }
+
+    #[test]
+    fn nobody_is_told_more_than_they_want() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for n in 0..100 {
+            std::io::Write::write_all(
+                &mut file,
+                format!("{{\"stream\":\"a-1\",\"type\":\"T\",\"version\":{n}}}\n").as_bytes(),
+            )
+            .unwrap();
+        }
+        let source = open(file.path().to_str().unwrap(), &OpenOptions::default()).unwrap();
+        let cancel = Cancel::default();
+        for scope in [Scope::All, Scope::Stream("a-1".into())] {
+            let mut told = 0;
+            let stop_at_third = &mut |_| {
+                told += 1;
+                if told == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            source.search(&text("T"), &scope, &cancel, stop_at_third).unwrap();
+            assert_eq!(told, 3);
+        }
+        cancel.cancel();
+        let failure = source.search(&text("T"), &Scope::All, &cancel, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert_eq!(failure.kind, crate::domain::FailureKind::Cancelled);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_lines_are_searched_as_their_events_are(
+            lines in prop::collection::vec((0..3_usize, 0..3_usize, "[a\"é/{}\\\\n]{0,6}", 0..8_usize), 1..20),
+            needle in "[a\"é/{}\\\\n]{1,2}",
+        ) {
+            let line = |(stream, kind, data, broken): &(usize, usize, String, usize)| {
+                let mut json = serde_json::json!({"s": format!("a-{stream}"), "t": format!("{kind}a"), "d": data}).to_string();
+                match broken {
+                    0 => json.insert(json.len() / 2, '{'),
+                    1 => json = json.replace('é', "\\u00e9"),
+                    2 => json = json.replace('/', "\\/"),
+                    _ => {}
+                }
+                json + "\n"
+            };
+            let whole: String = std::iter::once("{\"s\":\"a-1\",\"t\":\"T\",\"v\":1}\n".to_owned()).chain(lines.iter().map(line)).collect();
+            agrees(whole.as_bytes(), &[text(&needle), expression(&regex::escape(&needle))]);
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, RwLockReadGuard};
 
 use super::build::Build;
-use super::check::Check;
+use super::keep::Keeper;
 use super::mapping::{Mapping, Overrides, Sample, guess};
 use super::plan::Plan;
 use super::records::{Readers, Records};
@@ -55,14 +55,15 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
-    let build = Build::open(feed.clone(), mapping.clone(), upto)?;
+    let keeper = options.cache.as_deref().zip(path.as_deref());
+    let keeper = keeper.and_then(|(cache, path)| Keeper::new(cache, path, &feed, &mapping));
+    let build = Build::open(feed.clone(), mapping.clone(), upto, keeper)?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
     reasons.push(format!("JSON Lines: {} records looked at", sample.records()));
     reasons.extend(guessed.reasons);
     let about = About { name, kind: "JSON Lines".into(), reasons, caveats: guessed.caveats, ..About::default() };
-    let check = Check::default();
     let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
-    let file = LinesFile { feed, mapping, build, check, watch, readers: Readers::default(), about };
+    let file = LinesFile { feed, mapping, build, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))
 }
 
@@ -116,7 +117,6 @@ struct LinesFile {
     feed: Arc<Feed>,
     mapping: Arc<Mapping>,
     build: Arc<Build>,
-    check: Check,
     /// Looks whether the file changes; nothing does where it was no file.
     watch: Option<Watch>,
     readers: Readers,
@@ -136,6 +136,7 @@ impl Backing for LinesFile {
 
     fn about(&self) -> About {
         let mut about = self.about.clone();
+        about.caveats.extend(self.build.note());
         about.caveats.extend(self.feed.remarks());
         about
     }
@@ -157,8 +158,7 @@ impl Backing for LinesFile {
     }
 
     fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
-        self.build.wait(cancel, &mut |_| ())?;
-        self.check.run(&self.build, cancel, told)
+        self.build.run_check(cancel, told)
     }
 
     fn failed(&self) -> Option<Failure> {
@@ -191,15 +191,13 @@ impl Backing for LinesFile {
 
     fn look(&self) -> Result<Change, Failure> {
         let Some(watch) = &self.watch else { return Ok(Change::Same) };
-        if !self.build.is_complete() {
+        if !self.build.is_complete() && self.build.failed().is_none() {
             // What is not read yet is looked at when it is.
             return Ok(Change::Same);
         }
         let change = watch.look(&self.feed)?;
-        if change == Change::Grown
-            && let Some(start) = self.build.grow(watch.length())?
-        {
-            self.check.back_to(start);
+        if change == Change::Grown {
+            self.build.grow(watch.length())?;
         }
         Ok(change)
     }

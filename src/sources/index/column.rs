@@ -3,6 +3,8 @@
 //! Offsets and times of neighbouring records differ little, so a chunk of rows keeps one base and four bytes a row; a chunk
 //! whose numbers lie too far apart takes eight. Reading a row is two array accesses. Rows are only ever added.
 
+use super::saved::{Reader, Writer};
+
 /// Rows in a chunk.
 const CHUNK: usize = 4096;
 /// The narrow value of a row that has none.
@@ -80,6 +82,44 @@ impl Column {
         (value != i64::MIN).then_some(value)
     }
 
+    /// Writes it as it is.
+    pub fn save(&self, out: &mut Writer) {
+        out.number(self.len as u64);
+        for chunk in &self.chunks {
+            match chunk {
+                Chunk::Narrow(base, values) => {
+                    out.number(if base.is_some() { 1 } else { 0 });
+                    out.number(base.unwrap_or(0) as u64);
+                    out.fixed(values, |value| value.to_le_bytes());
+                }
+                Chunk::Wide(values) => {
+                    out.number(2);
+                    out.fixed(values, |value| value.to_le_bytes());
+                }
+            }
+        }
+    }
+
+    /// Reads it back; `None` when it is none.
+    pub fn load(read: &mut Reader<'_>) -> Option<Self> {
+        let len = usize::try_from(read.number()?).ok()?;
+        let mut chunks = Vec::new();
+        let mut rest = len;
+        while rest > 0 {
+            let count = rest.min(CHUNK);
+            chunks.push(match read.number()? {
+                2 => Chunk::Wide(read.fixed(count, i64::from_le_bytes)?),
+                kind @ (0 | 1) => {
+                    let base = Some(read.number()? as i64).filter(|_| kind == 1);
+                    Chunk::Narrow(base, read.fixed(count, u32::from_le_bytes)?)
+                }
+                _ => return None,
+            });
+            rest -= count;
+        }
+        read.is_done().then_some(Self { chunks, len })
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.len
@@ -87,7 +127,7 @@ impl Column {
 }
 
 fn widen(base: i64, distance: u32) -> i64 {
-    if distance == ABSENT { i64::MIN } else { base + i64::from(distance) }
+    if distance == ABSENT { i64::MIN } else { base.wrapping_add(i64::from(distance)) }
 }
 
 #[cfg(test)]

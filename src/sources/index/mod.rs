@@ -7,6 +7,7 @@
 //! event in its stream never change.
 
 pub(in crate::sources) mod column;
+pub(in crate::sources) mod saved;
 mod versions;
 
 use std::hash::{BuildHasher, Hasher};
@@ -150,15 +151,57 @@ pub struct Stream {
     pub name: StreamName,
     /// The rows of its events.
     pub rows: Vec<u32>,
-    /// The time of its first event.
-    pub first_time: Option<Timestamp>,
-    /// The time of its last event.
-    pub last_time: Option<Timestamp>,
+    /// The times of its first and its last event.
+    times: Times,
     versions: Versions,
     category: u32,
 }
 
+/// The times of the first and the last event of a stream; in less room than two optional instants take.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    seconds: [i64; 2],
+    /// `i32::MIN` where there is no time.
+    nanoseconds: [i32; 2],
+}
+
+impl Times {
+    const NONE: Self = Self { seconds: [0; 2], nanoseconds: [i32::MIN; 2] };
+
+    fn set(&mut self, which: usize, time: Option<Timestamp>) {
+        self.seconds[which] = time.map_or(0, |time| time.as_second());
+        self.nanoseconds[which] = time.map_or(i32::MIN, |time| time.subsec_nanosecond());
+    }
+
+    fn get(self, which: usize) -> Option<Timestamp> {
+        Timestamp::new(self.seconds[which], self.nanoseconds[which]).ok().filter(|_| self.nanoseconds[which] > i32::MIN)
+    }
+}
+
 impl Stream {
+    /// The time of its first event.
+    pub fn first_time(&self) -> Option<Timestamp> {
+        self.times.get(0)
+    }
+
+    /// The time of its last event.
+    pub fn last_time(&self) -> Option<Timestamp> {
+        self.times.get(1)
+    }
+
+    /// Adds an event. Room is made by quarters: many streams that each have twice what they need are much.
+    fn push(&mut self, row: u32, version: Option<u64>, time: Option<Timestamp>) {
+        if self.rows.is_empty() {
+            self.times.set(0, time);
+        }
+        self.times.set(1, time);
+        if self.rows.len() == self.rows.capacity() {
+            self.rows.reserve_exact((self.rows.len() / 4).max(4));
+        }
+        self.rows.push(row);
+        self.versions.push(version);
+    }
+
     /// The version of the event with this rank, which exists.
     pub fn version(&self, rank: usize) -> u64 {
         self.versions.get(rank as u32)
@@ -224,6 +267,8 @@ pub struct Index {
     /// The rows that are links, which stand in their streams only: the row each leads to, of those behind all others.
     links: Vec<Option<u32>>,
     hasher: DefaultHashBuilder,
+    /// The streams and types of the rows being appended; kept for its memory.
+    resolved: Vec<(u32, u16)>,
 }
 
 impl Index {
@@ -255,28 +300,30 @@ impl Index {
         }
         self.blank += part.blank;
         self.oversize.extend(part.oversize.iter().map(|&(row, size)| (first + row, size)));
-        for (row, number) in part.rows.iter().zip(first..) {
+        // Names first: each look-up waits for memory, and they wait together when little stands between them.
+        let mut names = std::mem::take(&mut self.resolved);
+        names.clear();
+        names.extend(part.rows.iter().map(|row| match part.name(row.stream) {
+            [] => (NO_STREAM, NO_TYPE),
+            name => {
+                let stream = self.intern_stream(name, row.stream_hash);
+                (stream, self.intern_type(part.name(row.event_type), row.type_hash))
+            }
+        }));
+        self.stream_of.extend(names.iter().map(|&(stream, _)| stream));
+        self.type_of.extend(names.iter().map(|&(_, event_type)| event_type));
+        for row in &part.rows {
             self.offsets.push(Some(row.offset as i64));
             self.times.push(row.time.map(|time| time.as_millisecond()));
-            let name = part.name(row.stream);
-            if name.is_empty() {
-                self.troubles += 1;
-                self.stream_of.push(NO_STREAM);
-                self.type_of.push(NO_TYPE);
-                continue;
-            }
-            let stream = self.intern_stream(name, row.stream_hash);
-            self.stream_of.push(stream);
-            let stream = &mut self.streams[stream as usize];
-            if stream.rows.is_empty() {
-                stream.first_time = row.time;
-            }
-            stream.last_time = row.time;
-            stream.rows.push(number);
-            stream.versions.push(row.version);
-            let event_type = self.intern_type(part.name(row.event_type), row.type_hash);
-            self.type_of.push(event_type);
         }
+        for ((row, &(stream, _)), number) in part.rows.iter().zip(&names).zip(first..) {
+            let Some(stream) = self.streams.get_mut(stream as usize) else {
+                self.troubles += 1;
+                continue;
+            };
+            stream.push(number, row.version, row.time);
+        }
+        self.resolved = names;
         self.end = part.end;
         true
     }
@@ -292,8 +339,7 @@ impl Index {
         self.streams.push(Stream {
             name,
             rows: Vec::new(),
-            first_time: None,
-            last_time: None,
+            times: Times::NONE,
             versions: Versions::default(),
             category,
         });
@@ -404,6 +450,18 @@ impl Index {
     pub fn bounds(&self, row: u32) -> Option<(u64, u64)> {
         let offset = self.offsets.get(row as usize)? as u64;
         Some((offset, self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64)))
+    }
+
+    /// Whether the other index begins with what this one knows.
+    pub fn is_beginning_of(&self, other: &Self) -> bool {
+        let rows = self.offsets.len();
+        let names =
+            |index: &Self| index.streams.iter().map(|s| s.name.clone()).take(self.streams.len()).collect::<Vec<_>>();
+        other.offsets.len() >= rows
+            && (0..rows).all(|row| self.offsets.get(row) == other.offsets.get(row))
+            && self.stream_of[..] == other.stream_of[..rows]
+            && self.type_of[..] == other.type_of[..rows]
+            && names(self) == names(other)
     }
 
     /// Makes ready for what was added to a file whose last line, beginning at `start`, had no end: where that line is no

@@ -3,13 +3,16 @@
 //! Nearly all streams count up by one, so runs of such versions are kept instead of the versions: one pair for a stream
 //! without gaps, one more for every gap, step back or repetition.
 
+use super::saved::{Reader, Writer};
+
 /// Versions by rank (from 0). Ranks are only ever added.
 #[derive(Clone, Debug, Default)]
 pub struct Versions {
     /// The version of rank 0.
     first: u64,
     /// Where a new run begins: its first rank and the version there.
-    breaks: Vec<(u32, u64)>,
+    #[allow(clippy::box_collection, reason = "most streams have none, and there may be a million streams")]
+    breaks: Option<Box<Vec<(u32, u64)>>>,
     /// How many ranks there are.
     len: u32,
 }
@@ -22,24 +25,53 @@ impl Versions {
         if self.len == 0 {
             self.first = version;
         } else if next != Some(version) {
-            self.breaks.push((self.len, version));
+            self.breaks.get_or_insert_default().push((self.len, version));
         }
         self.len += 1;
     }
 
+    fn breaks(&self) -> &[(u32, u64)] {
+        self.breaks.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Writes them; how many there are is known elsewhere.
+    pub fn save(&self, out: &mut Writer) {
+        out.number(self.first);
+        out.number(self.breaks().len() as u64);
+        for &(rank, version) in self.breaks() {
+            out.number(u64::from(rank));
+            out.number(version);
+        }
+    }
+
+    /// Reads them back; `None` when they are none.
+    pub fn load(read: &mut Reader<'_>, len: u64) -> Option<Self> {
+        let first = read.number()?;
+        let mut breaks: Vec<(u32, u64)> = Vec::new();
+        for _ in 0..read.number()? {
+            let rank = u32::try_from(read.number()?).ok()?;
+            if rank == 0 || u64::from(rank) >= len || breaks.last().is_some_and(|&(before, _)| before >= rank) {
+                return None;
+            }
+            breaks.push((rank, read.number()?));
+        }
+        let breaks = (!breaks.is_empty()).then(|| Box::new(breaks));
+        Some(Self { first, breaks, len: u32::try_from(len).ok()? })
+    }
+
     /// The version of a rank that exists.
     pub fn get(&self, rank: u32) -> u64 {
-        let run = self.breaks.partition_point(|&(from, _)| from <= rank);
-        match run.checked_sub(1).map(|run| self.breaks[run]) {
-            Some((from, version)) => version + u64::from(rank - from),
-            None => self.first + u64::from(rank),
+        let run = self.breaks().partition_point(|&(from, _)| from <= rank);
+        match run.checked_sub(1).map(|run| self.breaks()[run]) {
+            Some((from, version)) => version.saturating_add(u64::from(rank - from)),
+            None => self.first.saturating_add(u64::from(rank)),
         }
     }
 
     /// The first rank that has this version or a later one.
     pub fn first_from(&self, version: u64) -> Option<u32> {
         let mut start = (0, self.first);
-        for &next in self.breaks.iter().chain(std::iter::once(&(self.len, 0))) {
+        for &next in self.breaks().iter().chain(std::iter::once(&(self.len, 0))) {
             let (rank, from) = start;
             // A run of n versions; it does not pass the largest number.
             let ahead = version.saturating_sub(from);
@@ -53,7 +85,7 @@ impl Versions {
 
     /// Whether some version is not later than the one before it.
     pub fn goes_back(&self) -> bool {
-        self.breaks.iter().any(|&(rank, version)| self.get(rank - 1) >= version)
+        self.breaks().iter().any(|&(rank, version)| self.get(rank - 1) >= version)
     }
 }
 

@@ -54,6 +54,13 @@ pub fn file(
 ) -> Result<u64, Failure> {
     let mut from = File::open(from).map_err(|e| Failure::io(name, DOING, &e))?;
     let mut to = create(to).map_err(|e| failed(name, &e))?;
+    // Where the file system can share the blocks, a copy of any size is made at once.
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(&to, &from).is_ok() {
+        let length = to.metadata().map_err(|e| failed(name, &e))?.len();
+        wanted(name, looked(length))?;
+        return Ok(length);
+    }
     let mut buffer = vec![0; CHUNK];
     let mut done = 0;
     loop {
@@ -108,5 +115,27 @@ fn wanted(name: &str, flow: ControlFlow<()>) -> Result<(), Failure> {
     match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(Failure::new(FailureKind::Cancelled, name, DOING, "nobody wants it any more")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_room_is_said_before_it_is_copied() {
+        let directory = directory("a store").unwrap();
+        assert!(room("a store", directory.path(), 1).is_ok());
+        let refused = room("a store", directory.path(), 1 << 60).unwrap_err();
+        assert_eq!(refused.kind, FailureKind::Io);
+        assert!(refused.why.contains("1099511627776 MiB") && refused.hint.contains("TMPDIR"), "{refused}");
+        let mut stop = |_| ControlFlow::Break(());
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        std::fs::write(&from, b"some bytes").unwrap();
+        let refused = file("a store", &from, &to, &mut stop).unwrap_err();
+        assert_eq!(refused.kind, FailureKind::Cancelled);
+        let mut go = |_| ControlFlow::Continue(());
+        assert!(file("a store", &from, &to, &mut go).is_err(), "nothing is ever written over");
     }
 }

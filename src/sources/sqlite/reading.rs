@@ -207,7 +207,7 @@ impl Scan<'_> {
 
     /// Tells how far the scan is, now and then.
     fn look(&mut self, row: Option<i64>) -> ControlFlow<()> {
-        if self.rows % OFTEN != 0 {
+        if !self.rows.is_multiple_of(OFTEN) {
             return ControlFlow::Continue(());
         }
         let total = self.database.size;

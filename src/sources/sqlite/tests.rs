@@ -1,5 +1,7 @@
 //! Database files made here and by others, read without touching them.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -16,8 +18,11 @@ use crate::domain::{Change, Failure, FailureKind};
 use crate::sources::input::Input;
 use crate::sources::tables::{Cell, Database, Row};
 
-/// What can be seen of a directory: names, sizes, times, kinds and contents.
-fn listing(directory: &Path) -> BTreeMap<OsString, (u64, i64, i64, u32, u64, Vec<u8>)> {
+/// What can be seen of a file: its size, time, mode, inode and content.
+type Seen = (u64, i64, i64, u32, u64, Vec<u8>);
+
+/// What can be seen of a directory.
+fn listing(directory: &Path) -> BTreeMap<OsString, Seen> {
     fs::read_dir(directory)
         .unwrap()
         .map(|entry| {

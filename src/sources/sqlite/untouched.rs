@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tempfile::TempDir;
 
 use super::copy;
@@ -92,7 +92,9 @@ impl Untouched {
                     break (directory, before.clone(), after.continues(&before));
                 }
                 // A journal that is deleted while it is copied is no failure: its transaction is finished.
-                Err(failure) if tries == TRIES || after == before => return Err(failure),
+                Err(failure) if tries == TRIES || after == before || failure.kind == FailureKind::Cancelled => {
+                    return Err(failure);
+                }
                 _ => {}
             }
         };
@@ -253,7 +255,12 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 fn settle(name: &str, path: &Path) -> Result<(), Failure> {
     let failed = |e: rusqlite::Error| {
         let why = format!("its log or journal cannot be applied: {e}");
-        Failure::new(FailureKind::Malformed, name, "open", why)
+        match e.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+                Failure::new(FailureKind::Io, name, "open", why).hint("name a directory with more room in TMPDIR")
+            }
+            _ => Failure::new(FailureKind::Malformed, name, "open", why),
+        }
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;

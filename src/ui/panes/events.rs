@@ -31,10 +31,6 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn scope(self) -> &'a Scope {
-        &self.window().scope
-    }
-
     fn top(self) -> u64 {
         match self {
             Self::All(window) => window.top,
@@ -74,7 +70,11 @@ impl<'a> Shown<'a> {
 
 /// What a filter does, for the title: how much it shows and hides.
 fn filter_note(sifted: &Sifted) -> String {
-    let so_far = if sifted.running { " so far" } else { "" };
+    let so_far = match sifted {
+        Sifted { running: true, .. } => " so far",
+        Sifted { stopped: true, .. } => ", stopped",
+        _ => "",
+    };
     let (shown, looked, hidden) = (sifted.places.len() as u64, sifted.looked, sifted.hidden());
     format!("{} of {}, {} hidden{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
 }
@@ -105,7 +105,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
                 name,
                 match app.sifted_in(scope) {
                     Some(sifted) if !sifted.shows(app.walk.place) => {
-                        format!("{}, {place} too", filter_note(sifted))
+                        format!("{}, this one too", filter_note(sifted))
                     }
                     Some(sifted) => filter_note(sifted),
                     None => format!("{place} of {}{so_far}", count(app.total(scope))),
@@ -245,7 +245,8 @@ fn draw_row(
         Scope::Stream(_) => event.version.to_string(),
         Scope::Category(_) | Scope::All => count(place),
     };
-    pen.put_right_in(&number, columns.number, style(Role::Version)).skip(1);
+    let role = if app.is_hit(&window.scope, place) { Role::Match } else { Role::Version };
+    pen.put_right_in(&number, columns.number, style(role)).skip(1);
     if columns.time > 0 {
         pen.put_in(&time(app, shown, index, event), columns.time, style(Role::Time)).skip(1);
     }

@@ -61,6 +61,15 @@ fn pieces(app: &App) -> Vec<Piece> {
     };
     piece(text::safe(name).into_owned(), Role::Header, NAME);
     piece("[RO]".into(), Role::Badge, 12);
+    if app.follow.changed.is_some() {
+        piece("[CHANGED]".into(), Role::Caution, 12);
+    }
+    if app.follow.on {
+        piece("[following]".into(), Role::Badge, 8);
+    }
+    if let Some(new) = app.new_words() {
+        piece(new, Role::Info, 8);
+    }
     if let Some(about) = about {
         piece(text::fit(&about.kind, 40), Role::Muted, 5);
     }

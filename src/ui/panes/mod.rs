@@ -7,6 +7,7 @@ pub mod popups;
 pub mod state;
 pub mod status;
 pub mod streams;
+pub mod survey;
 pub mod timeline;
 
 use ratatui::buffer::Buffer;
@@ -35,7 +36,7 @@ fn title_role(app: &App, pane: Pane) -> Role {
 
 /// What is looked for now, to be marked wherever it is shown.
 fn pattern(app: &App) -> Option<&str> {
-    app.jobs.search.as_ref().map(|search| search.pattern.as_str())
+    app.jobs.search.as_ref().filter(|search| !search.expression).map(|search| search.pattern.as_str())
 }
 
 /// The end of a path, which tells more than its beginning; cut between its parts where it can be.

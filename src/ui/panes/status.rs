@@ -29,7 +29,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
     match &app.mode {
         Mode::Prompt(prompt) => {
             let label = match prompt.asking {
-                Asking::Find { .. } => "find: ",
+                Asking::Find { wide: false, expression: false, .. } => "find: ",
+                Asking::Find { wide: true, expression: false, .. } => "find in the whole store: ",
+                Asking::Find { wide: false, expression: true, .. } => "find regex: ",
+                Asking::Find { wide: true, expression: true, .. } => "find regex in the whole store: ",
                 Asking::Filter { .. } => "streams: ",
                 Asking::Sift => "filter: ",
                 Asking::GoTo => "go to: ",
@@ -58,7 +61,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
         Mode::ConfirmQuit => {
             pen.put("Quit stepback?", style(Role::Prompt));
         }
-        Mode::Popup(_) | Mode::Normal => said(app, theme, &mut pen),
+        Mode::Popup(_) | Mode::Survey(_) | Mode::Normal => said(app, theme, &mut pen),
     }
     None
 }
@@ -93,6 +96,11 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         pen.put(&format!("{sign}{first}{more}"), style(role(notice.severity)));
         return;
     }
+    let reopens = app.keys.map.keys_of(&app.contexts(), Action::Session(Session::Reopen)).into_iter().next();
+    if let Some(banner) = app.follow.banner(reopens.as_deref()) {
+        pen.put(&format!("! {banner}"), style(Role::Warning));
+        return;
+    }
     let moment = app.walk.moment.as_deref();
     if let Some(fault) = moment.and_then(|moment| moment.fault.as_ref()) {
         pen.put(&format!("! this event could not be folded: {fault}"), style(Role::Fault));
@@ -116,7 +124,8 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         parts.push((format!("pinned {}: {words}", pin.name), Role::Pin));
     }
     if let Some(search) = &app.jobs.search {
-        parts.push((format!("find: {}", search.pattern), Role::Muted));
+        let hits = app.hits_words().map_or(String::new(), |words| format!("  {words}"));
+        parts.push((format!("find: {}{hits}", search.pattern), Role::Muted));
     }
     if let Some(here) = app.here() {
         parts.push((here, Role::Muted));
@@ -157,6 +166,10 @@ fn under_way(app: &App) -> [String; 2] {
         && normal
     {
         return told("looking", looked, total);
+    }
+    if let Some(hits) = app.jobs.hits.as_ref().filter(|hits| hits.running && normal) {
+        let (found, percent) = (hits.count(), hits.percent);
+        return [format!("{found}, {percent} % searched{stop}"), format!("{percent} %{stop}")];
     }
     if let Some(sifted) = app.panes.events.sifted.as_ref().filter(|sifted| sifted.running) {
         return told("filtering", sifted.looked, sifted.total);

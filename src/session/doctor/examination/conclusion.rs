@@ -36,7 +36,7 @@ impl Examination {
             (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", grouped(self.beyond)));
         report.checks.push(Check { what: "records", extent: records, skipped: beyond });
         self.conclude_versions(&mut report, &mut texts);
-        self.conclude_positions(&mut report, &mut texts, &mut severities);
+        self.conclude_positions(about, &mut report, &mut texts, &mut severities);
         self.identities.sort();
         self.conclude_ids(&mut report, look);
         self.conclude_causes(&mut report, &mut texts, &mut severities);
@@ -150,6 +150,7 @@ impl Examination {
 
     fn conclude_positions(
         &mut self,
+        about: &About,
         report: &mut Report,
         texts: &mut BTreeMap<Kind, String>,
         severities: &mut BTreeMap<Kind, Severity>,
@@ -178,10 +179,9 @@ impl Examination {
             self.set(Kind::PositionGaps, gaps as u64, gap.ordinal, gap.text());
             let mut text = format!("{} positions are missing", grouped(missing));
             // A number that was drawn and never used leaves no other trace; a lost event does, unless it was the last one.
-            if !self.tallies.contains_key(&Kind::VersionGaps) {
-                text.push_str(
-                    "; no stream misses a version, so they were probably never used (rolled-back transactions)",
-                );
+            let normal = about.normal.iter().any(|(kind, _)| kind == Kind::VersionGaps.name());
+            if normal || !self.tallies.contains_key(&Kind::VersionGaps) {
+                text.push_str("; no stream misses a version, so they were probably never used (rolled back)");
                 severities.insert(Kind::PositionGaps, Severity::Note);
             }
             texts.insert(Kind::PositionGaps, text);

@@ -6,6 +6,8 @@
 
 mod format;
 mod objects;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 use std::collections::HashMap;

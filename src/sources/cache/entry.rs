@@ -1,0 +1,82 @@
+//! An entry's file: a mark, then blocks, each after its length and its CRC-32C; at the end an empty one.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+
+/// What an entry begins with; its last byte is the version of the format.
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x01";
+
+/// An entry that is being written.
+pub struct Kept<'a>(BufWriter<&'a File>);
+
+impl<'a> Kept<'a> {
+    /// Begins an entry in an empty file.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn new(file: &'a File) -> io::Result<Self> {
+        let mut out = BufWriter::new(file);
+        out.write_all(MAGIC)?;
+        Ok(Self(out))
+    }
+
+    /// Adds a block.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = (bytes.len() as u64).to_le_bytes();
+        // The length is part of what is summed: a block cannot pass for a shorter one.
+        let sum = crc32c::crc32c_append(crc32c::crc32c(&length), bytes);
+        self.0.write_all(&length)?;
+        self.0.write_all(&sum.to_le_bytes())?;
+        self.0.write_all(bytes)
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn end(mut self) -> io::Result<()> {
+        self.block(&[])?;
+        self.0.flush()
+    }
+}
+
+/// The blocks of an entry, one after the other.
+#[derive(Debug)]
+pub struct Blocks {
+    file: File,
+    rest: u64,
+}
+
+impl Blocks {
+    /// Opens an entry; `None` when it is none.
+    pub fn open(path: &Path) -> Option<Self> {
+        let mut file = File::open(path).ok()?;
+        let rest = file.metadata().ok()?.len().checked_sub(MAGIC.len() as u64)?;
+        let mut magic = [0; MAGIC.len()];
+        file.read_exact(&mut magic).ok()?;
+        (magic == *MAGIC).then_some(Self { file, rest })
+    }
+}
+
+impl Iterator for Blocks {
+    type Item = Vec<u8>;
+
+    /// The next block; `None` at the end, and when it is not what was written.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut front = [0; 12];
+        self.rest = self.rest.checked_sub(front.len() as u64)?;
+        self.file.read_exact(&mut front).ok()?;
+        let (length, sum) = front.split_first_chunk::<8>()?;
+        let size = u64::from_le_bytes(*length);
+        // No more is asked for than there is.
+        self.rest = self.rest.checked_sub(size)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(size).ok()?);
+        (&self.file).take(size).read_to_end(&mut bytes).ok()?;
+        let summed = crc32c::crc32c_append(crc32c::crc32c(length), &bytes);
+        (bytes.len() as u64 == size && summed.to_le_bytes() == *sum && size > 0).then_some(bytes)
+    }
+}

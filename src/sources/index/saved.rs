@@ -1,0 +1,319 @@
+//! The index as bytes, to be kept in a file and read back in a few milliseconds: columns as they are, one block after the
+//! other.
+//!
+//! Numbers are little-endian. Every block is told to whoever writes it, who sees to it that it comes back as it was; what
+//! comes back is still looked at, so that bytes nobody wrote give no index rather than a wrong one or a panic.
+
+use hashbrown::DefaultHashBuilder;
+
+use super::column::Column;
+use super::versions::Versions;
+use super::{Index, NO_STREAM, Stream, Times, hash};
+use crate::domain::StreamName;
+
+/// The blocks of an index, in this order.
+const BLOCKS: usize = 10;
+
+/// Writes numbers.
+#[derive(Default)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    /// A number.
+    pub fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// Bytes, after their length.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Numbers of a fixed size, without their count.
+    pub fn fixed<T: Copy, const N: usize>(&mut self, numbers: &[T], bytes: impl Fn(T) -> [u8; N]) {
+        let start = self.0.len();
+        self.0.resize(start + numbers.len() * N, 0);
+        for (to, &number) in self.0[start..].as_chunks_mut().0.iter_mut().zip(numbers) {
+            *to = bytes(number);
+        }
+    }
+
+    /// What was written.
+    pub fn done(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Reads what a [`Writer`] wrote; `None` where there is not so much.
+pub struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// A reader of a block.
+    pub fn new(block: &'a [u8]) -> Self {
+        Self(block)
+    }
+
+    /// A number.
+    pub fn number(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*number))
+    }
+
+    /// Bytes, after their length.
+    pub fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.number()?;
+        self.take(length)
+    }
+
+    /// Whether all was read.
+    pub fn is_done(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn take(&mut self, length: u64) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// So many numbers of a fixed size.
+    pub fn fixed<T, const N: usize>(&mut self, count: usize, number: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+        let taken = self.take((count as u64).checked_mul(N as u64)?)?;
+        Some(taken.as_chunks().0.iter().map(|&bytes| number(bytes)).collect())
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.number()?).ok()
+    }
+}
+
+impl Index {
+    /// Tells the blocks that hold it. An index with links cannot be kept.
+    ///
+    /// # Errors
+    /// What `told` returns.
+    pub fn save<E>(&self, told: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        debug_assert!(self.links.is_empty());
+        let mut tell = |fill: &dyn Fn(&mut Writer)| {
+            let mut out = Writer::default();
+            fill(&mut out);
+            told(&out.done())
+        };
+        tell(&|out| {
+            for number in [self.end, self.blank, self.troubles, self.streams.len() as u64] {
+                out.number(number);
+            }
+            for pairs in [&self.blanks, &self.oversize] {
+                out.number(pairs.len() as u64);
+                for &(row, number) in pairs {
+                    out.number(u64::from(row));
+                    out.number(number);
+                }
+            }
+        })?;
+        tell(&|out| self.offsets.save(out))?;
+        tell(&|out| self.times.save(out))?;
+        tell(&|out| {
+            out.number(self.stream_of.len() as u64);
+            out.fixed(&self.stream_of, u32::to_le_bytes);
+        })?;
+        tell(&|out| {
+            out.number(self.type_of.len() as u64);
+            out.fixed(&self.type_of, u16::to_le_bytes);
+        })?;
+        tell(&|out| {
+            out.number(self.types.len() as u64);
+            for (name, count) in &self.types {
+                out.bytes(name.as_bytes());
+                out.number(*count);
+            }
+        })?;
+        tell(&|out| {
+            out.number(self.categories.len() as u64);
+            self.categories.iter().for_each(|name| out.bytes(name.as_bytes()));
+        })?;
+        tell(&|out| {
+            for stream in &self.streams {
+                out.number(u64::from(stream.category));
+                out.number(stream.rows.len() as u64);
+                for which in 0..2 {
+                    out.number(stream.times.seconds[which] as u64);
+                    out.number(stream.times.nanoseconds[which] as u64);
+                }
+                stream.versions.save(out);
+                out.bytes(stream.name.as_str().as_bytes());
+            }
+        })?;
+        tell(&|out| {
+            for stream in &self.streams {
+                out.fixed(&stream.rows, u32::to_le_bytes);
+            }
+        })?;
+        // The last one: whoever has it has all.
+        tell(&|out| out.number(BLOCKS as u64))
+    }
+
+    /// Reads it back from its blocks; `None` when they are not those of an index. Names are hashed as given.
+    pub fn load(hasher: &DefaultHashBuilder, blocks: &mut impl FnMut() -> Option<Vec<u8>>) -> Option<Self> {
+        let mut index = Self { hasher: hasher.clone(), ..Self::default() };
+        let block = blocks()?;
+        let mut read = Reader::new(&block);
+        (index.end, index.blank, index.troubles) = (read.number()?, read.number()?, read.number()?);
+        let streams = read.count()?;
+        for pairs in [&mut index.blanks, &mut index.oversize] {
+            for _ in 0..read.number()? {
+                pairs.push((u32::try_from(read.number()?).ok()?, read.number()?));
+            }
+        }
+        index.offsets = Column::load(&mut Reader::new(&blocks()?))?;
+        index.times = Column::load(&mut Reader::new(&blocks()?))?;
+        let block = blocks()?;
+        let mut read = Reader::new(&block);
+        let count = read.count()?;
+        index.stream_of = read.fixed(count, u32::from_le_bytes)?;
+        let block = blocks()?;
+        let mut read = Reader::new(&block);
+        let count = read.count()?;
+        index.type_of = read.fixed(count, u16::from_le_bytes)?;
+        let block = blocks()?;
+        let mut read = Reader::new(&block);
+        for number in 0..read.number()? {
+            let name = std::str::from_utf8(read.bytes()?).ok()?;
+            index.types.push((name.into(), read.number()?));
+            let (types, hasher) = (&index.types, &index.hasher);
+            let name_hash = hash(hasher, name.as_bytes());
+            let number = u16::try_from(number).ok()?;
+            index.type_names.insert_unique(name_hash, number, |&id| hash(hasher, types[id as usize].0.as_bytes()));
+        }
+        let block = blocks()?;
+        let mut read = Reader::new(&block);
+        for _ in 0..read.number()? {
+            index.intern_category(std::str::from_utf8(read.bytes()?).ok()?);
+        }
+        let (described, postings) = (blocks()?, blocks()?);
+        index.load_streams(streams, &described, &postings)?;
+        let last = blocks()?;
+        let rows = index.offsets.len();
+        let whole = Reader::new(&last).number() == Some(BLOCKS as u64)
+            && [index.times.len(), index.stream_of.len(), index.type_of.len()] == [rows; 3];
+        whole.then_some(index)
+    }
+
+    fn load_streams(&mut self, count: usize, described: &[u8], postings: &[u8]) -> Option<()> {
+        let mut read = Reader::new(described);
+        let mut rows = Reader::new(postings);
+        // A stream takes more bytes than this: a count nobody wrote asks for no memory.
+        let room = count.min(described.len() / 64);
+        self.streams.reserve_exact(room);
+        let Self { streams, stream_names, hasher, categories, .. } = self;
+        stream_names.reserve(room, |_| 0);
+        for id in 0..count {
+            let category = u32::try_from(read.number()?).ok()?;
+            let length = read.count()?;
+            let own = rows.fixed(length, u32::from_le_bytes)?;
+            let mut times = Times::NONE;
+            for which in 0..2 {
+                times.seconds[which] = read.number()? as i64;
+                times.nanoseconds[which] = i32::try_from(read.number()? as i64).ok()?;
+            }
+            let versions = Versions::load(&mut read, length as u64)?;
+            let name = read.bytes()?;
+            let text = std::str::from_utf8(name).ok()?;
+            if own.is_empty() || category as usize >= categories.len() || id as u32 == NO_STREAM {
+                return None;
+            }
+            let name_hash = hash(hasher, name);
+            streams.push(Stream { name: StreamName::from(text), rows: own, times, versions, category });
+            stream_names
+                .insert_unique(name_hash, id as u32, |&id| hash(hasher, streams[id as usize].name.as_str().as_bytes()));
+        }
+        (rows.is_done() && read.is_done()).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, Part};
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn index() -> Index {
+        let mut index = Index::new(0);
+        let mut part = Part::default();
+        for number in 0..10_000_u64 {
+            let offset = number * 50 + if number > 5000 { 1 << 40 } else { 0 };
+            let (name, kind) = (format!("s{}-{}", number % 3, number % 77), format!("T{}", number % 5));
+            let time = Timestamp::new(number as i64, 5).ok().filter(|_| number % 9 > 0);
+            let version = (number % 11 > 0).then_some(number * 2);
+            match number % 100 {
+                0 => part.trouble(offset),
+                1 => part.oversize(offset, 1 << 33),
+                2 => part.blank(),
+                _ => part.event(
+                    index.hasher(),
+                    offset,
+                    Entry { stream: name.as_bytes(), event_type: kind.as_bytes(), version, time },
+                ),
+            }
+        }
+        part.finish(1 << 41);
+        assert!(index.append(&part));
+        index
+    }
+
+    fn saved(index: &Index) -> Vec<Vec<u8>> {
+        let mut blocks = Vec::new();
+        index
+            .save(&mut |block| {
+                blocks.push(block.to_vec());
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+        blocks
+    }
+
+    fn load(blocks: &[Vec<u8>]) -> Option<Index> {
+        let mut blocks = blocks.iter().cloned();
+        Index::load(&DefaultHashBuilder::default(), &mut || blocks.next())
+    }
+
+    #[test]
+    fn what_is_kept_comes_back() {
+        let index = index();
+        let blocks = saved(&index);
+        assert_eq!(blocks.len(), BLOCKS);
+        let back = load(&blocks).unwrap();
+        assert_eq!(saved(&back), blocks);
+        assert_eq!((back.len(), back.end(), back.troubles()), (index.len(), index.end(), index.troubles()));
+        for row in 0..index.len() as u32 {
+            assert_eq!(format!("{:?}", back.place(row)), format!("{:?}", index.place(row)));
+            assert_eq!(back.milliseconds(row), index.milliseconds(row));
+        }
+        for stream in index.streams() {
+            let found = back.stream(stream.name.as_str()).unwrap();
+            assert_eq!(
+                (&found.rows, found.first_time(), found.last_time()),
+                (&stream.rows, stream.first_time(), stream.last_time())
+            );
+        }
+        assert_eq!(back.types(), index.types());
+        assert_eq!(back.category("s1"), index.category("s1"));
+    }
+
+    #[test]
+    fn what_is_no_index_is_none() {
+        let blocks = saved(&index());
+        for missing in 0..BLOCKS {
+            assert!(load(&blocks[..missing]).is_none());
+            let mut cut = blocks.clone();
+            let half = cut[missing].len() / 2;
+            cut[missing].truncate(half);
+            assert!(load(&cut).is_none(), "block {missing}");
+            let mut wild = blocks.clone();
+            wild[missing].fill(0xff);
+            assert!(load(&wild).is_none() || missing > 2, "block {missing}");
+        }
+    }
+}
