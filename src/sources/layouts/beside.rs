@@ -155,7 +155,7 @@ pub fn declared(
                 stream = format!("{stream}@{said}");
             }
         }
-        if declared.except.iter().any(|except| *except == stream) {
+        if declared.except.contains(&stream) {
             return Continue(());
         }
         told(DeclaredStream {

@@ -5,6 +5,7 @@
 //! like events; every candidate says why it was taken or refused. Equal scores are decided by the number of columns a
 //! layout asks for, then by its name.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -132,10 +133,10 @@ struct Samples(HashMap<usize, Vec<Vec<Cell<'static>>>>);
 
 impl Samples {
     fn of(&mut self, table: usize, database: &dyn Database) -> Result<&[Vec<Cell<'static>>], Failure> {
-        if !self.0.contains_key(&table) {
-            self.0.insert(table, sample(table, database)?);
-        }
-        Ok(&self.0[&table])
+        Ok(match self.0.entry(table) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(sample(table, database)?),
+        })
     }
 }
 
