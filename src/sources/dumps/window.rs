@@ -172,8 +172,9 @@ impl<'a> Window<'a> {
         }
         let at = self.buffered();
         let room = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
-        // What is read for one row grows with the row.
-        let wanted = self.stride.max((self.buffer.len() / 2).min(STRIDE)).min(room);
+        // What is read for one row grows with the row; room is made for no more than may be there.
+        let there = usize::try_from(self.bytes.known().saturating_sub(at)).unwrap_or(usize::MAX);
+        let wanted = self.stride.max((self.buffer.len() / 2).min(STRIDE)).min(there.max(SIP)).min(room);
         if wanted == 0 {
             return Ok(false);
         }
