@@ -62,11 +62,14 @@ impl Blocks {
     }
 }
 
-impl Iterator for Blocks {
-    type Item = Vec<u8>;
+impl Blocks {
+    /// Puts the next block into the buffer; `false` at the end, and when it is not what was written.
+    pub fn fill(&mut self, buffer: &mut Vec<u8>) -> bool {
+        buffer.clear();
+        self.next_into(buffer).is_some()
+    }
 
-    /// The next block; `None` at the end, and when it is not what was written.
-    fn next(&mut self) -> Option<Vec<u8>> {
+    fn next_into(&mut self, buffer: &mut Vec<u8>) -> Option<()> {
         let mut front = [0; 12];
         self.rest = self.rest.checked_sub(front.len() as u64)?;
         self.file.read_exact(&mut front).ok()?;
@@ -74,9 +77,19 @@ impl Iterator for Blocks {
         let size = u64::from_le_bytes(*length);
         // No more is asked for than there is.
         self.rest = self.rest.checked_sub(size)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(size).ok()?);
-        (&self.file).take(size).read_to_end(&mut bytes).ok()?;
-        let summed = crc32c::crc32c_append(crc32c::crc32c(length), &bytes);
-        (bytes.len() as u64 == size && summed.to_le_bytes() == *sum && size > 0).then_some(bytes)
+        buffer.reserve(usize::try_from(size).ok()?);
+        (&self.file).take(size).read_to_end(buffer).ok()?;
+        let summed = crc32c::crc32c_append(crc32c::crc32c(length), buffer);
+        (buffer.len() as u64 == size && summed.to_le_bytes() == *sum && size > 0).then_some(())
+    }
+}
+
+impl Iterator for Blocks {
+    type Item = Vec<u8>;
+
+    /// The next block; `None` at the end, and when it is not what was written.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut buffer = Vec::new();
+        self.fill(&mut buffer).then_some(buffer)
     }
 }

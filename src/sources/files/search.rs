@@ -19,7 +19,7 @@ use crate::sources::search::Matcher;
 /// How much is read at a time.
 const BLOCK: u64 = 256 << 10;
 /// Lines of a stream are read together when no more than this lies between them.
-const APART: u64 = 2 << 10;
+const APART: u64 = 4 << 10;
 /// How many lines of a stream are looked up at a time.
 const BATCH: usize = 4096;
 /// After how much the progress is told.
@@ -448,7 +448,7 @@ mod tests {
     fn what_lies_across_blocks_is_found_once() {
         let filling = "x".repeat(3000);
         let line = |n: usize| {
-            let needle = if n % 37 == 0 { "needle needle" } else { "" };
+            let needle = if n.is_multiple_of(37) { "needle needle" } else { "" };
             format!(r#"{{"s":"a-{}","t":"T{}","v":{n},"d":"{filling}{needle}"}}"#, n % 3, n % 5) + "\n"
         };
         let mut lines: String = (0..400).map(line).collect();

@@ -89,6 +89,10 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn block<'a>(next: &mut impl FnMut(&mut Vec<u8>) -> bool, buffer: &'a mut Vec<u8>) -> Option<Reader<'a>> {
+    next(buffer).then(|| Reader::new(buffer))
+}
+
 impl Index {
     /// Tells the blocks that hold it. An index with links cannot be kept.
     ///
@@ -155,11 +159,13 @@ impl Index {
         tell(&|out| out.number(BLOCKS as u64))
     }
 
-    /// Reads it back from its blocks; `None` when they are not those of an index. Names are hashed as given.
-    pub fn load(hasher: &DefaultHashBuilder, blocks: &mut impl FnMut() -> Option<Vec<u8>>) -> Option<Self> {
+    /// Reads it back; `next` puts its next block into the buffer, and says whether there is one. `None` when they are not
+    /// those of an index. Names are hashed as given.
+    pub fn load(hasher: &DefaultHashBuilder, next: &mut impl FnMut(&mut Vec<u8>) -> bool) -> Option<Self> {
         let mut index = Self { hasher: hasher.clone(), ..Self::default() };
-        let block = blocks()?;
-        let mut read = Reader::new(&block);
+        // One buffer for all of them: fresh memory costs more than what is put into it.
+        let mut buffer = Vec::new();
+        let mut read = block(next, &mut buffer)?;
         (index.end, index.blank, index.troubles) = (read.number()?, read.number()?, read.number()?);
         let streams = read.count()?;
         for pairs in [&mut index.blanks, &mut index.oversize] {
@@ -167,18 +173,15 @@ impl Index {
                 pairs.push((u32::try_from(read.number()?).ok()?, read.number()?));
             }
         }
-        index.offsets = Column::load(&mut Reader::new(&blocks()?))?;
-        index.times = Column::load(&mut Reader::new(&blocks()?))?;
-        let block = blocks()?;
-        let mut read = Reader::new(&block);
+        index.offsets = Column::load(&mut block(next, &mut buffer)?)?;
+        index.times = Column::load(&mut block(next, &mut buffer)?)?;
+        let mut read = block(next, &mut buffer)?;
         let count = read.count()?;
         index.stream_of = read.fixed(count, u32::from_le_bytes)?;
-        let block = blocks()?;
-        let mut read = Reader::new(&block);
+        let mut read = block(next, &mut buffer)?;
         let count = read.count()?;
         index.type_of = read.fixed(count, u16::from_le_bytes)?;
-        let block = blocks()?;
-        let mut read = Reader::new(&block);
+        let mut read = block(next, &mut buffer)?;
         for number in 0..read.number()? {
             let name = std::str::from_utf8(read.bytes()?).ok()?;
             index.types.push((name.into(), read.number()?));
@@ -187,25 +190,22 @@ impl Index {
             let number = u16::try_from(number).ok()?;
             index.type_names.insert_unique(name_hash, number, |&id| hash(hasher, types[id as usize].0.as_bytes()));
         }
-        let block = blocks()?;
-        let mut read = Reader::new(&block);
+        let mut read = block(next, &mut buffer)?;
         for _ in 0..read.number()? {
             index.intern_category(std::str::from_utf8(read.bytes()?).ok()?);
         }
-        let (described, postings) = (blocks()?, blocks()?);
-        index.load_streams(streams, &described, &postings)?;
-        let last = blocks()?;
+        let mut described = Vec::new();
+        let described = block(next, &mut described)?;
+        index.load_streams(streams, described, block(next, &mut buffer)?)?;
         let rows = index.offsets.len();
-        let whole = Reader::new(&last).number() == Some(BLOCKS as u64)
+        let whole = block(next, &mut buffer)?.number() == Some(BLOCKS as u64)
             && [index.times.len(), index.stream_of.len(), index.type_of.len()] == [rows; 3];
         whole.then_some(index)
     }
 
-    fn load_streams(&mut self, count: usize, described: &[u8], postings: &[u8]) -> Option<()> {
-        let mut read = Reader::new(described);
-        let mut rows = Reader::new(postings);
+    fn load_streams(&mut self, count: usize, mut read: Reader<'_>, mut rows: Reader<'_>) -> Option<()> {
         // A stream takes more bytes than this: a count nobody wrote asks for no memory.
-        let room = count.min(described.len() / 64);
+        let room = count.min(read.0.len() / 64);
         self.streams.reserve_exact(room);
         let Self { streams, stream_names, hasher, categories, .. } = self;
         stream_names.reserve(room, |_| 0);
@@ -275,8 +275,10 @@ mod tests {
     }
 
     fn load(blocks: &[Vec<u8>]) -> Option<Index> {
-        let mut blocks = blocks.iter().cloned();
-        Index::load(&DefaultHashBuilder::default(), &mut || blocks.next())
+        let mut blocks = blocks.iter();
+        Index::load(&DefaultHashBuilder::default(), &mut |buffer| {
+            blocks.next().map(|block| buffer.clone_from(block)).is_some()
+        })
     }
 
     #[test]
