@@ -338,3 +338,43 @@ fn the_corpora_have_what_their_makers_planted() {
     assert_eq!(last.get("events").and_then(Json::as_i64), Some(1034));
     assert_eq!(last.get("wrong"), Some(&Json::Bool(false)));
 }
+
+#[test]
+fn the_snapshots_of_cqrs_es_are_found_wrong_by_the_last_command() {
+    let path = manifest("tests/corpus/cqrs-es-sqlite/cqrs.sqlite");
+    let output = doctor(&[&path, "--reducer", &manifest("tests/corpus/cqrs-account.js"), "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let (findings, _) = parsed(&output);
+    let wrong = findings.iter().find(|(name, _)| name == "snapshots-differ").expect("found").1.clone();
+    assert_eq!(wrong.get("count").and_then(Json::as_i64), Some(13), "all of them");
+    let example = wrong.get("example").and_then(|example| example.get("text")?.as_str().map(str::to_owned));
+    assert!(
+        example.as_deref().is_some_and(|text| text.contains("/balance_minor is 2049584 in the snapshot")),
+        "{example:?}"
+    );
+    // Without a reducer there is nothing to hold them against, and that is said instead.
+    let (findings, last) = parsed(&doctor(&[&path, "--json"]));
+    assert!(findings.iter().all(|(name, _)| name != "snapshots-differ"));
+    assert!(last.to_string().contains("13 not compared: no reducer folds `account`"), "{last}");
+    assert_eq!(last.get("wrong"), Some(&Json::Bool(false)));
+}
+
+#[test]
+fn the_reducer_they_are_held_against_ends_where_the_library_ended() {
+    let path = manifest("tests/corpus/cqrs-es-sqlite/cqrs.sqlite");
+    let truth = std::fs::read(manifest("tests/corpus/cqrs-es-sqlite/truth.json")).expect("truth.json");
+    let truth = Json::parse(&truth).expect("JSON");
+    let Some(Json::Object(finals)) = truth.get("final_state_by_library") else { panic!("no states") };
+    let accounts: Vec<_> = finals.sorted().filter(|entry| entry.key.starts_with("account-")).collect();
+    assert_eq!(accounts.len(), 14);
+    for entry in accounts {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
+        command.args(["state", &path, &entry.key, "--json", "--reducer", &manifest("tests/corpus/cqrs-account.js")]);
+        let output = command.stdin(Stdio::null()).output().expect("stepback runs");
+        let state = Json::parse(&output.stdout).expect("JSON").get("state").cloned().expect("a state");
+        for field in ["balance_minor", "status"] {
+            assert_eq!(state.get(field), entry.value.get(field), "{} {field}", entry.key);
+        }
+        assert_eq!(state.get("n"), entry.value.get("last_sequence"), "{}", entry.key);
+    }
+}

@@ -102,7 +102,8 @@ pub struct Examination {
     positions_runs: usize,
     /// Whether positions are something else than sequences.
     positions_wild: bool,
-    time: Option<Timestamp>,
+    /// The time before, in each sequence of positions: partitions are written side by side.
+    times: HashMap<Box<str>, Timestamp>,
     timed: u64,
     back: Back,
     payloads: u64,
@@ -138,7 +139,7 @@ impl Examination {
             positions_seen: 0,
             positions_runs: 0,
             positions_wild: false,
-            time: None,
+            times: HashMap::new(),
             timed: 0,
             back: Back::default(),
             payloads: 0,
@@ -176,7 +177,7 @@ impl Examination {
             self.find(Kind::OutsideOrder, ordinal, || note(event, NoteKind::Outside));
         } else {
             self.position(ordinal, &event.position);
-            self.time(ordinal, event.time);
+            self.time(ordinal, &event.position, event.time);
         }
         if let Some(id) = &event.id {
             self.identities.id(id, ordinal);
@@ -323,13 +324,23 @@ impl Examination {
         }
     }
 
-    fn time(&mut self, ordinal: u32, time: Option<Timestamp>) {
+    fn time(&mut self, ordinal: u32, position: &Position, time: Option<Timestamp>) {
         let Some(time) = time else { return };
         self.timed += 1;
         if self.facts.one_stream {
             return;
         }
-        if let Some(before) = self.time.replace(time).filter(|before| time < *before) {
+        let sequence = match position {
+            Position::Text(text) if !self.positions_wild => numbered(text).map_or("", |(sequence, _)| sequence),
+            _ => "",
+        };
+        let room = self.times.len() < SEQUENCES;
+        let before = match self.times.get_mut(sequence) {
+            Some(before) => Some(std::mem::replace(before, time)),
+            None if room => self.times.insert(sequence.into(), time),
+            None => None,
+        };
+        if let Some(before) = before.filter(|before| time < *before) {
             let by = seconds(time, before);
             let text = || format!("{time} comes after {before}, {} earlier", span(by));
             self.back.farthest = self.back.farthest.max(by);

@@ -82,6 +82,11 @@ impl Identities {
         (self.seen.0 == self.ids.len() as u64, self.seen.1 == self.causes.len() as u64)
     }
 
+    /// Whether any cause is written as a place in a stream.
+    pub fn names_places(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// How many ids were kept.
     pub fn kept(&self) -> u64 {
         self.ids.len() as u64

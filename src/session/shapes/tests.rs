@@ -199,26 +199,28 @@ fn a_huge_value_is_an_example_cut_with_a_sign() {
     assert!(example.ends_with('…') && crate::domain::text::width(example) <= 40, "{example}");
 }
 
+/// Whatever comes and goes by chance is optional; once in hundreds it may look otherwise. The same chances every time.
+#[test]
+fn optional_fields_have_no_history() {
+    let mut random = 1u64;
+    let mut chance = |often: u64| {
+        random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % 100 < often
+    };
+    let mut entries = 0;
+    for often in [5, 20, 50, 80, 95] {
+        for _ in 0..40 {
+            let payload = |there| if there { r#"{"n":1,"o":1}"# } else { r#"{"n":1}"# };
+            entries += one((0..200).map(|_| payload(chance(often)).to_owned())).history.len();
+        }
+    }
+    assert!(entries <= 4, "{entries} of 200");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    /// Whatever comes and goes by chance is optional; one in a thousand may look otherwise.
-    #[test]
-    fn optional_fields_have_no_history(often in 5u32..95, seed in any::<u64>()) {
-        let mut random = seed | 1;
-        let mut chance = || {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random >> 33) % 100 < u64::from(often)
-        };
-        let mut entries = 0;
-        for _ in 0..5 {
-            let shape = one((0..200).map(|n| if chance() { format!(r#"{{"n":{n},"o":1}}"#) } else { format!(r#"{{"n":{n}}}"#) }));
-            entries += shape.history.len();
-        }
-        prop_assert!(entries <= 1, "{entries} of 15");
-    }
 
     #[test]
     fn a_change_is_found_wherever_it_is(before in 12u64..60, after in 12u64..60) {

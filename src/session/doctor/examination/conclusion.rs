@@ -22,8 +22,8 @@ impl Examination {
         let mut report = Report {
             source: about.name.clone(),
             kind: match &about.layout {
-                Some(layout) => format!("{}, {layout}", about.kind),
-                None => about.kind.clone(),
+                Some(layout) if !about.kind.contains(layout.as_str()) => format!("{}, {layout}", about.kind),
+                _ => about.kind.clone(),
             },
             events: self.events,
             streams: self.streams.len() as u64,
@@ -240,6 +240,8 @@ impl Examination {
         let (ids, causes) = self.identities.is_whole();
         let skipped = if seen == 0 {
             Some("the events name no causes")
+        } else if self.identities.seen.0 == 0 && !self.identities.names_places() {
+            Some("the events have no ids that could be named")
         } else if self.facts.one_stream {
             Some("only one stream is looked at")
         } else if !ids || !causes {
