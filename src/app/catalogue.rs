@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::{About, Progress, Scope, StreamName, StreamSummary};
+use crate::domain::{About, Progress, Scope, StreamKind, StreamName, StreamSummary};
 
 /// The streams that share the part of their name before the first `-`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +25,9 @@ pub struct Catalogue {
     pub progress: Progress,
     /// Its streams, in the order of their first events.
     pub streams: Arc<Vec<StreamSummary>>,
-    /// Its categories of more than one stream, the one with the most events first.
+    /// How many of them are not of the domain: commands, snapshots, links, book-keeping.
+    pub apart: usize,
+    /// Its categories of more than one stream of the domain, the one with the most events first.
     pub categories: Vec<Category>,
     /// Whether the list of streams has come at all.
     pub listed: bool,
@@ -49,12 +51,15 @@ impl Catalogue {
                 }
             };
             self.category_of.push(number);
+            self.apart += usize::from(summary.kind != StreamKind::Domain);
             self.index.insert(summary.stream.clone(), n as u32);
         }
         let mut sums = vec![(0, 0); self.category_names.len()];
         for (summary, category) in streams.iter().zip(&self.category_of) {
             let sum: &mut (u64, u64) = &mut sums[*category as usize];
-            sum.0 += 1;
+            if summary.kind == StreamKind::Domain {
+                sum.0 += 1;
+            }
             sum.1 += summary.events;
         }
         self.categories = self

@@ -229,6 +229,20 @@ impl App {
             );
             section("How it was recognised", &about.reasons);
             section("What to be careful about", &about.caveats);
+            let mapping = about.mapping.iter().map(|(part, from)| format!("{part} = {from}"));
+            section("What is read from where", &mapping.collect::<Vec<_>>());
+            let beside = about.beside.iter().map(|table| match table.rows {
+                Some(rows) => format!("{}: {}, {}", table.name, table.role, counted(rows, "row")),
+                None => format!("{}: {}", table.name, table.role),
+            });
+            section("Beside the events", &beside.collect::<Vec<_>>());
+            let normal = about.normal.iter().map(|(finding, reason)| format!("{finding}: {reason}"));
+            section("What is normal here", &normal.collect::<Vec<_>>());
+            let others = about.candidates.iter().skip(1).take(5).map(|candidate| {
+                let reason = candidate.reasons.first().map_or("", String::as_str);
+                format!("{} ({} %): {reason}", candidate.layout, candidate.score)
+            });
+            section("Other layouts that were considered", &others.collect::<Vec<_>>());
         }
         let mut counts = vec![
             format!("{}{so_far}", counted(progress.events, "event")),

@@ -29,6 +29,25 @@ pub struct Arrived {
     pub failed: Option<Failure>,
 }
 
+/// What a feed and whoever fills it tell each other beside the bytes.
+#[derive(Debug, Default)]
+pub struct Aside {
+    stop: AtomicBool,
+    remarks: Mutex<Vec<String>>,
+}
+
+impl Aside {
+    /// Set when nobody reads the feed any more.
+    pub fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// Notes what the user must know about the bytes: that their end is missing.
+    pub fn remark(&self, remark: String) {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).push(remark);
+    }
+}
+
 /// An opened file.
 #[derive(Debug)]
 pub struct Feed {
@@ -37,20 +56,48 @@ pub struct Feed {
     pipe: bool,
     arrived: Mutex<Arrived>,
     changed: Condvar,
+    aside: Arc<Aside>,
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.aside.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Feed {
     /// A regular file of this length.
     pub fn of_file(file: File, name: &str, length: u64) -> Arc<Self> {
         let arrived = Arrived { upto: length, finished: true, failed: None };
-        Arc::new(Self { file, name: name.into(), pipe: false, arrived: arrived.into(), changed: Condvar::new() })
+        Arc::new(Self {
+            file,
+            name: name.into(),
+            pipe: false,
+            arrived: arrived.into(),
+            changed: Condvar::new(),
+            aside: Arc::default(),
+        })
     }
 
     /// What comes out of a pipe, copied by a thread of its own.
     ///
     /// # Errors
     /// When there is no room for temporary files.
-    pub fn of_pipe(mut pipe: impl Read + Send + 'static, name: &str) -> Result<Arc<Self>, Failure> {
+    pub fn of_pipe(pipe: impl Read + Send + 'static, name: &str) -> Result<Arc<Self>, Failure> {
+        Self::of_reader(pipe, name, "stdin", Arc::default())
+    }
+
+    /// What a reader of ours gives, copied by a thread of this name. The reader looks at `aside` where it may wait, and
+    /// fails with a [`Failure`] inside its error where it has one.
+    ///
+    /// # Errors
+    /// When there is no room for temporary files.
+    pub fn of_reader(
+        mut pipe: impl Read + Send + 'static,
+        name: &str,
+        thread: &str,
+        aside: Arc<Aside>,
+    ) -> Result<Arc<Self>, Failure> {
         let failed = |e: io::Error| {
             Failure::io(name, "keep what is read", &e)
                 .hint("stepback needs a directory for temporary files: see TMPDIR")
@@ -58,7 +105,7 @@ impl Feed {
         let file = tempfile::tempfile().map_err(failed)?;
         let mut spool = file.try_clone().map_err(failed)?;
         let arrived = Mutex::default();
-        let feed = Arc::new(Self { file, name: name.into(), pipe: true, arrived, changed: Condvar::new() });
+        let feed = Arc::new(Self { file, name: name.into(), pipe: true, arrived, changed: Condvar::new(), aside });
         let weak = Arc::downgrade(&feed);
         let name = name.to_owned();
         let copying = move || {
@@ -70,7 +117,10 @@ impl Feed {
                         Err(e) => (0, Some(Failure::io(name.as_str(), "keep what is read", &e))),
                     },
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) => (0, Some(Failure::io(name.as_str(), "read", &e))),
+                    Err(e) => {
+                        let own = e.get_ref().and_then(|inner| inner.downcast_ref::<Failure>()).cloned();
+                        (0, Some(own.unwrap_or_else(|| Failure::io(name.as_str(), "read", &e))))
+                    }
                 };
                 // Nobody may be left to read for.
                 let Some(feed) = weak.upgrade() else { return };
@@ -84,7 +134,7 @@ impl Feed {
                 }
             }
         };
-        thread::Builder::new().name("stdin".into()).spawn(copying).map_err(failed)?;
+        thread::Builder::new().name(thread.into()).spawn(copying).map_err(failed)?;
         Ok(feed)
     }
 
@@ -95,6 +145,11 @@ impl Feed {
     /// How it is called in messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the user must know about the bytes, as far as it is known now.
+    pub fn remarks(&self) -> Vec<String> {
+        self.aside.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether its length is not known before its end.

@@ -18,6 +18,8 @@
 //!   that event once, at its own place.
 
 mod chunks;
+#[allow(dead_code, unused_imports)] // until a source asks for payloads
+mod decode;
 mod delimited;
 mod documents;
 mod dumps;

@@ -1,7 +1,7 @@
 //! What a file is, told from its beginning, never from its name; and what to do about what cannot be read.
 
-use super::documents;
 use super::unpack::Packing;
+use super::{delimited, documents};
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,12 +28,11 @@ pub enum Recognised {
 
 /// Recognises a file by its beginning. `whole` tells that there is no more.
 pub fn recognise(head: &[u8], whole: bool) -> Recognised {
-    let magic: [(&[u8], Recognised); 4] = [
-        (b"\x1f\x8b", Recognised::Packed(Packing::Gzip)),
-        (b"\x28\xb5\x2f\xfd", Recognised::Packed(Packing::Zstd)),
-        (b"SQLite format 3\0", Recognised::Sqlite),
-        (b"PGDMP", Recognised::PostgresCustom),
-    ];
+    if let Some(packing) = Packing::of(head) {
+        return Recognised::Packed(packing);
+    }
+    let magic: [(&[u8], Recognised); 2] =
+        [(b"SQLite format 3\0", Recognised::Sqlite), (b"PGDMP", Recognised::PostgresCustom)];
     if let Some((_, recognised)) = magic.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *recognised;
     }
@@ -46,7 +45,7 @@ pub fn recognise(head: &[u8], whole: bool) -> Recognised {
         _ if is_sql(text) => Recognised::Sql,
         _ if documents::claims(head, whole) => Recognised::Document,
         [b'{' | b'[', ..] => Recognised::Lines,
-        _ if is_table(text) => Recognised::Delimited,
+        _ if delimited::claims(head, whole) => Recognised::Delimited,
         _ => Recognised::Lines,
     }
 }
@@ -105,15 +104,6 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
         }
         _ => None,
     }
-}
-
-/// Whether the first line is a row of names.
-fn is_table(text: &[u8]) -> bool {
-    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-    let separators = line.iter().filter(|b| matches!(b, b',' | b';' | b'\t')).count();
-    let names =
-        line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b' ' | b',' | b';' | b'\t' | b'\r'));
-    separators >= 2 && names
 }
 
 /// Whether a line ends right after an opening brace.

@@ -195,6 +195,10 @@ fn envelope(event: &Event) -> Json {
         ("causation", event.causation.as_deref().map(str::to_owned)),
     ];
     pairs.extend(optional.iter().filter_map(|(name, value)| Some((*name, text(value.as_deref()?)))));
+    if !event.notes.is_empty() {
+        let notes = event.notes.iter().map(|note| text(&note.text));
+        pairs.push(("notes", Json::Array(notes.collect())));
+    }
     if !event.metadata.is_absent() {
         pairs.push(("metadata", event.metadata.json().unwrap_or_else(|_| text(&event.metadata.text()))));
     }

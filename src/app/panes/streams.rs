@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::app::action::Motion;
 use crate::app::catalogue::Catalogue;
 use crate::app::effect::Generation;
-use crate::domain::Scope;
+use crate::domain::{Scope, StreamKind};
 
 /// So many categories stand in the list; the others are found by typing.
 pub const CATEGORIES: usize = 6;
@@ -184,7 +184,7 @@ impl StreamsPane {
     pub fn listed(&mut self, catalogue: &Catalogue, scope: Option<&Scope>, height: usize) {
         let known = self.sorted.as_ref().map_or(0, |sorted| sorted.len());
         // While the source is read a sorted list is sorted anew only when it has grown by a tenth.
-        if self.order != Order::FirstSeen
+        if (self.order != Order::FirstSeen || catalogue.apart > 0)
             && (catalogue.progress.complete || catalogue.streams.len() > known + known / 10)
         {
             self.sort(catalogue);
@@ -206,13 +206,18 @@ impl StreamsPane {
         let mut numbers: Vec<u32> = (0..streams.len() as u32).collect();
         let of = |n: &u32| &streams[*n as usize];
         match self.order {
-            Order::FirstSeen => {
+            Order::FirstSeen if catalogue.apart == 0 => {
                 self.sorted = None;
                 return;
             }
+            Order::FirstSeen => {}
             Order::Name => numbers.sort_unstable_by(|a, b| of(a).stream.cmp(&of(b).stream)),
             Order::Events => numbers.sort_by_key(|n| std::cmp::Reverse(of(n).events)),
             Order::LastEvent => numbers.sort_by_key(|n| std::cmp::Reverse(of(n).last_time)),
+        }
+        // What is not of the domain stands apart, behind what is.
+        if catalogue.apart > 0 {
+            numbers.sort_by_key(|n| of(n).kind != StreamKind::Domain);
         }
         self.sorted = Some(Arc::new(numbers));
     }

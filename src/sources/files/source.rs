@@ -124,7 +124,9 @@ impl Backing for LinesFile {
     }
 
     fn about(&self) -> About {
-        self.about.clone()
+        let mut about = self.about.clone();
+        about.caveats.extend(self.feed.remarks());
+        about
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {

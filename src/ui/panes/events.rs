@@ -163,6 +163,11 @@ fn draw_row(app: &App, theme: &Theme, window: &Window, place: u64, columns: &Col
         let used = usize::from(pen.column()) - start;
         pen.skip(columns.kind.saturating_sub(used)).skip(1);
     }
+    for note in &event.notes {
+        if pen.room() > 8 {
+            pen.put(&format!("[{}] ", text::fit(&note.text, 40)), style(Role::Caution));
+        }
+    }
     let digest = row.map_or_else(|| Cow::Owned(words::digest(event)), |row| Cow::Borrowed(row.digest.as_str()));
     if pen.room() > 5 {
         pen.skip(1).put_matching(&digest, style(Role::Muted), pattern(app), matched);

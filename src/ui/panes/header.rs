@@ -62,7 +62,17 @@ fn pieces(app: &App) -> Vec<Piece> {
     piece(text::safe(name).into_owned(), Role::Header, NAME);
     piece("[RO]".into(), Role::Badge, 12);
     if let Some(about) = about {
-        piece(text::fit(&about.kind, 24), Role::Muted, 2);
+        piece(text::fit(&about.kind, 40), Role::Muted, 5);
+    }
+    if let Some(about) = about {
+        if about.layout.is_some()
+            && let Some(reason) = about.reasons.first()
+        {
+            piece(format!("({})", text::fit(reason, 60)), Role::Muted, 0);
+        }
+        if !about.caveats.is_empty() {
+            piece(format!("! {}", counted(about.caveats.len() as u64, "caveat")), Role::Caution, 2);
+        }
     }
     let progress = &app.catalogue.progress;
     let so_far = match app.catalogue.percent_read() {
@@ -74,7 +84,7 @@ fn pieces(app: &App) -> Vec<Piece> {
         piece(
             format!("{}{so_far}", counted(progress.events, "event")),
             Role::Muted,
-            if so_far.is_empty() { 4 } else { 8 },
+            if so_far.is_empty() { 6 } else { 8 },
         );
         piece(counted(app.catalogue.streams.len() as u64, "stream"), Role::Muted, 3);
     }
@@ -95,7 +105,7 @@ fn pieces(app: &App) -> Vec<Piece> {
         piece(text::fit(&name, 40), Role::Stream, 10);
         piece(place, Role::Header, 11);
         if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
-            piece(instant(time), Role::Time, 6);
+            piece(instant(time), Role::Time, 4);
         }
         if moment.reducer.approximate {
             piece("approximate".into(), Role::Caution, 7);

@@ -10,7 +10,7 @@ use crate::app::layout::rows;
 use crate::app::panes::Pane;
 use crate::app::panes::streams::Row;
 use crate::app::words::{count, counted, short_instant, shorter_instant};
-use crate::domain::text;
+use crate::domain::{StreamKind, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 
@@ -39,6 +39,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
         None if streams == 0 => (String::new(), String::new()),
         None if !so_far.is_empty() => (String::new(), format!("{}{so_far}", counted(streams, "stream"))),
+        None if catalogue.apart > 0 => {
+            let apart = catalogue.apart as u64;
+            (String::new(), format!("{} {}, {} apart", count(streams - apart), pane.order.words(), count(apart)))
+        }
         None => (String::new(), format!("{} {}", count(streams), pane.order.words())),
     };
     let titles = [(title(Pane::Streams), title_role(app, Pane::Streams)), (filter, Role::Changed)];
@@ -134,7 +138,14 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
             });
             right(&mut pen, columns, &time, &count(summary.events), theme);
             let typed = pane.narrowing.as_ref().map(|narrowing| narrowing.pattern.as_str());
-            pen.put_matching(summary.stream.as_str(), theme.style(Role::Stream), typed, theme.style(Role::Match));
+            let (role, kind) = match summary.kind {
+                StreamKind::Domain => (Role::Stream, None),
+                kind => (Role::Muted, Some(kind.name())),
+            };
+            pen.put_matching(summary.stream.as_str(), theme.style(role), typed, theme.style(Role::Match));
+            if let Some(kind) = kind.filter(|kind| pen.room() > kind.len() + 3) {
+                pen.put(&format!(" ({kind})"), theme.style(Role::Muted));
+            }
         }
     }
 }
