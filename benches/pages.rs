@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use rivals::{Result, duckdb, interleaved, side, times};
 use stepback::domain::{Anchor, Cancel, Direction, EventQuery, Scope};
-use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
 /// Rows on a screen.

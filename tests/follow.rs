@@ -85,7 +85,7 @@ fn what_is_added_appears() {
         "\n".to_owned(),
         // Blanks are a line that holds nothing, or the beginning of one that does.
         "  ".to_owned(),
-        next() + "\n\n \t".as_ref(),
+        next() + "\n\n \t",
         "\r\n".to_owned() + &next() + "\r\n",
         "not JSON".to_owned(),
         " nor is this".to_owned(),
@@ -231,7 +231,7 @@ fn a_thousand_reads_while_everything_happens() {
             3..6 => drop(write().map(|file| file.write_all_at(b"}{\n\"", below(100_000) as u64))),
             6 => drop(fs::write(&path, lines(0..100))),
             7..12 if path.exists() => add(&path, lines(0..below(50)).as_bytes()),
-            12..14 if path.exists() => add(&path, line(0)[..below(30)].as_bytes()),
+            12..14 if path.exists() => add(&path, &line(0).as_bytes()[..below(30)]),
             _ => {}
         }
         if below(4) == 0 {

@@ -49,6 +49,9 @@ use crate::domain::{
     SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
+/// A type of events, and how many there are of it.
+pub type TypeCount = (std::sync::Arc<str>, u64);
+
 /// An opened event store.
 pub trait Source: Send + Sync {
     /// What it is, how it was recognised, what to know about it.
@@ -88,7 +91,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn types(&self) -> Result<Option<Vec<(std::sync::Arc<str>, u64)>>, Failure> {
+    fn types(&self) -> Result<Option<Vec<TypeCount>>, Failure> {
         Ok(None)
     }
 

@@ -21,6 +21,7 @@ pub enum Outcome {
 }
 
 /// A hostile file.
+#[allow(dead_code, reason = "each test uses its part")]
 pub struct Hostile {
     /// What it tries.
     pub name: &'static str,

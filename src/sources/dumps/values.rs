@@ -333,7 +333,8 @@ impl<'a> Reader<'a> {
                 while let Some(&next) = rest.get(length) {
                     let exponent = matches!(rest[length - 1], b'e' | b'E');
                     let digit = next.is_ascii_digit() || matches!(next, b'.' | b'e' | b'E');
-                    if !digit && !(exponent && matches!(next, b'+' | b'-')) {
+                    let sign = exponent && matches!(next, b'+' | b'-');
+                    if !(digit || sign) {
                         break;
                     }
                     length += 1;
