@@ -1,4 +1,5 @@
-//! An entry's file: a mark, then blocks, each after its length and its CRC-32C; at the end an empty one.
+//! An entry's file: a mark, then blocks, each after its length and its CRC-32C. Which block is the last one knows whoever
+//! reads them.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -34,12 +35,11 @@ impl<'a> Kept<'a> {
         self.0.write_all(bytes)
     }
 
-    /// Ends it.
+    /// Writes what is still held back.
     ///
     /// # Errors
     /// Of the operating system.
     pub fn end(mut self) -> io::Result<()> {
-        self.block(&[])?;
         self.0.flush()
     }
 }

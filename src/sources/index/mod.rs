@@ -324,7 +324,8 @@ impl Index {
             stream.push(number, row.version, row.time);
         }
         self.resolved = names;
-        self.end = part.end;
+        // A line that reaches over the next parts was looked at whole with the part it begins in.
+        self.end = self.end.max(part.end);
         true
     }
 
@@ -574,6 +575,10 @@ mod tests {
         assert_eq!(index.place(3).unwrap().limit, 700);
         assert_eq!(index.place(6).unwrap().limit, 1000);
         assert!(index.place(7).is_none());
+        let mut within = Part::default();
+        within.finish(950);
+        assert!(index.append(&within));
+        assert_eq!(index.place(6).unwrap().limit, 1000, "the last line may reach over parts");
         assert_eq!(index.troubles(), 2);
         assert_eq!(index.place(5).unwrap().oversize, Some(1 << 30));
         assert_eq!(index.stream("a-1").unwrap().rows, [0, 2]);
