@@ -37,7 +37,10 @@ fn stores() -> Vec<PathBuf> {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if !["truth.json", ".md", ".js", ".toml", ".py"].iter().any(|end| name.ends_with(end)) {
+            } else if !["truth.json", ".md", ".js", ".toml", ".py", ".mjs", ".gitattributes"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            {
                 stores.push(path);
             }
         }
