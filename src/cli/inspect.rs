@@ -34,6 +34,8 @@ pub struct InspectArgs {
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
     let source = args.source.opening().source()?;
     output::complete(&*source)?;
+    // Its counts are promised to be exact.
+    source.check(&Cancel::default(), &mut |_| ())?;
     if let Some(table) = &args.table {
         return print_table(&*source, table, out);
     }

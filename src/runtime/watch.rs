@@ -55,9 +55,8 @@ pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, 
     outlet.send(Notice::SourceRead);
 }
 
-/// How often the source is looked at once it has been read, and into how many parts the waiting is cut.
+/// How often the source is looked at once it has been read.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const NAPS: u32 = 10;
 
 /// Looks whether the source is still what was opened, until the token says so. What has grown is read and said; anything
 /// else is said once and left to the person.
@@ -66,15 +65,21 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
         Reporter { source, cancel, outlet, about: None, progress: None, listed: None, cost: Duration::ZERO };
     reporter.about = Some(source.about());
     reporter.progress = Some((source.progress(), Instant::now()));
+    // What was taken for an event by its front alone is read whole now, so that the count of bad records becomes exact.
+    let checked = source.check(cancel, &mut |progress| reporter.progress(progress, Due::InTime));
+    reporter.progress(source.progress(), Due::Now);
+    match checked {
+        Ok(()) => reporter.describe(),
+        Err(failure) => reporter.fail(failure),
+    }
     let mut failed = false;
     loop {
         // Listing what a large store holds takes its time: never most of it.
         let pause = LOOK_EVERY.max(reporter.cost * SHARE);
-        for _ in 0..NAPS {
-            std::thread::sleep(pause / NAPS);
-            if cancel.is_cancelled() {
-                return;
-            }
+        // One wake a look: an idle program does nothing else. Nobody waits for this thread to end.
+        std::thread::sleep(pause);
+        if cancel.is_cancelled() {
+            return;
         }
         match source.look() {
             Ok(Change::Same) => failed = false,
