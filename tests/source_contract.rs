@@ -411,6 +411,97 @@ proptest! {
     }
 }
 
+// ---- Stores that others wrote ----------------------------------------------------------------------------------------
+
+/// The stores of the corpus, in every form they are kept in.
+const CORPUS: &[&str] = &[
+    "cloudevents/events.jsonl",
+    "commanded/process_manager_rename.sql",
+    #[cfg(feature = "sqlite")]
+    "cqrs-es-sqlite/cqrs.sqlite",
+    #[cfg(feature = "sqlite")]
+    "emmett-sqlite/emmett.sqlite",
+    "generic/camel.jsonl",
+    "kafka-kcat/shop.events.kcat-J.jsonl",
+    "message-db/message_store.csv",
+    "message-db/messages.jsonl",
+    "message-db/messages_copy_only.sql",
+    "redux-devtools/lifted-state-full.json",
+];
+
+/// A page read again in other portions, from other ends, and from every kind of anchor, is the same page.
+fn holds_by_portions(source: &dyn Source, reference: &Memory, scope: &Scope) {
+    let all = read(reference, scope.clone(), Anchor::Start, Direction::Forward, usize::MAX).events;
+    let same = |found: &EventPage, expected: &EventPage, what: &str| {
+        assert_eq!(
+            (found.first, found.total, found.partial),
+            (expected.first, expected.total, false),
+            "{scope:?} {what}"
+        );
+        assert_eq!(found.events, expected.events, "{scope:?} {what}");
+    };
+    let mut anchors = vec![Anchor::Start, Anchor::End, Anchor::Ordinal(all.len() as u64), Anchor::Id("nobody".into())];
+    for event in all.iter().step_by(all.len() / 7 + 1) {
+        anchors.extend(event.id.clone().map(Anchor::Id));
+        anchors.extend(event.time.map(Anchor::AsOf));
+        if matches!(scope, Scope::Stream(_)) {
+            anchors.push(Anchor::Version(event.version));
+        }
+    }
+    anchors.extend((0..all.len() as u64).step_by(all.len() / 11 + 1).map(Anchor::Ordinal));
+    for anchor in anchors {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let found = read(source, scope.clone(), anchor.clone(), direction, 9);
+            let expected = read(reference, scope.clone(), anchor.clone(), direction, 9);
+            same(&found, &expected, &format!("{anchor:?} {direction:?}"));
+        }
+    }
+    for limit in [64, usize::MAX] {
+        let mut found = Vec::new();
+        while found.len() < all.len() {
+            let page = read(source, scope.clone(), Anchor::Ordinal(found.len() as u64), Direction::Forward, limit);
+            assert!(!page.events.is_empty(), "{scope:?} ends at {} of {}", found.len(), all.len());
+            found.extend(page.events);
+        }
+        assert_eq!(found, all, "{scope:?}");
+    }
+}
+
+#[test]
+fn stores_of_others_keep_the_contract() {
+    for store in CORPUS {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(store);
+        let source = open(path.to_str().unwrap(), &OpenOptions::default()).expect(store);
+        source.complete(&Cancel::default(), &mut |_| ()).expect(store);
+        let events = read(&*source, Scope::All, Anchor::Start, Direction::Forward, usize::MAX).events;
+        let reference = Memory::new("reference", events.iter().map(|event| Event::clone(event)).collect());
+        progress_agrees(&*source, &reference);
+        // What a stream is for is the layout's to say; everything else follows from the events.
+        let listed = |source: &dyn Source| {
+            let mut streams = source.streams(0, usize::MAX).unwrap().streams;
+            streams.iter_mut().for_each(|summary| summary.kind = Default::default());
+            streams
+        };
+        assert_eq!(listed(&*source), listed(&reference), "{store}");
+        let scopes = scopes(&reference);
+        for scope in &scopes {
+            holds_by_portions(&*source, &reference, scope);
+            refuses(&*source, scope);
+            let last = total(&reference, scope).saturating_sub(1);
+            for other in scopes.iter().step_by(scopes.len() / 5 + 1) {
+                for ordinal in [0, last / 2, last, last + 1] {
+                    let expected = reference.translate(scope, ordinal, other).unwrap();
+                    assert_eq!(
+                        source.translate(scope, ordinal, other).unwrap(),
+                        expected,
+                        "{store} {scope:?} {ordinal}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// A store too large for the head of a file.
 fn large() -> Vec<Event> {
     let mut versions = [0_u64; 40];
