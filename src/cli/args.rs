@@ -13,12 +13,15 @@ Examples:
   stepback                                        open the demo store
   stepback dump.jsonl --stream order-1002         stand at the end of a stream
   stepback streams dump.jsonl --category order    list streams
-  stepback search dump.jsonl coupon                where a text stands
+  stepback search dump.jsonl coupon               where a text stands
   stepback state dump.jsonl order-1002 --at 12    the state after version 12
   stepback diff dump.jsonl order-1002 11 12       what version 12 changed
-  zcat dump.jsonl.gz | stepback -                 read standard input
+  stepback inspect store.sqlite                   what it is, and why
+  stepback doctor dump.sql.gz                     what is out of order in it
 
-SOURCE is a JSON Lines file, the folder of an embedded store, or - (standard input). It is never written to.";
+SOURCE is a file (JSON Lines and other JSON exports, CSV, an SQLite database, a dump by pg_dump or mysqldump; packed by gzip
+or zstd too), the folder of a store (KurrentDB, JetStream, our own), or - for standard input. What it is, is told from what is
+in it. It is never written to.";
 
 /// A terminal debugger for event-sourced systems: walk the streams of an event store and step through the state.
 #[derive(Parser, Debug)]
