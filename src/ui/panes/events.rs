@@ -125,7 +125,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let list = rows(Pane::Events, area);
     let Some(window) = window else {
         if !app.catalogue.is_empty() {
-            return say(&["Reading …"], Role::Muted, theme, list, buffer);
+            let sorted = app.catalogue.listed && app.catalogue.streams.is_empty();
+            let words: &[&str] = match sorted {
+                true => &["Reading …", "", "What must be sorted is shown when all of it has been read."],
+                false => &["Reading …"],
+            };
+            return say(words, Role::Muted, theme, list, buffer);
         }
         let about = app.catalogue.about.as_ref();
         let lines = about.map_or(Vec::new(), |about| about.caveats.iter().chain(&about.reasons).collect());

@@ -71,7 +71,12 @@ fn pieces(app: &App) -> Vec<Piece> {
         piece(new, Role::Info, 8);
     }
     if let Some(about) = about {
-        piece(text::fit(&about.kind, 40), Role::Muted, 5);
+        // Of a store in tables the layout matters more than what the tables lie in; `i` tells both.
+        let kind = match (&about.layout, about.kind.split_once(", ")) {
+            (Some(_), Some((layout, _))) => layout,
+            _ => about.kind.as_str(),
+        };
+        piece(text::fit(kind, 40), Role::Muted, 7);
     }
     if let Some(about) = about {
         if about.layout.is_some()
@@ -80,7 +85,7 @@ fn pieces(app: &App) -> Vec<Piece> {
             piece(format!("({})", text::fit(reason, 60)), Role::Muted, 0);
         }
         if !about.caveats.is_empty() {
-            piece(format!("! {}", counted(about.caveats.len() as u64, "caveat")), Role::Caution, 2);
+            piece(format!("! {}", counted(about.caveats.len() as u64, "caveat")), Role::Caution, 5);
         }
     }
     let progress = &app.catalogue.progress;
