@@ -25,7 +25,7 @@ const SHORT_NAME: usize = 16;
 const LONGEST_NAME: usize = 40;
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut pieces = pieces(app);
+    let mut pieces = pieces(app, area.width.into());
     let room = usize::from(area.width.saturating_sub(2)) + 2;
     let others = |pieces: &[Piece]| -> usize {
         pieces.iter().filter(|piece| piece.rank != NAME).map(|piece| text::width(&piece.text) + 2).sum()
@@ -49,7 +49,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn pieces(app: &App) -> Vec<Piece> {
+fn pieces(app: &App, width: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut piece = |text: String, role: Role, rank: u8| pieces.push(Piece { text, role, rank });
     piece("stepback".into(), Role::Badge, 1);
@@ -116,7 +116,7 @@ fn pieces(app: &App) -> Vec<Piece> {
             Scope::Category(name) => (format!("{name}-*"), format!("#{}/{total}", count(app.walk.place))),
             Scope::All => ("whole store".into(), format!("#{}/{total}", count(app.walk.place))),
         };
-        piece(text::fit(&name, 40), Role::Stream, 10);
+        piece(text::fit(&name, (width / 3).clamp(16, 40)), Role::Stream, 10);
         piece(place, Role::Header, 11);
         if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
             piece(instant(time), Role::Time, 4);
