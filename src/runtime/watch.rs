@@ -73,6 +73,8 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
         Err(failure) => reporter.fail(failure),
     }
     let mut failed = false;
+    // What is no longer what was opened may stay so for long; it is told once.
+    let mut told = Change::Same;
     loop {
         // Listing what a large store holds takes its time: never most of it.
         let pause = LOOK_EVERY.max(reporter.cost * SHARE);
@@ -92,7 +94,11 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
                     reporter.fail(failure);
                 }
             }
-            Ok(change) => reporter.say(Msg::SourceChanged(change)),
+            Ok(change) if change == told => {}
+            Ok(change) => {
+                told = change;
+                reporter.say(Msg::SourceChanged(change));
+            }
             Err(failure) if !failed => {
                 failed = true;
                 reporter.fail(failure);

@@ -10,11 +10,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::domain::{Cancel, Failure};
+use super::identity::Identity;
+use crate::domain::{Cancel, Change, Failure};
 
 /// How long a wait lasts before it looks at its token.
 const TICK: Duration = Duration::from_millis(50);
@@ -58,6 +59,8 @@ pub struct Feed {
     arrived: Mutex<Arrived>,
     changed: Condvar,
     aside: Arc<Aside>,
+    /// The file behind it, packed or not, as it was when it was opened.
+    identity: OnceLock<Arc<Identity>>,
 }
 
 impl Drop for Feed {
@@ -77,7 +80,29 @@ impl Feed {
             arrived: arrived.into(),
             changed: Condvar::new(),
             aside: Arc::default(),
+            identity: OnceLock::new(),
         })
+    }
+
+    /// Remembers which file is behind it.
+    pub fn stands_for(&self, identity: Option<Arc<Identity>>) {
+        if let Some(identity) = identity {
+            // The first one stays.
+            let _ = self.identity.set(identity);
+        }
+    }
+
+    /// The file behind it, where there is one.
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.get().cloned()
+    }
+
+    /// What became of the file behind it. For those who cannot go on reading where it grew.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn look(&self) -> Result<Change, Failure> {
+        self.identity.get().map_or(Ok(Change::Same), |identity| identity.look())
     }
 
     /// What comes out of a pipe, copied by a thread of its own.
@@ -106,7 +131,15 @@ impl Feed {
         let file = tempfile::tempfile().map_err(failed)?;
         let mut spool = file.try_clone().map_err(failed)?;
         let arrived = Mutex::default();
-        let feed = Arc::new(Self { file, name: name.into(), pipe: true, arrived, changed: Condvar::new(), aside });
+        let feed = Arc::new(Self {
+            file,
+            name: name.into(),
+            pipe: true,
+            arrived,
+            changed: Condvar::new(),
+            aside,
+            identity: OnceLock::new(),
+        });
         let weak = Arc::downgrade(&feed);
         let name = name.to_owned();
         let copying = move || {

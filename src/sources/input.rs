@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::feed::Feed;
+use super::identity::Identity;
 use crate::domain::Failure;
 
 /// How much is read to tell what it is.
@@ -36,6 +37,7 @@ impl Input {
         let name = part(path.file_name()).unwrap_or_else(|| address.into());
         let stem = part(path.file_stem()).unwrap_or_else(|| name.clone());
         let feed = Feed::of_file(file, address, length);
+        feed.stands_for(Identity::of(path.to_path_buf()).map(Arc::new));
         Self { feed, name, stem, path: Some(path.to_path_buf()), packed: Vec::new() }
     }
 

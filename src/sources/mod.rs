@@ -28,6 +28,7 @@ pub mod dumps;
 pub mod embedded;
 pub mod feed;
 mod files;
+mod identity;
 mod index;
 mod indexed;
 pub mod input;

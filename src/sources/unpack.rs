@@ -87,6 +87,7 @@ fn unpacked_within(input: &Input, packing: Packing, budget: Budget) -> Result<In
         aside: aside.clone(),
     };
     let feed = Feed::of_reader(unpacking, input.feed.name(), "unpack", aside)?;
+    feed.stands_for(input.feed.identity());
     let mut packings = input.packed.clone();
     packings.push(packing.name());
     // `dump.jsonl.gz` was cut to `dump.jsonl`.

@@ -18,7 +18,7 @@ use self::record::{Field, Found, record, said};
 use super::feed::Feed;
 use super::input::Input;
 use super::tables::{Cell, Column, Database, Row, Table};
-use crate::domain::{Failure, FailureKind};
+use crate::domain::{Change, Failure, FailureKind};
 
 /// A record larger than this is a fault, such as a quote that is never closed.
 const MAX_RECORD: usize = 64 << 20;
@@ -204,6 +204,10 @@ impl Database for Delimited {
 
     fn tables(&self) -> &[Table] {
         &self.tables
+    }
+
+    fn look(&self) -> Result<Change, Failure> {
+        self.feed.look()
     }
 
     fn scan(

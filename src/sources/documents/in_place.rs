@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::format::Reading;
 use super::records::{Documents, Found};
-use crate::domain::{About, Cancel, Event, Failure, FailureKind, Progress, StreamKind};
+use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Progress, StreamKind};
 use crate::sources::Source;
 use crate::sources::index::{Entry, Index, Part, Place};
 use crate::sources::indexed::{Backing, Indexed};
@@ -117,6 +117,10 @@ fn fill(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
 }
 
 impl Backing for InPlace {
+    fn look(&self) -> Result<Change, Failure> {
+        self.documents.look()
+    }
+
     fn name(&self) -> String {
         self.documents.name.clone()
     }

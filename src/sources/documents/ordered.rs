@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::format::{Basics, Reading, Sorting};
 use super::records::{Documents, Found};
-use crate::domain::{About, Cancel, Event, Failure, StreamKind, Timestamp};
+use crate::domain::{About, Cancel, Change, Event, Failure, StreamKind, Timestamp};
 use crate::sources::Source;
 use crate::sources::index::Place;
 use crate::sources::sorted::{self, Draft, Order, Records, Walk};
@@ -25,6 +25,10 @@ pub fn open(documents: Documents) -> Result<Arc<dyn Source>, Failure> {
 }
 
 impl Records for Ordered {
+    fn look(&self) -> Result<Change, Failure> {
+        self.documents.look()
+    }
+
     fn name(&self) -> String {
         self.documents.name.clone()
     }

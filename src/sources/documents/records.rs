@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::cursor::{Cursor, MAX_RECORD, Value};
 use super::format::{Format, Reading, Skimmed, Sorting};
 use super::walker::{Framing, Step, Walker};
-use crate::domain::{About, Cancel, Event, Failure, Position, Version};
+use crate::domain::{About, Cancel, Change, Event, Failure, Position, Version};
 use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
 use crate::sources::files::plan::Plan;
@@ -45,6 +45,20 @@ pub enum Found<'a> {
 }
 
 impl Documents {
+    /// What became of the files they lie in.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn look(&self) -> Result<Change, Failure> {
+        for feed in &self.feeds {
+            match feed.look()? {
+                Change::Same => {}
+                change => return Ok(change),
+            }
+        }
+        Ok(Change::Same)
+    }
+
     /// Documents in these feeds.
     pub fn new(name: String, feeds: Vec<Arc<Feed>>, framing: Framing, format: Arc<dyn Format>, about: About) -> Self {
         Self { name, feeds, framing, format, about, skimmers: Mutex::default() }

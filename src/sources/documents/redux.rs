@@ -16,10 +16,11 @@ use bytes::Bytes;
 
 use super::generic::payload;
 use crate::domain::{
-    About, Cancel, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StoredSnapshot, StreamKind,
-    StreamName, Version,
+    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StoredSnapshot,
+    StreamKind, StreamName, Version,
 };
 use crate::sources::Source;
+use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
 use crate::sources::files::skim::{elements, members};
 use crate::sources::files::value;
@@ -57,6 +58,7 @@ enum State {
 #[derive(Default)]
 struct Redux {
     name: String,
+    feed: Option<Arc<Feed>>,
     text: Bytes,
     about: About,
     /// In the order they count in.
@@ -73,7 +75,12 @@ struct Redux {
 /// When it cannot be read, is too large, or holds no actions.
 pub fn open(input: &Input, exported: bool) -> Result<Arc<dyn Source>, Failure> {
     let text = super::whole(input, MOST)?;
-    let mut redux = Redux { name: input.feed.name().into(), text: text.clone(), ..Redux::default() };
+    let mut redux = Redux {
+        name: input.feed.name().into(),
+        feed: Some(input.feed.clone()),
+        text: text.clone(),
+        ..Redux::default()
+    };
     redux.about = About { name: input.name.clone(), ..About::default() };
     redux.about.reasons.extend(input.packed.iter().map(|packing| format!("unpacked from {packing}")));
     let read = if exported { redux.export(&text) } else { redux.lifted(&text) };
@@ -325,6 +332,10 @@ fn field(action: &Bytes, wanted: &[u8]) -> Payload {
 }
 
 impl Records for Redux {
+    fn look(&self) -> Result<Change, Failure> {
+        self.feed.as_ref().map_or(Ok(Change::Same), |feed| feed.look())
+    }
+
     fn name(&self) -> String {
         self.name.clone()
     }

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::catalogue::Stored;
-use super::identity::Identity;
 use super::large::LargeObjects;
 use super::rows::Section;
 use super::window::{Halt, SIP, STRIDE, Window};
 use crate::domain::{Change, Failure};
+use crate::sources::identity::Identity;
 use crate::sources::tables::{Database, Row, Table};
 
 /// An opened dump.

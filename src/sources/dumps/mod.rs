@@ -10,7 +10,6 @@ mod catalogue;
 mod custom;
 mod database;
 mod encoding;
-mod identity;
 mod large;
 mod rows;
 mod schema;

@@ -26,8 +26,8 @@ impl Identity {
         Some(Self { path, file, size, changed })
     }
 
-    /// What became of it. A dump that is longer than it was holds other rows than were found: nothing of it is known any
-    /// more, as when it is shorter.
+    /// What became of it. For whoever cannot go on reading at the end of a file, one that is longer than it was holds other
+    /// records than were found: nothing of it is known any more, as when it is shorter.
     ///
     /// # Errors
     /// When that cannot be told.
