@@ -16,9 +16,11 @@ Examples:
   stepback search dump.jsonl coupon                where a text stands
   stepback state dump.jsonl order-1002 --at 12    the state after version 12
   stepback diff dump.jsonl order-1002 11 12       what version 12 changed
+  stepback inspect shop.dump                      what a database dump holds
   zcat dump.jsonl.gz | stepback -                 read standard input
 
-SOURCE is a JSON Lines file, the folder of an embedded store, or - (standard input). It is never written to.";
+SOURCE is a file (JSON Lines, CSV, an SQLite database, a PostgreSQL or MySQL dump, plain or packed;
+its content tells which), the folder of a store, or - (standard input). It is never written to.";
 
 /// A terminal debugger for event-sourced systems: walk the streams of an event store and step through the state.
 #[derive(Parser, Debug)]

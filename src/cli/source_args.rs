@@ -8,7 +8,7 @@ use crate::session::Opening;
 /// A source, as every reading command takes it.
 #[derive(Args, Debug)]
 pub struct SourceArgs {
-    /// A JSON Lines file, the folder of an embedded store, or - for standard input
+    /// A file (JSON Lines, CSV, SQLite, a dump of a database), the folder of a store, or - for standard input
     pub source: String,
     /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,...
     #[arg(long, value_name = "ROLE=PATH,...")]
