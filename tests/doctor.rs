@@ -182,6 +182,22 @@ fn the_list_of_streams_is_held_against_the_events() {
     assert_eq!(kinds(&report), [(Kind::DeclaredVersions, 1)]);
     let example = report.findings[0].example.as_ref().expect("an example");
     assert_eq!(example.text, "mt_streams, row 2 says version 12, its last event is version 10");
+
+    // A stream of links has a version too, though the walk of the store shows none of its events.
+    let linked = |version| {
+        let mut all = accounts();
+        let notes = vec![Note::new(NoteKind::Link, "link to 7 of account-9")];
+        all.push(Event { notes, id: None, ..event("linked", 5, 905, "{}") });
+        let list = vec![
+            declared("account-1", 10),
+            declared("account-2", 10),
+            declared("order-1", 1),
+            declared("linked", version),
+        ];
+        looked_at(Memory::new("m", all).beside(Vec::new(), list), &Questions::default())
+    };
+    assert_eq!(kinds(&linked(5)), []);
+    assert_eq!(kinds(&linked(7)), [(Kind::DeclaredVersions, 1)]);
 }
 
 #[test]

@@ -126,6 +126,8 @@ fn inspect_says_what_was_found_and_why() {
     assert_eq!(found["candidates"][0]["layout"], "commanded");
     assert!(found["candidates"][1]["reasons"][0].is_string());
     assert_eq!(found["first_time"], "2025-01-01T00:00:01Z");
+    assert_eq!(found["payloads"]["looked_at"], 3);
+    assert_eq!(found["payloads"]["data"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum::<u64>(), 3);
     let caveats = found["caveats"].to_string();
     assert!(caveats.contains("1 event outside `$all`"), "{caveats}");
     let beside: Vec<_> = found["beside"].as_array().unwrap().iter().map(|table| table["name"].clone()).collect();

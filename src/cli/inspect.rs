@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::{About, Cancel, Failure, Progress, Timestamp, text};
+use crate::domain::{About, Cancel, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp, text};
 use crate::session::Source;
 
 /// Streams read at once.
 const PAGE: usize = 4096;
+/// Events whose payloads are looked at.
+const LOOKED_AT: usize = 200;
 /// Cells a line takes.
 const WIDE: usize = 2000;
 
@@ -66,11 +68,28 @@ struct Counted {
     streams: BTreeMap<&'static str, u64>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// How many of the first events were looked at for the next two.
+    looked_at: u64,
+    /// What their data is, by what it is called: JSON, an encoding, bytes.
+    data: BTreeMap<String, u64>,
+    /// What their metadata is.
+    metadata: BTreeMap<String, u64>,
 }
 
 impl Counted {
     fn of(source: &dyn Source) -> Result<Self, Failure> {
-        let mut counted = Self { progress: source.progress(), streams: BTreeMap::new(), first: None, last: None };
+        let (streams, data, metadata) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let progress = source.progress();
+        let mut counted = Self { progress, streams, first: None, last: None, looked_at: 0, data, metadata };
+        let page = source.events(&EventQuery::first(Scope::All, LOOKED_AT), &Cancel::default())?;
+        for event in page.events.iter().filter(|event| event.trouble.is_none()) {
+            counted.looked_at += 1;
+            for (payload, forms) in [(&event.data, &mut counted.data), (&event.metadata, &mut counted.metadata)] {
+                if let Some(form) = form(payload) {
+                    *forms.entry(form.into()).or_default() += 1;
+                }
+            }
+        }
         let mut from = 0;
         loop {
             let page = source.streams(from, PAGE)?;
@@ -88,6 +107,17 @@ impl Counted {
     }
 }
 
+/// What a payload is called; nothing where there is none.
+fn form(payload: &Payload) -> Option<&str> {
+    match payload.form() {
+        Form::Absent => None,
+        Form::Json => Some("JSON"),
+        Form::JsonText => Some("JSON in a string"),
+        Form::Encoded => Some(payload.encoding().unwrap_or("JSON")),
+        Form::Opaque => Some(payload.encoding().unwrap_or("bytes")),
+    }
+}
+
 fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), Ended> {
     let line = |text: &str| text::fit(text, WIDE);
     writeln!(out, "{}: {}", line(&about.name), line(&about.kind))?;
@@ -95,13 +125,21 @@ fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), En
         writeln!(out, "layout: {}", line(layout))?;
     }
     let Progress { events, troubles, streams, .. } = counted.progress;
-    writeln!(out, "{events} events in {streams} streams, {troubles} records that could not be read")?;
+    let several = |count: u64, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
+    let (events, streams) = (several(events, "event"), several(streams, "stream"));
+    writeln!(out, "{events} in {streams}, {} that could not be read", several(troubles, "record"))?;
     if counted.streams.len() > 1 {
         let kinds: Vec<_> = counted.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         writeln!(out, "streams: {}", kinds.join(", "))?;
     }
     if let (Some(first), Some(last)) = (counted.first, counted.last) {
         writeln!(out, "from {first} to {last}")?;
+    }
+    for (part, forms) in [("data", &counted.data), ("metadata", &counted.metadata)] {
+        if !forms.is_empty() {
+            let forms: Vec<_> = forms.iter().map(|(form, count)| format!("{form} in {count}")).collect();
+            writeln!(out, "{part}: {} of the first {}", forms.join(", "), counted.looked_at)?;
+        }
     }
     list(out, "why", &about.reasons)?;
     list(out, "to know", &about.caveats)?;
@@ -162,6 +200,7 @@ fn as_json(about: &About, counted: &Counted) -> Value {
         "first_time": counted.first.map(|time| time.to_string()),
         "last_time": counted.last.map(|time| time.to_string()),
         "first_version": about.first_version,
+        "payloads": {"looked_at": counted.looked_at, "data": counted.data, "metadata": counted.metadata},
         "reasons": about.reasons,
         "caveats": about.caveats,
         "normal": pairs(&about.normal),

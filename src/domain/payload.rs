@@ -120,7 +120,7 @@ impl Payload {
             Form::Encoded => Ok(Cow::Borrowed(self.view.as_ref().map_or(b"null", |view| &view.json[..]))),
             Form::Opaque => {
                 let reason = match self.encoding() {
-                    Some(encoding) => format!("the bytes are not JSON: {encoding}"),
+                    Some(encoding) => format!("{encoding}, not JSON"),
                     None => "the bytes are not JSON".into(),
                 };
                 Err(JsonError { offset: 0, reason })

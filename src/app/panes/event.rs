@@ -153,15 +153,42 @@ impl EventPane {
             }
             text.push_str(&format!("{name}: {}\n", describe(payload)));
             let stored = payload.stored();
-            let shown = &stored[..stored.len().min(SHOWN / 2 - 256)];
-            text.push_str(&String::from_utf8_lossy(shown));
-            text.push('\n');
+            let shown = match std::str::from_utf8(stored) {
+                Ok(_) => {
+                    let shown = &stored[..stored.len().min(SHOWN / 2 - 256)];
+                    text.push_str(&String::from_utf8_lossy(shown));
+                    text.push('\n');
+                    shown
+                }
+                // A byte takes up to five characters of a dump.
+                Err(_) => {
+                    let shown = &stored[..stored.len().min((SHOWN / 2 - 256) / 6)];
+                    dump(&mut text, shown, self.width);
+                    shown
+                }
+            };
             if shown.len() < stored.len() {
                 let rest = words::count((stored.len() - shown.len()) as u64);
                 text.push_str(&format!("… {rest} more bytes are not shown; copying the event takes all\n"));
             }
         }
         self.raw = Lines::wrap(&text, self.width);
+    }
+}
+
+/// Bytes that are no text, as hexadecimal dumps show them: where they stand, their values, what of them is ASCII. As many in
+/// a line as the width has room for.
+fn dump(text: &mut String, bytes: &[u8], width: usize) {
+    let row = match width {
+        0..42 => 4,
+        42..76 => 8,
+        _ => 16,
+    };
+    for (n, bytes) in bytes.chunks(row).enumerate() {
+        let values: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let ascii = bytes.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' });
+        let ascii: String = ascii.collect();
+        text.push_str(&format!("{:06x}  {:<wide$}  {ascii}\n", n * row, values.join(" "), wide = row * 3 - 1));
     }
 }
 
@@ -209,5 +236,22 @@ fn number(written: &str) -> Json {
     match Json::parse(written.as_bytes()) {
         Ok(number @ Json::Number(_)) => number,
         _ => Json::string(written),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_dumped_within_the_width() {
+        let mut text = String::new();
+        dump(&mut text, b"ab\x00\xff{}\x1b[K", 48);
+        assert_eq!(text, "000000  61 62 00 ff 7b 7d 1b 5b  ab..{}.[\n000008  4b                       K\n");
+        for width in [20, 41, 42, 75, 76, 200] {
+            let mut text = String::new();
+            dump(&mut text, &[0x80; 64], width);
+            assert!(text.lines().all(|line| line.len() <= width.max(25)), "{width}: {text}");
+        }
     }
 }

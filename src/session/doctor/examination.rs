@@ -202,7 +202,7 @@ impl Examination {
         let hash = self.identities.hash(declared.stream.as_str());
         self.declared_names.insert(hash);
         let place = &declared.place;
-        let last = self.streams.get(hash).map(|stream| stream.highest);
+        let last = self.streams.highest(hash);
         if declared.archived && self.archived.insert(hash) {
             let text = format!("{place} says it is archived");
             self.elsewhere(Kind::ArchivedStreams, 1, Example::of_stream(&declared.stream, None, text));

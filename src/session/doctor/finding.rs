@@ -234,6 +234,11 @@ impl Report {
     }
 }
 
+/// How many there are of a thing: `1 stream`, `2 streams`.
+pub fn several(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// A count as it is read: `12,408,113`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::examination::{Examination, Facts};
-use super::finding::{Check, Example, Kind, Report, grouped};
+use super::finding::{Check, Example, Kind, Report, several};
 use super::snapshots;
 use super::streams::Streams;
 use crate::domain::{Cancel, Event, EventQuery, Failure, NoteKind, Scope, StreamName, StreamSummary};
@@ -89,7 +89,7 @@ fn links(
             break;
         }
     }
-    let extent = format!("{} links in {} streams", grouped(links), grouped(streams));
+    let extent = format!("{} in {}", several(links, "link"), several(streams, "stream"));
     Ok((links > 0).then_some(Check { what: "links", extent, skipped: None }))
 }
 

@@ -64,6 +64,8 @@ impl Stream {
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     by_hash: HashMap<u64, Stream>,
+    /// The highest versions of those that only other walks show.
+    elsewhere: HashMap<u64, u64>,
     /// Events of streams that were too many to be told apart.
     pub left_out: u64,
     /// Runs of all streams that have them.
@@ -118,11 +120,19 @@ impl Streams {
         Step { begins: true, ..Step::default() }
     }
 
-    /// The versions of a stream that is known were looked at elsewhere.
+    /// The versions of a stream were looked at elsewhere. One that the walk does not show (it holds only links) is not
+    /// counted with the others: only its highest version is kept.
     pub fn learned(&mut self, hash: u64, lowest: u64, highest: u64) {
         if let Some(stream) = self.by_hash.get_mut(&hash) {
             (stream.lowest, stream.highest, stream.runs) = (lowest, highest, None);
+        } else if self.elsewhere.len() < MOST {
+            self.elsewhere.insert(hash, highest);
         }
+    }
+
+    /// The highest version of a stream, of one that holds only links too.
+    pub fn highest(&self, hash: u64) -> Option<u64> {
+        self.get(hash).map(|stream| stream.highest).or_else(|| self.elsewhere.get(&hash).copied())
     }
 
     /// One stream.

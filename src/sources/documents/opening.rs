@@ -156,7 +156,7 @@ pub fn kcat(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> 
         layout: Some("kafka-kcat".into()),
         normal: vec![
             ("position-gaps".into(), "compaction and transactions leave holes in offsets".into()),
-            ("time-going-back".into(), "times are the producers', and partitions are read in turn".into()),
+            ("time-back".into(), "times are the producers', and partitions are read in turn".into()),
         ],
         ..About::default()
     };

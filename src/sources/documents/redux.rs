@@ -270,9 +270,12 @@ impl Redux {
         }
         if count(State::Skipped) + count(State::Unstaged) > 0 {
             about.normal.push(("version-gaps".into(), "actions that are switched off keep their numbers".into()));
+            let why = format!("`{SKIPPED}` begins with the first action that was switched off");
+            about.normal.push(("first-version".into(), why));
         }
-        if let Some(current) = current.filter(|&current| current + 1 < self.actions.len() as u64) {
-            about.caveats.push(format!("the tool stood at the {}th action, not at the last", current + 1));
+        let stood = current.filter(|&current| current + 1 < self.actions.len() as u64);
+        if let Some(action) = stood.and_then(|current| self.actions.get(usize::try_from(current).ok()?)) {
+            about.caveats.push(format!("the tool stood after the action {}, not after the last", action.number));
         }
         match (&self.before, shape) {
             (Some(_), "export") => about.caveats.push("the actions begin on `preloadedState`, not on nothing".into()),

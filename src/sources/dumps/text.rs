@@ -75,7 +75,8 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     dump.reasons = input.packed.iter().map(|packing| format!("unpacked from {packing}")).collect();
     dump.reasons.extend(versions);
     let tables = crate::sources::tables::Database::tables(&dump).len();
-    dump.reasons.push(format!("{kind}: {tables} tables, {rows} of them with rows"));
+    let are = if tables == 1 { "table" } else { "tables" };
+    dump.reasons.push(format!("{kind}: {tables} {are}, {rows} of them with rows"));
     if objects > 0 {
         dump.reasons.push(format!("{objects} large objects"));
     }

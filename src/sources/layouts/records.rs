@@ -72,7 +72,12 @@ impl Records for Tables {
     fn about(&self) -> About {
         let mut about = match self.opened.get() {
             Some(opened) => opened.about(),
-            None => About { kind: "tables".into(), ..About::default() },
+            // Which store it is shows when its tables were found, which takes a while in a large dump.
+            None => About {
+                kind: "looking for its tables".into(),
+                caveats: vec!["it is being read for the first time: what it is is known when its tables are".into()],
+                ..About::default()
+            },
         };
         about.name = self.input.name.clone();
         for packing in self.input.packed.iter().rev() {

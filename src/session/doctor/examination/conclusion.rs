@@ -1,6 +1,7 @@
 //! What follows from everything that was seen.
 
 use super::*;
+use crate::session::doctor::finding::several;
 use crate::session::doctor::identities::Cause;
 use crate::session::doctor::runs::Gap;
 use crate::session::doctor::sizes::bytes;
@@ -15,6 +16,10 @@ const VERIFIED: usize = 100;
 
 /// Hands out the event with an ordinal of the walk.
 pub type Look<'a> = &'a mut dyn FnMut(u64) -> Option<Arc<Event>>;
+
+fn are(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
 
 impl Examination {
     /// The report. `look` hands out the event with an ordinal of the walk again.
@@ -31,7 +36,7 @@ impl Examination {
         };
         let mut texts = BTreeMap::new();
         let mut severities = BTreeMap::new();
-        let records = format!("{} events of {} streams", grouped(self.readable), grouped(report.streams));
+        let records = format!("{} of {}", several(self.readable, "event"), several(report.streams, "stream"));
         let beyond =
             (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", grouped(self.beyond)));
         report.checks.push(Check { what: "records", extent: records, skipped: beyond });
@@ -44,7 +49,7 @@ impl Examination {
         self.conclude_payloads(&mut report, &mut texts, &mut severities);
         self.conclude_declared(&mut report, look);
         if self.deleted_events > 0 {
-            texts.insert(Kind::DeletedStreams, format!("{} events", grouped(self.deleted_events)));
+            texts.insert(Kind::DeletedStreams, several(self.deleted_events, "event"));
         }
         for (kind, tally) in std::mem::take(&mut self.tallies) {
             let mut text = kind.counted(tally.count);
@@ -117,10 +122,11 @@ impl Examination {
             texts.insert(
                 Kind::VersionGaps,
                 format!(
-                    "{} versions are missing, in {} of {} streams",
-                    grouped(missing),
+                    "{} {} missing, in {} of {}",
+                    several(missing, "version"),
+                    are(missing),
                     grouped(holed),
-                    grouped(report.streams)
+                    several(report.streams, "stream")
                 ),
             );
         }
@@ -145,7 +151,7 @@ impl Examination {
         } else if streams > 0 && skipped.is_none() {
             skipped = Some("streams begin with versions of any number here: their beginnings are not judged".into());
         }
-        report.checks.push(Check { what: "versions", extent: format!("{} streams", grouped(streams)), skipped });
+        report.checks.push(Check { what: "versions", extent: several(streams, "stream"), skipped });
     }
 
     fn conclude_positions(
@@ -177,7 +183,7 @@ impl Examination {
         };
         if let (None, Some(gap)) = (skipped, first) {
             self.set(Kind::PositionGaps, gaps as u64, gap.ordinal, gap.text());
-            let mut text = format!("{} positions are missing", grouped(missing));
+            let mut text = format!("{} {} missing", several(missing, "position"), are(missing));
             // A number that was drawn and never used leaves no other trace; a lost event does, unless it was the last one.
             let normal = about.normal.iter().any(|(kind, _)| kind == Kind::VersionGaps.name());
             if normal || !self.tallies.contains_key(&Kind::VersionGaps) {
@@ -334,7 +340,7 @@ impl Examination {
         if self.declared == 0 || self.facts.one_stream {
             return;
         }
-        let extent = format!("{} streams declared", grouped(self.declared));
+        let extent = format!("{} declared", several(self.declared, "stream"));
         report.checks.push(Check { what: "declared streams", extent, skipped: None });
         // Streams with events the list of streams does not have.
         let mut missing: Vec<u32> = self
