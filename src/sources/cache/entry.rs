@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x01";
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x02";
 
 /// An entry that is being written.
 pub struct Kept<'a>(BufWriter<&'a File>);

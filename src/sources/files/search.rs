@@ -133,7 +133,7 @@ impl Search<'_> {
             } else {
                 buffer.clear();
             }
-            if self.lines(&lines, start, &buffer, &mut |row| u64::from(row), told)?.is_break() {
+            if self.lines(&lines, start, &buffer, told)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             if end - said >= TOLD {
@@ -189,13 +189,8 @@ impl Search<'_> {
                 } else {
                     buffer.clear();
                 }
-                let mut ordinal = done as u64;
-                let lines = Lines::Some(group);
-                let mut next = |_| {
-                    ordinal += 1;
-                    ordinal - 1
-                };
-                if self.lines(&lines, start, &buffer, &mut next, told)?.is_break() {
+                let lines = Lines::Some(group, done as u64);
+                if self.lines(&lines, start, &buffer, told)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
                 done += count;
@@ -235,63 +230,81 @@ impl Search<'_> {
         Line { row, offset, limit, named: self.names.matches(index, row), unknown }
     }
 
-    /// Tells the hits among lines that lie in the buffer, which begins at `start`. `ordinal` is asked once for every line
-    /// that is looked at singly, and for all lines of a group.
+    /// Tells the hits among lines that lie in the buffer, which begins at `start`.
     fn lines(
         &mut self,
         lines: &Lines<'_>,
         start: u64,
         buffer: &[u8],
-        ordinal: &mut dyn FnMut(u32) -> u64,
         told: &mut Told<'_>,
     ) -> Result<ControlFlow<()>, Failure> {
-        match *lines {
-            Lines::Some(group) => {
-                for line in group {
-                    let ordinal = ordinal(line.row);
-                    if self.hit(line, start, buffer)? && told(SearchStep::Hit(ordinal)).is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-            }
-            Lines::Rows(from, to) => {
-                let candidates = self.candidates((from, to), start, buffer);
-                for line in &candidates {
-                    if self.hit(line, start, buffer)? && told(SearchStep::Hit(ordinal(line.row))).is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
+        let candidates = match *lines {
+            Lines::Rows(from, to) => self.candidates((from, to), start, buffer),
+            Lines::Some(group, first) => self.candidates_among(group, first, start, buffer),
+        };
+        for (line, ordinal) in &candidates {
+            if self.hit(line, start, buffer)? && told(SearchStep::Hit(*ordinal)).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The lines of a block that may match.
-    fn candidates(&self, (from, to): (u32, u32), start: u64, buffer: &[u8]) -> Vec<Line> {
-        let mut candidates: Vec<Line> = Vec::new();
-        let one_by_one = self.names.any
+    /// Whether a block cannot be searched as one piece.
+    fn one_by_one(&self) -> bool {
+        self.names.any
             || matches!(self.pattern, Pattern::Expression(_))
-            || self.build.index().types().len() >= Index::MAX_TYPES;
-        if one_by_one {
-            let index = self.build.index();
-            let line = |row| Some(self.line(&index, row, index.bounds(row)?));
-            candidates.extend((from..to).filter_map(line));
-            return candidates;
-        }
+            || self.build.index().types().len() >= Index::MAX_TYPES
+    }
+
+    /// The lines of a block that may match, with their ordinals.
+    fn candidates(&self, (from, to): (u32, u32), start: u64, buffer: &[u8]) -> Vec<(Line, u64)> {
+        let one_by_one = self.one_by_one();
         let index = self.build.index();
+        let line = |row| Some((self.line(&index, row, index.bounds(row)?), u64::from(row)));
+        if one_by_one {
+            return (from..to).filter_map(line).collect();
+        }
+        let mut candidates = Vec::new();
         for finder in self.matcher.spellings() {
             let mut at = 0;
             while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
                 let Some(row) = index.row_at(start + (at + found) as u64) else { break };
-                let Some(bounds) = index.bounds(row) else { break };
-                candidates.push(self.line(&index, row, bounds));
-                at = (bounds.1 - start) as usize;
+                let Some(found) = line(row) else { break };
+                at = (found.0.limit - start) as usize;
+                candidates.push(found);
             }
         }
-        // Several spellings: in order, each line once.
+        self.in_order(candidates)
+    }
+
+    /// The same of some lines only, the first of which has this ordinal: what lies between them is searched along with
+    /// them, which takes less than to begin anew with each.
+    fn candidates_among(&self, group: &[Line], first: u64, start: u64, buffer: &[u8]) -> Vec<(Line, u64)> {
+        let numbered = |at: usize| (group[at], first + at as u64);
+        if self.one_by_one() || group.iter().any(|line| line.named || line.unknown) || buffer.is_empty() {
+            return (0..group.len()).map(numbered).collect();
+        }
+        let mut candidates = Vec::new();
+        for finder in self.matcher.spellings() {
+            let mut at = 0;
+            while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
+                let place = start + (at + found) as u64;
+                let after = group.partition_point(|line| line.offset <= place);
+                let within = after.checked_sub(1).filter(|&line| place < group[line].limit);
+                candidates.extend(within.map(numbered));
+                let Some(next) = group.get(after) else { break };
+                at = (next.offset - start) as usize;
+            }
+        }
+        self.in_order(candidates)
+    }
+
+    /// Several spellings: in order, each line once.
+    fn in_order(&self, mut candidates: Vec<(Line, u64)>) -> Vec<(Line, u64)> {
         if self.matcher.spellings().len() > 1 {
-            candidates.sort_unstable_by_key(|line| line.row);
-            candidates.dedup_by_key(|line| line.row);
+            candidates.sort_unstable_by_key(|(line, _)| line.row);
+            candidates.dedup_by_key(|(line, _)| line.row);
         }
         candidates
     }
@@ -325,15 +338,15 @@ impl Search<'_> {
 enum Lines<'a> {
     /// All from this row to before that one.
     Rows(u32, u32),
-    /// These.
-    Some(&'a [Line]),
+    /// These, the first of which has this ordinal.
+    Some(&'a [Line], u64),
 }
 
 impl Lines<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Rows(from, to) => (to - from) as usize,
-            Self::Some(lines) => lines.len(),
+            Self::Some(lines, _) => lines.len(),
         }
     }
 }

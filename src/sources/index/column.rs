@@ -3,6 +3,8 @@
 //! Offsets and times of neighbouring records differ little, so a chunk of rows keeps one base and four bytes a row; a chunk
 //! whose numbers lie too far apart takes eight. Reading a row is two array accesses. Rows are only ever added.
 
+use std::ops::Range;
+
 use super::saved::{Reader, Writer};
 
 /// Rows in a chunk.
@@ -82,10 +84,9 @@ impl Column {
         (value != i64::MIN).then_some(value)
     }
 
-    /// Writes it as it is.
-    pub fn save(&self, out: &mut Writer) {
-        out.number(self.len as u64);
-        for chunk in &self.chunks {
+    /// Writes some of its rows as they are; they begin and end with a chunk, or with the column.
+    pub fn save(&self, rows: Range<usize>, out: &mut Writer) {
+        for chunk in &self.chunks[rows.start / CHUNK..rows.end.div_ceil(CHUNK)] {
             match chunk {
                 Chunk::Narrow(base, values) => {
                     out.number(if base.is_some() { 1 } else { 0 });
@@ -100,14 +101,15 @@ impl Column {
         }
     }
 
-    /// Reads it back; `None` when it is none.
-    pub fn load(read: &mut Reader<'_>) -> Option<Self> {
-        let len = usize::try_from(read.number()?).ok()?;
-        let mut chunks = Vec::new();
-        let mut rest = len;
+    /// Reads so many rows back, behind those that are there; `None` when they are none.
+    pub fn load(&mut self, rows: usize, read: &mut Reader<'_>) -> Option<()> {
+        if !self.len.is_multiple_of(CHUNK) {
+            return None;
+        }
+        let mut rest = rows;
         while rest > 0 {
             let count = rest.min(CHUNK);
-            chunks.push(match read.number()? {
+            self.chunks.push(match read.number()? {
                 2 => Chunk::Wide(read.fixed(count, i64::from_le_bytes)?),
                 kind @ (0 | 1) => {
                     let base = Some(read.number()? as i64).filter(|_| kind == 1);
@@ -115,9 +117,10 @@ impl Column {
                 }
                 _ => return None,
             });
+            self.len += count;
             rest -= count;
         }
-        read.is_done().then_some(Self { chunks, len })
+        read.is_done().then_some(())
     }
 
     /// How many rows there are.

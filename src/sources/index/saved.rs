@@ -6,13 +6,16 @@
 
 use hashbrown::DefaultHashBuilder;
 
-use super::column::Column;
 use super::versions::Versions;
 use super::{Index, NO_STREAM, Stream, Times, hash};
 use crate::domain::StreamName;
 
-/// The blocks of an index, in this order.
+/// The kinds of blocks of an index.
 const BLOCKS: usize = 10;
+/// So many numbers of a column are one block, and so many streams: what a block is read into is used for the next, and
+/// fresh memory costs more than what is put into it.
+const PIECE: usize = 64 << 10;
+const STREAMS: usize = 2 << 10;
 
 /// Writes numbers.
 #[derive(Default)]
@@ -89,6 +92,33 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// How many blocks so many numbers take.
+fn pieces(count: usize) -> usize {
+    count.div_ceil(PIECE)
+}
+
+/// Which of them are in a block.
+fn piece_of(piece: usize, count: usize) -> std::ops::Range<usize> {
+    piece * PIECE..count.min((piece + 1) * PIECE)
+}
+
+/// Reads one of the blocks that hold `count` numbers.
+fn numbers<T, const N: usize>(
+    to: &mut Vec<T>,
+    piece: usize,
+    count: usize,
+    read: &mut Reader<'_>,
+    number: impl Fn([u8; N]) -> T,
+) -> Option<()> {
+    if piece == 0 {
+        // As many as the first column has, which are there.
+        to.reserve_exact(count);
+    }
+    let taken = read.take((piece_of(piece, count).len() as u64).checked_mul(N as u64)?)?;
+    to.extend(taken.as_chunks().0.iter().map(|&bytes| number(bytes)));
+    read.is_done().then_some(())
+}
+
 fn block<'a>(next: &mut impl FnMut(&mut Vec<u8>) -> bool, buffer: &'a mut Vec<u8>) -> Option<Reader<'a>> {
     next(buffer).then(|| Reader::new(buffer))
 }
@@ -106,7 +136,8 @@ impl Index {
             told(&out.done())
         };
         tell(&|out| {
-            for number in [self.end, self.blank, self.troubles, self.streams.len() as u64] {
+            let (rows, streams) = (self.offsets.len() as u64, self.streams.len() as u64);
+            for number in [self.end, self.blank, self.troubles, rows, streams] {
                 out.number(number);
             }
             for pairs in [&self.blanks, &self.oversize] {
@@ -117,16 +148,19 @@ impl Index {
                 }
             }
         })?;
-        tell(&|out| self.offsets.save(out))?;
-        tell(&|out| self.times.save(out))?;
-        tell(&|out| {
-            out.number(self.stream_of.len() as u64);
-            out.fixed(&self.stream_of, u32::to_le_bytes);
-        })?;
-        tell(&|out| {
-            out.number(self.type_of.len() as u64);
-            out.fixed(&self.type_of, u16::to_le_bytes);
-        })?;
+        for column in [&self.offsets, &self.times] {
+            for piece in 0..pieces(column.len()) {
+                tell(&|out| column.save(piece_of(piece, column.len()), out))?;
+            }
+        }
+        for piece in 0..pieces(self.stream_of.len()) {
+            let numbers = &self.stream_of[piece_of(piece, self.stream_of.len())];
+            tell(&|out| out.fixed(numbers, u32::to_le_bytes))?;
+        }
+        for piece in 0..pieces(self.type_of.len()) {
+            let numbers = &self.type_of[piece_of(piece, self.type_of.len())];
+            tell(&|out| out.fixed(numbers, u16::to_le_bytes))?;
+        }
         tell(&|out| {
             out.number(self.types.len() as u64);
             for (name, count) in &self.types {
@@ -138,23 +172,25 @@ impl Index {
             out.number(self.categories.len() as u64);
             self.categories.iter().for_each(|name| out.bytes(name.as_bytes()));
         })?;
-        tell(&|out| {
-            for stream in &self.streams {
-                out.number(u64::from(stream.category));
-                out.number(stream.rows.len() as u64);
-                for which in 0..2 {
-                    out.number(stream.times.seconds[which] as u64);
-                    out.number(stream.times.nanoseconds[which] as u64);
+        for streams in self.streams.chunks(STREAMS) {
+            tell(&|out| {
+                for stream in streams {
+                    out.number(u64::from(stream.category));
+                    out.number(stream.rows.len() as u64);
+                    for which in 0..2 {
+                        out.number(stream.times.seconds[which] as u64);
+                        out.number(stream.times.nanoseconds[which] as u64);
+                    }
+                    stream.versions.save(out);
+                    out.bytes(stream.name.as_str().as_bytes());
                 }
-                stream.versions.save(out);
-                out.bytes(stream.name.as_str().as_bytes());
-            }
-        })?;
-        tell(&|out| {
-            for stream in &self.streams {
-                out.fixed(&stream.rows, u32::to_le_bytes);
-            }
-        })?;
+            })?;
+            tell(&|out| {
+                for stream in streams {
+                    out.fixed(&stream.rows, u32::to_le_bytes);
+                }
+            })?;
+        }
         // The last one: whoever has it has all.
         tell(&|out| out.number(BLOCKS as u64))
     }
@@ -163,24 +199,28 @@ impl Index {
     /// those of an index. Names are hashed as given.
     pub fn load(hasher: &DefaultHashBuilder, next: &mut impl FnMut(&mut Vec<u8>) -> bool) -> Option<Self> {
         let mut index = Self { hasher: hasher.clone(), ..Self::default() };
-        // One buffer for all of them: fresh memory costs more than what is put into it.
         let mut buffer = Vec::new();
         let mut read = block(next, &mut buffer)?;
         (index.end, index.blank, index.troubles) = (read.number()?, read.number()?, read.number()?);
-        let streams = read.count()?;
+        let (rows, streams) = (read.count().filter(|&rows| rows <= Self::MAX_ROWS)?, read.count()?);
         for pairs in [&mut index.blanks, &mut index.oversize] {
             for _ in 0..read.number()? {
                 pairs.push((u32::try_from(read.number()?).ok()?, read.number()?));
             }
         }
-        index.offsets = Column::load(&mut block(next, &mut buffer)?)?;
-        index.times = Column::load(&mut block(next, &mut buffer)?)?;
-        let mut read = block(next, &mut buffer)?;
-        let count = read.count()?;
-        index.stream_of = read.fixed(count, u32::from_le_bytes)?;
-        let mut read = block(next, &mut buffer)?;
-        let count = read.count()?;
-        index.type_of = read.fixed(count, u16::from_le_bytes)?;
+        for column in [&mut index.offsets, &mut index.times] {
+            for piece in 0..pieces(rows) {
+                column.load(piece_of(piece, rows).len(), &mut block(next, &mut buffer)?)?;
+            }
+        }
+        for piece in 0..pieces(rows) {
+            let read = &mut block(next, &mut buffer)?;
+            numbers(&mut index.stream_of, piece, rows, read, u32::from_le_bytes)?;
+        }
+        for piece in 0..pieces(rows) {
+            let read = &mut block(next, &mut buffer)?;
+            numbers(&mut index.type_of, piece, rows, read, u16::from_le_bytes)?;
+        }
         let mut read = block(next, &mut buffer)?;
         for number in 0..read.number()? {
             let name = std::str::from_utf8(read.bytes()?).ok()?;
@@ -195,21 +235,24 @@ impl Index {
             index.intern_category(std::str::from_utf8(read.bytes()?).ok()?);
         }
         let mut described = Vec::new();
-        let described = block(next, &mut described)?;
-        index.load_streams(streams, described, block(next, &mut buffer)?)?;
-        let rows = index.offsets.len();
-        let whole = block(next, &mut buffer)?.number() == Some(BLOCKS as u64)
-            && [index.times.len(), index.stream_of.len(), index.type_of.len()] == [rows; 3];
-        whole.then_some(index)
+        while index.streams.len() < streams {
+            let count = STREAMS.min(streams - index.streams.len());
+            let described = block(next, &mut described)?;
+            index.load_streams(count, streams, described, block(next, &mut buffer)?)?;
+        }
+        (block(next, &mut buffer)?.number() == Some(BLOCKS as u64)).then_some(index)
     }
 
-    fn load_streams(&mut self, count: usize, mut read: Reader<'_>, mut rows: Reader<'_>) -> Option<()> {
-        // A stream takes more bytes than this: a count nobody wrote asks for no memory.
-        let room = count.min(read.0.len() / 64);
-        self.streams.reserve_exact(room);
-        let Self { streams, stream_names, hasher, categories, .. } = self;
-        stream_names.reserve(room, |_| 0);
-        for id in 0..count {
+    /// Reads the next `count` of all streams.
+    fn load_streams(&mut self, count: usize, all: usize, mut read: Reader<'_>, mut rows: Reader<'_>) -> Option<()> {
+        let Self { streams, stream_names, hasher, categories, offsets, .. } = self;
+        if streams.is_empty() {
+            // Every stream has a row: a count nobody wrote asks for no memory.
+            let room = all.min(offsets.len());
+            streams.reserve_exact(room);
+            stream_names.reserve(room, |_| 0);
+        }
+        for id in streams.len()..streams.len() + count {
             let category = u32::try_from(read.number()?).ok()?;
             let length = read.count()?;
             let own = rows.fixed(length, u32::from_le_bytes)?;
@@ -302,6 +345,34 @@ mod tests {
         }
         assert_eq!(back.types(), index.types());
         assert_eq!(back.category("s1"), index.category("s1"));
+    }
+
+    #[test]
+    fn what_takes_several_blocks_comes_back() {
+        let mut index = Index::new(0);
+        let mut part = Part::default();
+        let events = PIECE as u64 * 2 + 77;
+        for number in 0..events {
+            let (name, time) = (format!("s-{}", number % 5000), Timestamp::new(number as i64, 0).ok());
+            let entry = Entry { stream: name.as_bytes(), event_type: b"T", version: None, time };
+            part.event(index.hasher(), number * 600, entry);
+        }
+        part.finish(events * 600);
+        assert!(index.append(&part));
+        let blocks = saved(&index);
+        assert_eq!(blocks.len(), 1 + 4 * 3 + 2 + 2 * 5000_usize.div_ceil(STREAMS) + 1);
+        let back = load(&blocks).unwrap();
+        assert_eq!(saved(&back), blocks);
+        for row in 0..=events as u32 {
+            assert_eq!(format!("{:?}", back.place(row)), format!("{:?}", index.place(row)));
+        }
+        assert_eq!(back.stream("s-4999").unwrap().rows, index.stream("s-4999").unwrap().rows);
+        for missing in 0..blocks.len() {
+            let mut fewer = blocks.clone();
+            fewer.remove(missing);
+            assert!(load(&fewer).is_none(), "block {missing}");
+        }
+        assert_eq!(saved(&load(&saved(&Index::new(7))).unwrap()), saved(&Index::new(7)));
     }
 
     #[test]
