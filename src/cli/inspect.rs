@@ -155,7 +155,9 @@ fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), En
         writeln!(out, "\nlayouts considered")?;
         for candidate in &about.candidates {
             let name = text::pad(&candidate.layout, 26);
-            writeln!(out, "  {name} {:>3} %  {}", candidate.score, line(&candidate.reasons.join("; ")))?;
+            let taken = about.layout.as_ref() == Some(&candidate.layout);
+            let reasons = if taken { "taken, see above".into() } else { candidate.reasons.join("; ") };
+            writeln!(out, "  {name} {:>3} %  {}", candidate.score, line(&reasons))?;
         }
     }
     if !about.beside.is_empty() {

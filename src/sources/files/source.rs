@@ -108,8 +108,8 @@ fn sample(feed: &Feed, head: &[u8], whole: bool) -> Result<Sample, Failure> {
         Err(fault) => format!("{} at byte {} of the first line", fault.reason, fault.at),
         Ok(_) => "its first line does not end".into(),
     };
-    Err(Failure::new(FailureKind::Malformed, feed.name(), "open", format!("it is not JSON Lines: {reason}"))
-        .hint("stepback reads files with one JSON object a line"))
+    Err(Failure::new(FailureKind::Malformed, feed.name(), "open", format!("nothing in it is known, and it is not JSON Lines: {reason}"))
+        .hint("stepback reads JSON and its exports, CSV, SQLite files, SQL dumps and folders of stores; see `stepback --help`"))
 }
 
 /// What stands behind the index of a file of lines.
