@@ -148,7 +148,10 @@ impl Feed {
                 let (count, failed) = match pipe.read(&mut buffer) {
                     Ok(count) => match spool.write_all(&buffer[..count]) {
                         Ok(()) => (count, None),
-                        Err(e) => (0, Some(Failure::io(name.as_str(), "keep what is read", &e))),
+                        Err(e) => {
+                            let failure = Failure::io(name.as_str(), "keep what is read", &e);
+                            (0, Some(failure.hint("name a directory with more room for temporary files in TMPDIR")))
+                        }
                     },
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) => {

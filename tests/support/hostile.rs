@@ -92,7 +92,69 @@ pub fn files() -> Vec<Hostile> {
     files.extend(packed());
     files.extend(tables());
     files.extend(binary());
+    files.extend(damaged());
     files
+}
+
+/// Good stores in which one row of a hundred, no two of them neighbours, is damaged for sure: as many records cannot be
+/// read, and no other.
+fn damaged() -> Vec<Hostile> {
+    const ROWS: usize = 2000;
+    let outcome = Outcome::Opens((ROWS - ROWS / 100) as u64, (ROWS / 100) as u64);
+    let is_damaged = |n: usize| n % 100 == (n / 100) * 7 % 100;
+    let rows = |good: &dyn Fn(usize) -> String, bad: &dyn Fn(usize) -> String| -> Vec<String> {
+        (0..ROWS).map(|n| if is_damaged(n) { bad(n) } else { good(n) }).collect()
+    };
+    let columns = "(global_position, \"position\", \"time\", stream_name, type, data, metadata, id)";
+    let id = |n: usize| format!("00000000-0000-4000-8000-{n:012}");
+    let copied =
+        |n: usize| format!("{n}\t{}\t2025-03-01 12:00:00\ta-{}\tT\t{{\"n\": {n}}}\t\\N\t{}\n", n / 3, n % 3, id(n));
+    let copies = rows(&copied, &|n| format!("{n}\tshort\n")).concat();
+    let insert = |values: String| format!("INSERT INTO public.messages {columns} VALUES ({values});\n");
+    let inserted = |n: usize| {
+        let (position, stream) = (n / 3, n % 3);
+        insert(format!(
+            "{n}, {position}, '2025-03-01 12:00:00', 'a-{stream}', 'T', '{{\"n\": {n}}}', NULL, '{}'",
+            id(n)
+        ))
+    };
+    let inserts = rows(&inserted, &|n| insert(format!("{n}, 'short'"))).concat();
+    let delimited = |n: usize| format!("{n},a-{},{},T,\"{{\"\"n\"\":{n}}}\"\n", n % 3, n / 3);
+    let element = |n: usize| good(n).trim_end().to_owned();
+    let cut_element = |n: usize| good(n).trim_end().replace(&format!("{{\"n\":{n}}}"), "{\"n\":}");
+    let consumed = |n: usize| {
+        format!(
+            "{{\"topic\":\"shop\",\"partition\":0,\"offset\":{n},\"tstype\":\"create\",\"ts\":1740830400000,\"broker\":1,\
+             \"headers\":[\"type\",\"T\"],\"key\":\"a-{}\",\"payload\":\"{{\\\"n\\\":{n}}}\"}}\n",
+            n % 3
+        )
+    };
+    let dump = "--\n-- PostgreSQL database dump\n--\n";
+    vec![
+        hostile("damaged-lines", outcome, rows(&good, &|_| "{\"stream\":\"a-1\",\"type\"\n".into()).concat()),
+        hostile("damaged-copy", outcome, format!("{dump}COPY public.messages {columns} FROM stdin;\n{copies}\\.\n")),
+        hostile("damaged-inserts", outcome, format!("{dump}{inserts}")),
+        hostile("damaged-csv", outcome, {
+            format!("id,stream,version,type,data\n{}", rows(&delimited, &|n| format!("{n},short\n")).concat())
+        }),
+        hostile("damaged-array", outcome, format!("[\n{}\n]\n", rows(&element, &cut_element).join(",\n"))),
+        hostile("damaged-kcat", outcome, rows(&consumed, &|n| consumed(n)[..60].to_owned() + "\n").concat()),
+        hostile("damaged-sqlite", outcome, {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("store");
+            let connection = rusqlite::Connection::open(&path).expect("a database");
+            let row = |n: usize| {
+                let stream = if is_damaged(n) { "NULL".into() } else { format!("'a-{}'", n % 3) };
+                format!("INSERT INTO events VALUES ({n}, {stream}, {}, 'T', '{{\"n\":{n}}}');", n / 3)
+            };
+            let rows: String = (0..ROWS).map(row).collect();
+            let table =
+                "CREATE TABLE events (id INTEGER PRIMARY KEY, stream TEXT, version INTEGER, type TEXT, data TEXT)";
+            connection.execute_batch(&format!("BEGIN; {table}; {rows} COMMIT;")).expect("written");
+            drop(connection);
+            std::fs::read(&path).expect("read")
+        }),
+    ]
 }
 
 fn hostile(name: &'static str, outcome: Outcome, bytes: impl Into<Vec<u8>>) -> Hostile {

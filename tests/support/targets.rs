@@ -1,11 +1,17 @@
 //! What is fuzzed: every parser, through the doors its input really comes by. The same functions serve the short run of
 //! the tests and the long ones guided by coverage (`fuzz/`).
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use stepback::app::goto::Goto;
 use stepback::domain::{Anchor, Cancel, Direction, EventQuery, Failure, Pattern, Scope, SearchStep};
+use stepback::session::search::{Case, EventFilter, pattern};
+use stepback::session::{Opening, PROJECT_FILE};
 use stepback::sources::Source;
+use stepback::sources::cache::{Blocks, Cache};
 use stepback::sources::open::{OpenOptions, open, open_pipe};
 
 /// How many events are read of what opens.
@@ -17,16 +23,22 @@ pub struct Target {
     pub name: &'static str,
     /// Gives it bytes.
     pub run: fn(&[u8]),
+    /// How much longer a run takes than one of most others.
+    #[allow(dead_code, reason = "runs guided by coverage count themselves")]
+    pub cost: usize,
 }
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    Target { name: "source", run: source },
-    Target { name: "chunk", run: chunk },
-    Target { name: "block", run: block },
-    Target { name: "layout", run: layout },
-    Target { name: "map", run: map },
-    Target { name: "segment", run: segment },
+    Target { name: "source", run: source, cost: 1 },
+    Target { name: "chunk", run: chunk, cost: 1 },
+    Target { name: "block", run: block, cost: 1 },
+    Target { name: "layout", run: layout, cost: 1 },
+    Target { name: "map", run: map, cost: 1 },
+    Target { name: "segment", run: segment, cost: 1 },
+    Target { name: "condition", run: condition, cost: 1 },
+    Target { name: "cached", run: cached, cost: 10 },
+    Target { name: "config", run: config, cost: 1 },
 ];
 
 /// Bytes through a pipe, whatever they are: recognised, unpacked, parsed, mapped.
@@ -76,8 +88,116 @@ pub fn segment(bytes: &[u8]) {
     open_folder(folder.path());
 }
 
+/// Bytes as what a user writes to filter, to search and to go somewhere, tried on events of every kind.
+pub fn condition(bytes: &[u8]) {
+    const EVENTS: &str = concat!(
+        r#"{"stream":"order-1","type":"Placed","version":1,"time":"2025-03-01T12:00:00Z","data":{"amount":12.5,"#,
+        r#""lines":[{"sku":"a","count":9007199254740993},{"sku":"b","count":-1}],"note":null,"paid":true}}"#,
+        "\n",
+        r#"{"stream":"order-2","type":"Näme ❤","version":18446744073709551615,"data":[[1,[2,[]]],"x",1e999],"#,
+        r#""metadata":{"causationId":"1"}}"#,
+        "\n",
+        "{\"stream\":\"order-1\",\"typ\n",
+    );
+    let line = String::from_utf8_lossy(bytes);
+    drop(Goto::parse(&line, None));
+    let source = open_pipe(std::io::Cursor::new(EVENTS), "fuzz", &OpenOptions::default()).expect("good lines");
+    let cancel = Cancel::default();
+    let page = source.events(&EventQuery::first(Scope::All, EVENTS.len()), &cancel).expect("events");
+    match EventFilter::parse(&line) {
+        Ok(filter) => {
+            let mut sieve = filter.sieve(&*source, &Scope::All, &cancel).expect("a source that can be read");
+            for event in &page.events {
+                if let Err(why) = sieve.passes(event) {
+                    assert!(!why.is_empty());
+                }
+            }
+        }
+        Err(problem) => drop(problem.shown(&line)),
+    }
+    for expression in [false, true] {
+        let Ok(pattern) = pattern(&line, expression, Case::Smart) else { continue };
+        let _ = source.search(&pattern, &Scope::All, &cancel, &mut |_| std::ops::ControlFlow::Continue(()));
+    }
+}
+
+/// A dump whose index is worth keeping, and the blocks of the index of it that was kept.
+struct Indexed {
+    folder: tempfile::TempDir,
+    entry: PathBuf,
+    key: Vec<u8>,
+}
+
+impl Indexed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let filling = "x".repeat(44_000);
+        let line = |number: usize| {
+            let (stream, kind) = (number % 7, number % 3);
+            format!("{{\"stream\":\"a-{stream}\",\"type\":\"T{kind}\",\"version\":{number},\"data\":\"{filling}\"}}\n")
+        };
+        put(folder.path(), "dump.jsonl", (0..100).map(line).collect::<String>().as_bytes());
+        // What was changed just now is not kept.
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let dump = File::options().write(true).open(folder.path().join("dump.jsonl")).expect("the dump");
+        dump.set_modified(long_ago).expect("a time");
+        let mut indexed = Self { folder, entry: PathBuf::new(), key: Vec::new() };
+        indexed.open();
+        let listed = Cache::new(&indexed.folder.path().join("cache")).list().expect("the entry");
+        indexed.entry = listed[0].file.clone();
+        indexed.key = Blocks::open(&indexed.entry).and_then(|mut blocks| blocks.next()).expect("the block of the key");
+        indexed
+    }
+
+    fn open(&self) {
+        let options = OpenOptions { cache: Some(self.folder.path().join("cache")), ..OpenOptions::default() };
+        let source = open(&self.folder.path().join("dump.jsonl").display().to_string(), &options);
+        opened(source);
+    }
+}
+
+/// Bytes as the blocks of a kept index, behind the block that says of what it is: each after its length in four bytes.
+/// Their sums are right, so that what is in them is believed.
+pub fn cached(bytes: &[u8]) {
+    thread_local! {
+        static INDEXED: Indexed = Indexed::new();
+    }
+    INDEXED.with(|indexed| {
+        let file = File::create(&indexed.entry).expect("the entry");
+        let mut kept = stepback::sources::cache::Kept::new(&file).expect("written");
+        kept.block(&indexed.key).expect("written");
+        let mut rest = bytes;
+        while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX).min(behind.len());
+            let (block, behind) = behind.split_at(length);
+            kept.block(block).expect("written");
+            rest = behind;
+        }
+        kept.end().expect("written");
+        indexed.open();
+    });
+}
+
+/// Bytes as the settings, and as the file beside a dump that names its reducers.
+pub fn config(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "config.toml", bytes);
+    put(folder.path(), PROJECT_FILE, bytes);
+    put(folder.path(), "dump.jsonl", b"{\"stream\":\"a-1\",\"type\":\"T\",\"version\":1,\"data\":{}}\n");
+    if let Err(problems) = stepback::config::read(Some(folder.path())) {
+        assert!(!problems.is_empty());
+    }
+    let opening = Opening {
+        address: folder.path().join("dump.jsonl").display().to_string(),
+        configuration: Some(folder.path().into()),
+        ..Opening::default()
+    };
+    let source = opening.source().expect("a good dump");
+    opening.walker(&source).as_ref().err().into_iter().for_each(no_bug);
+}
+
 fn put(folder: &Path, name: &str, bytes: &[u8]) {
-    std::fs::write(folder.join(name), bytes).expect("written");
+    fs::write(folder.join(name), bytes).expect("written");
 }
 
 fn open_folder(folder: &Path) {

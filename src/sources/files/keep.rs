@@ -102,7 +102,8 @@ impl Keeper {
         let mut marks = Reader::new(&marks);
         let checked = marks.number()?;
         let broken = (0..marks.number()?).map(|_| marks.number()).collect::<Option<_>>()?;
-        let index = Index::load(hasher, &mut |buffer| blocks.fill(buffer))?;
+        let index =
+            Index::load(hasher, &mut |buffer| blocks.fill(buffer)).filter(|index| index.end() <= kept.length)?;
         state.kept = Some((index.len(), checked));
         Some(Loaded { index, length: kept.length, checked, broken })
     }

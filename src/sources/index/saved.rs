@@ -7,7 +7,7 @@
 use hashbrown::DefaultHashBuilder;
 
 use super::versions::Versions;
-use super::{Index, NO_STREAM, Stream, Times, hash};
+use super::{Index, NO_STREAM, NO_TYPE, Stream, Times, hash};
 use crate::domain::StreamName;
 
 /// The kinds of blocks of an index.
@@ -240,7 +240,41 @@ impl Index {
             let described = block(next, &mut described)?;
             index.load_streams(count, streams, described, block(next, &mut buffer)?)?;
         }
-        (block(next, &mut buffer)?.number() == Some(BLOCKS as u64)).then_some(index)
+        let rows = index.offsets.len();
+        let whole = block(next, &mut buffer)?.number() == Some(BLOCKS as u64)
+            && [index.times.len(), index.stream_of.len(), index.type_of.len()] == [rows; 3];
+        (whole && index.holds_together()).then_some(index)
+    }
+
+    /// Whether its parts agree with each other, as those that were appended do: what looks things up relies on it.
+    fn holds_together(&self) -> bool {
+        let rows = self.offsets.len();
+        let Ok(end) = i64::try_from(self.end) else { return false };
+        let mut before = 0;
+        let offsets_ascend = (0..rows).all(|row| {
+            let offset = self.offsets.get(row).filter(|offset| (before..=end).contains(offset));
+            before = offset.unwrap_or(before);
+            offset.is_some()
+        });
+        let in_a_stream = self.streams.iter().zip(0_u32..).all(|(stream, id)| {
+            stream.rows.is_sorted_by(|a, b| a < b)
+                && stream.rows.iter().all(|&row| self.stream_of.get(row as usize) == Some(&id))
+        });
+        // Every row of a stream stands in it once, so that as many as there are means all of them.
+        let placed: usize = self.streams.iter().map(|stream| stream.rows.len()).sum();
+        let of_none = self.stream_of.iter().filter(|&&stream| stream == NO_STREAM).count();
+        let of_a_type = |&kind: &u16| kind == NO_TYPE || usize::from(kind) < self.types.len();
+        let blanks = self.blanks.iter().map(|&(_, count)| count).chain([self.blank]);
+        let at_rows = |pairs: &[(u32, u64)]| pairs.is_sorted_by_key(|&(row, _)| row);
+        offsets_ascend
+            && in_a_stream
+            && placed + of_none == rows
+            && of_none as u64 == self.troubles
+            && self.type_of.iter().all(of_a_type)
+            && at_rows(&self.blanks)
+            && at_rows(&self.oversize)
+            && blanks.is_sorted()
+            && self.blank <= self.end
     }
 
     /// Reads the next `count` of all streams.
