@@ -23,6 +23,8 @@ use crate::domain::{
 
 /// How long opening waits for a small store, so that it is there, or its fault is told, at once.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// After so many bad records a store of hardly anything else is given up.
+const HOPELESS: usize = 1_000_000;
 
 /// How many records are handed to the index at a time.
 const HANDED: usize = 1 << 16;
@@ -131,6 +133,8 @@ pub struct Walk<'a> {
     streams: Names,
     types: Names,
     versions_decide: bool,
+    /// How many of the rows are no events.
+    troubles: usize,
 }
 
 /// The number of the name of a record that belongs to no stream.
@@ -260,7 +264,13 @@ impl Names {
 impl<'a> Walk<'a> {
     /// Whether nobody wants the rest any more: the scan should return soon, with anything.
     pub fn is_stopped(&self) -> bool {
-        self.shared.stop.load(Ordering::Relaxed)
+        self.shared.stop.load(Ordering::Relaxed) || self.is_hopeless()
+    }
+
+    /// Whether hardly anything is an event: each bad record is kept at its place, and that of a file which is something
+    /// else would fill the memory.
+    fn is_hopeless(&self) -> bool {
+        self.troubles > HOPELESS && self.rows.len() < self.troubles + self.troubles / 8
     }
 
     /// What stops the scan, to be handed on; also to a thread that works beside the walk.
@@ -298,6 +308,7 @@ impl<'a> Walk<'a> {
     pub fn trouble(&mut self, at: u64) {
         let draft = Draft { at, order: self.last, stream: b"", event_type: b"", version: None, time: None };
         self.rows.push(&draft, NOTHING, NOTHING);
+        self.troubles += 1;
     }
 
     /// Hands rows over in this order, some at a time. Gives whether there was room for them.
@@ -391,8 +402,15 @@ fn fill<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
         streams: Names::default(),
         types: Names::default(),
         versions_decide: false,
+        troubles: 0,
     };
-    records.scan(&mut walk)?;
+    let scanned = records.scan(&mut walk);
+    if walk.is_hopeless() {
+        let why = format!("{} of its first {} records cannot be read as events", walk.troubles, walk.rows.len());
+        return Err(Failure::new(FailureKind::Malformed, records.name(), "read", why)
+            .hint("it seems to be something else: `--layout` and `--map` say how it is to be read"));
+    }
+    scanned?;
     if walk.is_stopped() {
         return Err(Failure::new(FailureKind::Cancelled, records.name(), "index", "nobody wants it any more"));
     }

@@ -309,6 +309,7 @@ fn tables() -> Vec<Hostile> {
         hostile("csv-unbalanced-quote", Ends, format!("{header}{rows}51,\"a-1,51,T,x\n{rows}")),
         hostile("csv-many-columns", Ends, format!("{}\n{}\n", "c,".repeat(100_000), "1,".repeat(100_000))),
         hostile("csv-only-commas", Ends, ",".repeat(MIB)),
+        hostile("csv-of-bad-rows", Refused, format!("{header}{rows}{}", "1,2\n".repeat(3_000_000))),
         hostile("csv-nul", Ends, format!("{header}{rows}\0,\0,\0\n")),
         hostile("pg-dump", Opens(30, 0), dump.clone()),
         hostile("pg-dump-bad-row", Opens(30, 1), dump.replace("\\.\n", "99\tshort\n\\.\n")),
