@@ -5,7 +5,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use crate::domain::Payload;
+use crate::domain::{Form, Payload};
+use crate::sources::decode;
 
 /// The bytes base64 stands for, in the usual alphabets; `None` when it is none.
 pub fn bytes_of(text: &str) -> Option<Vec<u8>> {
@@ -21,8 +22,10 @@ pub fn base64(text: &str, content: Option<&str>) -> Payload {
         Some(content) if !content.is_empty() => format!("base64, {content}"),
         _ => format!("base64, {name}"),
     };
-    if is_json(&bytes) {
-        return Payload::decoded(stored, "base64, JSON", bytes.into());
+    // JSON, and whatever else stands for it: packed, MessagePack, CBOR.
+    let read = decode::payload(stored.clone(), Some("base64"));
+    if read.form() == Form::Encoded && read.encoding().is_some_and(|encoding| !encoding.ends_with("text")) {
+        return read;
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Payload::decoded(stored, &named("text"), json_string(text).into()),
@@ -38,4 +41,23 @@ pub fn is_json(bytes: &[u8]) -> bool {
 /// Text as a JSON string.
 pub fn json_string(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_base64_stands_for_is_shown_whatever_it_is_packed_in() {
+        let encode = |bytes: &[u8]| STANDARD.encode(bytes);
+        for (bytes, encoding, text) in [
+            (&b"{\"a\":1}"[..], "base64, JSON", "{\"a\":1}"),
+            (b"\x81\xa1a\x01", "base64, MessagePack", "{\"a\":1}"),
+            (b"plain words", "base64, text/plain", "\"plain words\""),
+        ] {
+            let read = base64(&encode(bytes), Some("text/plain"));
+            assert_eq!((read.encoding(), &*read.text()), (Some(encoding), text));
+        }
+        assert_eq!(base64("%%", None).encoding(), Some("not base64"));
+    }
 }
