@@ -23,6 +23,8 @@ pub struct OpenOptions {
     pub layouts: Option<PathBuf>,
     /// Where indexes may be kept; none is when it is left out.
     pub cache: Option<PathBuf>,
+    /// From how many bytes on a file is worth an index that is kept; 4 MiB when it is left out.
+    pub keep_from: Option<u64>,
 }
 
 /// Opens the tables of an input; called in the background, and telling how much it has looked at.

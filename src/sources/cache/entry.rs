@@ -5,8 +5,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use crate::sources::index::saved::{Reader, Writer};
+
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x02";
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x03";
+
+/// So many items of a list are one block.
+const ITEMS: usize = 4096;
 
 /// An entry that is being written.
 pub struct Kept<'a>(BufWriter<&'a File>);
@@ -33,6 +38,28 @@ impl<'a> Kept<'a> {
         self.0.write_all(&length)?;
         self.0.write_all(&sum.to_le_bytes())?;
         self.0.write_all(bytes)
+    }
+
+    /// Adds what is written to a block of its own.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn written(&mut self, write: impl FnOnce(&mut Writer)) -> io::Result<()> {
+        let mut out = Writer::default();
+        write(&mut out);
+        self.block(&out.done())
+    }
+
+    /// Adds a list, some items a block.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Writer, &T)) -> io::Result<()> {
+        self.written(|out| out.number(items.len() as u64))?;
+        for some in items.chunks(ITEMS) {
+            self.written(|out| some.iter().for_each(|item| write(out, item)))?;
+        }
+        Ok(())
     }
 
     /// Writes what is still held back.
@@ -67,6 +94,34 @@ impl Blocks {
     pub fn fill(&mut self, buffer: &mut Vec<u8>) -> bool {
         buffer.clear();
         self.next_into(buffer).is_some()
+    }
+
+    /// The next block, all of which is read.
+    pub fn read<T>(&mut self, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<T> {
+        let block = self.next()?;
+        let mut reader = Reader::new(&block);
+        let value = read(&mut reader)?;
+        reader.is_done().then_some(value)
+    }
+
+    /// A list; every item takes at least a byte.
+    pub fn list<T>(&mut self, mut read: impl FnMut(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+        let count = usize::try_from(self.read(|read| read.number())?).ok()?;
+        let mut items = Vec::new();
+        while items.len() < count {
+            let some = ITEMS.min(count - items.len());
+            self.read(|reader| {
+                for _ in 0..some {
+                    // So that no count asks for more memory than there are bytes.
+                    if reader.is_done() {
+                        return None;
+                    }
+                    items.push(read(reader)?);
+                }
+                Some(())
+            })?;
+        }
+        Some(items)
     }
 
     fn next_into(&mut self, buffer: &mut Vec<u8>) -> Option<()> {

@@ -12,6 +12,7 @@
 
 mod entry;
 mod identity;
+mod keeper;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -23,6 +24,7 @@ use std::time::{Duration, SystemTime};
 
 pub use entry::{Blocks, Kept};
 pub use identity::{Identity, hash};
+pub use keeper::{Entry, Keeper};
 
 use super::index::saved::{Reader, Writer};
 
@@ -46,6 +48,8 @@ pub struct Cache {
 pub struct Key {
     /// The file.
     pub identity: Identity,
+    /// What belongs to it and lies beside it, where anything may: nothing where it is not there, or is empty.
+    pub beside: Vec<Option<Identity>>,
     /// How it is read: another way of reading gives another entry.
     pub reading: String,
     /// Where the file lay; only for people.
@@ -199,6 +203,12 @@ impl Key {
         out.bytes(self.reading.as_bytes());
         out.bytes(self.path.as_os_str().as_bytes());
         self.identity.save(&mut out);
+        for beside in &self.beside {
+            out.number(u64::from(beside.is_some()));
+            if let Some(identity) = beside {
+                identity.save(&mut out);
+            }
+        }
         out.done()
     }
 
@@ -209,7 +219,15 @@ impl Key {
         }
         let reading = String::from_utf8(read.bytes()?.to_vec()).ok()?;
         let path = PathBuf::from(std::ffi::OsString::from_vec(read.bytes()?.to_vec()));
-        Some(Self { identity: Identity::load(&mut read)?, reading, path })
+        let identity = Identity::load(&mut read)?;
+        let mut beside = Vec::new();
+        while !read.is_done() {
+            beside.push(match read.number()? {
+                0 => None,
+                _ => Some(Identity::load(&mut read)?),
+            });
+        }
+        Some(Self { identity, beside, reading, path })
     }
 }
 
@@ -219,7 +237,8 @@ mod tests {
 
     fn key(inode: u64) -> Key {
         let identity = Identity { device: 1, inode, length: 3, time: -4, head: 5, tail: 6 };
-        Key { identity, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
+        let beside = vec![None, Some(Identity { inode: 77, ..identity.clone() })];
+        Key { identity, beside, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
     }
 
     fn keep(cache: &Cache, key: &Key, text: &[u8]) {
