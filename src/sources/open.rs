@@ -1,14 +1,12 @@
 //! From an address to an opened source.
 
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::input::Input;
 use super::recognise::{Recognised, recognise};
-use super::tables::Database;
 use super::{Source, chunks, delimited, documents, dumps, embedded, files, jetstream, layouts, sqlite, unpack};
 use crate::domain::{Failure, FailureKind};
 
@@ -26,9 +24,6 @@ pub struct OpenOptions {
     /// From how many bytes on a file is worth an index that is kept; 4 MiB when it is left out.
     pub keep_from: Option<u64>,
 }
-
-/// Opens the tables of an input; called in the background, and telling how much it has looked at.
-pub type Opener = fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure>;
 
 /// How often something may be packed into something packed.
 const PACKED: usize = 3;
@@ -102,10 +97,10 @@ fn open_input(mut input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>
             Recognised::Packed(_) => {
                 Err(failure(FailureKind::Unsupported, &format!("it is packed more than {PACKED} times")))
             }
-            Recognised::Sqlite => layouts::open(input, sqlite::open, options),
-            Recognised::PostgresCustom => layouts::open(input, dumps::open_custom, options),
-            Recognised::Sql => layouts::open(input, dumps::open_text, options),
-            Recognised::Delimited => layouts::open(input, delimited::open, options),
+            Recognised::Sqlite => layouts::open_kept(input, &sqlite::FILE, options),
+            Recognised::PostgresCustom => layouts::open_kept(input, &dumps::CUSTOM, options),
+            Recognised::Sql => layouts::open_kept(input, &dumps::TEXT, options),
+            Recognised::Delimited => layouts::open_kept(input, &delimited::FILE, options),
             Recognised::Document => documents::open(input, options),
             Recognised::Lines => files::open(input, options),
         };

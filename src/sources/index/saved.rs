@@ -251,10 +251,11 @@ impl Index {
         let rows = self.offsets.len();
         let Ok(end) = i64::try_from(self.end) else { return false };
         let mut before = 0;
+        // Records in an order of their own lie anywhere; of those nobody said up to where the file was looked at.
         let offsets_ascend = (0..rows).all(|row| {
-            let offset = self.offsets.get(row).filter(|offset| (before..=end).contains(offset));
+            let offset = self.offsets.get(row).filter(|offset| (before..=end).contains(offset) || end == 0);
             before = offset.unwrap_or(before);
-            offset.is_some()
+            offset.is_some_and(|offset| offset >= 0)
         });
         let in_a_stream = self.streams.iter().zip(0_u32..).all(|(stream, id)| {
             stream.rows.is_sorted_by(|a, b| a < b)

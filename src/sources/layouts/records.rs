@@ -5,7 +5,9 @@
 //! A place is the number of the table of events above the place of the row in it, or, with the highest bits set, the number
 //! of a link.
 
+use std::io;
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
@@ -18,11 +20,12 @@ use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position,
     StoredSnapshot, StreamKind, StreamName, Trouble, Version,
 };
+use crate::sources::cache::{Blocks, Keeper, Kept};
 use crate::sources::index::Place;
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
-use crate::sources::sorted::{Draft, Order, Records, Walk};
-use crate::sources::tables::{Database, Row};
+use crate::sources::sorted::{Draft, Order, Records, Restored, Walk};
+use crate::sources::tables::{Database, OneFile, Reopener, Row};
 
 /// Bits of a place that are those of a row.
 pub const ROW_BITS: u32 = 47;
@@ -41,6 +44,8 @@ pub struct Tables {
     opener: Box<Open>,
     options: OpenOptions,
     opened: OnceLock<Opened>,
+    keeper: Option<Keeper>,
+    reopener: Option<Reopener>,
 }
 
 impl Tables {
@@ -53,7 +58,21 @@ impl Tables {
         + 'static,
         options: OpenOptions,
     ) -> Self {
-        Self { input, opener: Box::new(opener), options, opened: OnceLock::new() }
+        let opener = Box::new(opener);
+        Self { input, opener, options, opened: OnceLock::new(), keeper: None, reopener: None }
+    }
+
+    /// The same, of tables in one file, whose index is kept.
+    pub fn kept(mut self, file: &OneFile) -> Self {
+        // Which layout is recognised is compared when the entry is used.
+        let reading = format!("tables {:?} {:?}", self.options.layout, self.options.map);
+        let keeper = Keeper::new(&self.options, &self.input, reading);
+        self.keeper = match file.beside {
+            [] => keeper,
+            beside => keeper.and_then(|keeper| keeper.with_beside(beside)),
+        };
+        self.reopener = file.reopen;
+        self
     }
 
     fn opened(&self) -> Result<&Opened, Failure> {
@@ -194,6 +213,37 @@ impl Records for Tables {
 
     fn look(&self) -> Result<Change, Failure> {
         self.opened.get().map_or(Ok(Change::Same), |opened| opened.database.look())
+    }
+
+    fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        let opened = self.opened().map_err(io::Error::other)?;
+        if self.reopener.is_some() {
+            opened.database.save(out)?;
+        }
+        opened.save(out)
+    }
+
+    fn restore<'a>(&'a self, blocks: &mut Blocks, stop: &AtomicBool) -> Option<Restored<'a>> {
+        let stopped = || stop.load(Relaxed);
+        let mut looked = |_, _| if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        // Whatever is wrong here is told by the scan that follows.
+        let database = match self.reopener {
+            Some(reopen) => reopen(&self.input, blocks, &mut looked).ok()??,
+            None => (self.opener)(&self.input, &mut looked).ok()?,
+        };
+        let opened = Opened::recognise(database, &self.options, &self.name(), &self.input.stem, &stopped).ok()?;
+        opened.restore(blocks)?;
+        if stopped() {
+            return None;
+        }
+        Some(Box::new(move || {
+            // Nothing was scanned before.
+            let _ = self.opened.set(opened);
+        }))
     }
 }
 

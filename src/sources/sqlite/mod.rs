@@ -20,9 +20,19 @@ mod untouched;
 
 use std::ops::ControlFlow;
 
+#[cfg(feature = "sqlite")]
+use super::cache::Blocks;
 use super::input::Input;
-use super::tables::Database;
+use super::tables::{Database, OneFile, Reopener};
 use crate::domain::Failure;
+
+/// A database file, with the log or the journal beside it.
+pub const FILE: OneFile = OneFile { open, reopen: REOPEN, beside: &["-wal", "-journal"] };
+
+#[cfg(feature = "sqlite")]
+const REOPEN: Option<Reopener> = Some(reopen);
+#[cfg(not(feature = "sqlite"))]
+const REOPEN: Option<Reopener> = None;
 
 /// Opens a database file without touching it. Where it must be copied first, `looked` is told how far that is.
 ///
@@ -31,6 +41,17 @@ use crate::domain::Failure;
 #[cfg(feature = "sqlite")]
 pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure> {
     Ok(Box::new(database::Sqlite::open(input, looked)?))
+}
+
+/// Opens one again, with the places that were given to its rows.
+#[cfg(feature = "sqlite")]
+fn reopen(
+    input: &Input,
+    blocks: &mut Blocks,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Box<dyn Database>>, Failure> {
+    let opened = database::Sqlite::open(input, looked)?.with_places(blocks);
+    Ok(opened.map(|database| Box::new(database) as Box<dyn Database>))
 }
 
 /// Says that this program was built without SQLite.
