@@ -36,8 +36,12 @@ pub fn save(dump: &Dump, out: &mut Kept<'_>) -> io::Result<()> {
         out.list(sentences, |out, sentence| out.bytes(sentence.as_bytes()))?;
     }
     out.list(&dump.tables, write_table)?;
-    let sections: Vec<(usize, &Section)> =
-        dump.sections.iter().enumerate().flat_map(|(table, of)| of.iter().map(move |section| (table, section))).collect();
+    let sections: Vec<(usize, &Section)> = dump
+        .sections
+        .iter()
+        .enumerate()
+        .flat_map(|(table, of)| of.iter().map(move |section| (table, section)))
+        .collect();
     // Many stretches of rows begin alike and have their values in the same places: each of those is told once.
     let (mut heads, mut slots) = (Shared::default(), Shared::default());
     let numbers: Vec<(u64, u64)> =
@@ -69,8 +73,7 @@ pub fn load(input: &Input, blocks: &mut Blocks) -> Option<Dump> {
     let heads: Vec<Arc<Head>> = blocks.list(|read| read_head(read).map(Arc::new))?;
     let slots: Vec<Arc<[Slot]>> = blocks.list(|read| read_slots(read).map(Arc::from))?;
     let length = input.feed.arrived().upto;
-    let mut stored: Vec<Stored> =
-        tables.into_iter().map(|table| Stored { table, sections: Vec::new() }).collect();
+    let mut stored: Vec<Stored> = tables.into_iter().map(|table| Stored { table, sections: Vec::new() }).collect();
     let number = |read: &mut Reader<'_>| usize::try_from(read.number()?).ok();
     let found = blocks.list(|read| {
         let (table, head, slots) = (number(read)?, heads.get(number(read)?)?, slots.get(number(read)?)?);

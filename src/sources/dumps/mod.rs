@@ -24,8 +24,8 @@ mod window;
 
 use std::ops::ControlFlow;
 
-use super::input::Input;
 use super::cache::Blocks;
+use super::input::Input;
 use super::tables::{Database, OneFile};
 use crate::domain::Failure;
 

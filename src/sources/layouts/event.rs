@@ -81,7 +81,8 @@ impl Counts {
     pub fn load(blocks: &mut Blocks, rules: usize) -> Option<Self> {
         blocks.read(|read| {
             let mut counts = Self::default();
-            let Self { events, streamless, outside, homeless, timed, links, broken, hidden, aging, notes } = &mut counts;
+            let Self { events, streamless, outside, homeless, timed, links, broken, hidden, aging, notes } =
+                &mut counts;
             for count in [events, streamless, outside, homeless, timed, links, broken, hidden, aging] {
                 *count = read.number()?;
             }
