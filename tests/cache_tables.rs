@@ -26,6 +26,8 @@ use stepback::sources::{Source, TypeCount};
 struct Desk {
     folder: tempfile::TempDir,
     store: PathBuf,
+    /// The layout that is asked for, where it is not to be recognised.
+    layout: Option<&'static str>,
 }
 
 impl Desk {
@@ -33,7 +35,7 @@ impl Desk {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let store = folder.path().join(name);
         fs::write(&store, content).unwrap();
-        let desk = Self { folder, store };
+        let desk = Self { folder, store, layout: None };
         desk.settle();
         desk
     }
@@ -57,8 +59,19 @@ impl Desk {
         self.folder.path().join("cache")
     }
 
+    /// Read by this layout: recognising one of all takes most of the time of opening something small.
+    fn by(mut self, layout: &'static str) -> Self {
+        self.layout = Some(layout);
+        self
+    }
+
     fn options(&self) -> OpenOptions {
-        OpenOptions { cache: Some(self.cache()), keep_from: Some(1), ..OpenOptions::default() }
+        OpenOptions {
+            cache: Some(self.cache()),
+            keep_from: Some(1),
+            layout: self.layout.map(String::from),
+            ..OpenOptions::default()
+        }
     }
 
     fn open(&self, options: &OpenOptions) -> Arc<dyn Source> {
@@ -67,7 +80,7 @@ impl Desk {
 
     /// Without a cache.
     fn plain(&self) -> Answers {
-        answers(&*self.open(&OpenOptions::default()))
+        answers(&*self.open(&OpenOptions { cache: None, ..self.options() }))
     }
 
     /// With it; the entry is there afterwards.
@@ -430,13 +443,18 @@ fn what_is_kept_is_not_looked_for_again() {
 
 /// The smallest stores of three kinds, with short entries.
 fn small() -> [Desk; 3] {
+    let rows = (0..6).map(|n| {
+        format!("2f61396f-5670-44f4-99d0-{n:012},s-{},T,{},{},{{}},{{}},2025-01-01 00:00:00\n", n % 2, n / 2, 9 - n)
+    });
+    let csv = format!("id,stream_name,type,position,global_position,data,metadata,time\n{}", rows.collect::<String>());
+    let unusual = |connection: &Connection| {
+        python(connection, 6, "");
+        connection.execute("UPDATE stored_events SET rowid = -rowid WHERE rowid = 3", ()).unwrap();
+    };
     [
-        Desk::new("dump.sql", dump(6).as_bytes()),
-        Desk::database("rows.sqlite", |connection| {
-            python(connection, 6, "");
-            connection.execute("UPDATE stored_events SET rowid = -rowid WHERE rowid = 3", ()).unwrap();
-        }),
-        Desk::new("table.csv", csv(6).as_bytes()),
+        Desk::new("dump.sql", dump(6).as_bytes()).by("message-db"),
+        Desk::database("rows.sqlite", unusual).by("eventsourcing-python"),
+        Desk::new("table.csv", csv.as_bytes()).by("message-db"),
     ]
 }
 
@@ -444,8 +462,15 @@ fn small() -> [Desk; 3] {
 fn whatever_bit_turns_the_answers_are_the_same() {
     for desk in small() {
         let name = desk.store.display();
-        let plain = desk.plain();
-        assert!(desk.kept() == plain, "{name}");
+        let run = || {
+            let source = desk.open(&desk.options());
+            source.check(&Cancel::default(), &mut |_| ()).unwrap();
+            let streams = source.streams(0, usize::MAX).unwrap();
+            let events = |scope| source.events(&EventQuery::first(scope, 10), &Cancel::default()).unwrap();
+            let pages = [events(Scope::All), events(Scope::Stream(streams.streams[1].stream.clone()))];
+            (source.about(), source.progress(), streams, pages)
+        };
+        let plain = run();
         let file = desk.entry();
         let kept = fs::read(&file).unwrap();
         assert!((500..4000).contains(&kept.len()), "{name}: {} bytes", kept.len());
@@ -453,11 +478,11 @@ fn whatever_bit_turns_the_answers_are_the_same() {
             let mut wrong = kept.clone();
             wrong[at] ^= 1 << (at % 8);
             fs::write(&file, &wrong).unwrap();
-            assert!(desk.kept() == plain, "{name}, byte {at}");
+            assert!(run() == plain, "{name}, byte {at}");
         }
         for length in (0..kept.len()).step_by(41) {
             fs::write(&file, &kept[..length]).unwrap();
-            assert!(desk.kept() == plain, "{name}, cut at {length}");
+            assert!(run() == plain, "{name}, cut at {length}");
         }
         assert_eq!(fs::read(desk.entry()).unwrap(), kept, "{name}: it was written anew");
     }
@@ -499,8 +524,8 @@ fn what_is_believed_is_looked_at_all_the_same() {
         };
         for (number, block) in good.iter().enumerate().skip(1) {
             for at in 0..block.len() {
-                for change in [0xff, 0x01, 0x80] {
-                    // Of every number its lowest and its highest bytes are tried.
+                for change in [0xff, 0x01] {
+                    // A number that is hardly another one is tried too.
                     if change != 0xff && at % 8 != 0 {
                         continue;
                     }

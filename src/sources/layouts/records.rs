@@ -153,6 +153,11 @@ impl Records for Tables {
             };
             // Neighbours in one table are fetched together.
             let slot = first >> ROW_BITS;
+            if slot >= opened.found.events.len() as u64 {
+                let why = "the kept index names a table that is not there: `stepback cache clear` removes it";
+                events.push(Arc::new(trouble(&rest[0], "the store", why.into(), Payload::default())));
+                continue;
+            }
             let run: Vec<u64> =
                 rest.iter().map_while(|place| row_of(place).filter(|row| row >> ROW_BITS == slot)).collect();
             let rows: Vec<u64> = run.iter().map(|row| row & ROW).collect();
