@@ -151,8 +151,9 @@ impl Keeper {
         let now = state.begun.as_ref()?;
         let (kept, blocks) = self.cache.find(&now.identity, &self.reading)?;
         let same = (&kept.identity, &kept.beside) == (&now.identity, &now.beside);
-        if !same && !(kept.identity.length < now.identity.length && is_beginning(&kept.identity)) {
-            state.outdated = true;
+        let fits = same || (kept.identity.length < now.identity.length && is_beginning(&kept.identity));
+        state.outdated = !fits;
+        if !fits {
             return None;
         }
         Some(Entry { length: kept.identity.length, blocks })
