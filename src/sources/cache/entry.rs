@@ -148,3 +148,54 @@ impl Iterator for Blocks {
         self.fill(&mut buffer).then_some(buffer)
     }
 }
+
+/// The blocks that were told, as if they had been kept.
+#[cfg(test)]
+pub fn blocks_of(tell: impl FnOnce(&mut Kept<'_>) -> io::Result<()>) -> Blocks {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut kept = Kept::new(file.as_file()).expect("room");
+    tell(&mut kept).expect("room");
+    kept.end().expect("room");
+    Blocks::open(file.path()).expect("an entry")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_back_in_pieces() {
+        for count in [0, 1, ITEMS - 1, ITEMS, ITEMS + 1, ITEMS * 2 + 7] {
+            let items: Vec<u64> = (0..count as u64).map(|number| number * 3).collect();
+            let tell = |out: &mut Kept<'_>| {
+                out.list(&items, |out, &item| out.number(item))?;
+                out.written(|out| out.bytes(b"what follows"))
+            };
+            let mut blocks = blocks_of(tell);
+            assert_eq!(blocks.list(|read| read.number()), Some(items.clone()));
+            assert_eq!(blocks.read(|read| read.bytes().map(<[u8]>::to_vec)).as_deref(), Some(&b"what follows"[..]));
+            assert_eq!(blocks.next(), None);
+            assert_eq!(blocks_of(tell).count(), 2 + count.div_ceil(ITEMS));
+            // Read as something else it is nothing.
+            let half = |read: &mut Reader<'_>| read.fixed(1, u32::from_le_bytes)?.first().copied();
+            assert!(count == 0 || blocks_of(tell).list(half).is_none());
+        }
+        assert_eq!(blocks_of(|out| out.written(|out| out.number(7))).read(|_| Some(())), None, "not all was read");
+    }
+
+    #[test]
+    fn no_count_asks_for_memory() {
+        for count in [1, 5, u64::MAX / 2, u64::MAX] {
+            let mut blocks = blocks_of(|out| {
+                out.written(|out| out.number(count))?;
+                out.written(|out| (0..4).for_each(|number| out.number(number)))
+            });
+            assert_eq!(blocks.list(|read| read.number()), None, "{count}");
+        }
+        let mut nothing = blocks_of(|out| {
+            out.written(|out| out.number(u64::MAX))?;
+            out.written(|out| out.number(0))
+        });
+        assert_eq!(nothing.list(|_| Some(())), None, "items that take nothing");
+    }
+}

@@ -22,6 +22,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+#[cfg(test)]
+pub use entry::blocks_of;
 pub use entry::{Blocks, Kept};
 pub use identity::{Identity, hash};
 pub use keeper::{Entry, Keeper};

@@ -98,7 +98,7 @@ pub fn load(input: &Input, blocks: &mut Blocks) -> Option<Dump> {
     for (table, section) in found {
         let sections = &mut stored[table].sections;
         // A row is looked for in the last one that begins before it.
-        if sections.last().is_some_and(|last| last.end > section.start) {
+        if sections.last().is_some_and(|last| last.start > section.start) {
             return None;
         }
         sections.push(section);

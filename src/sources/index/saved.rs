@@ -411,6 +411,24 @@ mod tests {
     }
 
     #[test]
+    fn records_in_an_order_of_their_own_come_back() {
+        let mut index = Index::default();
+        let mut part = Part::default();
+        for offset in [7_u64, 3, 1 << 61, 0] {
+            let entry = Entry { stream: b"s-1", event_type: b"T", version: None, time: None };
+            part.event(index.hasher(), offset, entry);
+        }
+        assert!(index.append(&part));
+        let back = load(&saved(&index)).unwrap();
+        let offsets: Vec<_> = (0..4).map(|row| back.place(row).unwrap().offset).collect();
+        assert_eq!(offsets, [7, 3, 1 << 61, 0]);
+        part.clear();
+        part.finish(9);
+        assert!(index.append(&part));
+        assert!(load(&saved(&index)).is_none(), "they do not lie in the order of a file");
+    }
+
+    #[test]
     fn what_is_no_index_is_none() {
         let blocks = saved(&index());
         for missing in 0..BLOCKS {

@@ -512,3 +512,41 @@ fn named_streams(cells: &[Cell<'_>], tags: Option<usize>, identifiers: &[usize],
     names.retain(|name| !name.is_empty());
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::cache::blocks_of;
+
+    #[test]
+    fn links_come_back() {
+        let some = Links {
+            links: vec![(Some(3 | 1 << ROW_BITS), 1, 7), (None, 0, 0), (Some((1 << ROW_BITS) - 1), 2, u64::MAX)],
+            names: ["a-1", "b-1", "❤"].map(Arc::from).to_vec(),
+            positions: vec![(3, 9), (4, 1), (1 << ROW_BITS, 0)],
+            only: [Arc::from("b-1")].into(),
+        };
+        let many = Links {
+            links: (0..10_000).map(|number| (Some(number), 0, number)).collect(),
+            names: vec!["s".into()],
+            ..Links::none()
+        };
+        for links in [Links::none(), some, many] {
+            let load = |tables| Links::load(&mut blocks_of(|out| links.save(out)), tables);
+            assert_eq!(load(2).as_ref(), Some(&links));
+            assert_eq!(load(1).is_some(), links.names.len() < 2, "one leads into the second table");
+        }
+    }
+
+    #[test]
+    fn links_that_lead_out_of_bounds_are_none() {
+        let names = vec!["a-1".into()];
+        for links in [
+            Links { links: vec![(None, 1, 0)], names: names.clone(), ..Links::none() },
+            Links { links: vec![(Some(LINKS << ROW_BITS), 0, 0)], names, ..Links::none() },
+            Links { positions: vec![(4, 0), (3, 0)], ..Links::none() },
+        ] {
+            assert_eq!(Links::load(&mut blocks_of(|out| links.save(out)), 1), None, "{links:?}");
+        }
+    }
+}

@@ -131,3 +131,40 @@ fn read_value(read: &mut Reader<'_>) -> Option<Value> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::cache::blocks_of;
+
+    fn leads(places: &Places) -> Vec<Leads> {
+        [0, 5, GIVEN - 1].into_iter().chain((0..200).map(given)).map(|place| places.leads(place)).collect()
+    }
+
+    #[test]
+    fn places_come_back() {
+        let mut rows = Places::default();
+        for (nth, row) in [-1, i64::MIN, i64::MAX].into_iter().enumerate() {
+            rows.give_row(nth, row);
+        }
+        let mut keys = Places::default();
+        let values = [
+            [Value::Integer(i64::MIN), Value::Text("a ❤".into())],
+            [Value::Real(-0.5), Value::Blob(vec![0, 255])],
+            [Value::Null, Value::Text(String::new())],
+        ];
+        for nth in 0..150 {
+            keys.give_key(nth, KEPT, || Some(values[nth / KEPT].clone().into()));
+        }
+        for (places, width) in [(Places::default(), 0), (Places::default(), 3), (rows, 0), (keys, 2)] {
+            let load = |width| Places::load(&mut blocks_of(|out| places.save(out)), width);
+            assert_eq!(leads(&load(width).unwrap()), leads(&places));
+            let other_kind = load(if width == 0 { 2 } else { 0 });
+            assert!(other_kind.is_none() || places.given == 0 && places.rows.is_empty(), "{places:?}");
+        }
+        let mut backward = Places { keys: vec![(5, [].into()), (4, [].into())], given: 9, ..Places::default() };
+        assert!(Places::load(&mut blocks_of(|out| backward.save(out)), 1).is_none());
+        backward.keys = vec![(9, [Value::Null].into())];
+        assert!(Places::load(&mut blocks_of(|out| backward.save(out)), 1).is_none(), "it was never given");
+    }
+}
