@@ -72,10 +72,14 @@ impl Names {
     /// Looks at the names that are new in the index.
     fn extend(&mut self, index: &Index, matcher: &Matcher<'_>) {
         let Self { streams, any, .. } = self;
-        index.stream_names(streams.len(), &mut |_, name| {
-            let matches = matcher.names(name);
-            streams.push(matches);
-            *any |= matches;
+        let known = streams.len();
+        streams.resize(index.stream_count(), false);
+        // What a name holds, the bytes it lies in hold too.
+        index.stream_names(known, &|bytes| matcher.stored(bytes), &mut |number, name| {
+            if let Some(matches) = streams.get_mut(number) {
+                *matches = matcher.names(name);
+                *any |= *matches;
+            }
         });
         for (name, _) in &index.types()[self.types.len()..] {
             self.types.push(matcher.names(name));

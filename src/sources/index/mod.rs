@@ -251,9 +251,10 @@ impl Index {
         self.streams.range(from, to)
     }
 
-    /// Tells the names of the streams from a number on, with their numbers.
-    pub fn stream_names(&self, from: usize, told: &mut dyn FnMut(usize, &str)) {
-        self.streams.names(from, told);
+    /// Tells the names of the streams from a number on, with their numbers. Some that lie, with others, in bytes that are
+    /// not `wanted` may be left out.
+    pub fn stream_names(&self, from: usize, wanted: &dyn Fn(&[u8]) -> bool, told: &mut dyn FnMut(usize, &str)) {
+        self.streams.names(from, wanted, told);
     }
 
     /// How many streams have versions that are not in order.

@@ -66,6 +66,16 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Nothing more is wanted.
+    pub fn skip(&mut self) {
+        self.0 = &[];
+    }
+
     /// Whether all was read.
     pub fn is_done(&self) -> bool {
         self.0.is_empty()
@@ -436,7 +446,7 @@ mod tests {
     fn names_are_told_without_reading_more() {
         let index = load(&saved(&large(6000))).unwrap();
         let mut told = Vec::new();
-        index.stream_names(600, &mut |number, name| told.push((number, name.to_owned())));
+        index.stream_names(600, &|_| true, &mut |number, name| told.push((number, name.to_owned())));
         assert_eq!(told.len(), 4400);
         assert!(told.iter().enumerate().all(|(at, one)| *one == (at + 600, format!("s1-{}", at + 600))));
         assert!((0..10).all(|group| index.streams.is_unread(group)));

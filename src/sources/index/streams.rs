@@ -325,8 +325,9 @@ impl Streams {
         self.groups.get(group, parse).map_or(&[], Vec::as_slice)
     }
 
-    /// Tells the names of the streams from a number on, with their numbers. Streams that are only kept stay there.
-    pub fn names(&self, from: usize, told: &mut dyn FnMut(usize, &str)) {
+    /// Tells the names of the streams from a number on, with their numbers. Streams that are only kept stay there; those
+    /// whose names lie in bytes that are not `wanted` are passed over.
+    pub fn names(&self, from: usize, wanted: &dyn Fn(&[u8]) -> bool, told: &mut dyn FnMut(usize, &str)) {
         for group in from / GROUP..self.len.div_ceil(GROUP) {
             let first = group * GROUP;
             let mut tell = |at: usize, name: &str| {
@@ -338,6 +339,10 @@ impl Streams {
                 (None, Some(kept)) => {
                     let count = kept.len.saturating_sub(first).min(GROUP);
                     self.groups.read(group, |read| {
+                        if !wanted(read.rest()) {
+                            read.skip();
+                            return Some(());
+                        }
                         (0..count).try_for_each(|at| Described::load(read).map(|one| tell(at, one.name)))
                     });
                 }
@@ -387,7 +392,7 @@ impl Names {
     /// The names of streams, in the order of their numbers.
     pub fn of(streams: &Streams) -> Self {
         let mut all = Vec::with_capacity(streams.len());
-        streams.names(0, &mut |number, name| all.push(kept_hash(name.as_bytes()) << 32 | number as u64));
+        streams.names(0, &|_| true, &mut |number, name| all.push(kept_hash(name.as_bytes()) << 32 | number as u64));
         all.sort_unstable();
         let numbers: Numbers<u64> = all.into_iter().collect();
         let firsts = (0..numbers.pieces()).filter_map(|piece| numbers.piece(piece).first().copied()).collect();
