@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Source;
-use super::cache::{Blocks, Keeper, Kept};
+use super::cache::{Keeper, Kept, Sequence};
 use super::index::column::Column;
 use super::index::{Entry, Index, Part, Place};
 use super::indexed::{Backing, Indexed};
@@ -117,7 +117,7 @@ pub trait Records: Send + Sync + 'static {
 
     /// Reads what `save` told, in place of a scan, and gives what takes it over once the index is there too. `None` when it
     /// is not what was told, does not fit what is opened, or `stop` was set: nothing is changed then.
-    fn restore<'a>(&'a self, _blocks: &mut Blocks, _stop: &AtomicBool) -> Option<Restored<'a>> {
+    fn restore<'a>(&'a self, _front: &mut Sequence, _stop: &AtomicBool) -> Option<Restored<'a>> {
         None
     }
 }
@@ -378,6 +378,7 @@ struct Shared {
     ended: Mutex<Ended>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
+    renewing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -445,6 +446,11 @@ fn fill<R: Records>(records: &R, shared: &Shared) -> Result<bool, Failure> {
             return Ok(false);
         }
     }
+    scan(records, shared).map(|()| true)
+}
+
+/// Fills the index from the records.
+fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     let mut walk = Walk {
         shared,
         rows: Rows::default(),
@@ -481,15 +487,14 @@ fn fill<R: Records>(records: &R, shared: &Shared) -> Result<bool, Failure> {
         return Err(Failure::new(FailureKind::Unsupported, records.name(), "index", why));
     }
     shared.publish(index, shared.total.load(Ordering::Relaxed));
-    // What is kept of an index has no links.
-    Ok(walk.links.len() == 0)
+    Ok(())
 }
 
 /// Takes the index from the cache, with what the scan that filled it learnt.
 fn take_over<R: Records>(records: &R, keeper: &Keeper, shared: &Shared) -> Option<()> {
     let mut entry = keeper.find()?;
-    let total = entry.blocks.read(|read| read.number())?;
-    let restored = records.restore(&mut entry.blocks, &shared.stop)?;
+    let total = entry.front.read(|read| read.number())?;
+    let restored = records.restore(&mut entry.front, &shared.stop)?;
     let index = entry.index(&DefaultHashBuilder::default())?;
     restored();
     shared.publish(index, total);
@@ -533,13 +538,29 @@ impl<R: Records> Backing for Sorted<R> {
         self.shared.index()
     }
 
+    fn renew(&self) -> bool {
+        let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.index().is_broken() {
+            return true;
+        }
+        let anew = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &anew)));
+        if !matches!(scanned, Ok(Ok(()))) {
+            return false;
+        }
+        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        self.shared.publish(index, self.shared.total.load(Ordering::Relaxed));
+        keep(&*self.records, &self.shared);
+        true
+    }
+
     fn progress(&self) -> Progress {
         let shared = &self.shared;
         let complete = shared.complete.load(Ordering::Acquire);
         let (events, troubles, streams) = match complete {
             true => {
                 let index = self.index();
-                (index.len() as u64 - index.troubles(), index.troubles(), index.streams().len() as u64)
+                (index.len() as u64 - index.troubles(), index.troubles(), index.stream_count() as u64)
             }
             false => (shared.found.load(Ordering::Relaxed), 0, 0),
         };

@@ -146,7 +146,7 @@ impl Indexed {
         indexed.open();
         let listed = Cache::new(&indexed.folder.path().join("cache")).list().expect("the entry");
         indexed.entry = listed[0].file.clone();
-        indexed.key = Blocks::open(&indexed.entry).and_then(|mut blocks| blocks.next()).expect("the block of the key");
+        indexed.key = Blocks::open(&indexed.entry).and_then(|blocks| blocks.get(0)).expect("the block of the key");
         indexed
     }
 
@@ -216,7 +216,8 @@ impl Dumped {
         dumped.open();
         let listed = Cache::new(&dumped.folder.path().join("cache")).list().expect("the entry");
         dumped.entry = listed[0].file.clone();
-        dumped.blocks = Blocks::open(&dumped.entry).expect("an entry").collect();
+        let blocks = Blocks::open(&dumped.entry).expect("an entry");
+        dumped.blocks = (0..).map_while(|number| blocks.get(number)).collect();
         dumped
     }
 

@@ -1,20 +1,28 @@
-//! An entry's file: a mark, then blocks, each after its length and its CRC-32C. Which block is the last one knows whoever
-//! reads them.
+//! An entry's file: a mark, blocks, a list of their lengths and CRC-32Cs, and where that list begins. A block can be read
+//! without the others.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::sources::index::pieces::Stored;
 use crate::sources::index::saved::{Reader, Writer};
 
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x03";
-
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x04";
+/// The size of what the list says of one block: its length and its sum.
+const LISTED: usize = 8;
+/// The size of what stands behind the list: the number of blocks, and the sum of that and of the list.
+const FOOT: usize = 8;
 /// So many items of a list are one block.
 const ITEMS: usize = 4096;
 
 /// An entry that is being written.
-pub struct Kept<'a>(BufWriter<&'a File>);
+pub struct Kept<'a> {
+    out: BufWriter<&'a File>,
+    list: Vec<u8>,
+}
 
 impl<'a> Kept<'a> {
     /// Begins an entry in an empty file.
@@ -24,26 +32,24 @@ impl<'a> Kept<'a> {
     pub fn new(file: &'a File) -> io::Result<Self> {
         let mut out = BufWriter::new(file);
         out.write_all(MAGIC)?;
-        Ok(Self(out))
+        Ok(Self { out, list: Vec::new() })
     }
 
     /// Adds a block.
     ///
     /// # Errors
-    /// Of the operating system.
+    /// Of the operating system, or when it has 4 GiB or more.
     pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let length = (bytes.len() as u64).to_le_bytes();
-        // The length is part of what is summed: a block cannot pass for a shorter one.
-        let sum = crc32c::crc32c_append(crc32c::crc32c(&length), bytes);
-        self.0.write_all(&length)?;
-        self.0.write_all(&sum.to_le_bytes())?;
-        self.0.write_all(bytes)
+        let length = u32::try_from(bytes.len()).map_err(|_| io::Error::other("a block of it is too large"))?;
+        self.list.extend_from_slice(&length.to_le_bytes());
+        self.list.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
+        self.out.write_all(bytes)
     }
 
     /// Adds what is written to a block of its own.
     ///
     /// # Errors
-    /// Of the operating system.
+    /// As [`Kept::block`].
     pub fn written(&mut self, write: impl FnOnce(&mut Writer)) -> io::Result<()> {
         let mut out = Writer::default();
         write(&mut out);
@@ -53,7 +59,7 @@ impl<'a> Kept<'a> {
     /// Adds a list, some items a block.
     ///
     /// # Errors
-    /// Of the operating system.
+    /// As [`Kept::block`].
     pub fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Writer, &T)) -> io::Result<()> {
         self.written(|out| out.number(items.len() as u64))?;
         for some in items.chunks(ITEMS) {
@@ -62,43 +68,95 @@ impl<'a> Kept<'a> {
         Ok(())
     }
 
-    /// Writes what is still held back.
+    /// Writes the list, and what is still held back.
     ///
     /// # Errors
     /// Of the operating system.
     pub fn end(mut self) -> io::Result<()> {
-        self.0.flush()
+        let count = u32::try_from(self.list.len() / LISTED).map_err(|_| io::Error::other("it has too many blocks"))?;
+        self.list.extend_from_slice(&count.to_le_bytes());
+        let sum = crc32c::crc32c(&self.list);
+        self.out.write_all(&self.list)?;
+        self.out.write_all(&sum.to_le_bytes())?;
+        self.out.flush()
     }
 }
 
-/// The blocks of an entry, one after the other.
+/// The blocks of an entry.
 #[derive(Debug)]
 pub struct Blocks {
     file: File,
-    rest: u64,
+    /// Where each begins, its length and its sum.
+    list: Vec<(u64, u32, u32)>,
 }
 
 impl Blocks {
-    /// Opens an entry; `None` when it is none.
+    /// Opens an entry; `None` when it is none, or not as long as it should be.
     pub fn open(path: &Path) -> Option<Self> {
-        let mut file = File::open(path).ok()?;
-        let rest = file.metadata().ok()?.len().checked_sub(MAGIC.len() as u64)?;
+        let file = File::open(path).ok()?;
         let mut magic = [0; MAGIC.len()];
-        file.read_exact(&mut magic).ok()?;
-        (magic == *MAGIC).then_some(Self { file, rest })
+        file.read_exact_at(&mut magic, 0).ok()?;
+        let length = file.metadata().ok()?.len();
+        let mut foot = [0; FOOT];
+        let end = length.checked_sub(FOOT as u64)?;
+        file.read_exact_at(&mut foot, end).ok()?;
+        let (count, sum) = foot.split_first_chunk::<4>()?;
+        let size = u64::from(u32::from_le_bytes(*count)) * LISTED as u64;
+        // No more is asked for than there is.
+        let start = end.checked_sub(size).filter(|&start| start >= MAGIC.len() as u64 && magic == *MAGIC)?;
+        let mut listed = vec![0; usize::try_from(size).ok()?];
+        file.read_exact_at(&mut listed, start).ok()?;
+        if crc32c::crc32c_append(crc32c::crc32c(&listed), count).to_le_bytes() != *sum {
+            return None;
+        }
+        let mut at = MAGIC.len() as u64;
+        let mut list = Vec::with_capacity(listed.len() / LISTED);
+        for one in listed.as_chunks::<LISTED>().0 {
+            let [a, b, c, d, e, f, g, h] = *one;
+            let (size, sum) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+            list.push((at, size, sum));
+            at += u64::from(size);
+        }
+        (at == start).then_some(Self { file, list })
+    }
+
+    /// A block; `None` where there is none, and when it is not what was written.
+    pub fn get(&self, number: usize) -> Option<Vec<u8>> {
+        let mut buffer = Vec::new();
+        self.block(number, &mut buffer).then_some(buffer)
     }
 }
 
-impl Blocks {
-    /// Puts the next block into the buffer; `false` at the end, and when it is not what was written.
-    pub fn fill(&mut self, buffer: &mut Vec<u8>) -> bool {
+impl Stored for Blocks {
+    fn block(&self, number: usize, buffer: &mut Vec<u8>) -> bool {
+        let Some(&(at, size, sum)) = self.list.get(number) else { return false };
         buffer.clear();
-        self.next_into(buffer).is_some()
+        buffer.resize(size as usize, 0);
+        self.file.read_exact_at(buffer, at).is_ok() && crc32c::crc32c(buffer) == sum
     }
 
-    /// The next block, all of which is read.
+    fn count(&self) -> usize {
+        self.list.len()
+    }
+}
+
+/// The blocks of an entry, one after the other: what a reader kept beside the index.
+#[derive(Debug)]
+pub struct Sequence {
+    blocks: Blocks,
+    next: usize,
+}
+
+impl Sequence {
+    /// Those from this block on.
+    pub fn new(blocks: Blocks, next: usize) -> Self {
+        Self { blocks, next }
+    }
+
+    /// The next block, all of which is read; `None` at the end, and when it is not what was written.
     pub fn read<T>(&mut self, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<T> {
-        let block = self.next()?;
+        let block = self.blocks.get(self.next)?;
+        self.next += 1;
         let mut reader = Reader::new(&block);
         let value = read(&mut reader)?;
         reader.is_done().then_some(value)
@@ -124,39 +182,20 @@ impl Blocks {
         Some(items)
     }
 
-    fn next_into(&mut self, buffer: &mut Vec<u8>) -> Option<()> {
-        let mut front = [0; 12];
-        self.rest = self.rest.checked_sub(front.len() as u64)?;
-        self.file.read_exact(&mut front).ok()?;
-        let (length, sum) = front.split_first_chunk::<8>()?;
-        let size = u64::from_le_bytes(*length);
-        // No more is asked for than there is.
-        self.rest = self.rest.checked_sub(size)?;
-        buffer.reserve(usize::try_from(size).ok()?);
-        (&self.file).take(size).read_to_end(buffer).ok()?;
-        let summed = crc32c::crc32c_append(crc32c::crc32c(length), buffer);
-        (buffer.len() as u64 == size && summed.to_le_bytes() == *sum && size > 0).then_some(())
-    }
-}
-
-impl Iterator for Blocks {
-    type Item = Vec<u8>;
-
-    /// The next block; `None` at the end, and when it is not what was written.
-    fn next(&mut self) -> Option<Vec<u8>> {
-        let mut buffer = Vec::new();
-        self.fill(&mut buffer).then_some(buffer)
+    /// All blocks, and the number of the next one.
+    pub fn rest(self) -> (Blocks, usize) {
+        (self.blocks, self.next)
     }
 }
 
 /// The blocks that were told, as if they had been kept.
 #[cfg(test)]
-pub fn blocks_of(tell: impl FnOnce(&mut Kept<'_>) -> io::Result<()>) -> Blocks {
+pub fn told(tell: impl FnOnce(&mut Kept<'_>) -> io::Result<()>) -> Sequence {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let mut kept = Kept::new(file.as_file()).expect("room");
     tell(&mut kept).expect("room");
     kept.end().expect("room");
-    Blocks::open(file.path()).expect("an entry")
+    Sequence::new(Blocks::open(file.path()).expect("an entry"), 0)
 }
 
 #[cfg(test)]
@@ -171,28 +210,29 @@ mod tests {
                 out.list(&items, |out, &item| out.number(item))?;
                 out.written(|out| out.bytes(b"what follows"))
             };
-            let mut blocks = blocks_of(tell);
-            assert_eq!(blocks.list(|read| read.number()), Some(items.clone()));
-            assert_eq!(blocks.read(|read| read.bytes().map(<[u8]>::to_vec)).as_deref(), Some(&b"what follows"[..]));
-            assert_eq!(blocks.next(), None);
-            assert_eq!(blocks_of(tell).count(), 2 + count.div_ceil(ITEMS));
+            let mut sequence = told(tell);
+            assert_eq!(sequence.list(|read| read.number()), Some(items.clone()));
+            assert_eq!(sequence.read(|read| read.bytes().map(<[u8]>::to_vec)).as_deref(), Some(&b"what follows"[..]));
+            assert_eq!(sequence.read(|_| Some(())), None);
+            let (blocks, next) = sequence.rest();
+            assert_eq!((blocks.count(), next), (2 + count.div_ceil(ITEMS), blocks.count()));
             // Read as something else it is nothing.
             let half = |read: &mut Reader<'_>| read.fixed(1, u32::from_le_bytes)?.first().copied();
-            assert!(count == 0 || blocks_of(tell).list(half).is_none());
+            assert!(count == 0 || told(tell).list(half).is_none());
         }
-        assert_eq!(blocks_of(|out| out.written(|out| out.number(7))).read(|_| Some(())), None, "not all was read");
+        assert_eq!(told(|out| out.written(|out| out.number(7))).read(|_| Some(())), None, "not all was read");
     }
 
     #[test]
     fn no_count_asks_for_memory() {
         for count in [1, 5, u64::MAX / 2, u64::MAX] {
-            let mut blocks = blocks_of(|out| {
+            let mut sequence = told(|out| {
                 out.written(|out| out.number(count))?;
                 out.written(|out| (0..4).for_each(|number| out.number(number)))
             });
-            assert_eq!(blocks.list(|read| read.number()), None, "{count}");
+            assert_eq!(sequence.list(|read| read.number()), None, "{count}");
         }
-        let mut nothing = blocks_of(|out| {
+        let mut nothing = told(|out| {
             out.written(|out| out.number(u64::MAX))?;
             out.written(|out| out.number(0))
         });

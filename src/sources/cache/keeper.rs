@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hashbrown::DefaultHashBuilder;
 
-use super::{Blocks, Cache, Identity, Kept, Key};
+use super::{Cache, Identity, Kept, Key, Sequence};
 use crate::sources::feed::Feed;
 use crate::sources::index::Index;
 use crate::sources::input::Input;
@@ -59,14 +59,15 @@ pub struct Entry {
     /// How long the file was when it was made.
     pub length: u64,
     /// What the reader kept.
-    pub blocks: Blocks,
+    pub front: Sequence,
 }
 
 impl Entry {
-    /// The index, behind what the reader kept. Names are hashed as given.
-    pub fn index(mut self, hasher: &DefaultHashBuilder) -> Option<Index> {
-        let length = self.length;
-        Index::load(hasher, &mut |buffer| self.blocks.fill(buffer)).filter(|index| index.end() <= length)
+    /// The index, behind what the reader kept and read back. What it holds is read when it is asked for, and may turn out
+    /// broken then; names are hashed as given.
+    pub fn index(self, hasher: &DefaultHashBuilder) -> Option<Index> {
+        let (blocks, next) = self.front.rest();
+        Index::kept(Arc::new(blocks), next, hasher).filter(|index| index.end() <= self.length)
     }
 }
 
@@ -156,7 +157,8 @@ impl Keeper {
         if !fits {
             return None;
         }
-        Some(Entry { length: kept.identity.length, blocks })
+        // Its first block is the key.
+        Some(Entry { length: kept.identity.length, front: Sequence::new(blocks, 1) })
     }
 
     /// Keeps a complete index, and before it what the reader adds. Gives whether it is kept: it is not when the file was
@@ -169,10 +171,12 @@ impl Keeper {
         };
         let kept = self.cache.keep(&key, |out| {
             fill(out)?;
-            index.save(&mut |block| out.block(block))
+            index.save(&mut |block| out.block(block))?;
+            // Some of it may have come from an entry that broke meanwhile.
+            if index.is_broken() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
         });
         state.outdated &= kept.is_err();
-        state.note = kept.as_ref().err().map(|error| refused(&self.directory, error));
+        state.note = kept.as_ref().err().filter(|_| !index.is_broken()).map(|error| refused(&self.directory, error));
         kept.is_ok()
     }
 }

@@ -33,6 +33,7 @@ struct Shared {
     ended: Mutex<Ended>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
+    renewing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -98,6 +99,11 @@ fn fill(documents: &Documents, shared: &Shared) -> Result<bool, Failure> {
             return Ok(false);
         }
     }
+    scan(documents, shared).map(|()| true)
+}
+
+/// Fills the index from the documents.
+fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
     let hasher = shared.index().hasher().clone();
     let feed = documents.feeds[0].clone();
     let (mut part, mut rows) = (Part::default(), 0);
@@ -128,14 +134,13 @@ fn fill(documents: &Documents, shared: &Shared) -> Result<bool, Failure> {
         }
         Ok(!shared.stop.load(Ordering::Relaxed))
     })?;
-    shared.append(&mut part, end, &documents.name)?;
-    Ok(true)
+    shared.append(&mut part, end, &documents.name)
 }
 
 /// Takes the index from the cache; nothing is shown before that was tried.
 fn take_over(keeper: &Keeper, shared: &Shared) -> Option<()> {
     let mut entry = keeper.find()?;
-    let asides = entry.blocks.read(|read| read.number())?;
+    let asides = entry.front.read(|read| read.number())?;
     let hasher = shared.index().hasher().clone();
     let index = entry.index(&hasher)?;
     shared.asides.store(asides, Ordering::Relaxed);
@@ -173,6 +178,23 @@ impl Backing for InPlace {
         self.shared.index()
     }
 
+    fn renew(&self) -> bool {
+        let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.index().is_broken() {
+            return true;
+        }
+        let anew = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &anew)));
+        if !matches!(scanned, Ok(Ok(()))) {
+            return false;
+        }
+        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        self.shared.asides.store(anew.asides.load(Ordering::Relaxed), Ordering::Relaxed);
+        keep(&self.documents, &self.shared);
+        true
+    }
+
     fn progress(&self) -> Progress {
         // Read first: once it is set, all counts are final.
         let complete = self.shared.complete.load(Ordering::Acquire);
@@ -185,7 +207,7 @@ impl Backing for InPlace {
             total,
             events: index.len() as u64 - index.troubles(),
             troubles: index.troubles(),
-            streams: index.streams().len() as u64,
+            streams: index.stream_count() as u64,
             complete,
         }
     }

@@ -9,7 +9,7 @@ use super::format::{Basics, Reading, Sorting};
 use super::records::{Documents, Found};
 use crate::domain::{About, Cancel, Change, Event, Failure, StreamKind, Timestamp};
 use crate::sources::Source;
-use crate::sources::cache::{self, Blocks, Keeper};
+use crate::sources::cache::{self, Keeper, Sequence};
 use crate::sources::index::Place;
 use crate::sources::sorted::{self, Draft, Order, Records, Restored, Walk};
 
@@ -97,8 +97,8 @@ impl Records for Ordered {
         out.written(|out| out.number(self.asides.load(Ordering::Relaxed)))
     }
 
-    fn restore<'a>(&'a self, blocks: &mut Blocks, _stop: &AtomicBool) -> Option<Restored<'a>> {
-        let asides = blocks.read(|read| read.number())?;
+    fn restore<'a>(&'a self, front: &mut Sequence, _stop: &AtomicBool) -> Option<Restored<'a>> {
+        let asides = front.read(|read| read.number())?;
         Some(Box::new(move || self.asides.store(asides, Ordering::Relaxed)))
     }
 }

@@ -16,7 +16,7 @@ use super::rows::{Form, Kind, Section, Slot};
 use super::tokens::Name;
 use super::values::MOST_COLUMNS;
 use super::walk::{Dialect, Syntax};
-use crate::sources::cache::{Blocks, Kept};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::index::saved::{Reader, Writer};
 use crate::sources::input::Input;
 use crate::sources::tables::{Column, Table};
@@ -66,16 +66,16 @@ pub fn save(dump: &Dump, out: &mut Kept<'_>) -> io::Result<()> {
 }
 
 /// A dump in this input, of which `save` told; `None` when that is none.
-pub fn load(input: &Input, blocks: &mut Blocks) -> Option<Dump> {
-    let kind = blocks.read(text)?;
-    let (reasons, caveats) = (blocks.list(text)?, blocks.list(text)?);
-    let tables = blocks.list(read_table)?;
-    let heads: Vec<Arc<Head>> = blocks.list(|read| read_head(read).map(Arc::new))?;
-    let slots: Vec<Arc<[Slot]>> = blocks.list(|read| read_slots(read).map(Arc::from))?;
+pub fn load(input: &Input, front: &mut Sequence) -> Option<Dump> {
+    let kind = front.read(text)?;
+    let (reasons, caveats) = (front.list(text)?, front.list(text)?);
+    let tables = front.list(read_table)?;
+    let heads: Vec<Arc<Head>> = front.list(|read| read_head(read).map(Arc::new))?;
+    let slots: Vec<Arc<[Slot]>> = front.list(|read| read_slots(read).map(Arc::from))?;
     let length = input.feed.arrived().upto;
     let mut stored: Vec<Stored> = tables.into_iter().map(|table| Stored { table, sections: Vec::new() }).collect();
     let number = |read: &mut Reader<'_>| usize::try_from(read.number()?).ok();
-    let found = blocks.list(|read| {
+    let found = front.list(|read| {
         let (table, head, slots) = (number(read)?, heads.get(number(read)?)?, slots.get(number(read)?)?);
         let (start, end) = (read.number()?, read.number()?);
         let columns = stored.get(table)?.table.columns.len();
@@ -103,7 +103,7 @@ pub fn load(input: &Input, blocks: &mut Blocks) -> Option<Dump> {
         }
         sections.push(section);
     }
-    let large = LargeObjects::Text(Pieces::load(blocks, input.feed.clone(), input.feed.name(), length)?);
+    let large = LargeObjects::Text(Pieces::load(front, input.feed.clone(), input.feed.name(), length)?);
     let mut dump = Dump::new(kind, stored, large, input.path.clone());
     (dump.reasons, dump.caveats) = (reasons, caveats);
     Some(dump)

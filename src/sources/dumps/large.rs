@@ -10,7 +10,7 @@ use super::values;
 use super::walk::Syntax;
 use super::window::{Bytes, Halt, LARGEST, SIP, Window};
 use crate::domain::{Failure, FailureKind};
-use crate::sources::cache::{Blocks, Kept};
+use crate::sources::cache::{Kept, Sequence};
 
 /// How many pieces are known.
 const MOST_PIECES: usize = 4 << 20;
@@ -96,9 +96,9 @@ impl Pieces {
     }
 
     /// Reads back what was told of bytes of this length.
-    pub fn load(blocks: &mut Blocks, bytes: Arc<dyn Bytes>, name: &str, length: u64) -> Option<Self> {
-        let syntax = blocks.read(read_syntax)?;
-        let pieces = blocks.list(|read| {
+    pub fn load(front: &mut Sequence, bytes: Arc<dyn Bytes>, name: &str, length: u64) -> Option<Self> {
+        let syntax = front.read(read_syntax)?;
+        let pieces = front.list(|read| {
             let numbers = read.fixed(2, u32::from_le_bytes)?;
             let piece = Piece { oid: *numbers.first()?, length: *numbers.get(1)?, start: read.number()? };
             let end = piece.start.checked_add(u64::from(piece.length))?;

@@ -24,7 +24,7 @@ mod window;
 
 use std::ops::ControlFlow;
 
-use super::cache::Blocks;
+use super::cache::Sequence;
 use super::input::Input;
 use super::tables::{Database, OneFile};
 use crate::domain::Failure;
@@ -48,10 +48,10 @@ pub fn open_text(
 
 fn reopen_text(
     input: &Input,
-    blocks: &mut Blocks,
+    front: &mut Sequence,
     _looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Option<Box<dyn Database>>, Failure> {
-    Ok(kept::load(input, blocks).map(|dump| Box::new(dump) as Box<dyn Database>))
+    Ok(kept::load(input, front).map(|dump| Box::new(dump) as Box<dyn Database>))
 }
 
 /// Opens a dump in PostgreSQL's custom format.

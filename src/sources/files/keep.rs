@@ -53,12 +53,13 @@ impl Keeper {
         self.keeper.begin();
     }
 
-    /// The kept index, the first time, if it is of this file as it is or of its beginning. Names are hashed as given.
+    /// The kept index, the first time, if it is of this file as it is or of its beginning. What it holds is read when it is
+    /// asked for, and names are hashed as given.
     pub fn load(&self, hasher: &DefaultHashBuilder) -> Option<Loaded> {
         let mut entry = self.keeper.find_beginning()?;
         let length = entry.length;
-        let checked = entry.blocks.read(|read| read.number())?;
-        let broken = entry.blocks.list(|read| read.number())?.into_iter().collect();
+        let checked = entry.front.read(|read| read.number())?;
+        let broken = entry.front.list(|read| read.number())?.into_iter().collect();
         let index = entry.index(hasher)?;
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((index.len(), checked));
         Some(Loaded { index, length, checked, broken })
@@ -82,5 +83,10 @@ impl Keeper {
         if is_kept {
             *kept = Some((rows, checked));
         }
+    }
+
+    /// Whatever is kept is of no use: the next index is kept anew.
+    pub fn forget(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -17,7 +17,7 @@ use super::reader::{Ground, Reader, column};
 use super::records::{LAST, LINKS, ROW_BITS};
 use super::spec::Membership;
 use crate::domain::{Failure, StreamKind, Timestamp};
-use crate::sources::cache::{Blocks, Kept};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::index::saved;
 use crate::sources::sorted::{Draft, Order, Walk};
 use crate::sources::tables::{Cell, Row, Table};
@@ -90,15 +90,15 @@ impl Links {
     }
 
     /// Reads back what was told, of so many tables of events.
-    pub fn load(blocks: &mut Blocks, tables: usize) -> Option<Self> {
+    pub fn load(front: &mut Sequence, tables: usize) -> Option<Self> {
         let name = |read: &mut saved::Reader<'_>| Some(Arc::from(std::str::from_utf8(read.bytes()?).ok()?));
-        let links = blocks.list(|read| {
+        let links = front.list(|read| {
             let to = Some(read.number()?).filter(|&to| to != u64::MAX);
             Some((to, u32::try_from(read.number()?).ok()?, read.number()?))
         })?;
-        let names: Vec<Arc<str>> = blocks.list(name)?;
-        let positions = blocks.list(|read| Some((read.number()?, read.number()?)))?;
-        let only = blocks.list(name)?.into_iter().collect();
+        let names: Vec<Arc<str>> = front.list(name)?;
+        let positions = front.list(|read| Some((read.number()?, read.number()?)))?;
+        let only = front.list(name)?.into_iter().collect();
         let leads = |&(to, home, _): &(Option<u64>, u32, u64)| {
             (home as usize) < names.len() && to.is_none_or(|to| to >> ROW_BITS < tables as u64)
         };
@@ -516,7 +516,7 @@ fn named_streams(cells: &[Cell<'_>], tags: Option<usize>, identifiers: &[usize],
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::cache::blocks_of;
+    use crate::sources::cache::told;
 
     #[test]
     fn links_come_back() {
@@ -532,7 +532,7 @@ mod tests {
             ..Links::none()
         };
         for links in [Links::none(), some, many] {
-            let load = |tables| Links::load(&mut blocks_of(|out| links.save(out)), tables);
+            let load = |tables| Links::load(&mut told(|out| links.save(out)), tables);
             assert_eq!(load(2).as_ref(), Some(&links));
             assert_eq!(load(1).is_some(), links.names.len() < 2, "one leads into the second table");
         }
@@ -546,7 +546,7 @@ mod tests {
             Links { links: vec![(Some(LINKS << ROW_BITS), 0, 0)], names, ..Links::none() },
             Links { positions: vec![(4, 0), (3, 0)], ..Links::none() },
         ] {
-            assert_eq!(Links::load(&mut blocks_of(|out| links.save(out)), 1), None, "{links:?}");
+            assert_eq!(Links::load(&mut told(|out| links.save(out)), 1), None, "{links:?}");
         }
     }
 }

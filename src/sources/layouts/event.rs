@@ -13,7 +13,7 @@ use super::reader::{Ground, Reader, row_json};
 use super::records::{LAST, LINKS, ROW_BITS, position, trouble};
 use super::spec::{Class, Layout, Ordering, Retention};
 use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, Version};
-use crate::sources::cache::{Blocks, Kept};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::index::Place;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
@@ -78,8 +78,8 @@ impl Counts {
     }
 
     /// Reads back what was told, of a layout with so many rules of notes.
-    pub fn load(blocks: &mut Blocks, rules: usize) -> Option<Self> {
-        blocks.read(|read| {
+    pub fn load(front: &mut Sequence, rules: usize) -> Option<Self> {
+        front.read(|read| {
             let mut counts = Self::default();
             let Self { events, streamless, outside, homeless, timed, links, broken, hidden, aging, notes } =
                 &mut counts;

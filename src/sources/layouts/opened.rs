@@ -14,7 +14,7 @@ use super::generic;
 use super::lookups::Lookups;
 use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{About, Candidate, Failure, FailureKind, NoteKind, StreamKind};
-use crate::sources::cache::{self, Blocks, Kept};
+use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
 use crate::sources::open::OpenOptions;
 use crate::sources::tables::Database;
@@ -130,12 +130,12 @@ impl Opened {
     }
 
     /// Takes what was learnt in a scan from where `save` told it, if it was learnt by the same layout from the same tables.
-    pub fn restore(&self, blocks: &mut Blocks) -> Option<()> {
-        if blocks.read(|read| read.number())? != self.fingerprint() {
+    pub fn restore(&self, front: &mut Sequence) -> Option<()> {
+        if front.read(|read| read.number())? != self.fingerprint() {
             return None;
         }
-        let counts = Counts::load(blocks, self.found.layout.notes.len())?;
-        let links = Links::load(blocks, self.found.events.len())?;
+        let counts = Counts::load(front, self.found.layout.notes.len())?;
+        let links = Links::load(front, self.found.events.len())?;
         self.learnt.set((counts, links)).ok()
     }
 

@@ -20,7 +20,7 @@ use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position,
     StoredSnapshot, StreamKind, StreamName, Trouble, Version,
 };
-use crate::sources::cache::{Blocks, Keeper, Kept};
+use crate::sources::cache::{Keeper, Kept, Sequence};
 use crate::sources::index::Place;
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
@@ -110,19 +110,25 @@ impl Records for Tables {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let database = (self.opener)(&self.input, &mut |done, total| {
-            walk.progress(done / 2, total);
-            stopped(walk)
-        })?;
-        if walk.is_stopped() {
-            return Ok(());
-        }
-        let name = self.name();
-        let opened = Opened::recognise(database, &self.options, &name, &self.input.stem, &|| walk.is_stopped())?;
-        let opened = self.opened.get_or_init(|| opened);
+        let opened = match self.opened.get() {
+            // They were opened with what was kept, of which the index turned out broken.
+            Some(opened) => opened,
+            None => {
+                let database = (self.opener)(&self.input, &mut |done, total| {
+                    walk.progress(done / 2, total);
+                    stopped(walk)
+                })?;
+                if walk.is_stopped() {
+                    return Ok(());
+                }
+                let (name, stem) = (self.name(), &self.input.stem);
+                let opened = Opened::recognise(database, &self.options, &name, stem, &|| walk.is_stopped())?;
+                self.opened.get_or_init(|| opened)
+            }
+        };
         if opened.found.events.len() as u64 >= LINKS {
             let why = format!("it has more than {LINKS} tables of events");
-            return Err(Failure::new(FailureKind::Unsupported, name, "open", why));
+            return Err(Failure::new(FailureKind::Unsupported, self.name(), "open", why));
         }
         if !opened.is_ordered() {
             walk.versions_decide();
@@ -232,16 +238,16 @@ impl Records for Tables {
         opened.save(out)
     }
 
-    fn restore<'a>(&'a self, blocks: &mut Blocks, stop: &AtomicBool) -> Option<Restored<'a>> {
+    fn restore<'a>(&'a self, front: &mut Sequence, stop: &AtomicBool) -> Option<Restored<'a>> {
         let stopped = || stop.load(Relaxed);
         let mut looked = |_, _| if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         // Whatever is wrong here is told by the scan that follows.
         let database = match self.reopener {
-            Some(reopen) => reopen(&self.input, blocks, &mut looked).ok()??,
+            Some(reopen) => reopen(&self.input, front, &mut looked).ok()??,
             None => (self.opener)(&self.input, &mut looked).ok()?,
         };
         let opened = Opened::recognise(database, &self.options, &self.name(), &self.input.stem, &stopped).ok()?;
-        opened.restore(blocks)?;
+        opened.restore(front)?;
         if stopped() {
             return None;
         }

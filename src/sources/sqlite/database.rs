@@ -16,7 +16,7 @@ use super::places::Places;
 use super::schema::{self, Key, Schema};
 use super::untouched::{Untouched, immutable};
 use crate::domain::{Change, Failure, FailureKind};
-use crate::sources::cache::{Blocks, Kept};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::input::Input;
 use crate::sources::tables::{Database, Row, Table};
 
@@ -129,13 +129,13 @@ impl Sqlite {
     }
 
     /// Takes the places earlier scans gave from where `save` told them; `None` when they are not those of its tables.
-    pub fn with_places(mut self, blocks: &mut Blocks) -> Option<Self> {
-        if blocks.read(|read| read.number())? != self.places.len() as u64 {
+    pub fn with_places(mut self, front: &mut Sequence) -> Option<Self> {
+        if front.read(|read| read.number())? != self.places.len() as u64 {
             return None;
         }
         for (places, reading) in self.places.iter_mut().zip(&self.schema.readings) {
             let width = if matches!(reading.key, Key::Row(_)) { 0 } else { reading.key_width() };
-            *places = Mutex::new(Places::load(blocks, width)?);
+            *places = Mutex::new(Places::load(front, width)?);
         }
         Some(self)
     }

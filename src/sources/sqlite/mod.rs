@@ -21,7 +21,7 @@ mod untouched;
 use std::ops::ControlFlow;
 
 #[cfg(feature = "sqlite")]
-use super::cache::Blocks;
+use super::cache::Sequence;
 use super::input::Input;
 use super::tables::{Database, OneFile, Reopener};
 use crate::domain::Failure;
@@ -47,10 +47,10 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
 #[cfg(feature = "sqlite")]
 fn reopen(
     input: &Input,
-    blocks: &mut Blocks,
+    front: &mut Sequence,
     looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Option<Box<dyn Database>>, Failure> {
-    let opened = database::Sqlite::open(input, looked)?.with_places(blocks);
+    let opened = database::Sqlite::open(input, looked)?.with_places(front);
     Ok(opened.map(|database| Box::new(database) as Box<dyn Database>))
 }
 

@@ -6,7 +6,7 @@ use std::io;
 
 use rusqlite::types::Value;
 
-use crate::sources::cache::{Blocks, Kept};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::index::saved::{Reader, Writer};
 
 /// Row numbers from 0 up to this are places; places from here on are given out. All are below 2^47.
@@ -95,10 +95,10 @@ impl Places {
     }
 
     /// Reads back what was told of a table whose keys have so many columns; none have those of a table with row numbers.
-    pub fn load(blocks: &mut Blocks, width: usize) -> Option<Self> {
-        let given = blocks.read(|read| usize::try_from(read.number()?).ok())?;
-        let rows = blocks.list(|read| Some(read.number()? as i64))?;
-        let keys = blocks.list(|read| {
+    pub fn load(front: &mut Sequence, width: usize) -> Option<Self> {
+        let given = front.read(|read| usize::try_from(read.number()?).ok())?;
+        let rows = front.list(|read| Some(read.number()? as i64))?;
+        let keys = front.list(|read| {
             let nth = usize::try_from(read.number()?).ok()?;
             Some((nth, (0..width).map(|_| read_value(read)).collect::<Option<Box<[Value]>>>()?))
         })?;
@@ -135,7 +135,7 @@ fn read_value(read: &mut Reader<'_>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::cache::blocks_of;
+    use crate::sources::cache::told;
 
     fn leads(places: &Places) -> Vec<Leads> {
         [0, 5, GIVEN - 1].into_iter().chain((0..200).map(given)).map(|place| places.leads(place)).collect()
@@ -157,14 +157,14 @@ mod tests {
             keys.give_key(nth, KEPT, || Some(values[nth / KEPT].clone().into()));
         }
         for (places, width) in [(Places::default(), 0), (Places::default(), 3), (rows, 0), (keys, 2)] {
-            let load = |width| Places::load(&mut blocks_of(|out| places.save(out)), width);
+            let load = |width| Places::load(&mut told(|out| places.save(out)), width);
             assert_eq!(leads(&load(width).unwrap()), leads(&places));
             let other_kind = load(if width == 0 { 2 } else { 0 });
             assert!(other_kind.is_none() || places.given == 0 && places.rows.is_empty(), "{places:?}");
         }
         let mut backward = Places { keys: vec![(5, [].into()), (4, [].into())], given: 9, ..Places::default() };
-        assert!(Places::load(&mut blocks_of(|out| backward.save(out)), 1).is_none());
+        assert!(Places::load(&mut told(|out| backward.save(out)), 1).is_none());
         backward.keys = vec![(9, [Value::Null].into())];
-        assert!(Places::load(&mut blocks_of(|out| backward.save(out)), 1).is_none(), "it was never given");
+        assert!(Places::load(&mut told(|out| backward.save(out)), 1).is_none(), "it was never given");
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 
-use super::cache::{Blocks, Kept};
+use super::cache::{Kept, Sequence};
 use super::input::Input;
 use crate::domain::{Change, Failure};
 
@@ -16,8 +16,11 @@ pub type Opener = fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Res
 
 /// Opens the tables of an input with what [`Database::save`] told of them when they were opened before; `None` when that is
 /// not what was told.
-pub type Reopener =
-    fn(&Input, &mut Blocks, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Option<Box<dyn Database>>, Failure>;
+pub type Reopener = fn(
+    &Input,
+    &mut Sequence,
+    &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Box<dyn Database>>, Failure>;
 
 /// Tables that lie in one file, so that what is found out about them can be kept between two runs.
 #[derive(Clone, Copy, Debug)]
