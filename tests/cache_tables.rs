@@ -4,6 +4,10 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/postgres.rs"]
+#[allow(dead_code, reason = "one server for several tests")]
+mod postgres;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
@@ -392,6 +396,48 @@ fn every_store_gives_the_same_from_the_cache() {
             assert!(memchr::memmem::find(&text, payload.stored()).is_none(), "{name}: no payload is kept");
         }
         assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 2, "{name}: the store and the cache");
+    }
+}
+
+#[test]
+fn every_form_of_a_real_dump_is_kept() {
+    let Some(server) = postgres::Postgres::start() else { return };
+    server.execute("postgres", "CREATE DATABASE shop");
+    server.execute(
+        "shop",
+        "CREATE SCHEMA message_store;
+         CREATE TABLE message_store.messages (global_position bigint NOT NULL, position bigint NOT NULL,
+           time timestamp NOT NULL DEFAULT '2025-01-01 00:00:00', stream_name text NOT NULL, type text NOT NULL, data jsonb,
+           metadata jsonb, id uuid NOT NULL DEFAULT gen_random_uuid());
+         INSERT INTO message_store.messages (global_position, position, stream_name, type, data, metadata)
+           SELECT n, (n - 1) / 9, 's-' || (n - 1) % 9, 'T' || n % 4, jsonb_build_object('n', n, 'text', repeat('é', 40)), '{}'
+           FROM generate_series(1, 3000) AS n;
+         CREATE TABLE public.notes (id serial, text text);
+         INSERT INTO public.notes (text) SELECT 'note ' || n FROM generate_series(1, 50) AS n;
+         SELECT lo_from_bytea(0, '\\x7b7d')",
+    );
+    let forms: [&[&str]; 6] = [
+        &["-Fp"],
+        &["-Fp", "--inserts"],
+        &["-Fp", "--column-inserts", "-E", "LATIN1"],
+        &["-Fc"],
+        &["-Fc", "-Z0"],
+        &["-Fc", "--inserts"],
+    ];
+    for form in forms {
+        let arguments = [&["-d", "shop"][..], form].concat();
+        let desk = Desk::new("shop.dump", &server.run("pg_dump", &arguments));
+        let plain = desk.plain();
+        assert_eq!((plain.progress.events, plain.progress.streams), (3000, 9), "{form:?}");
+        assert!(desk.kept() == plain, "{form:?}");
+        let (again, used) = desk.uses_entry();
+        assert!(used && again == plain, "{form:?}, used: {used}");
+        // The last row first: what is packed is unpacked up to there.
+        let source = desk.open(&desk.options());
+        let last = EventQuery { from: Anchor::Ordinal(2999), ..EventQuery::first(Scope::All, 1) };
+        source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+        let last = source.events(&last, &Cancel::default()).unwrap().events;
+        assert_eq!(last[..], plain.events[0][2999..], "{form:?}");
     }
 }
 
