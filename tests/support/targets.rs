@@ -228,7 +228,10 @@ impl Dumped {
             layout: Some("message-db".into()),
             ..OpenOptions::default()
         };
-        opened(open(&self.folder.path().join("dump.sql").display().to_string(), &options));
+        match open(&self.folder.path().join("dump.sql").display().to_string(), &options) {
+            Ok(source) => walk(&source, false),
+            Err(failure) => no_bug(&failure),
+        }
     }
 }
 
@@ -284,7 +287,7 @@ fn open_folder(folder: &Path) {
 /// A refusal is well, a bug that was contained is not.
 fn opened(result: Result<Arc<dyn Source>, Failure>) {
     match result {
-        Ok(source) => walk(&source),
+        Ok(source) => walk(&source, true),
         Err(failure) => no_bug(&failure),
     }
 }
@@ -293,8 +296,8 @@ fn no_bug(failure: &Failure) {
     assert!(!failure.why.contains("a bug in stepback"), "{failure}");
 }
 
-/// Asks everything of what opened.
-fn walk(source: &Arc<dyn Source>) {
+/// Asks everything of what opened; its counts are exact, unless they were made up.
+fn walk(source: &Arc<dyn Source>, exact: bool) {
     let cancel = Cancel::default();
     let complete = source.complete(&cancel, &mut |_| ());
     complete.as_ref().err().into_iter().for_each(no_bug);
@@ -313,7 +316,8 @@ fn walk(source: &Arc<dyn Source>) {
         let scope = Scope::Stream(summary.stream.clone());
         let page = source.events(&EventQuery::first(scope.clone(), 50), &cancel);
         if complete {
-            assert!(page.is_ok_and(|page| page.total == summary.events), "{}", summary.stream);
+            // What nobody wrote and is believed may give any answer, but it gives one.
+            assert!(page.is_ok_and(|page| page.total == summary.events || !exact), "{}", summary.stream);
             let _ = source.translate(&scope, 0, &Scope::All);
         }
     }
