@@ -2,8 +2,8 @@
 //!
 //! An entry is one file of the user's cache directory: blocks, each with a CRC-32C, the first of which says of what it is.
 //! It is written beside its place under a name of its own, synced, and renamed, so that another
-//! process sees the old entry, the new one, or none. It holds where records lie and the names of streams and types; no
-//! payload ever.
+//! process sees the old entry, the new one, or none. It holds where records lie, the names of streams and types, and of
+//! tables without row numbers some of their keys; no payload ever.
 //!
 //! It is not a store: whatever is wrong with an entry (another file, another version of the program, a bit that turned)
 //! means that there is none, and any of it may be deleted at any time.

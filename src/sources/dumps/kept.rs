@@ -21,10 +21,35 @@ use crate::sources::index::saved::{Reader, Writer};
 use crate::sources::input::Input;
 use crate::sources::tables::{Column, Table};
 
-const DIALECTS: [Dialect; 3] = [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite];
-const FORMS: [Form; 2] = [Form::Copy, Form::Inserts];
-const KINDS: [Kind; 4] = [Kind::Plain, Kind::Integer, Kind::Bytea, Kind::Bytes];
-const ENCODINGS: [Encoding; 4] = [Encoding::AsIs, Encoding::Latin1, Encoding::Latin9, Encoding::Windows1252];
+/// What is one of a few, as a number.
+trait Numbered: Sized {
+    fn number(self) -> u64;
+    fn numbered(number: u64) -> Option<Self>;
+}
+
+macro_rules! numbered {
+    ($kind:ident: $($variant:ident $number:literal),*) => {
+        impl Numbered for $kind {
+            fn number(self) -> u64 {
+                match self {
+                    $(Self::$variant => $number),*
+                }
+            }
+
+            fn numbered(number: u64) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+numbered!(Dialect: Postgres 0, Mysql 1, Sqlite 2);
+numbered!(Form: Copy 0, Inserts 1);
+numbered!(Kind: Plain 0, Integer 1, Bytea 2, Bytes 3);
+numbered!(Encoding: AsIs 0, Latin1 1, Latin9 2, Windows1252 3);
 
 /// Tells a dump.
 ///
@@ -53,9 +78,9 @@ pub fn save(dump: &Dump, out: &mut Kept<'_>) -> io::Result<()> {
         for number in [table as u64, head, slots, section.start, section.end] {
             out.number(number);
         }
-        out.number(tag(&FORMS, section.form));
+        out.number(section.form.number());
         write_syntax(out, section.syntax);
-        out.number(tag(&ENCODINGS, section.encoding));
+        out.number(section.encoding.number());
         write_count(out, section.rows);
     })?;
     match &dump.large {
@@ -85,9 +110,9 @@ pub fn load(input: &Input, front: &mut Sequence) -> Option<Dump> {
             own: false,
             start,
             end,
-            form: tagged(&FORMS, read)?,
+            form: Form::numbered(read.number()?)?,
             syntax: read_syntax(read)?,
-            encoding: tagged(&ENCODINGS, read)?,
+            encoding: Encoding::numbered(read.number()?)?,
             slots: slots.clone(),
             columns,
             rows: read_count(read)?,
@@ -128,14 +153,6 @@ impl<'a, T: ?Sized> Shared<'a, T> {
             self.each.len() as u64 - 1
         })
     }
-}
-
-fn tag<T: PartialEq>(of: &[T], value: T) -> u64 {
-    of.iter().position(|other| *other == value).expect("invariant: the list has every value there is") as u64
-}
-
-fn tagged<T: Copy>(of: &[T], read: &mut Reader<'_>) -> Option<T> {
-    of.get(usize::try_from(read.number()?).ok()?).copied()
 }
 
 /// A number that may be missing, one higher.
@@ -194,26 +211,25 @@ fn write_slots(out: &mut Writer, slots: &[Slot]) {
     out.number(slots.len() as u64);
     for slot in slots {
         write_count(out, slot.column.map(|column| column as u64));
-        out.number(tag(&KINDS, slot.kind));
+        out.number(slot.kind.number());
     }
 }
 
 fn read_slots(read: &mut Reader<'_>) -> Option<Vec<Slot>> {
     let slot = |read: &mut Reader<'_>| {
         let column = read_count(read)?.map(usize::try_from).transpose().ok()?;
-        Some(Slot { column, kind: tagged(&KINDS, read)? })
+        Some(Slot { column, kind: Kind::numbered(read.number()?)? })
     };
     (0..read.number()?).map(|_| slot(read)).collect()
 }
 
 /// How text is to be read, as a number.
 pub fn write_syntax(out: &mut Writer, syntax: Syntax) {
-    out.number(tag(&DIALECTS, syntax.dialect) << 1 | u64::from(syntax.backslash));
+    out.number(syntax.dialect.number() << 1 | u64::from(syntax.backslash));
 }
 
 /// The same, read back.
 pub fn read_syntax(read: &mut Reader<'_>) -> Option<Syntax> {
     let number = read.number()?;
-    let dialect = *DIALECTS.get(usize::try_from(number >> 1).ok()?)?;
-    Some(Syntax { dialect, backslash: number & 1 == 1 })
+    Some(Syntax { dialect: Dialect::numbered(number >> 1)?, backslash: number & 1 == 1 })
 }
