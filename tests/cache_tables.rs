@@ -508,7 +508,7 @@ fn small() -> [Desk; 5] {
 
 #[test]
 fn whatever_bit_turns_the_answers_are_the_same() {
-    for desk in small() {
+    for (every, desk) in small().into_iter().enumerate() {
         let name = desk.store.display();
         let run = || {
             let source = desk.open(&desk.options());
@@ -522,7 +522,9 @@ fn whatever_bit_turns_the_answers_are_the_same() {
         let file = desk.entry();
         let kept = fs::read(&file).unwrap();
         assert!((500..4000).contains(&kept.len()), "{name}: {} bytes", kept.len());
-        for at in 0..kept.len() {
+        // Every byte of the first three; of the others some will do.
+        let step = if every < 3 { 1 } else { 5 };
+        for at in (0..kept.len()).step_by(step) {
             let mut wrong = kept.clone();
             wrong[at] ^= 1 << (at % 8);
             fs::write(&file, &wrong).unwrap();
@@ -573,9 +575,10 @@ fn what_is_believed_is_looked_at_all_the_same() {
         };
         for (number, block) in good.iter().enumerate().skip(1) {
             for at in 0..block.len() {
+                // Of every number a byte or two, and every number by one.
                 for change in [0xff, 0x01] {
-                    // A number that is hardly another one is tried too.
-                    if change != 0xff && at % 8 != 0 {
+                    let tried = if change == 0xff { at % 3 == number % 3 } else { at % 8 == 0 };
+                    if !tried {
                         continue;
                     }
                     let mut wrong = good.clone();
