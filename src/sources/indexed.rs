@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
+use super::live::{Outline, Outlined, Sketch};
 use crate::domain::{
     About, Anchor, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind,
     Pattern, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage, StreamSummary, Timestamp,
@@ -454,6 +455,45 @@ impl<B: Backing> Source for Indexed<B> {
 
     fn look(&self) -> Result<Change, Failure> {
         self.backing.look()
+    }
+
+    fn outline(&self, earlier: Option<&Outline>, cancel: &Cancel) -> Result<Option<Outlined>, Failure> {
+        if !self.backing.progress().complete && self.backing.failed().is_none() {
+            return Ok(None);
+        }
+        let mut sketch = Sketch::new(earlier);
+        let mut row = 0;
+        // Some at a time, so that nobody waits long for the index.
+        let more = |row: u32| row.saturating_add(BATCH as u32);
+        loop {
+            self.cancelled(cancel)?;
+            let index = self.backing.index();
+            let end = more(row).min(index.len() as u32);
+            if row >= end {
+                break;
+            }
+            for row in row..end {
+                let place = index.place(row);
+                sketch.record(place.as_ref().and_then(|place| place.event.as_ref()), index.milliseconds(row));
+            }
+            row = end;
+        }
+        // Behind them stand the links, each in its own stream.
+        loop {
+            let places: Vec<_> = {
+                let index = self.backing.index();
+                (row..more(row))
+                    .map_while(|row| Some((row, index.place(row)?.event?, index.milliseconds(row))))
+                    .collect()
+            };
+            self.cancelled(cancel)?;
+            let Some(&(last, ..)) = places.last() else { return Ok(Some(sketch.outlined())) };
+            for (row, event, time) in places {
+                let ordinal = self.over(&Scope::Stream(event.stream.clone()), |_, rows, _| rows.ordinal_of(row));
+                sketch.link(&event, time, ordinal);
+            }
+            row = last + 1;
+        }
     }
 
     fn search(
