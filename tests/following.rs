@@ -80,9 +80,9 @@ fn the_whole_store_and_a_filter_are_followed_too() {
 fn a_changed_file_is_told_of_until_it_is_opened_again() {
     for (width, height) in [(80, 24), (120, 36), (160, 45)] {
         for (change, words) in [
-            (Change::Truncated, "the file changed: R reopens it, what is shown may be old"),
-            (Change::Replaced, "another file has its name now: R reopens it, what is shown may be old"),
-            (Change::Removed, "the file is gone; R opens it again once it is back, what is shown may be old"),
+            (Change::Truncated, "the store changed: R reopens it, what is shown may be old"),
+            (Change::Replaced, "another store has its name now: R reopens it, what is shown may be old"),
+            (Change::Removed, "the store is gone; R opens it again once it is back, what is shown may be old"),
         ] {
             let mut desk = Desk::open_in(shop(), width, height);
             desk.type_keys("<enter>k");

@@ -228,7 +228,8 @@ fn a_store_that_is_written_meanwhile_is_seen_to_have_changed() {
     let source = opened(&path);
     let writer = Connection::open(&path).unwrap();
     writer.execute("DELETE FROM emt_messages WHERE global_position = 993", ()).unwrap();
-    assert_eq!(source.look().unwrap(), Change::Truncated);
+    let looks = std::iter::repeat_with(|| source.look().unwrap());
+    assert_eq!(looks.take(10_000).find(|change| *change != Change::Same), Some(Change::Truncated));
     fs::remove_file(&path).unwrap();
     assert_eq!(source.look().unwrap(), Change::Removed);
 }

@@ -43,6 +43,13 @@ const REST: u32 = 4;
 /// After so many readings with a loose end, of somebody who goes on writing, one is shown with it.
 const LOOSE: u32 = 3;
 
+/// Readings refused in a row, after which each is waited for twice as long as for the one before.
+const TRIES: u32 = 4;
+/// The first of these waits, and the longest.
+const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// Somebody who writes a store over is given so long until it is told to be another.
+const WRITES: Duration = Duration::from_secs(5);
+
 /// A store under an address, and the reading of it that is shown.
 pub struct Live {
     address: String,
@@ -62,9 +69,8 @@ struct State {
     running: Option<Running>,
     /// Not before this is it read again.
     rest: Option<Instant>,
+    /// The last reading, when it was not shown.
     refused: Option<Refused>,
-    /// How many readings had a loose end since one was shown.
-    loose: u32,
     /// What was told last, when that was not that it grew.
     told: Change,
 }
@@ -74,13 +80,29 @@ struct State {
 struct Refused {
     signature: Signature,
     refusal: Refusal,
+    /// How many there were in a row, for the same reason and in all.
+    alike: u32,
+    all: u32,
+    /// When the first of them ended.
+    since: Instant,
 }
 
-/// Puts a store that may change around what was opened from its address. `signature` is of before it was opened.
+impl Refused {
+    /// Whether it is not a writer in the middle of its write. `settled` says that nobody wrote since.
+    fn is_certain(&self, settled: bool) -> bool {
+        settled
+            || match self.refusal {
+                Refusal::Other => self.alike > 1,
+                Refusal::Loose => self.alike >= LOOSE,
+                Refusal::Failed | Refusal::Fewer => self.since.elapsed() > WRITES,
+            }
+    }
+}
+
+/// Looks after what was opened from an address. `before` is of before it was opened.
 pub fn watched(address: &str, options: &OpenOptions, parts: Parts, before: &Before, opened: Opened) -> Arc<dyn Source> {
     let shown = Shown::new(address, opened);
-    let state =
-        State { known: before.0.clone(), running: None, rest: None, refused: None, loose: 0, told: Change::Same };
+    let state = State { known: before.0.clone(), running: None, rest: None, refused: None, told: Change::Same };
     Arc::new(Live {
         address: address.into(),
         path: address.into(),
@@ -154,9 +176,11 @@ impl Live {
             options: self.options.clone(),
             before: self.shown().clone(),
             lenient,
+            parts: self.parts,
+            signature: now,
             cancel: self.ending.clone(),
         };
-        state.running = Some(Running::start(reading, now)?);
+        state.running = Some(Running::start(reading)?);
         Ok(self.finish(state, PATIENCE).unwrap_or_default())
     }
 
@@ -164,11 +188,17 @@ impl Live {
     fn finish(&self, state: &mut State, patience: Duration) -> Option<Change> {
         let (outcome, took) = state.running.as_ref()?.outcome(patience)?;
         let signature = state.running.take()?.signature;
-        state.rest = Instant::now().checked_add(took.saturating_mul(REST));
-        Some(match outcome {
+        let (now, mut rest) = (Instant::now(), took.saturating_mul(REST));
+        let change = match outcome {
             Outcome::Refused(refusal) => {
-                state.loose += u32::from(refusal == Refusal::Loose);
-                state.refused = Some(Refused { signature, refusal });
+                let before = state.refused.take();
+                let alike = before.as_ref().filter(|before| before.refusal == refusal).map_or(0, |before| before.alike);
+                let all = before.as_ref().map_or(0, |before| before.all).saturating_add(1);
+                if let Some(doublings) = all.checked_sub(TRIES) {
+                    rest = rest.max(WAITS.0.saturating_mul(1 << doublings.min(16)).min(WAITS.1));
+                }
+                let since = before.map_or(now, |before| before.since);
+                state.refused = Some(Refused { signature, refusal, alike: alike.saturating_add(1), all, since });
                 Change::Same
             }
             Outcome::Longer { shown, grew } => {
@@ -177,12 +207,13 @@ impl Live {
                 drop(before);
                 state.known = Some(signature);
                 state.refused = None;
-                state.loose = 0;
                 // What was told to be another store is the one that was opened again.
                 let was = std::mem::take(&mut state.told);
                 if grew || was != Change::Same { Change::Grown } else { Change::Same }
             }
-        })
+        };
+        state.rest = now.checked_add(rest);
+        Some(change)
     }
 }
 
@@ -212,24 +243,25 @@ impl Source for Live {
         }
         if known.as_ref().is_some_and(|known| known.same(&now) && !known.fresh) {
             // It was away, or another, and is back as it was.
+            state.refused = None;
             let was = std::mem::take(&mut state.told);
             return Ok(if was == Change::Same { Change::Same } else { Change::Grown });
         }
-        let settled =
-            state.refused.as_ref().filter(|refused| refused.signature.same(&now)).map(|refused| refused.refusal);
-        match settled {
-            // A writer who stopped here, or a bad end that is one.
-            Some(Refusal::Loose) => {}
-            Some(_) => {
-                let change = self.became(known.as_ref(), &now);
-                return Ok(state.tell(change));
+        let mut lenient = false;
+        if let Some(refused) = &state.refused {
+            let settled = refused.signature.same(&now);
+            let certain = refused.is_certain(settled);
+            lenient = certain && refused.refusal == Refusal::Loose;
+            if certain && !lenient {
+                let change = state.tell(self.became(known.as_ref(), &now));
+                if settled || change != Change::Same {
+                    return Ok(change);
+                }
             }
-            None => {}
         }
         if state.rest.is_some_and(|rest| Instant::now() < rest) {
             return Ok(Change::Same);
         }
-        let lenient = settled.is_some() || state.loose >= LOOSE;
         self.read_anew(&mut state, now, lenient)
     }
 

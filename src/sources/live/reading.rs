@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::outline::{Outline, Outlined};
 use super::sample::Sample;
-use super::signature::{Signature, ends_line};
+use super::signature::{Parts, Signature, ends_line};
 use crate::domain::{Cancel, Failure, StreamName};
 use crate::sources::Source;
 use crate::sources::open::{OpenOptions, Opened, opened};
@@ -59,11 +59,13 @@ impl End {
 /// Why a reading does not take the place of the one before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// It failed.
+    /// It failed, or was written to meanwhile and says nothing for certain.
     Failed,
     /// Its last records are bad, or its end is missing, and that was not so before.
     Loose,
-    /// It begins with other records, or has fewer.
+    /// It has fewer records: it may be written over just now.
+    Fewer,
+    /// It begins with other records. No writer is in the middle of that.
     Other,
 }
 
@@ -90,6 +92,10 @@ pub struct Reading {
     pub before: Shown,
     /// Whether a loose end is taken as it is.
     pub lenient: bool,
+    /// Which files it consists of.
+    pub parts: Parts,
+    /// What they look like before.
+    pub signature: Signature,
     /// Ends it.
     pub cancel: Cancel,
 }
@@ -118,12 +124,13 @@ impl Running {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(reading: Reading, signature: Signature) -> Result<Self, Failure> {
+    pub fn start(reading: Reading) -> Result<Self, Failure> {
+        let signature = reading.signature.clone();
         let answer = Arc::<Answer>::default();
         let (name, telling, began) = (reading.address.clone(), answer.clone(), Instant::now());
         let work = move || {
             // A bug in here must not look like a reading that never ends.
-            let read = catch_unwind(AssertUnwindSafe(|| reading.read()));
+            let read = catch_unwind(AssertUnwindSafe(|| reading.outcome()));
             drop(reading);
             let outcome = match read {
                 Ok(Ok(outcome)) => outcome,
@@ -148,6 +155,18 @@ impl Running {
 }
 
 impl Reading {
+    fn outcome(&self) -> Result<Outcome, Failure> {
+        match self.read()? {
+            // Of a database somebody wrote to meanwhile, pages of two states may have been read.
+            Outcome::Refused(Refusal::Other)
+                if !Signature::of(self.address.as_ref(), self.parts)?.same(&self.signature) =>
+            {
+                Ok(Outcome::Refused(Refusal::Failed))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
     fn read(&self) -> Result<Outcome, Failure> {
         let cancel = &self.cancel;
         let found = opened(&self.address, &self.options)?;
@@ -163,10 +182,10 @@ impl Reading {
             return Ok(Outcome::Refused(Refusal::Other));
         };
         let sample = self.before.sample.as_ref();
-        if !begins
-            || whole.len() < before.len()
-            || !sample.map_or(Ok(true), |sample| sample.holds(&**source, cancel))?
-        {
+        if whole.len() < before.len() {
+            return Ok(Outcome::Refused(Refusal::Fewer));
+        }
+        if !begins || !sample.map_or(Ok(true), |sample| sample.holds(&**source, cancel))? {
             return Ok(Outcome::Refused(Refusal::Other));
         }
         let end = End::of(&self.address, &found);
