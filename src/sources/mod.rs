@@ -56,6 +56,12 @@ pub type TypeCount = (std::sync::Arc<str>, u64);
 
 pub use live::{Outline, Outlined};
 
+/// Removes what sources that are being opened keep in the directory for temporary files: for the end of the program, which
+/// waits for none of them.
+pub fn remove_copies() {
+    sqlite::remove_copies();
+}
+
 /// An opened event store.
 pub trait Source: Send + Sync {
     /// What it is, how it was recognised, what to know about it.

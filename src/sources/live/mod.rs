@@ -43,6 +43,8 @@ const REST: u32 = 4;
 /// After so many readings with a loose end, of somebody who goes on writing, one is shown with it.
 const LOOSE: u32 = 3;
 
+/// Looking at the files takes at most one part in so many of the time: a folder may have very many.
+const SHARE: u32 = 10;
 /// Readings refused in a row, after which each is waited for twice as long as for the one before.
 const TRIES: u32 = 4;
 /// The first of these waits, and the longest.
@@ -69,6 +71,8 @@ struct State {
     running: Option<Running>,
     /// Not before this is it read again.
     rest: Option<Instant>,
+    /// Not before this are the files looked at again.
+    pause: Option<Instant>,
     /// The last reading, when it was not shown.
     refused: Option<Refused>,
     /// What was told last, when that was not that it grew.
@@ -102,7 +106,8 @@ impl Refused {
 /// Looks after what was opened from an address. `before` is of before it was opened.
 pub fn watched(address: &str, options: &OpenOptions, parts: Parts, before: &Before, opened: Opened) -> Arc<dyn Source> {
     let shown = Shown::new(address, opened);
-    let state = State { known: before.0.clone(), running: None, rest: None, refused: None, told: Change::Same };
+    let state =
+        State { known: before.0.clone(), running: None, rest: None, pause: None, refused: None, told: Change::Same };
     Arc::new(Live {
         address: address.into(),
         path: address.into(),
@@ -228,9 +233,14 @@ impl Source for Live {
     fn look(&self) -> Result<Change, Failure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.running.is_some() {
-            return Ok(self.finish(&mut state, Duration::ZERO).unwrap_or_default());
+            return Ok(self.finish(&mut state, PATIENCE).unwrap_or_default());
+        }
+        let began = Instant::now();
+        if state.pause.is_some_and(|pause| began < pause) {
+            return Ok(Change::Same);
         }
         let now = self.signature()?;
+        state.pause = began.checked_add(began.elapsed().saturating_mul(SHARE));
         let known = state.known.clone();
         if !self.learn(known.as_ref())? {
             return Ok(Change::Same);

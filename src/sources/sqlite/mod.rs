@@ -33,6 +33,14 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     Ok(Box::new(database::Sqlite::open(input, looked)?))
 }
 
+/// Removes what is left of copies that are being made while the program ends.
+#[cfg(feature = "sqlite")]
+pub use copy::remove_all as remove_copies;
+
+/// There are none.
+#[cfg(not(feature = "sqlite"))]
+pub fn remove_copies() {}
+
 /// Says that this program was built without SQLite.
 ///
 /// # Errors
