@@ -191,6 +191,40 @@ fn a_file_that_is_longer_has_new_events() {
     assert_eq!(grows(&*source, &path), 100, "appended");
 }
 
+/// Every store of the corpus: written again as it is, it is the same; in place of it, too.
+#[test]
+fn a_store_that_is_written_as_it_was_is_the_same() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")];
+    let mut tried = 0;
+    while let Some(folder) = folders.pop() {
+        for original in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if original.is_dir() {
+                folders.push(original);
+                continue;
+            }
+            let (_directory, path) = scratch(original.file_name().unwrap().to_str().unwrap());
+            let content = fs::read(&original).unwrap();
+            fs::write(&path, &content).unwrap();
+            let Ok(source) = open(path.to_str().unwrap(), &OpenOptions::default()) else { continue };
+            if source.complete(&Cancel::default(), &mut |_| ()).is_err() || !path.is_file() {
+                continue;
+            }
+            let before = all(&*source);
+            nothing_is_told(&*source);
+            fs::write(&path, &content).unwrap();
+            nothing_is_told(&*source);
+            // JSON Lines are read on, and another file is another one.
+            if !before.is_empty() && source.about().kind != "JSON Lines" {
+                put(&path, &content);
+                nothing_is_told(&*source);
+                tried += 1;
+            }
+            assert!(all(&*source) == before, "{}", original.display());
+        }
+    }
+    assert!(tried >= 8, "{tried}");
+}
+
 #[test]
 fn what_is_no_longer_what_was_opened_is_told_once() {
     for (name, content) in FILES {
