@@ -587,3 +587,78 @@ fn a_jetstream_folder_is_followed() {
     assert_eq!(told(&*source), Change::Truncated);
     server.stop();
 }
+
+/// Somebody who never stops: every look finds half a line at the end, another one each time, and still what is whole
+/// appears.
+#[test]
+fn a_writer_who_never_ends_a_line_is_followed() {
+    let (_directory, path) = scratch("events.csv");
+    fs::write(&path, csv(10)).unwrap();
+    let source = opened(&path);
+    nothing_is_told(&*source);
+    let whole = csv(15);
+    add(&path, &whole[csv(10).len()..]);
+    add(&path, b"15,a-1,2,T1,\"");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        add(&path, b"x");
+        match source.look().unwrap() {
+            Change::Same => assert!(Instant::now() < deadline),
+            change => break assert_eq!(change, Change::Grown),
+        }
+    }
+    assert_eq!(source.progress().events, 15);
+    add(&path, b"\",2025-01-01T00:00:15Z\n");
+    while source.progress().events < 16 {
+        assert!(matches!(source.look().unwrap(), Change::Same | Change::Grown) && Instant::now() < deadline);
+    }
+    nothing_is_told(&*source);
+    assert_eq!(source.progress().troubles, 0);
+    assert_eq!(all(&*source), all(&*opened(&path)));
+}
+
+/// A store that forgets its oldest events as new ones come is never at rest, and is told all the same.
+#[test]
+fn a_store_that_is_another_at_every_look_is_told() {
+    let (_directory, path) = scratch("array.json");
+    let elements: Vec<String> = (0..5000).map(element).collect();
+    let content = |from: usize| format!("[{}]", elements[from..from + 40].join(",")).into_bytes();
+    fs::write(&path, content(0)).unwrap();
+    let source = opened(&path);
+    nothing_is_told(&*source);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let changes = (1..).map(|from| {
+        fs::write(&path, content(from % 4900)).unwrap();
+        assert!(Instant::now() < deadline, "nothing was told");
+        source.look().unwrap()
+    });
+    assert_eq!(changes.into_iter().find(|change| *change != Change::Same), Some(Change::Truncated));
+}
+
+/// One that is opened in the middle of a write is gone on with when the write is done.
+#[test]
+fn what_is_opened_in_the_middle_of_a_write_is_gone_on_with() {
+    for (name, content) in FILES {
+        let (_directory, path) = scratch(name);
+        let whole = content(300);
+        let (mut opens, mut followed) = (0, 0);
+        for part in 4..16 {
+            fs::write(&path, &whole[..whole.len() * part / 16 + part]).unwrap();
+            let Ok(source) = open(path.to_str().unwrap(), &OpenOptions::default()) else { continue };
+            let _ = source.complete(&Cancel::default(), &mut |_| ());
+            if source.progress().events == 0 {
+                continue;
+            }
+            opens += 1;
+            nothing_is_told(&*source);
+            fs::write(&path, &whole).unwrap();
+            if told(&*source) == Change::Grown {
+                followed += 1;
+                assert_eq!((source.progress().events, source.progress().troubles), (300, 0), "{name} {part}");
+                assert_eq!(all(&*source), all(&*opened(&path)));
+            }
+        }
+        // Of something packed that is small nothing comes out before all of it is there.
+        assert!(followed == opens && (opens > 8 || name.ends_with(".zst")), "{name}: {followed} of {opens}");
+    }
+}

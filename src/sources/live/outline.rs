@@ -19,6 +19,8 @@ pub struct Outline {
     pub links: u64,
     digest: u64,
     link_digest: u64,
+    /// Of all before the last event, and of its stream: a writer may be in the middle of it.
+    but_last: (u64, u64),
 }
 
 impl Outline {
@@ -35,6 +37,8 @@ pub struct Outlined {
     pub whole: Outline,
     /// Whether it begins with what the other outline is of; so it does when there was no other.
     pub begins: bool,
+    /// Whether it does but for the version, the type and the time of the last event.
+    pub begins_but_last: bool,
 }
 
 /// Makes an outline, one record after the other.
@@ -46,8 +50,11 @@ pub struct Sketch<'a> {
     links: u64,
     events: DefaultHasher,
     linked: DefaultHasher,
+    but_last: (u64, u64),
     /// What was so when there were as many records, and as many links, as the earlier outline has.
-    begins: (bool, bool),
+    begins: bool,
+    begins_but_last: bool,
+    links_begin: bool,
 }
 
 /// A bad record before an event. No stream has this name: it is no text.
@@ -57,6 +64,7 @@ impl<'a> Sketch<'a> {
     /// Nothing yet, to be compared with an earlier outline.
     pub fn new(earlier: Option<&'a Outline>) -> Self {
         let empty = |count: fn(&Outline) -> u64| earlier.is_none_or(|earlier| count(earlier) == 0);
+        let (rows, links) = (empty(|outline| outline.rows), empty(|outline| outline.links));
         Self {
             earlier,
             rows: 0,
@@ -64,7 +72,10 @@ impl<'a> Sketch<'a> {
             links: 0,
             events: DefaultHasher::new(),
             linked: DefaultHasher::new(),
-            begins: (empty(|outline| outline.rows), empty(|outline| outline.links)),
+            but_last: (0, 0),
+            begins: rows,
+            begins_but_last: rows,
+            links_begin: links,
         }
     }
 
@@ -79,19 +90,24 @@ impl<'a> Sketch<'a> {
         }
         self.rows += self.loose + 1;
         self.loose = 0;
+        let before = self.events.finish();
+        event.stream.as_str().hash(&mut self.events);
+        self.but_last = (before, self.events.finish());
         write(&mut self.events, event, time);
         if let Some(earlier) = self.earlier.filter(|earlier| earlier.rows == self.rows) {
-            self.begins.0 = self.events.finish() == earlier.digest;
+            self.begins = self.events.finish() == earlier.digest;
+            self.begins_but_last = self.but_last == earlier.but_last;
         }
     }
 
     /// The next link: an event of its own stream, with its ordinal there.
     pub fn link(&mut self, event: &PlacedEvent, time: Option<i64>, ordinal: Option<u64>) {
         self.links += 1;
+        event.stream.as_str().hash(&mut self.linked);
         write(&mut self.linked, event, time);
         ordinal.hash(&mut self.linked);
         if let Some(earlier) = self.earlier.filter(|earlier| earlier.links == self.links) {
-            self.begins.1 = self.linked.finish() == earlier.link_digest;
+            self.links_begin = self.linked.finish() == earlier.link_digest;
         }
     }
 
@@ -103,13 +119,15 @@ impl<'a> Sketch<'a> {
             links: self.links,
             digest: self.events.finish(),
             link_digest: self.linked.finish(),
+            but_last: self.but_last,
         };
-        Outlined { whole, begins: self.begins == (true, true) }
+        let (begins, begins_but_last) = (self.begins && self.links_begin, self.begins_but_last && self.links_begin);
+        Outlined { whole, begins, begins_but_last }
     }
 }
 
+/// What stands beside the name of its stream.
 fn write(hasher: &mut DefaultHasher, event: &PlacedEvent, time: Option<i64>) {
-    event.stream.as_str().hash(hasher);
     event.event_type.as_deref().hash(hasher);
     event.version.hash(hasher);
     time.hash(hasher);
@@ -159,6 +177,27 @@ mod tests {
         assert!(!begins(&["a", "!", "b"], &["a", "x", "b"]) && !begins(&["a", "x", "b"], &["a", "!", "b"]));
         let whole = sketched(&["!", "a", "!", "!"], None).whole;
         assert_eq!((whole.rows, whole.loose, whole.len()), (2, 2, 4));
+    }
+
+    #[test]
+    fn the_last_event_may_be_half_of_one() {
+        let but_last = |earlier: &[&str], later: &[&str], version: u64| {
+            let event = |name: &&str, version| PlacedEvent { stream: (*name).into(), event_type: None, version };
+            let sketched = |names: &[&str], at: usize, known: Option<&Outline>| {
+                let mut sketch = Sketch::new(known);
+                for (number, name) in names.iter().enumerate() {
+                    sketch.record(Some(&event(name, if number == at { version } else { 12 })), None);
+                }
+                sketch.outlined()
+            };
+            let known = sketched(earlier, earlier.len() - 1, None).whole;
+            let found = sketched(later, usize::MAX, Some(&known));
+            (found.begins, found.begins_but_last)
+        };
+        assert_eq!(but_last(&["a", "b"], &["a", "b", "c"], 12), (true, true));
+        assert_eq!(but_last(&["a", "b"], &["a", "b", "c"], 1), (false, true));
+        assert_eq!(but_last(&["a", "b"], &["a", "bc", "c"], 1), (false, false), "of its stream it is sure");
+        assert_eq!(but_last(&["a", "b"], &["x", "b", "c"], 1), (false, false));
     }
 
     #[test]

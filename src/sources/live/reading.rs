@@ -50,6 +50,11 @@ impl End {
         }
     }
 
+    /// Whether its last record may be half of one.
+    fn is_loose(self) -> bool {
+        self.in_line || self.remarked
+    }
+
     /// Whether this one is looser than the one before.
     fn is_looser(self, before: Self) -> bool {
         self.in_line && !before.in_line || self.remarked && !before.remarked
@@ -178,13 +183,14 @@ impl Reading {
             return Err(failure);
         }
         let Some(before) = self.before.outline else { return Ok(Outcome::Refused(Refusal::Other)) };
-        let Some(Outlined { whole, begins }) = source.outline(Some(&before), cancel)? else {
+        let Some(Outlined { whole, begins, begins_but_last }) = source.outline(Some(&before), cancel)? else {
             return Ok(Outcome::Refused(Refusal::Other));
         };
         let sample = self.before.sample.as_ref();
         if whole.len() < before.len() {
             return Ok(Outcome::Refused(Refusal::Fewer));
         }
+        let begins = begins || begins_but_last && self.before.end.is_loose();
         if !begins || !sample.map_or(Ok(true), |sample| sample.holds(&**source, cancel))? {
             return Ok(Outcome::Refused(Refusal::Other));
         }
