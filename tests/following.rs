@@ -100,6 +100,20 @@ fn a_changed_file_is_told_of_until_it_is_opened_again() {
 }
 
 #[test]
+fn a_store_that_is_back_and_goes_on_is_no_longer_told_of() {
+    for (change, is_over) in [(Change::Removed, true), (Change::Replaced, true), (Change::Truncated, false)] {
+        let mut desk = Desk::open_in(shop(), 120, 36);
+        desk.type_keys("<enter>F");
+        desk.send(Msg::SourceChanged(change));
+        assert_eq!(desk.lines_with("[CHANGED]").len(), 1, "{}", desk.text());
+        grow(&mut desk);
+        assert_eq!(desk.stands(), at("order-1001", 7), "it is followed all the same");
+        // What was cut where it lay may have been read while it was: that goes only by opening it again.
+        assert_eq!(desk.lines_with("[CHANGED]").is_empty(), is_over, "{change:?}: {}", desk.text());
+    }
+}
+
+#[test]
 fn reopening_keeps_stream_version_and_filter() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys("<enter>&type:Item*<enter>kk");

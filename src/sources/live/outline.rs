@@ -25,7 +25,7 @@ pub struct Outline {
 
 impl Outline {
     /// How many records there are.
-    pub fn len(&self) -> u64 {
+    pub fn records(&self) -> u64 {
         self.rows + self.loose
     }
 }
@@ -176,7 +176,7 @@ mod tests {
         assert!(begins(&["a", "!", "b"], &["a", "!", "b", "!"]));
         assert!(!begins(&["a", "!", "b"], &["a", "x", "b"]) && !begins(&["a", "x", "b"], &["a", "!", "b"]));
         let whole = sketched(&["!", "a", "!", "!"], None).whole;
-        assert_eq!((whole.rows, whole.loose, whole.len()), (2, 2, 4));
+        assert_eq!((whole.rows, whole.loose, whole.records()), (2, 2, 4));
     }
 
     #[test]

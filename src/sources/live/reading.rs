@@ -187,7 +187,7 @@ impl Reading {
             return Ok(Outcome::Refused(Refusal::Other));
         };
         let sample = self.before.sample.as_ref();
-        if whole.len() < before.len() {
+        if whole.records() < before.records() {
             return Ok(Outcome::Refused(Refusal::Fewer));
         }
         let begins = begins || begins_but_last && self.before.end.is_loose();
@@ -249,5 +249,67 @@ fn every_stream(source: &dyn Source, cancel: &Cancel, told: &mut dyn FnMut(Strea
         }
         from += page.streams.len();
         page.streams.into_iter().for_each(|summary| told(summary.stream));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::signature::file;
+    use super::*;
+
+    const LINE: &str = "a-1,1,T,{}\n";
+
+    fn reading(address: &str, cancel: Cancel) -> Reading {
+        let options = OpenOptions::default();
+        let mut before = Shown::new(address, opened(address, &options).unwrap());
+        before.source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+        before.outline = before.source.outline(None, &cancel).ok().flatten().map(|outlined| outlined.whole);
+        let signature = Signature::of(address.as_ref(), file).unwrap();
+        let (address, parts) = (address.to_owned(), file as Parts);
+        Reading { address, options, before, lenient: false, parts, signature, cancel }
+    }
+
+    #[test]
+    fn a_reading_nobody_wants_ends_and_is_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.csv");
+        std::fs::write(&path, "stream,version,type,data\n".to_owned() + &LINE.repeat(1000)).unwrap();
+        let address = path.to_str().unwrap();
+        let cancel = Cancel::default();
+        let (wanted, unwanted) = (reading(address, Cancel::default()), reading(address, cancel.clone()));
+        cancel.cancel();
+        for (reading, is_shown) in [(wanted, true), (unwanted, false)] {
+            let before = Arc::downgrade(&reading.before.source);
+            let running = Running::start(reading).unwrap();
+            let (outcome, took) = running.outcome(Duration::from_secs(60)).unwrap();
+            assert_eq!(matches!(outcome, Outcome::Longer { grew: false, .. }), is_shown);
+            assert!(is_shown || matches!(outcome, Outcome::Refused(Refusal::Failed)));
+            assert!(took > Duration::ZERO && running.outcome(Duration::ZERO).is_none(), "it is told once");
+            assert!(before.upgrade().is_none(), "nothing is held on to");
+        }
+    }
+
+    #[test]
+    fn what_was_written_to_meanwhile_says_nothing_for_certain() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.csv");
+        let head = "stream,version,type,data\n".to_owned();
+        std::fs::write(&path, head.clone() + &LINE.repeat(10)).unwrap();
+        let address = path.to_str().unwrap();
+        let read = |signature: Option<Signature>| {
+            let mut reading = reading(address, Cancel::default());
+            std::fs::write(&path, head.clone() + &LINE.repeat(5) + &LINE.repeat(7).replace('a', "b")).unwrap();
+            reading.signature = signature.unwrap_or_else(|| Signature::of(&path, file).unwrap());
+            let outcome = reading.outcome().unwrap();
+            std::fs::write(&path, head.clone() + &LINE.repeat(10)).unwrap();
+            match outcome {
+                Outcome::Refused(refusal) => refusal,
+                Outcome::Longer { .. } => panic!("it begins with others"),
+            }
+        };
+        assert_eq!(read(None), Refusal::Other);
+        let earlier = Signature::of(&path, file).unwrap();
+        assert_eq!(read(Some(earlier)), Refusal::Failed);
     }
 }
