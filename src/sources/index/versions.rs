@@ -15,19 +15,26 @@ pub struct Versions {
     breaks: Option<Box<Vec<(u32, u64)>>>,
     /// How many ranks there are.
     len: u32,
+    /// Whether some version is not later than the one before it.
+    goes_back: bool,
 }
 
 impl Versions {
-    /// Adds the version of the next rank. `None` counts on: one more than the last, or 1.
-    pub fn push(&mut self, version: Option<u64>) {
-        let next = if self.len == 0 { None } else { self.get(self.len - 1).checked_add(1) };
+    /// Adds the version of the next rank. `None` counts on: one more than the last, or 1. Gives whether the versions go back
+    /// here for the first time.
+    pub fn push(&mut self, version: Option<u64>) -> bool {
+        let last = self.len.checked_sub(1).map(|last| self.get(last));
+        let next = last.and_then(|last| last.checked_add(1));
         let version = version.unwrap_or(next.unwrap_or(1));
+        let back = last.is_some_and(|last| version <= last) && !self.goes_back;
+        self.goes_back |= back;
         if self.len == 0 {
             self.first = version;
         } else if next != Some(version) {
             self.breaks.get_or_insert_default().push((self.len, version));
         }
         self.len += 1;
+        back
     }
 
     fn breaks(&self) -> &[(u32, u64)] {
@@ -56,7 +63,9 @@ impl Versions {
             breaks.push((rank, read.number()?));
         }
         let breaks = (!breaks.is_empty()).then(|| Box::new(breaks));
-        Some(Self { first, breaks, len: u32::try_from(len).ok()? })
+        let mut versions = Self { first, breaks, len: u32::try_from(len).ok()?, goes_back: false };
+        versions.goes_back = versions.breaks().iter().any(|&(rank, version)| versions.get(rank - 1) >= version);
+        Some(versions)
     }
 
     /// The version of a rank that exists.
@@ -84,8 +93,9 @@ impl Versions {
     }
 
     /// Whether some version is not later than the one before it.
+    #[cfg(test)]
     pub fn goes_back(&self) -> bool {
-        self.breaks().iter().any(|&(rank, version)| self.get(rank - 1) >= version)
+        self.goes_back
     }
 }
 
@@ -109,7 +119,9 @@ mod tests {
         fn it_is_a_list_of_versions(all in prop::collection::vec(prop_oneof![0_u64..6, 0_u64..200, u64::MAX - 3..=u64::MAX], 0..60),
                                     wanted in prop_oneof![0_u64..200, u64::MAX - 3..=u64::MAX]) {
             let mut versions = Versions::default();
-            all.iter().for_each(|&version| versions.push(Some(version)));
+            let back: Vec<usize> = (0..all.len()).filter(|&at| versions.push(Some(all[at]))).collect();
+            let first_back = all.windows(2).position(|pair| pair[0] >= pair[1]).map(|before| before + 1);
+            prop_assert_eq!(back, first_back.into_iter().collect::<Vec<_>>());
             for (rank, &version) in all.iter().enumerate() {
                 prop_assert_eq!(versions.get(rank as u32), version);
             }
