@@ -470,38 +470,39 @@ impl<B: Backing> Source for Indexed<B> {
         if !self.backing.progress().complete && self.backing.failed().is_none() {
             return Ok(None);
         }
+        // Some at a time, so that nobody waits long for the index.
+        let some = |from: u32, links: bool| {
+            self.ask(|index| {
+                let rows = index.len() as u32;
+                let to = from.saturating_add(BATCH as u32).min(if links { u32::MAX } else { rows });
+                (from..to).map_while(|row| Some((index.place(row)?.event, index.milliseconds(row)))).collect::<Vec<_>>()
+            })
+        };
         let mut sketch = Sketch::new(earlier);
         let mut row = 0;
-        // Some at a time, so that nobody waits long for the index.
-        let more = |row: u32| row.saturating_add(BATCH as u32);
         loop {
             self.cancelled(cancel)?;
-            let index = self.backing.index();
-            let end = more(row).min(index.len() as u32);
-            if row >= end {
+            let records = some(row, false)?;
+            if records.is_empty() {
                 break;
             }
-            for row in row..end {
-                let place = index.place(row);
-                sketch.record(place.as_ref().and_then(|place| place.event.as_ref()), index.milliseconds(row));
-            }
-            row = end;
+            row += records.len() as u32;
+            records.iter().for_each(|(event, time)| sketch.record(event.as_ref(), *time));
         }
         // Behind them stand the links, each in its own stream.
         loop {
-            let places: Vec<_> = {
-                let index = self.backing.index();
-                (row..more(row))
-                    .map_while(|row| Some((row, index.place(row)?.event?, index.milliseconds(row))))
-                    .collect()
-            };
             self.cancelled(cancel)?;
-            let Some(&(last, ..)) = places.last() else { return Ok(Some(sketch.outlined())) };
-            for (row, event, time) in places {
-                let ordinal = self.over(&Scope::Stream(event.stream.clone()), |_, rows, _| rows.ordinal_of(row));
-                sketch.link(&event, time, ordinal);
+            let links = some(row, true)?;
+            if links.is_empty() {
+                return Ok(Some(sketch.outlined()));
             }
-            row = last + 1;
+            for (event, time) in links {
+                if let Some(event) = event {
+                    let scope = Scope::Stream(event.stream.clone());
+                    sketch.link(&event, time, self.over(&scope, |_, rows, _| rows.ordinal_of(row))?);
+                }
+                row += 1;
+            }
         }
     }
 
