@@ -43,8 +43,10 @@ const REST: u32 = 4;
 /// After so many readings with a loose end, of somebody who goes on writing, one is shown with it.
 const LOOSE: u32 = 3;
 
-/// Looking at the files takes at most one part in so many of the time: a folder may have very many.
+/// Looking at the files takes at most one part in so many of the time: a folder may have very many. It matters when that is
+/// longer than what lies between two looks anyway.
 const SHARE: u32 = 10;
+const OFTEN: Duration = Duration::from_millis(500);
 /// Readings refused in a row, after which each is waited for twice as long as for the one before.
 const TRIES: u32 = 4;
 /// The first of these waits, and the longest.
@@ -240,7 +242,8 @@ impl Source for Live {
             return Ok(Change::Same);
         }
         let now = self.signature()?;
-        state.pause = began.checked_add(began.elapsed().saturating_mul(SHARE));
+        let share = began.elapsed().saturating_mul(SHARE);
+        state.pause = began.checked_add(share).filter(|_| share > OFTEN);
         let known = state.known.clone();
         if !self.learn(known.as_ref())? {
             return Ok(Change::Same);

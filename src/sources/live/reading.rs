@@ -163,13 +163,14 @@ impl Reading {
     fn outcome(&self) -> Result<Outcome, Failure> {
         match self.read()? {
             // Of a database somebody wrote to meanwhile, pages of two states may have been read.
-            Outcome::Refused(Refusal::Other)
-                if !Signature::of(self.address.as_ref(), self.parts)?.same(&self.signature) =>
-            {
-                Ok(Outcome::Refused(Refusal::Failed))
-            }
+            Outcome::Refused(Refusal::Other) if !self.is_still()? => Ok(Outcome::Refused(Refusal::Failed)),
             outcome => Ok(outcome),
         }
+    }
+
+    /// Whether nobody wrote since it began.
+    fn is_still(&self) -> Result<bool, Failure> {
+        Ok(Signature::of(self.address.as_ref(), self.parts)?.same(&self.signature))
     }
 
     fn read(&self) -> Result<Outcome, Failure> {
@@ -202,7 +203,9 @@ impl Reading {
             0 => None,
             _ => self.streams(&**source, cancel)?,
         };
-        let sample = Sample::of(&**source, &whole, cancel).ok();
+        let taken = Sample::of(&**source, &whole, cancel).ok();
+        // What was read while somebody wrote may be anything; what held until now holds on.
+        let sample = if self.is_still()? { taken } else { sample.cloned() };
         let grew = whole != before;
         let shown = Shown { source: found.source, streams, end, outline: Some(whole), sample };
         Ok(Outcome::Longer { shown: Box::new(shown), grew })
