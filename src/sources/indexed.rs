@@ -324,13 +324,13 @@ impl<B: Backing> Indexed<B> {
 
     fn summary(&self, stream: &Stream) -> StreamSummary {
         StreamSummary {
-            stream: stream.name().clone(),
+            stream: StreamName::from(stream.name()),
             events: stream.len() as u64,
             first_version: Version(stream.version(0)),
             last_version: Version(stream.version(stream.len().saturating_sub(1))),
             first_time: stream.first_time(),
             last_time: stream.last_time(),
-            kind: self.backing.kind_of(stream.name().as_str()),
+            kind: self.backing.kind_of(stream.name()),
         }
     }
 }

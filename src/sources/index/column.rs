@@ -102,7 +102,7 @@ impl Chunk {
 impl Column {
     /// A column of so many rows that is kept from this block on.
     pub fn kept(kept: &Arc<Kept>, first: usize, len: usize) -> Self {
-        Self { pieces: Parts::kept(kept, first, 1, len.div_ceil(PIECE)), len }
+        Self { pieces: Parts::kept(kept, first, len.div_ceil(PIECE)), len }
     }
 
     fn piece(&self, piece: usize) -> &[Chunk] {

@@ -296,7 +296,9 @@ impl Index {
 
     /// Whether the other index begins with what this one knows, which is not much: all of it is compared.
     pub fn is_beginning_of(&self, other: &Self) -> bool {
-        let name = |index: &Self, row| index.stream_of(row).map(|stream| stream.name().clone());
+        fn name(index: &Index, row: u32) -> Option<&str> {
+            index.stream_of(row).map(Stream::name)
+        }
         let event_type = |index: &Self, row| index.type_number(row).map(|number| index.types[number].0.clone());
         other.offsets.len() >= self.offsets.len()
             && (0..self.offsets.len()).all(|row| {
@@ -373,9 +375,9 @@ impl Index {
         };
         let oversize = self.oversize.binary_search_by_key(&row, |&(row, _)| row).ok().map(|at| self.oversize[at].1);
         let event = self.stream_of(row).map(|stream| PlacedEvent {
-            stream: stream.name().clone(),
+            stream: StreamName::from(stream.name()),
             event_type: self.type_number(row).map(|number| self.types[number].0.clone()),
-            version: stream.rows().binary_search(&row).map_or(0, |rank| stream.version(rank)),
+            version: stream.rank(row).map_or(0, |rank| stream.version(rank)),
         });
         Some(Place { line: u64::from(row) + 1 + blank, offset, limit, oversize, event })
     }

@@ -5,6 +5,7 @@
 //! store read anew.
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -65,8 +66,8 @@ impl Kept {
 #[derive(Debug)]
 pub struct Parts<T> {
     parts: Vec<OnceLock<T>>,
-    /// Where they are kept, from which block on, and how many blocks lie between two of them.
-    kept: Option<(Arc<Kept>, usize, usize)>,
+    /// Where they are kept, and from which block on.
+    kept: Option<(Arc<Kept>, usize)>,
 }
 
 impl<T> Default for Parts<T> {
@@ -76,9 +77,9 @@ impl<T> Default for Parts<T> {
 }
 
 impl<T: Default> Parts<T> {
-    /// So many parts that are kept in every `stride`-th block from `first` on.
-    pub fn kept(kept: &Arc<Kept>, first: usize, stride: usize, count: usize) -> Self {
-        Self { parts: (0..count).map(|_| OnceLock::new()).collect(), kept: Some((kept.clone(), first, stride)) }
+    /// So many parts that are kept from this block on.
+    pub fn kept(kept: &Arc<Kept>, first: usize, count: usize) -> Self {
+        Self { parts: (0..count).map(|_| OnceLock::new()).collect(), kept: Some((kept.clone(), first)) }
     }
 
     /// A part, if there are so many. It is read by `parse`.
@@ -89,8 +90,8 @@ impl<T: Default> Parts<T> {
 
     /// Reads a part that is kept, whether it was read before or not.
     pub fn read<R>(&self, part: usize, parse: impl FnOnce(&mut Reader<'_>) -> Option<R>) -> Option<R> {
-        let (kept, first, stride) = self.kept.as_ref()?;
-        kept.read(first + part * stride, parse)
+        let (kept, first) = self.kept.as_ref()?;
+        kept.read(first + part, parse)
     }
 
     /// A part, if it is in memory.
@@ -155,7 +156,7 @@ impl<T> Default for Numbers<T> {
 impl<T: Fixed> Numbers<T> {
     /// So many numbers that are kept from this block on.
     pub fn kept(kept: &Arc<Kept>, first: usize, len: usize) -> Self {
-        Self { pieces: Parts::kept(kept, first, 1, len.div_ceil(PIECE)), len }
+        Self { pieces: Parts::kept(kept, first, len.div_ceil(PIECE)), len }
     }
 
     /// How many numbers there are.
@@ -175,6 +176,21 @@ impl<T: Fixed> Numbers<T> {
         match self.pieces.loaded(at / PIECE) {
             Some(piece) => piece.get(at % PIECE).copied(),
             None => self.piece(at / PIECE).get(at % PIECE).copied(),
+        }
+    }
+
+    /// Adds those from one to another to `to`, as far as there are any.
+    pub fn copy(&self, range: Range<usize>, to: &mut Vec<T>) {
+        let mut at = range.start;
+        while at < range.end {
+            let piece = self.piece(at / PIECE);
+            let from = (at % PIECE).min(piece.len());
+            let some = &piece[from..piece.len().min(from + (range.end - at))];
+            if some.is_empty() {
+                return;
+            }
+            to.extend_from_slice(some);
+            at += some.len();
         }
     }
 
@@ -264,6 +280,9 @@ mod tests {
         back.extend([7, 8, 9]);
         assert_eq!((back.len(), back.get(count - 1), back.get(count + 1)), (count + 2, Some(7), Some(9)));
         assert!(!kept.is_broken());
+        let mut copied = Vec::new();
+        back.copy(PIECE * 2 + 3..PIECE * 2 + 9, &mut copied);
+        assert_eq!(copied, [PIECE as u32 * 2 + 3, 7, 8, 9]);
         assert_eq!(back.get(PIECE), None);
         assert!(kept.is_broken());
     }

@@ -4,6 +4,7 @@
 //! Numbers are little-endian. Every block is told to whoever writes it, who sees to it that it comes back as it was; what
 //! comes back is still looked at, so that bytes nobody wrote give no index, or a broken one, rather than a panic.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
@@ -104,19 +105,20 @@ impl<'a> Reader<'a> {
         Some(array)
     }
 
-    fn count(&mut self) -> Option<usize> {
+    /// A number of things in memory.
+    pub fn count(&mut self) -> Option<usize> {
         usize::try_from(self.number()?).ok()
     }
 }
 
-/// The number of the first block of each kind in an index of so many rows, links and streams.
+/// The number of the first block of each kind in an index of so many rows, links, rows of streams, and streams.
 struct Plan {
     offsets: usize,
     times: usize,
     stream_of: usize,
     type_of: usize,
     links: usize,
-    /// Two of each group.
+    postings: usize,
     groups: usize,
     names: usize,
     /// How many blocks there are in all.
@@ -124,17 +126,18 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(rows: usize, links: usize, streams: usize) -> Self {
+    fn new(rows: usize, links: usize, placed: usize, streams: usize) -> Self {
         let pieces = rows.div_ceil(PIECE);
         let offsets = 1;
         let times = offsets + pieces;
         let stream_of = times + pieces;
         let type_of = stream_of + pieces;
         let links_from = type_of + pieces;
-        let groups = links_from + links.div_ceil(PIECE);
-        let names = groups + 2 * streams.div_ceil(GROUP);
+        let postings = links_from + links.div_ceil(PIECE);
+        let groups = postings + placed.div_ceil(PIECE);
+        let names = groups + streams.div_ceil(GROUP);
         let count = names + streams.div_ceil(PIECE);
-        Self { offsets, times, stream_of, type_of, links: links_from, groups, names, count }
+        Self { offsets, times, stream_of, type_of, links: links_from, postings, groups, names, count }
     }
 }
 
@@ -142,6 +145,8 @@ impl Plan {
 struct Header {
     rows: usize,
     links: usize,
+    /// How many rows are of a stream.
+    placed: usize,
     streams: usize,
     /// What the pieces of the names begin with.
     firsts: Vec<u64>,
@@ -168,9 +173,17 @@ impl Index {
         (0..self.stream_of.pieces()).try_for_each(|piece| tell(&|out| self.stream_of.save(piece, out)))?;
         (0..self.type_of.pieces()).try_for_each(|piece| tell(&|out| self.type_of.save(piece, out)))?;
         (0..self.links.pieces()).try_for_each(|piece| tell(&|out| self.links.save(piece, out)))?;
+        let mut postings = self.streams.postings();
+        loop {
+            let piece: Vec<u32> = postings.by_ref().take(PIECE).collect();
+            if piece.is_empty() {
+                break;
+            }
+            tell(&|out| out.fixed(&piece, u32::to_le_bytes))?;
+        }
+        let start = Cell::new(0);
         for group in 0..self.streams.groups() {
-            tell(&|out| self.streams.save(group, out))?;
-            tell(&|out| self.streams.save_rows(group, out))?;
+            tell(&|out| start.set(self.streams.save(group, start.get(), out)))?;
         }
         (0..names.pieces()).try_for_each(|piece| tell(&|out| names.save(piece, out)))
     }
@@ -201,8 +214,9 @@ impl Index {
     /// for, and names are hashed as given. `None` when it is none.
     pub fn kept(stored: Arc<dyn Stored>, first: usize, hasher: &DefaultHashBuilder) -> Option<Self> {
         let kept = Arc::new(Kept::new(stored, first));
-        let Header { rows, links, streams, firsts, mut index } = kept.read(0, |read| Header::load(read, hasher))?;
-        let plan = Plan::new(rows, links, streams);
+        let Header { rows, links, placed, streams, firsts, mut index } =
+            kept.read(0, |read| Header::load(read, hasher))?;
+        let plan = Plan::new(rows, links, placed, streams);
         if plan.count != kept.count() {
             return None;
         }
@@ -212,7 +226,8 @@ impl Index {
         index.type_of = Numbers::kept(&kept, plan.type_of, rows);
         index.links = Numbers::kept(&kept, plan.links, links);
         let names = Names::kept(&kept, plan.names, streams, firsts);
-        index.streams = Streams::kept(&kept, plan.groups, streams, names, hasher.clone());
+        let postings = Numbers::kept(&kept, plan.postings, placed);
+        index.streams = Streams::kept(&kept, plan.groups, streams, postings, names, hasher.clone());
         index.kept = Some(kept);
         Some(index)
     }
@@ -229,7 +244,7 @@ impl Index {
                 && stream.rows().is_sorted_by(|a, b| a < b)
                 && stream.rows().iter().all(|&row| self.stream_of.get(row as usize) == Some(number as u32))
                 && (stream.category() as usize) < self.categories.names.len()
-                && self.streams.find(stream.name().as_str()) == Some(number)
+                && self.streams.find(stream.name()) == Some(number)
         });
         // Every row of a stream stands in it once, so that as many as there are means all of them.
         let of_none = (0..rows).filter(|&row| self.stream_of.get(row) == Some(NO_STREAM)).count();
@@ -276,11 +291,13 @@ impl Header {
             && at_rows(&index.oversize)
             && blanks.is_sorted()
             && index.blank <= index.end
-            && index.troubles + links as u64 <= rows as u64
+            && index.troubles <= rows as u64
             && index.disordered <= streams as u64
             && firsts.len() == streams.div_ceil(PIECE)
             && firsts.is_sorted();
-        sound.then_some(Self { rows, links, streams, firsts, index })
+        // Every row that can be read is of one stream.
+        let placed = rows.saturating_sub(index.troubles as usize);
+        sound.then_some(Self { rows, links, placed, streams, firsts, index })
     }
 }
 
@@ -355,7 +372,7 @@ mod tests {
             assert_eq!((back.milliseconds(row), back.linked(row)), (index.milliseconds(row), index.linked(row)));
         }
         for (number, stream) in index.streams(0, usize::MAX).enumerate() {
-            let found = back.stream(stream.name().as_str()).unwrap();
+            let found = back.stream(stream.name()).unwrap();
             assert_eq!(back.streams(number, number + 1).next().map(Stream::name), Some(stream.name()));
             assert_eq!(
                 (found.rows(), found.first_time(), found.last_time(), found.goes_back()),
@@ -371,7 +388,7 @@ mod tests {
     fn what_is_kept_comes_back() {
         let mut index = index();
         let blocks = saved(&index);
-        assert_eq!(blocks.len(), 1 + 4 + 2 + 1);
+        assert_eq!(blocks.len(), 1 + 4 + 1 + 1 + 1);
         let back = load_whole(&blocks).unwrap();
         assert_eq!(saved(&back), blocks);
         same(&back, &index);
@@ -412,7 +429,7 @@ mod tests {
         let events = PIECE as u64 * 2 + 77;
         let index = large(events);
         let blocks = saved(&index);
-        assert_eq!(blocks.len(), 1 + 4 * 3 + 2 * 5000_usize.div_ceil(GROUP) + 1);
+        assert_eq!(blocks.len(), 1 + 4 * 3 + 3 + 5000_usize.div_ceil(GROUP) + 1);
         let mut back = load(&blocks).unwrap();
         same(&back, &index);
         assert_eq!(saved(&back), blocks);

@@ -1,8 +1,9 @@
 //! The streams of an index, by their numbers and by their names.
 //!
-//! They are in groups, each with the rows of its streams beside it, so that of a kept index only what is asked for is
-//! read. A name is looked up among those in memory, and in a sorted list of the hashes of the kept ones.
+//! They are in groups, so that of a kept index only what is asked for is read; the rows of all kept streams lie one stream
+//! after the other. A name is looked up among those in memory, and in a sorted list of the hashes of the kept ones.
 
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, OnceLock};
 
@@ -17,10 +18,10 @@ use crate::domain::{StreamName, Timestamp};
 /// How many streams are in a group.
 pub const GROUP: usize = 512;
 
-/// A stream of the store.
+/// A stream of the store. There may be millions: it is kept small.
 #[derive(Debug)]
 pub struct Stream {
-    name: StreamName,
+    name: Box<str>,
     rows: Rows,
     /// The times of its first and its last event.
     times: Times,
@@ -32,25 +33,44 @@ pub struct Stream {
 #[derive(Debug)]
 enum Rows {
     Held(Vec<u32>),
-    /// Some of those kept beside its group.
-    Kept(Arc<Postings>, u32, u32),
+    Kept(Box<Posted>),
 }
 
-/// The rows of the streams of a group, one stream after the other, read when they are asked for.
+/// Rows that are kept among those of all streams.
 #[derive(Debug)]
-struct Postings {
-    kept: Arc<Kept>,
-    block: usize,
-    /// How many there are.
-    count: usize,
-    rows: OnceLock<Vec<u32>>,
+struct Posted {
+    postings: Arc<Numbers<u32>>,
+    start: usize,
+    len: usize,
+    /// All of them, when somebody asked for that.
+    rows: OnceLock<Box<[u32]>>,
 }
 
-impl Postings {
+impl Posted {
     fn rows(&self) -> &[u32] {
         self.rows.get_or_init(|| {
-            self.kept.read(self.block, |read| read.fixed(self.count, u32::from_le_bytes)).unwrap_or_default()
+            let mut rows = Vec::with_capacity(self.len);
+            self.postings.copy(self.start..self.start + self.len, &mut rows);
+            // Fewer when some of it is broken: then none is of use.
+            if rows.len() == self.len { rows.into() } else { Box::default() }
         })
+    }
+
+    /// Which of them a row is: only what must be looked at for that is read.
+    fn rank(&self, row: u32) -> Option<usize> {
+        if let Some(rows) = self.rows.get() {
+            return rows.binary_search(&row).ok();
+        }
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.postings.get(self.start + middle)?.cmp(&row) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
     }
 }
 
@@ -77,7 +97,7 @@ impl Times {
 
 impl Stream {
     /// Its name.
-    pub fn name(&self) -> &StreamName {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
@@ -90,7 +110,7 @@ impl Stream {
     pub fn len(&self) -> usize {
         match &self.rows {
             Rows::Held(rows) => rows.len(),
-            Rows::Kept(_, start, end) => (end - start) as usize,
+            Rows::Kept(posted) => posted.len,
         }
     }
 
@@ -98,7 +118,15 @@ impl Stream {
     pub fn rows(&self) -> &[u32] {
         match &self.rows {
             Rows::Held(rows) => rows,
-            Rows::Kept(group, start, end) => group.rows().get(*start as usize..*end as usize).unwrap_or_default(),
+            Rows::Kept(posted) => posted.rows(),
+        }
+    }
+
+    /// Which of its events, from 0, has this row.
+    pub fn rank(&self, row: u32) -> Option<usize> {
+        match &self.rows {
+            Rows::Held(rows) => rows.binary_search(&row).ok(),
+            Rows::Kept(posted) => posted.rank(row),
         }
     }
 
@@ -112,7 +140,7 @@ impl Stream {
         self.times.get(1)
     }
 
-    /// Adds an event. Room is made by quarters: many streams that each have twice what they need are much. Gives whether
+    /// Adds an event. Room is made by eighths: many streams that each have twice what they need are much. Gives whether
     /// its versions go back here for the first time.
     pub fn push(&mut self, row: u32, version: Option<u64>, time: Option<Timestamp>) -> bool {
         if let Rows::Kept(..) = self.rows {
@@ -124,10 +152,10 @@ impl Stream {
         }
         self.times.set(1, time);
         if rows.len() == rows.capacity() {
-            rows.reserve_exact((rows.len() / 4).max(4));
+            rows.reserve_exact((rows.len() / 8).max(4));
         }
         rows.push(row);
-        self.versions.push(version)
+        self.versions.push(rows.len() as u32 - 1, version)
     }
 
     /// The version of the event with this rank, which exists.
@@ -137,7 +165,7 @@ impl Stream {
 
     /// The rank of the first event with this version or a later one.
     pub fn rank_from(&self, version: u64) -> Option<u64> {
-        self.versions.first_from(version).map(u64::from)
+        self.versions.first_from(self.len() as u32, version).map(u64::from)
     }
 
     /// Whether its versions are not in order.
@@ -146,9 +174,10 @@ impl Stream {
         self.versions.goes_back()
     }
 
-    fn save(&self, out: &mut Writer) {
-        out.bytes(self.name.as_str().as_bytes());
+    fn save(&self, start: usize, out: &mut Writer) {
+        out.bytes(self.name.as_bytes());
         out.number(u64::from(self.category));
+        out.number(start as u64);
         out.number(self.len() as u64);
         out.fixed(&self.times.seconds, i64::to_le_bytes);
         out.fixed(&self.times.nanoseconds, i32::to_le_bytes);
@@ -160,7 +189,8 @@ impl Stream {
 struct Described<'a> {
     name: &'a str,
     category: u32,
-    len: u32,
+    start: usize,
+    len: usize,
     times: Times,
     versions: Versions,
 }
@@ -169,9 +199,10 @@ impl<'a> Described<'a> {
     fn load(read: &mut Reader<'a>) -> Option<Self> {
         let name = std::str::from_utf8(read.bytes()?).ok().filter(|name| !name.is_empty())?;
         let category = u32::try_from(read.number()?).ok()?;
-        let len = u32::try_from(read.number()?).ok().filter(|&len| len > 0)?;
+        let start = read.count()?;
+        let len = read.count().filter(|&len| len > 0)?;
         let times = Times { seconds: read.array(i64::from_le_bytes)?, nanoseconds: read.array(i32::from_le_bytes)? };
-        Some(Self { name, category, len, times, versions: Versions::load(read, u64::from(len))? })
+        Some(Self { name, category, start, len, times, versions: Versions::load(read, len as u64)? })
     }
 }
 
@@ -188,9 +219,7 @@ pub struct Streams {
 
 #[derive(Debug)]
 struct KeptNames {
-    kept: Arc<Kept>,
-    /// The block of the first group.
-    block: usize,
+    postings: Arc<Numbers<u32>>,
     names: Names,
     /// How many streams are kept.
     len: usize,
@@ -202,10 +231,18 @@ impl Streams {
         Self { hasher: hasher.clone(), ..Self::default() }
     }
 
-    /// So many streams that are kept from this block on, whose names are found by `names`.
-    pub fn kept(kept: &Arc<Kept>, block: usize, len: usize, names: Names, hasher: DefaultHashBuilder) -> Self {
-        let groups = Parts::kept(kept, block, 2, len.div_ceil(GROUP));
-        let names = KeptNames { kept: kept.clone(), block, names, len };
+    /// So many streams that are kept from this block on, whose rows are among `postings`, and whose names are found by
+    /// `names`.
+    pub fn kept(
+        kept: &Arc<Kept>,
+        block: usize,
+        len: usize,
+        postings: Numbers<u32>,
+        names: Names,
+        hasher: DefaultHashBuilder,
+    ) -> Self {
+        let groups = Parts::kept(kept, block, len.div_ceil(GROUP));
+        let names = KeptNames { postings: Arc::new(postings), names, len };
         Self { groups, len, numbers: HashTable::new(), hasher, kept: Some(names) }
     }
 
@@ -256,8 +293,9 @@ impl Streams {
         let number = match self.find_kept(name) {
             Some(number) => number,
             None => {
-                let name = StreamName::from(&*String::from_utf8_lossy(name));
-                let category = category(name.category());
+                let name = String::from_utf8_lossy(name);
+                let category = category(StreamName::category_of(&name));
+                let name = name.into();
                 let (times, versions) = (Times::NONE, Versions::default());
                 self.add(Stream { name, rows: Rows::Held(Vec::new()), times, versions, category })
             }
@@ -266,14 +304,14 @@ impl Streams {
         numbers.insert_unique(name_hash, number, |&number| {
             // Those in the table are in memory.
             let stream = groups.loaded(number as usize / GROUP).and_then(|group| group.get(number as usize % GROUP));
-            stream.map_or(0, |stream| hash(hasher, stream.name.as_str().as_bytes()))
+            stream.map_or(0, |stream| hash(hasher, stream.name.as_bytes()))
         });
         number
     }
 
     #[inline]
     fn known(&self, name: &[u8], name_hash: u64) -> Option<u32> {
-        let is = |&number: &u32| self.get(number as usize).is_some_and(|s| s.name.as_str().as_bytes() == name);
+        let is = |&number: &u32| self.get(number as usize).is_some_and(|s| s.name.as_bytes() == name);
         self.numbers.find(name_hash, is).copied()
     }
 
@@ -281,7 +319,7 @@ impl Streams {
         let kept = self.kept.as_ref()?;
         let is = |number: u32| {
             let stream = self.get(number as usize).filter(|_| (number as usize) < kept.len);
-            stream.is_some_and(|stream| stream.name.as_str().as_bytes() == name)
+            stream.is_some_and(|stream| stream.name.as_bytes() == name)
         };
         kept.names.find(name, is)
     }
@@ -305,22 +343,14 @@ impl Streams {
         let parse = |read: &mut Reader<'_>| {
             let names = self.kept.as_ref()?;
             let count = names.len.saturating_sub(group * GROUP).min(GROUP);
-            let mut described = Vec::with_capacity(count);
-            let mut rows = 0_u32;
+            let mut streams = Vec::with_capacity(count);
             for _ in 0..count {
-                let one = Described::load(read)?;
-                rows = rows.checked_add(one.len)?;
-                described.push(one);
+                let Described { name, category, start, len, times, versions } = Described::load(read)?;
+                start.checked_add(len).filter(|&end| end <= names.postings.len())?;
+                let posted = Posted { postings: names.postings.clone(), start, len, rows: OnceLock::new() };
+                streams.push(Stream { name: name.into(), rows: Rows::Kept(posted.into()), times, versions, category });
             }
-            let block = names.block + group * 2 + 1;
-            let postings = Postings { kept: names.kept.clone(), block, count: rows as usize, rows: OnceLock::new() };
-            let (postings, mut start) = (Arc::new(postings), 0);
-            let streams = described.into_iter().map(|Described { name, category, len, times, versions }| {
-                let rows = Rows::Kept(postings.clone(), start, start + len);
-                start += len;
-                Stream { name: StreamName::from(name), rows, times, versions, category }
-            });
-            Some(streams.collect())
+            Some(streams)
         };
         self.groups.get(group, parse).map_or(&[], Vec::as_slice)
     }
@@ -346,7 +376,7 @@ impl Streams {
                         (0..count).try_for_each(|at| Described::load(read).map(|one| tell(at, one.name)))
                     });
                 }
-                _ => self.group(group).iter().enumerate().for_each(|(at, one)| tell(at, one.name.as_str())),
+                _ => self.group(group).iter().enumerate().for_each(|(at, one)| tell(at, &one.name)),
             }
         }
     }
@@ -362,14 +392,18 @@ impl Streams {
         self.groups.loaded(group).is_none()
     }
 
-    /// Writes a group, but for its rows.
-    pub fn save(&self, group: usize, out: &mut Writer) {
-        self.group(group).iter().for_each(|stream| stream.save(out));
+    /// Writes a group, whose first stream's rows begin at `start` among those of all streams. Gives where they end.
+    pub fn save(&self, group: usize, mut start: usize, out: &mut Writer) -> usize {
+        for stream in self.group(group) {
+            stream.save(start, out);
+            start += stream.len();
+        }
+        start
     }
 
-    /// Writes the rows of a group.
-    pub fn save_rows(&self, group: usize, out: &mut Writer) {
-        self.group(group).iter().for_each(|stream| out.fixed(stream.rows(), u32::to_le_bytes));
+    /// All rows of all streams, one stream after the other.
+    pub fn postings(&self) -> impl Iterator<Item = u32> {
+        (0..self.groups()).flat_map(|group| self.group(group)).flat_map(|stream| stream.rows().iter().copied())
     }
 }
 
