@@ -76,7 +76,7 @@ fn grows(source: &dyn Source, path: &Path) -> usize {
     assert_eq!((listed.total, listed.streams.len()), (anew.streams(0, 0).unwrap().total, listed.total));
     for (at, stream) in listed.streams.iter().enumerate() {
         assert!(streams.get(at).is_none_or(|before| before.stream == stream.stream), "streams keep their places");
-        assert_eq!(source.streams(at, 1).unwrap().streams, [stream.clone()]);
+        assert_eq!(source.streams(at, 1).unwrap().streams, std::slice::from_ref(stream));
         assert_eq!(anew.stream(&stream.stream).unwrap().as_ref(), Some(stream));
         let query = EventQuery::first(Scope::Stream(stream.stream.clone()), usize::MAX);
         let page = |source: &dyn Source| source.events(&query, &Cancel::default()).unwrap();
