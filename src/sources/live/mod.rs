@@ -43,6 +43,8 @@ const REST: u32 = 4;
 /// After so many readings with a loose end, of somebody who goes on writing, one is shown with it.
 const LOOSE: u32 = 3;
 
+/// A change is to be noticed within this time.
+const SOON: Duration = Duration::from_secs(1);
 /// Looking at the files takes at most one part in so many of the time: a folder may have very many. It matters when that is
 /// longer than what lies between two looks anyway.
 const SHARE: u32 = 10;
@@ -234,8 +236,8 @@ impl State {
 impl Source for Live {
     fn look(&self) -> Result<Change, Failure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.running.is_some() {
-            return Ok(self.finish(&mut state, PATIENCE).unwrap_or_default());
+        if let Some(change) = self.finish(&mut state, PATIENCE) {
+            return Ok(change);
         }
         let began = Instant::now();
         if state.pause.is_some_and(|pause| began < pause) {
@@ -253,6 +255,15 @@ impl Source for Live {
             (Kind::Other, _) => return Ok(state.tell(Change::Replaced)),
             (kind, Some(known)) if kind != known => return Ok(state.tell(Change::Replaced)),
             _ => {}
+        }
+        let rest = state.rest.and_then(|rest| rest.checked_duration_since(Instant::now())).unwrap_or_default();
+        let is_slow = state.running.is_some() || rest > SOON;
+        if is_slow && known.as_ref().is_some_and(|known| now.is_cut_from(known)) {
+            // A large file, of which it takes long to know more: what is shown cannot be read meanwhile.
+            return Ok(state.tell(Change::Truncated));
+        }
+        if state.running.is_some() {
+            return Ok(Change::Same);
         }
         if known.as_ref().is_some_and(|known| known.same(&now) && !known.fresh) {
             // It was away, or another, and is back as it was.
@@ -272,7 +283,7 @@ impl Source for Live {
                 }
             }
         }
-        if state.rest.is_some_and(|rest| Instant::now() < rest) {
+        if rest > Duration::ZERO {
             return Ok(Change::Same);
         }
         self.read_anew(&mut state, now, lenient)

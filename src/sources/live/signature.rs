@@ -42,6 +42,8 @@ pub struct Signature {
     pub kind: Kind,
     /// The device and the number of that.
     pub identity: (u64, u64),
+    /// How long it is, when it is a file.
+    length: u64,
     digest: u64,
     /// Whether it was written so recently that it may have been written again since, unseen.
     pub fresh: bool,
@@ -54,7 +56,7 @@ impl Signature {
     /// When that cannot be looked at. Nothing there is an answer.
     pub fn of(address: &Path, parts: Parts) -> Result<Self, Failure> {
         let failed = |e: io::Error| Failure::io(address.display().to_string(), "look whether it has changed", &e);
-        let mut signature = Self { kind: Kind::Nothing, identity: (0, 0), digest: 0, fresh: false };
+        let mut signature = Self { kind: Kind::Nothing, identity: (0, 0), length: 0, digest: 0, fresh: false };
         let Some(metadata) = metadata(address).map_err(failed)? else { return Ok(signature) };
         signature.identity = (metadata.dev(), metadata.ino());
         signature.kind = match () {
@@ -76,8 +78,14 @@ impl Signature {
             }
         }
         signature.digest = hasher.finish();
+        signature.length = if metadata.is_file() { metadata.len() } else { 0 };
         signature.fresh = SystemTime::now().duration_since(newest).is_ok_and(|age| age < GRAIN);
         Ok(signature)
+    }
+
+    /// Whether it is the file it was, and was cut since: what lay in it may not be where it was.
+    pub fn is_cut_from(&self, earlier: &Self) -> bool {
+        (self.kind, self.identity) == (earlier.kind, earlier.identity) && self.length < earlier.length
     }
 
     /// Whether nothing was written between the two, as far as can be seen from outside.
@@ -143,12 +151,13 @@ mod tests {
         let first = look();
         assert!(first.kind == Kind::File && ends_line(&path) && first.same(&look()));
         std::fs::write(&path, "two ").unwrap();
+        assert!(!look().is_cut_from(&first));
         assert!(!first.same(&look()) && !ends_line(&path), "of few bytes the contents count");
         std::fs::write(&path, "one\n".repeat(100)).unwrap();
         let old = SystemTime::now() - Duration::from_secs(60);
         File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
         let before = look();
-        assert!(!before.fresh);
+        assert!(!before.fresh && first.is_cut_from(&before));
         std::fs::write(path.with_extension("db-wal"), "a log").unwrap();
         assert!(!before.same(&look()) && look().fresh);
         std::fs::remove_file(path.with_extension("db-wal")).unwrap();
