@@ -77,6 +77,13 @@ pub fn open_export(directory: &Path, options: &OpenOptions) -> Result<Arc<dyn So
     opening::dynamo_db(inputs, Framing::Lines, shape, options)
 }
 
+/// The files an export is read from: its manifest and its data.
+pub fn export_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = listed(directory).unwrap_or_default();
+    files.push(directory.join(MANIFEST));
+    files
+}
+
 /// The files an export has: those its manifest names, or those in its folder of data.
 fn listed(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let manifest = directory.join(MANIFEST);

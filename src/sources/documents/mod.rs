@@ -31,7 +31,7 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 
-pub use self::export::{is_export, open_export};
+pub use self::export::{export_files, is_export, open_export};
 
 use self::dynamodb::Shape;
 use self::format::{Format, Sorting};

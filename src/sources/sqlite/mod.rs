@@ -54,6 +54,14 @@ fn reopen(
     Ok(opened.map(|database| Box::new(database) as Box<dyn Database>))
 }
 
+/// Removes what is left of copies that are being made while the program ends.
+#[cfg(feature = "sqlite")]
+pub use copy::remove_all as remove_copies;
+
+/// There are none.
+#[cfg(not(feature = "sqlite"))]
+pub fn remove_copies() {}
+
 /// Says that this program was built without SQLite.
 ///
 /// # Errors
