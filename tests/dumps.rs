@@ -179,6 +179,11 @@ fn fetched(database: &dyn Database, table: usize, places: &[u64]) -> Vec<(u64, V
 }
 
 fn open(path: &Path) -> Box<dyn Database> {
+    if path.is_dir() {
+        assert!(dumps::is_directory(path), "{}", path.display());
+        let input = dumps::directory_input(path).expect("a directory of a dump");
+        return dumps::open_directory(&input, &mut |_, _| ControlFlow::Continue(())).expect("a dump");
+    }
     let file = File::open(path).expect("a dump");
     let length = file.metadata().expect("its length").len();
     opened(Input::of_file(file, length, path.to_str().expect("a plain name")))
@@ -189,6 +194,7 @@ fn opened(input: Input) -> Box<dyn Database> {
     let mut looked = |_, _| ControlFlow::Continue(());
     let database = match head.starts_with(b"PGDMP") {
         true => dumps::open_custom(&input, &mut looked),
+        false if dumps::is_tar(&head) => dumps::open_tar(&input, &mut looked),
         false => dumps::open_text(&input, &mut looked),
     };
     database.expect("a dump")
@@ -214,6 +220,7 @@ fn compare(server: &Postgres, form: &str, database: &dyn Database, expected: &[E
             assert_eq!(names, expected.columns, "{what}");
         }
         assert!(table.rows.is_none_or(|count| count == rows.len() as u64), "{what}: {:?}", table.rows);
+        assert_eq!(database.rows(number), Some(rows.len() as u64), "{what}: known once they were read");
         let mut values: Vec<Values> = rows.iter().map(|(_, values)| values.clone()).collect();
         values.sort();
         assert_eq!(values.len(), truth.len(), "{what}");
@@ -245,9 +252,25 @@ const FORMS: &[(&str, &[&str])] = &[
     ("custom, compressed most", &["-Fc", "-Z9"]),
     ("custom with inserts", &["-Fc", "--inserts"]),
     ("custom with three rows an insert", &["-Fc", "--rows-per-insert=3", "-Z0"]),
+    ("directory", &["-Fd"]),
+    ("directory, not compressed", &["-Fd", "-Z0"]),
+    ("directory, compressed least", &["-Fd", "-Z1"]),
+    ("directory, compressed most", &["-Fd", "-Z9"]),
+    ("directory by three at a time", &["-Fd", "-j3"]),
+    ("directory with inserts", &["-Fd", "--inserts"]),
+    ("directory with three rows an insert", &["-Fd", "--rows-per-insert=3", "-Z0"]),
+    ("tar", &["-Ft"]),
+    ("tar with column inserts", &["-Ft", "--column-inserts"]),
+    ("tar, clean", &["-Ft", "--clean", "--if-exists"]),
 ];
-const NEWER_FORMS: &[(&str, &[&str])] =
-    &[("custom, LZ4", &["-Fc", "-Zlz4"]), ("custom, Zstandard", &["-Fc", "-Zzstd:5"])];
+const NEWER_FORMS: &[(&str, &[&str])] = &[
+    ("custom, LZ4", &["-Fc", "-Zlz4"]),
+    ("custom, Zstandard", &["-Fc", "-Zzstd:5"]),
+    ("directory, LZ4", &["-Fd", "-Zlz4"]),
+    ("directory, Zstandard", &["-Fd", "-Zzstd"]),
+    ("directory, Zstandard of long distance", &["-Fd", "-Zzstd:level=3,long"]),
+    ("directory with inserts, LZ4", &["-Fd", "-Zlz4", "--inserts"]),
+];
 
 #[test]
 fn every_form_of_dump_holds_what_the_server_says() {
@@ -273,7 +296,7 @@ fn every_form_of_dump_holds_what_the_server_says() {
         assert!(table(&*database, "app.derived").is_none(), "{form}: a part is no table");
         assert!(table(&*database, "emt_messages_emt_default_active").is_none(), "{form}: a part is no table");
         large_objects(&server, form, &*database);
-        if !arguments.contains(&"-Fc") && !arguments.contains(&"--create") {
+        if !arguments.iter().any(|argument| argument.starts_with("-F")) && !arguments.contains(&"--create") {
             changed_on_the_way(&server, form, &path);
         }
     }

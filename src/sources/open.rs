@@ -102,6 +102,7 @@ fn open_input(mut input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>
             }
             Recognised::Sqlite => layouts::open(input, sqlite::open, options),
             Recognised::PostgresCustom => layouts::open(input, dumps::open_custom, options),
+            Recognised::PostgresTar => layouts::open(input, dumps::open_tar, options),
             Recognised::Sql => layouts::open(input, dumps::open_text, options),
             Recognised::Delimited => layouts::open(input, delimited::open, options),
             Recognised::Document => documents::open(input, options),
@@ -132,6 +133,9 @@ fn open_directory(path: &Path, options: &OpenOptions) -> Result<Arc<dyn Source>,
     }
     if documents::is_export(path) {
         return documents::open_export(path, options);
+    }
+    if dumps::is_directory(path) {
+        return layouts::open(dumps::directory_input(path)?, dumps::open_directory, options);
     }
     let address = path.display().to_string();
     Err(Failure::new(FailureKind::Unsupported, address, "open", "it is a directory, and no event store")

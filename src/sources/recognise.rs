@@ -1,7 +1,7 @@
 //! What a file is, told from its beginning, never from its name; and what to do about what cannot be read.
 
 use super::unpack::Packing;
-use super::{delimited, documents};
+use super::{delimited, documents, dumps};
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub enum Recognised {
     Sqlite,
     /// What `pg_dump -Fc` writes.
     PostgresCustom,
+    /// What `pg_dump -Ft` writes.
+    PostgresTar,
     /// A dump in SQL text.
     Sql,
     /// Rows with separators.
@@ -35,6 +37,9 @@ pub fn recognise(head: &[u8], whole: bool) -> Recognised {
         [(b"SQLite format 3\0", Recognised::Sqlite), (b"PGDMP", Recognised::PostgresCustom)];
     if let Some((_, recognised)) = magic.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *recognised;
+    }
+    if is_tar(head) && dumps::is_tar(head) {
+        return Recognised::PostgresTar;
     }
     if let Some(foreign) = foreign(head) {
         return Recognised::Foreign(foreign);
@@ -83,7 +88,7 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
     if let Some((_, what, hint)) = magic.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return says(what, hint);
     }
-    if head.get(257..262) == Some(b"ustar") {
+    if is_tar(head) {
         return says("a tar archive", "unpack it on the way: `tar -xOf FILE | stepback -`");
     }
     if head.starts_with(b"\xff\xfe") || is_wide(head, 1) {
@@ -100,6 +105,11 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
         }
         _ => None,
     }
+}
+
+/// Whether it is a tar archive.
+fn is_tar(head: &[u8]) -> bool {
+    head.get(257..262) == Some(b"ustar")
 }
 
 /// Whether every second byte from `first` is zero, as in Latin text of two bytes a character.

@@ -11,6 +11,7 @@ mod custom;
 mod database;
 mod encoding;
 mod large;
+mod members;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -22,6 +23,8 @@ mod walk;
 mod window;
 
 use std::ops::ControlFlow;
+
+pub use self::members::{input as directory_input, is_directory, is_tar};
 
 use super::input::Input;
 use super::tables::Database;
@@ -47,4 +50,26 @@ pub fn open_custom(
     looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Box<dyn Database>, Failure> {
     Ok(Box::new(custom::open(input, looked)?))
+}
+
+/// Opens a dump in PostgreSQL's directory format: the input is that of [`directory_input`].
+///
+/// # Errors
+/// When it cannot be read.
+pub fn open_directory(
+    input: &Input,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Box<dyn Database>, Failure> {
+    Ok(Box::new(members::open_directory(input, looked)?))
+}
+
+/// Opens a dump in PostgreSQL's tar format, or a tar of one in its directory format.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn open_tar(
+    input: &Input,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Box<dyn Database>, Failure> {
+    Ok(Box::new(members::open_tar(input, looked)?))
 }
