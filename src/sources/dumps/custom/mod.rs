@@ -8,7 +8,7 @@ pub mod contents;
 pub mod format;
 mod objects;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 pub mod unpack;
 
 use std::collections::{HashMap, HashSet};

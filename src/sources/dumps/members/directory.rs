@@ -20,7 +20,7 @@ const OPEN: usize = 16;
 /// Whether a directory is a dump: told from what its table of contents begins with.
 pub fn is_dump(path: &Path) -> bool {
     let mut magic = [0; 5];
-    let contents = Folder::open(path).and_then(|folder| Ok(folder.file(CONTENTS)?));
+    let contents = Folder::open(path).and_then(|folder| folder.file(CONTENTS));
     contents.is_ok_and(|file| file.read_exact_at(&mut magic, 0).is_ok()) && magic == *b"PGDMP"
 }
 
@@ -75,17 +75,16 @@ impl Folder {
 
     /// A file in it, if there is one; why not, where it is none that is read.
     pub fn member(self: &Arc<Self>, name: &str) -> Result<Option<Member>, String> {
-        let status = match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(status) => status,
+        // A link is told from what cannot be opened for other reasons.
+        let kind = match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(status) => FileType::from_raw_mode(status.st_mode),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(io::Error::from(error).to_string()),
         };
-        match FileType::from_raw_mode(status.st_mode) {
-            FileType::RegularFile => {}
-            FileType::Symlink => return Err("it is a symbolic link, which is not followed".into()),
-            _ => return Err("it is no regular file".into()),
+        if kind == FileType::Symlink {
+            return Err("it is a symbolic link, which is not followed".into());
         }
-        let length = u64::try_from(status.st_size).unwrap_or(0);
+        let length = self.file(name).and_then(|file| file.metadata()).map_err(|error| error.to_string())?.len();
         Ok(Some(Member::File { folder: self.clone(), name: name.into(), length }))
     }
 
