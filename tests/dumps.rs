@@ -2,6 +2,8 @@
 
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "support/tables.rs"]
+mod tables;
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -11,7 +13,8 @@ use std::process::{Command, Stdio};
 use postgres::Postgres;
 use stepback::sources::dumps;
 use stepback::sources::input::Input;
-use stepback::sources::tables::{Cell, Database, Row};
+use stepback::sources::tables::{Database, Row};
+use tables::{Values, fetched, open, opened, rows, table};
 
 const SCHEMA: &str = r#"
 CREATE SCHEMA app;
@@ -111,8 +114,6 @@ const EXPECTED: &[Expected] = &[
     Expected { table: "app.files", columns: &["id", "content"], from: "app.files" },
 ];
 
-type Values = Vec<Option<String>>;
-
 /// What the server says is in a table.
 fn truth(server: &Postgres, expected: &Expected) -> Vec<Values> {
     let cells: Vec<String> = expected
@@ -129,79 +130,6 @@ fn truth(server: &Postgres, expected: &Expected) -> Vec<Values> {
     let mut rows: Vec<Values> = rows.iter().map(|row| serde_json::from_str(row).expect("an array")).collect();
     rows.sort();
     rows
-}
-
-fn value(cell: &Cell<'_>) -> Option<String> {
-    match cell {
-        Cell::Null => None,
-        Cell::Integer(number) => Some(number.to_string()),
-        Cell::Real(number) => Some(number.to_string()),
-        Cell::Text(text) => Some(String::from_utf8(text.to_vec()).expect("UTF-8")),
-        Cell::Bytes(bytes) => Some(format!("\\x{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>())),
-    }
-}
-
-/// The rows of a table: their places and values, in the order they lie.
-fn rows(database: &dyn Database, table: usize) -> Vec<(u64, Values)> {
-    let mut rows = Vec::new();
-    database
-        .scan(
-            table,
-            &mut |done, total| {
-                assert!(done <= total, "{done} of {total}");
-                ControlFlow::Continue(())
-            },
-            &mut |row| {
-                match row {
-                    Row::Cells(place, cells) => rows.push((place, cells.iter().map(value).collect())),
-                    Row::Bad(place, why) => panic!("row at {place}: {why}"),
-                }
-                ControlFlow::Continue(())
-            },
-        )
-        .expect("readable");
-    rows
-}
-
-/// The rows at some places.
-fn fetched(database: &dyn Database, table: usize, places: &[u64]) -> Vec<(u64, Values)> {
-    let mut rows = Vec::new();
-    database
-        .fetch(table, places, &mut |row| {
-            match row {
-                Row::Cells(place, cells) => rows.push((place, cells.iter().map(value).collect())),
-                Row::Bad(place, why) => panic!("row at {place}: {why}"),
-            }
-            ControlFlow::Continue(())
-        })
-        .expect("readable");
-    rows
-}
-
-fn open(path: &Path) -> Box<dyn Database> {
-    if path.is_dir() {
-        assert!(dumps::is_directory(path), "{}", path.display());
-        let input = dumps::directory_input(path).expect("a directory of a dump");
-        return dumps::open_directory(&input, &mut |_, _| ControlFlow::Continue(())).expect("a dump");
-    }
-    let file = File::open(path).expect("a dump");
-    let length = file.metadata().expect("its length").len();
-    opened(Input::of_file(file, length, path.to_str().expect("a plain name")))
-}
-
-fn opened(input: Input) -> Box<dyn Database> {
-    let (head, _) = input.head().expect("its head");
-    let mut looked = |_, _| ControlFlow::Continue(());
-    let database = match head.starts_with(b"PGDMP") {
-        true => dumps::open_custom(&input, &mut looked),
-        false if dumps::is_tar(&head) => dumps::open_tar(&input, &mut looked),
-        false => dumps::open_text(&input, &mut looked),
-    };
-    database.expect("a dump")
-}
-
-fn table(database: &dyn Database, name: &str) -> Option<usize> {
-    database.tables().iter().position(|table| table.full_name() == name)
 }
 
 /// Compares the tables of a dump with what the server says. `named` tells whether the dump names its columns.
