@@ -378,12 +378,27 @@ fn encodings(server: &Postgres) {
         "latin",
         "CREATE TABLE notes (id int, note text); INSERT INTO notes VALUES (1, 'Zoë Çelik, Ångström')",
     );
-    for (encoding, format) in [("LATIN1", "-Fp"), ("WIN1252", "-Fp"), ("LATIN9", "-Fc"), ("UTF8", "-Fc")] {
+    // Names are in it too.
+    server.execute("latin", "CREATE SCHEMA \"Zoë\"; CREATE TABLE \"Zoë\".\"Çelik\" (\"ä\" text)");
+    server.execute("latin", "INSERT INTO \"Zoë\".\"Çelik\" VALUES ('é')");
+    for (encoding, format) in [
+        ("LATIN1", "-Fp"),
+        ("WIN1252", "-Fp"),
+        ("LATIN9", "-Fc"),
+        ("UTF8", "-Fc"),
+        ("LATIN1", "-Ft"),
+        ("LATIN1", "-Fc"),
+    ] {
         let path = server.directory().join("encoded");
         let dump = server.run("pg_dump", &["-d", "latin", "-E", encoding, format]);
         std::fs::write(&path, dump).expect("a file");
-        let found = rows(&*open(&path), 0);
+        let database = open(&path);
+        let found = rows(&*database, table(&*database, "notes").expect("a table"));
         assert_eq!(found[0].1[1].as_deref(), Some("Zoë Çelik, Ångström"), "{encoding} {format}");
+        let named =
+            table(&*database, "Zoë.Çelik").unwrap_or_else(|| panic!("{encoding} {format}: {:?}", database.tables()));
+        assert_eq!(database.tables()[named].columns[0].name, "ä");
+        assert_eq!(rows(&*database, named)[0].1, [Some("é".into())], "{encoding} {format}");
     }
 }
 

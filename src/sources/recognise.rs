@@ -99,6 +99,9 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
     }
     let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
     match text {
+        [b'<', ..] if memchr::memmem::find(text, b"<mysqldump").is_some() => {
+            says("a dump of MySQL or MariaDB in XML", "dump it as SQL: `mysqldump` without `--xml`")
+        }
         [b'<', ..] => says("XML or HTML", "convert it to JSON, one record a line"),
         _ if !head.contains(&b'\n') && head.windows(2).any(|pair| pair == b"}\r") => {
             says("text whose lines end in CR alone", "convert it: `tr '\\r' '\\n' < FILE | stepback -`")
@@ -176,6 +179,7 @@ mod tests {
             (&wide("{\"a\":1}\n", true), "big"),
             (&wide("\u{feff}{\"a\":1}\n", false), "little"),
             (b"<?xml", "XML"),
+            (b"<?xml version=\"1.0\"?>\n<mysqldump xmlns", "dump of MySQL or MariaDB in XML"),
             (b"{\"a\":1}\r{\"a\":2}\r", "CR alone"),
         ] {
             let found = foreign(head);

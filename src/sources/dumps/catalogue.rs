@@ -70,7 +70,7 @@ pub struct Found {
     pub syntax: Syntax,
     /// The encoding of its text.
     pub encoding: Encoding,
-    /// How many values its first row has, where nothing names the columns.
+    /// How many values its first row has, where that says which columns they are of.
     pub values: usize,
     /// How many rows it has, where that is known.
     pub rows: Option<u64>,
@@ -224,6 +224,15 @@ impl Catalogue {
     /// Whether a table's columns are known.
     pub fn is_defined(&self, name: &Name) -> bool {
         self.numbers.get(&self.key(name)).is_some_and(|&number| self.entries[number].1.definition.is_some())
+    }
+
+    /// Whether it is known which columns of a table the values of a row are of that names none. A computed column is held
+    /// by some dumps and not by others: MariaDB has its values, PostgreSQL has DEFAULT there, SQLite nothing.
+    pub fn knows_values(&self, name: &Name) -> bool {
+        let number = self.numbers.get(&self.key(name));
+        let definition = number.and_then(|&number| self.entries[number].1.definition.as_ref());
+        let computed = |columns: &[Declared]| columns.iter().any(|column| column.generated);
+        definition.is_some_and(|(own, _)| self.dialect == Dialect::Postgres || !computed(own))
     }
 
     /// Rows were found. They join those before them when nothing else lies between.
@@ -395,8 +404,9 @@ impl Catalogue {
         let mut seen = HashSet::new();
         let heads: Vec<&Found> = entry.found.iter().filter(|found| seen.insert(Arc::as_ptr(&found.head))).collect();
         let named: HashSet<&String> = heads.iter().flat_map(|found| found.head.columns.iter().flatten()).collect();
+        let held = heads.iter().any(|found| self.holds_computed(&physical, found));
         for column in &physical {
-            match column.generated && !named.contains(&column.name) {
+            match column.generated && !held && !named.contains(&column.name) {
                 false => add(&column.name, &column.declared),
                 true => left_out.push(format!(
                     "column `{}` of `{}` is computed by the database: dumps do not hold it",
@@ -413,6 +423,11 @@ impl Catalogue {
         }
     }
 
+    /// Whether rows that name no columns have the values of computed ones.
+    fn holds_computed(&self, physical: &[Declared], found: &Found) -> bool {
+        self.dialect != Dialect::Postgres && found.head.columns.is_none() && found.values == physical.len()
+    }
+
     /// Where the values of a stretch go.
     fn slots(&self, part: usize, found: &Found, columns: &[Column], known: &HashMap<String, usize>) -> Arc<[Slot]> {
         let slot = |name: &str| {
@@ -422,9 +437,12 @@ impl Catalogue {
         let slots: Vec<Slot> = match &found.head.columns {
             Some(names) => names.iter().map(|name| slot(name)).collect(),
             None => {
-                // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it, and nowhere else.
-                let placed = found.form == Form::Inserts && self.dialect == Dialect::Postgres;
+                // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it.
                 let physical = self.physical(part);
+                let placed = match self.dialect {
+                    Dialect::Postgres => found.form == Form::Inserts,
+                    _ => self.holds_computed(&physical, found),
+                };
                 match physical.is_empty() {
                     false => {
                         let physical = physical.iter().filter(|column| placed || !column.generated);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::format::{Container, Data, Entry, Header, Reader};
 use crate::sources::dumps::catalogue::{Found, Head};
 use crate::sources::dumps::rows::{self, Form};
-use crate::sources::dumps::schema::{self, Statement};
+use crate::sources::dumps::schema::Statement;
 use crate::sources::dumps::text::{Pass, first_row};
 use crate::sources::dumps::tokens::Name;
 use crate::sources::dumps::walk::after_blanks;
@@ -41,6 +41,7 @@ impl Contents {
         let mut with_data = Vec::new();
         let (mut text, mut left_out) = (0, 0_u64);
         for _ in 0..reader.count()? {
+            reader.encoding = pass.encoding;
             let entry = reader.entry(&header)?;
             pass.catalogue.search(&entry.schema);
             if !entry.definition.is_empty() {
@@ -103,7 +104,7 @@ pub fn add(pass: &mut Pass, entry: &Entry, lies: Lies) -> Result<(), Halt> {
     pass.catalogue.search(&entry.schema);
     let syntax = pass.syntax;
     let mut values = 0;
-    let (head, form) = match schema::statement(&entry.copy, syntax) {
+    let (head, form) = match pass.statement_in(&entry.copy) {
         Statement::Copy(copy) => {
             if let Some(why) = copy.unreadable {
                 pass.catalogue.caveat(format!("the rows of `{}` are left out: {why}", entry.tag));
@@ -115,10 +116,10 @@ pub fn add(pass: &mut Pass, entry: &Entry, lies: Lies) -> Result<(), Halt> {
             let mut seen = |_| ControlFlow::Continue(());
             let mut window = Window::new(&*bytes, start, end, rows::LONGEST_HEAD / 16, &mut seen);
             let at = after_blanks(&mut window, start, syntax, &mut |_| ())?;
-            let found = rows::head(&mut window, at, syntax)?;
+            let found = rows::head(&mut window, at, syntax, pass.encoding)?;
             if let Some(found) = &found {
                 let begins = after_blanks(&mut window, at + found.length as u64, syntax, &mut |_| ())?;
-                values = first_row(&mut window, begins, syntax)?;
+                (values, _) = first_row(&mut window, begins, syntax)?;
             }
             bytes.rest();
             let Some(found) = found else {

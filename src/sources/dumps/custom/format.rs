@@ -6,6 +6,7 @@
 //! a `toc.dat`, with the name of the file its data is in, empty where it has none. The header of a `toc.dat` says that it
 //! is of the tar format whichever of the two it is of.
 
+use super::super::encoding::Encoding;
 use super::super::window::{Halt, Window};
 use crate::domain::{Failure, FailureKind};
 
@@ -108,13 +109,15 @@ pub struct Reader<'w, 'a> {
     source: &'w str,
     at: u64,
     int_size: usize,
+    /// The encoding of names.
+    pub encoding: Encoding,
 }
 
 impl<'w, 'a> Reader<'w, 'a> {
     /// Reads from an offset.
     pub fn new(window: &'w mut Window<'a>, source: &'w str, at: u64, int_size: usize) -> Self {
         window.go(at, u64::MAX);
-        Self { window, source, at, int_size }
+        Self { window, source, at, int_size, encoding: Encoding::AsIs }
     }
 
     /// Where it is.
@@ -198,7 +201,8 @@ impl<'w, 'a> Reader<'w, 'a> {
     }
 
     fn string(&mut self) -> Result<String, Halt> {
-        Ok(String::from_utf8_lossy(&self.text()?.unwrap_or_default()).into_owned())
+        let text = self.text()?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&self.encoding.decode(text.into())).into_owned())
     }
 
     /// Passes a string.
