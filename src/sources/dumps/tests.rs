@@ -604,3 +604,33 @@ fn names_are_in_the_encoding_of_the_text() {
     text.extend(b"COPY public.\"Zo\xeb\" (a) FROM stdin;\n\xe9\n\\.\n");
     assert_eq!(rows(&*open(&text), "Zo\u{eb}"), [shown("\u{e9}")]);
 }
+
+#[test]
+fn what_is_beyond_the_room_is_counted() {
+    let mut text = "COPY public.t (a) FROM stdin;\n1\n\\.\n".repeat(200_007);
+    text.push_str("COPY public.u (a) FROM stdin;\n1\n\\.\n");
+    let dump = open(&text);
+    assert_eq!(dump.tables()[0].rows, Some(200_000));
+    assert_eq!(dump.caveats()[0], "its rows lie in more places than can be kept; 8 sections more are not shown");
+    // Names of two megabytes each.
+    let mut text = String::new();
+    for table in 0..12 {
+        let name = format!("t{table}{}", "x".repeat(2 << 20));
+        text.push_str(&format!("CREATE TABLE {name} (a int);\nALTER TABLE {name} ADD PRIMARY KEY (a);\n"));
+    }
+    text.push_str("COPY small (a) FROM stdin;\n1\n\\.\n");
+    let dump = open(&text);
+    assert_eq!(dump.tables().len(), 8);
+    assert_eq!(dump.caveats()[0], "it names more tables than can be kept; 5 tables more are not shown");
+}
+
+#[test]
+fn the_shell_of_sqlite_says_how_a_dump_ends() {
+    let begin = "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(a);\nINSERT INTO t VALUES(1);\n";
+    let caveats = |end: &str| open(format!("{begin}{end}")).caveats();
+    assert_eq!(caveats("COMMIT;\n"), [""; 0]);
+    assert!(caveats("")[0].contains("cut"));
+    assert!(caveats("ROLLBACK; -- due to errors\n")[0].contains("ROLLBACK"));
+    let trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t VALUES(2); END;\nCOMMIT;\n";
+    assert_eq!(caveats(trigger), [""; 0]);
+}

@@ -39,7 +39,13 @@ fn recognise(head: &[u8]) -> (Dialect, &'static str) {
         ("BEGIN TRANSACTION;\nCREATE TABLE", Dialect::Sqlite, "SQLite dump"),
     ];
     let found = signs.iter().find(|(sign, ..)| has(sign));
-    found.map_or((Dialect::Postgres, "SQL text"), |&(_, dialect, kind)| (dialect, kind))
+    // Rows and nothing else: only the shell of SQLite has no blank there.
+    let bare = || head.trim_ascii_start().starts_with(b"INSERT INTO ") && has(" VALUES(") && !has(" VALUES (");
+    match found {
+        Some(&(_, dialect, kind)) => (dialect, kind),
+        None if bare() => (Dialect::Sqlite, "SQLite dump"),
+        None => (Dialect::Postgres, "SQL text"),
+    }
 }
 
 /// Opens a dump in text.
@@ -145,9 +151,22 @@ impl Pass {
                 (_, b"copy") => self.copy(window, at)?,
                 (_, b"select") if self.syntax.dialect == Dialect::Postgres => self.select(window, at)?,
                 (_, b"create" | b"alter" | b"set" | b"use") => self.statement(window, at, &word)?,
+                (_, b"begin" | b"commit" | b"rollback") if self.syntax.dialect == Dialect::Sqlite => {
+                    self.transaction(&word);
+                    walk(window, at, self.syntax, Until::Semicolon)?.at
+                }
                 (_, b"delimiter") if self.syntax.dialect == Dialect::Mysql => self.delimiter(window, at)?,
                 _ => walk(window, at, self.syntax, Until::Semicolon)?.at,
             };
+        }
+    }
+
+    /// The shell of SQLite writes a dump as one transaction.
+    fn transaction(&mut self, word: &[u8]) {
+        self.open_dumps += if word == b"begin" { 1 } else { -1 };
+        if word == b"rollback" {
+            let caveat = "it ends with ROLLBACK: its database was damaged when it was dumped, and rows may be missing";
+            self.catalogue.caveat(caveat);
         }
     }
 
