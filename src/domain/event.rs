@@ -22,9 +22,14 @@ impl StreamName {
 
     /// The part before the first `-` (`order` in `order-1002`); the whole name where there is none.
     pub fn category(&self) -> &str {
-        match memchr::memchr(b'-', self.0.as_bytes()) {
-            Some(0) | None => &self.0,
-            Some(end) => &self.0[..end],
+        Self::category_of(&self.0)
+    }
+
+    /// The category of the stream of this name.
+    pub fn category_of(name: &str) -> &str {
+        match memchr::memchr(b'-', name.as_bytes()) {
+            Some(0) | None => name,
+            Some(end) => &name[..end],
         }
     }
 }

@@ -28,8 +28,14 @@ pub trait Backing: Send + Sync + 'static {
     /// What is known of it, except for what the index says.
     fn about(&self) -> About;
 
-    /// The index as far as it is.
+    /// The index as far as it is. One that was kept may turn out broken when it is asked: see [`Index::is_broken`].
     fn index(&self) -> RwLockReadGuard<'_, Index>;
+
+    /// Fills the index anew, because it turned out broken, and waits for that. Gives whether there is an index now that
+    /// cannot break.
+    fn renew(&self) -> bool {
+        false
+    }
 
     /// How far the index is.
     fn progress(&self) -> Progress;
@@ -146,8 +152,6 @@ pub struct Indexed<B: Backing> {
     backing: B,
     /// What is known of each category asked for.
     categories: Mutex<HashMap<Arc<str>, Category>>,
-    /// How many streams have versions that go back, when the index had so many rows.
-    disorder: Mutex<Option<(usize, usize)>>,
 }
 
 impl<B: Backing> Drop for Indexed<B> {
@@ -197,41 +201,44 @@ impl Rows<'_> {
 impl<B: Backing> Indexed<B> {
     /// A source over what stands behind it.
     pub fn new(backing: B) -> Self {
-        Self { backing, categories: Mutex::default(), disorder: Mutex::default() }
+        Self { backing, categories: Mutex::default() }
+    }
+
+    /// Asks the index; again, when it turned out broken and was filled anew.
+    fn ask<T>(&self, ask: impl Fn(&Index) -> T) -> Result<T, Failure> {
+        for _ in 0..2 {
+            let index = self.backing.index();
+            let answer = ask(&index);
+            if !index.is_broken() {
+                return Ok(answer);
+            }
+            drop(index);
+            self.categories.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            if !self.backing.renew() {
+                break;
+            }
+        }
+        let why = "what is kept of its index cannot be read any more";
+        Err(Failure::new(FailureKind::Io, self.backing.name(), "look it up", why).hint("open it again"))
     }
 
     /// Hands over the index and the rows of a scope, which do not change meanwhile. Must not be nested.
-    fn over<T>(&self, scope: &Scope, ask: impl FnOnce(&Index, Rows<'_>, Option<&Stream>) -> T) -> T {
-        let index = self.backing.index();
-        match scope {
-            Scope::All => ask(&index, Rows::All(index.len()), None),
+    fn over<T>(&self, scope: &Scope, ask: impl Fn(&Index, Rows<'_>, Option<&Stream>) -> T) -> Result<T, Failure> {
+        self.ask(|index| match scope {
+            Scope::All => ask(index, Rows::All(index.len()), None),
             Scope::Stream(name) => {
                 let stream = index.stream(name.as_str());
-                ask(&index, Rows::Some(stream.map_or(&[], |stream| &stream.rows)), stream)
+                ask(index, Rows::Some(stream.map_or(&[], |stream| stream.rows())), stream)
             }
             Scope::Category(name) => {
-                let Some(category) = index.category(name) else { return ask(&index, Rows::Some(&[]), None) };
+                let Some(category) = index.category(name) else { return ask(index, Rows::Some(&[]), None) };
                 let mut categories = self.categories.lock().unwrap_or_else(PoisonError::into_inner);
                 let known = categories.entry(name.clone()).or_default();
                 index.extend_category(category, known.seen, &mut known.rows);
                 known.seen = index.len();
-                ask(&index, Rows::Some(&known.rows), None)
+                ask(index, Rows::Some(&known.rows), None)
             }
-        }
-    }
-
-    /// How many streams have versions that go back. Counted again only when there is more.
-    fn disorder(&self) -> usize {
-        let index = self.backing.index();
-        let mut known = self.disorder.lock().unwrap_or_else(PoisonError::into_inner);
-        match *known {
-            Some((rows, count)) if rows == index.len() => count,
-            _ => {
-                let count = index.streams().iter().filter(|stream| stream.goes_back()).count();
-                *known = Some((index.len(), count));
-                count
-            }
-        }
+        })
     }
 
     fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
@@ -243,9 +250,9 @@ impl<B: Backing> Indexed<B> {
         Ok(match &query.from {
             Anchor::Start => Some(0),
             Anchor::Ordinal(ordinal) => Some(*ordinal),
-            Anchor::End => self.over(&query.scope, |_, rows, _| (rows.len() as u64).checked_sub(1)),
+            Anchor::End => self.over(&query.scope, |_, rows, _| (rows.len() as u64).checked_sub(1))?,
             Anchor::Version(Version(version)) => match &query.scope {
-                Scope::Stream(_) => self.over(&query.scope, |_, _, stream| stream?.rank_from(*version)),
+                Scope::Stream(_) => self.over(&query.scope, |_, _, stream| stream?.rank_from(*version))?,
                 _ => {
                     let why = "a version is a place in one stream";
                     return Err(Failure::new(FailureKind::Unsupported, self.backing.name(), "read events", why));
@@ -268,7 +275,7 @@ impl<B: Backing> Indexed<B> {
                     let found = index.milliseconds(row)?;
                     (found <= limit).then(|| (ordinal, (found == limit).then(|| index.place(row)).flatten()))
                 })
-            });
+            })?;
             match found {
                 None => return Ok(None),
                 Some((ordinal, None)) => return Ok(Some(ordinal as u64)),
@@ -286,7 +293,7 @@ impl<B: Backing> Indexed<B> {
     fn with_id(&self, scope: &Scope, id: &str, cancel: &Cancel) -> Result<Option<u64>, Failure> {
         let mut from = 0;
         loop {
-            let places = self.places(scope, from, Direction::Forward, BATCH);
+            let places = self.places(scope, from, Direction::Forward, BATCH)?;
             if places.is_empty() {
                 return Ok(None);
             }
@@ -298,7 +305,7 @@ impl<B: Backing> Indexed<B> {
     }
 
     /// The places of at most `limit` events of a scope from an ordinal on.
-    fn places(&self, scope: &Scope, from: u64, direction: Direction, limit: usize) -> Vec<Place> {
+    fn places(&self, scope: &Scope, from: u64, direction: Direction, limit: usize) -> Result<Vec<Place>, Failure> {
         let place = |index: &Index, rows: Rows<'_>, ordinal| rows.get(ordinal).and_then(|row| index.place(row));
         self.over(scope, |index, rows, _| match usize::try_from(from) {
             Ok(from) if from < rows.len() => match direction {
@@ -316,13 +323,13 @@ impl<B: Backing> Indexed<B> {
 
     fn summary(&self, stream: &Stream) -> StreamSummary {
         StreamSummary {
-            stream: stream.name.clone(),
-            events: stream.rows.len() as u64,
+            stream: StreamName::from(stream.name()),
+            events: stream.len() as u64,
             first_version: Version(stream.version(0)),
-            last_version: Version(stream.version(stream.rows.len() - 1)),
+            last_version: Version(stream.version(stream.len().saturating_sub(1))),
             first_time: stream.first_time(),
             last_time: stream.last_time(),
-            kind: self.backing.kind_of(stream.name.as_str()),
+            kind: self.backing.kind_of(stream.name()),
         }
     }
 }
@@ -331,7 +338,7 @@ impl<B: Backing> Source for Indexed<B> {
     fn about(&self) -> About {
         let mut about = self.backing.about();
         if self.backing.progress().complete {
-            match self.disorder() {
+            match self.backing.index().disordered() {
                 0 => {}
                 1 => about.caveats.push("in one stream versions go back or repeat: shown in file order".into()),
                 n => about.caveats.push(format!("in {n} streams versions go back or repeat: shown in file order")),
@@ -363,12 +370,14 @@ impl<B: Backing> Source for Indexed<B> {
 
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
         let partial = !self.backing.progress().complete;
-        let index = self.backing.index();
-        let streams = index.streams();
-        let from = from.min(streams.len());
-        let end = from.saturating_add(limit).min(streams.len());
-        let listed = streams[from..end].iter().map(|stream| self.summary(stream)).collect();
-        Ok(StreamPage { streams: listed, total: streams.len(), partial })
+        self.ask(|index| {
+            let listed = index.streams(from, from.saturating_add(limit));
+            StreamPage {
+                streams: listed.map(|stream| self.summary(stream)).collect(),
+                total: index.stream_count(),
+                partial,
+            }
+        })
     }
 
     fn types(&self) -> Result<Option<Vec<(Arc<str>, u64)>>, Failure> {
@@ -378,7 +387,7 @@ impl<B: Backing> Source for Indexed<B> {
     }
 
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {
-        Ok(self.backing.index().stream(name.as_str()).map(|stream| self.summary(stream)))
+        self.ask(|index| index.stream(name.as_str()).map(|stream| self.summary(stream)))
     }
 
     fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
@@ -386,7 +395,7 @@ impl<B: Backing> Source for Indexed<B> {
         let partial = !self.backing.progress().complete;
         let start = self.start(query, cancel)?;
         let mut page = EventPage {
-            total: self.over(&query.scope, |_, rows, _| rows.len() as u64),
+            total: self.over(&query.scope, |_, rows, _| rows.len() as u64)?,
             partial,
             ..EventPage::default()
         };
@@ -395,7 +404,7 @@ impl<B: Backing> Source for Indexed<B> {
         let mut at = Some(start);
         while let Some(from) = at.filter(|_| page.events.len() < query.limit) {
             let wanted = BATCH.min(query.limit - page.events.len());
-            let places = self.places(&query.scope, from, query.direction, wanted);
+            let places = self.places(&query.scope, from, query.direction, wanted)?;
             if places.is_empty() {
                 break;
             }
@@ -422,9 +431,9 @@ impl<B: Backing> Source for Indexed<B> {
             let row = rows.get(usize::try_from(ordinal).ok()?)?;
             // A link stands nowhere but in its stream; elsewhere its event does.
             Some((row, index.linked(row)))
-        });
+        })?;
         let Some((row, linked)) = row else { return Ok(None) };
-        Ok(self.over(to, |_, rows, _| rows.ordinal_of(row).or_else(|| rows.ordinal_of(linked?))))
+        self.over(to, |_, rows, _| rows.ordinal_of(row).or_else(|| rows.ordinal_of(linked?)))
     }
 
     fn snapshots(

@@ -467,7 +467,7 @@ impl<R: Records> Backing for Sorted<R> {
         let (events, troubles, streams) = match complete {
             true => {
                 let index = self.index();
-                (index.len() as u64 - index.troubles(), index.troubles(), index.streams().len() as u64)
+                (index.len() as u64 - index.troubles(), index.troubles(), index.stream_count() as u64)
             }
             false => (shared.found.load(Ordering::Relaxed), 0, 0),
         };

@@ -164,7 +164,7 @@ impl Indexed {
         indexed.open();
         let listed = Cache::new(&indexed.folder.path().join("cache")).list().expect("the entry");
         indexed.entry = listed[0].file.clone();
-        indexed.key = Blocks::open(&indexed.entry).and_then(|mut blocks| blocks.next()).expect("the block of the key");
+        indexed.key = Blocks::open(&indexed.entry).and_then(|blocks| blocks.get(0)).expect("the block of the key");
         indexed
     }
 

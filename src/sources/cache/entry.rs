@@ -1,15 +1,25 @@
-//! An entry's file: a mark, then blocks, each after its length and its CRC-32C. Which block is the last one knows whoever
-//! reads them.
+//! An entry's file: a mark, blocks, a list of their lengths and CRC-32Cs, and where that list begins. A block can be read
+//! without the others.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::sources::index::pieces::Stored;
+
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x02";
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x03";
+/// The size of what the list says of one block: its length and its sum.
+const LISTED: usize = 8;
+/// The size of what stands behind the list: the number of blocks, and the sum of that and of the list.
+const FOOT: usize = 8;
 
 /// An entry that is being written.
-pub struct Kept<'a>(BufWriter<&'a File>);
+pub struct Kept<'a> {
+    out: BufWriter<&'a File>,
+    list: Vec<u8>,
+}
 
 impl<'a> Kept<'a> {
     /// Begins an entry in an empty file.
@@ -19,77 +29,88 @@ impl<'a> Kept<'a> {
     pub fn new(file: &'a File) -> io::Result<Self> {
         let mut out = BufWriter::new(file);
         out.write_all(MAGIC)?;
-        Ok(Self(out))
+        Ok(Self { out, list: Vec::new() })
     }
 
     /// Adds a block.
     ///
     /// # Errors
-    /// Of the operating system.
+    /// Of the operating system, or when it has 4 GiB or more.
     pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let length = (bytes.len() as u64).to_le_bytes();
-        // The length is part of what is summed: a block cannot pass for a shorter one.
-        let sum = crc32c::crc32c_append(crc32c::crc32c(&length), bytes);
-        self.0.write_all(&length)?;
-        self.0.write_all(&sum.to_le_bytes())?;
-        self.0.write_all(bytes)
+        let length = u32::try_from(bytes.len()).map_err(|_| io::Error::other("a block of it is too large"))?;
+        self.list.extend_from_slice(&length.to_le_bytes());
+        self.list.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
+        self.out.write_all(bytes)
     }
 
-    /// Writes what is still held back.
+    /// Writes the list, and what is still held back.
     ///
     /// # Errors
     /// Of the operating system.
     pub fn end(mut self) -> io::Result<()> {
-        self.0.flush()
+        let count = u32::try_from(self.list.len() / LISTED).map_err(|_| io::Error::other("it has too many blocks"))?;
+        self.list.extend_from_slice(&count.to_le_bytes());
+        let sum = crc32c::crc32c(&self.list);
+        self.out.write_all(&self.list)?;
+        self.out.write_all(&sum.to_le_bytes())?;
+        self.out.flush()
     }
 }
 
-/// The blocks of an entry, one after the other.
+/// The blocks of an entry.
 #[derive(Debug)]
 pub struct Blocks {
     file: File,
-    rest: u64,
+    /// Where each begins, its length and its sum.
+    list: Vec<(u64, u32, u32)>,
 }
 
 impl Blocks {
-    /// Opens an entry; `None` when it is none.
+    /// Opens an entry; `None` when it is none, or not as long as it should be.
     pub fn open(path: &Path) -> Option<Self> {
-        let mut file = File::open(path).ok()?;
-        let rest = file.metadata().ok()?.len().checked_sub(MAGIC.len() as u64)?;
+        let file = File::open(path).ok()?;
         let mut magic = [0; MAGIC.len()];
-        file.read_exact(&mut magic).ok()?;
-        (magic == *MAGIC).then_some(Self { file, rest })
-    }
-}
-
-impl Blocks {
-    /// Puts the next block into the buffer; `false` at the end, and when it is not what was written.
-    pub fn fill(&mut self, buffer: &mut Vec<u8>) -> bool {
-        buffer.clear();
-        self.next_into(buffer).is_some()
-    }
-
-    fn next_into(&mut self, buffer: &mut Vec<u8>) -> Option<()> {
-        let mut front = [0; 12];
-        self.rest = self.rest.checked_sub(front.len() as u64)?;
-        self.file.read_exact(&mut front).ok()?;
-        let (length, sum) = front.split_first_chunk::<8>()?;
-        let size = u64::from_le_bytes(*length);
+        file.read_exact_at(&mut magic, 0).ok()?;
+        let length = file.metadata().ok()?.len();
+        let mut foot = [0; FOOT];
+        let end = length.checked_sub(FOOT as u64)?;
+        file.read_exact_at(&mut foot, end).ok()?;
+        let (count, sum) = foot.split_first_chunk::<4>()?;
+        let size = u64::from(u32::from_le_bytes(*count)) * LISTED as u64;
         // No more is asked for than there is.
-        self.rest = self.rest.checked_sub(size)?;
-        buffer.reserve(usize::try_from(size).ok()?);
-        (&self.file).take(size).read_to_end(buffer).ok()?;
-        let summed = crc32c::crc32c_append(crc32c::crc32c(length), buffer);
-        (buffer.len() as u64 == size && summed.to_le_bytes() == *sum && size > 0).then_some(())
+        let start = end.checked_sub(size).filter(|&start| start >= MAGIC.len() as u64 && magic == *MAGIC)?;
+        let mut listed = vec![0; usize::try_from(size).ok()?];
+        file.read_exact_at(&mut listed, start).ok()?;
+        if crc32c::crc32c_append(crc32c::crc32c(&listed), count).to_le_bytes() != *sum {
+            return None;
+        }
+        let mut at = MAGIC.len() as u64;
+        let mut list = Vec::with_capacity(listed.len() / LISTED);
+        for one in listed.as_chunks::<LISTED>().0 {
+            let [a, b, c, d, e, f, g, h] = *one;
+            let (size, sum) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+            list.push((at, size, sum));
+            at += u64::from(size);
+        }
+        (at == start).then_some(Self { file, list })
+    }
+
+    /// A block; `None` where there is none, and when it is not what was written.
+    pub fn get(&self, number: usize) -> Option<Vec<u8>> {
+        let mut buffer = Vec::new();
+        self.block(number, &mut buffer).then_some(buffer)
     }
 }
 
-impl Iterator for Blocks {
-    type Item = Vec<u8>;
+impl Stored for Blocks {
+    fn block(&self, number: usize, buffer: &mut Vec<u8>) -> bool {
+        let Some(&(at, size, sum)) = self.list.get(number) else { return false };
+        buffer.clear();
+        buffer.resize(size as usize, 0);
+        self.file.read_exact_at(buffer, at).is_ok() && crc32c::crc32c(buffer) == sum
+    }
 
-    /// The next block; `None` at the end, and when it is not what was written.
-    fn next(&mut self) -> Option<Vec<u8>> {
-        let mut buffer = Vec::new();
-        self.fill(&mut buffer).then_some(buffer)
+    fn count(&self) -> usize {
+        self.list.len()
     }
 }

@@ -1,7 +1,7 @@
 //! What is kept between two runs: indexes of large files, so that opening one again does not read it again.
 //!
-//! An entry is one file of the user's cache directory: a header, which says of what it is, and blocks, each with its
-//! length and a CRC-32C. It is written beside its place under a name of its own, synced, and renamed, so that another
+//! An entry is one file of the user's cache directory: blocks, each with a CRC-32C, the first of which says of what it is.
+//! It is written beside its place under a name of its own, synced, and renamed, so that another
 //! process sees the old entry, the new one, or none. It holds where records lie and the names of streams and types; no
 //! payload ever.
 //!
@@ -73,11 +73,12 @@ impl Cache {
         Self { directory: directory.join(FOLDER) }
     }
 
-    /// The entry of a file that is open, if there is one for this reading of it: what it was made of, and its blocks.
+    /// The entry of a file that is open, if there is one for this reading of it: what it was made of, and its blocks, the
+    /// first of which says that.
     pub fn find(&self, identity: &Identity, reading: &str) -> Option<(Key, Blocks)> {
         let path = self.place(identity, reading);
-        let mut blocks = Blocks::open(&path)?;
-        let key = Key::load(&blocks.next()?)?;
+        let blocks = Blocks::open(&path)?;
+        let key = Key::load(&blocks.get(0)?)?;
         if key.reading != reading || (key.identity.device, key.identity.inode) != (identity.device, identity.inode) {
             return None;
         }
@@ -123,7 +124,7 @@ impl Cache {
                 continue;
             }
             let Ok(metadata) = entry.metadata() else { continue };
-            let key = Blocks::open(&file).and_then(|mut blocks| Key::load(&blocks.next()?));
+            let key = Blocks::open(&file).and_then(|blocks| Key::load(&blocks.get(0)?));
             let (path, length) = key.map_or_else(Default::default, |key| (key.path, key.identity.length));
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             listed.push(Listed { file, path, length, size: metadata.len(), used });
@@ -235,10 +236,10 @@ mod tests {
         for inode in 0..3 {
             keep(&cache, &key(inode), format!("block {inode}").as_bytes());
         }
-        let (found, mut blocks) = cache.find(&key(1).identity, "lines").unwrap();
+        let (found, blocks) = cache.find(&key(1).identity, "lines").unwrap();
         assert_eq!(found, key(1));
-        assert_eq!(blocks.next().as_deref(), Some(&b"block 1"[..]));
-        assert_eq!(blocks.next(), None);
+        assert_eq!(blocks.get(1).as_deref(), Some(&b"block 1"[..]));
+        assert_eq!(blocks.get(2), None);
         assert!(cache.find(&key(1).identity, "other lines").is_none());
         assert!(cache.find(&key(7).identity, "lines").is_none());
 

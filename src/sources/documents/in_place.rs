@@ -150,7 +150,7 @@ impl Backing for InPlace {
             total,
             events: index.len() as u64 - index.troubles(),
             troubles: index.troubles(),
-            streams: index.streams().len() as u64,
+            streams: index.stream_count() as u64,
             complete,
         }
     }

@@ -50,6 +50,7 @@ pub struct Build {
     check: Check,
     keeper: Option<Keeper>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    renewing: Mutex<()>,
 }
 
 /// What was given to the threads so far.
@@ -98,6 +99,7 @@ impl Build {
             check: Check::default(),
             keeper,
             threads: Mutex::default(),
+            renewing: Mutex::default(),
             feed,
             mapping,
         };
@@ -151,9 +153,14 @@ impl Build {
     ///
     /// # Errors
     /// As [`Check::run`].
-    pub fn run_check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+    pub fn run_check(self: &Arc<Self>, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
         self.wait(cancel, &mut |_| ())?;
         self.check.run(self, cancel, told)?;
+        if self.index().is_broken() {
+            // What broke is filled anew, and cannot break again.
+            self.renew()?;
+            self.check.run(self, cancel, told)?;
+        }
         if let Some(keeper) = &self.keeper {
             keeper.keep(self);
         }
@@ -234,6 +241,37 @@ impl Build {
         self.broken().extend(broken.into_iter().filter(|&offset| offset < start));
         self.count(&index);
         Ok(())
+    }
+
+    /// Reads the file anew where what was kept of its index turned out broken, and waits for that.
+    ///
+    /// # Errors
+    /// Why there is no index now.
+    pub fn renew(self: &Arc<Self>) -> Result<(), Failure> {
+        let _one = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let never = Cancel::default();
+        // What goes on from a broken index ends first, whatever came of it.
+        drop(self.wait(&never, &mut |_| ()));
+        if !self.index().is_broken() {
+            return Ok(());
+        }
+        {
+            let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut work = self.lock();
+            *self.index.write().unwrap_or_else(PoisonError::into_inner) = Index::hashed(&self.hasher);
+            *handed = Handed { stretches: 0, upto: 0 };
+            (work.appended, work.failed) = (0, None);
+            work.waiting.clear();
+        }
+        self.broken().clear();
+        self.check.back_to(0);
+        if let Some(keeper) = &self.keeper {
+            keeper.forget();
+        }
+        self.complete.store(false, Ordering::Release);
+        self.begun.store(false, Ordering::Release);
+        self.begin();
+        self.wait(&never, &mut |_| ())
     }
 
     /// Waits until the index is complete.
@@ -449,7 +487,7 @@ impl Build {
         self.done.store(index.end(), Ordering::Relaxed);
         self.events.store(index.len() as u64 - index.troubles(), Ordering::Relaxed);
         self.troubles.store(index.troubles(), Ordering::Relaxed);
-        self.streams.store(index.streams().len() as u64, Ordering::Relaxed);
+        self.streams.store(index.stream_count() as u64, Ordering::Relaxed);
     }
 
     /// Finds the records that begin in a stretch. Gives `false` when stopped.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hashbrown::DefaultHashBuilder;
@@ -24,6 +24,8 @@ const SMALLEST: u64 = 4 << 20;
 const GRAIN: Duration = Duration::from_millis(20);
 /// An entry is written anew when so much of the rows (one in so many) is not in it.
 const OUTDATED: usize = 8;
+/// The block of an entry that says what was checked; the index follows it.
+const MARKS: usize = 1;
 
 /// Keeps the index of one file.
 #[derive(Debug)]
@@ -85,25 +87,25 @@ impl Keeper {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).identity = identity;
     }
 
-    /// The kept index, the first time, if it is of this file as it is or of its beginning. Names are hashed as given.
+    /// The kept index, the first time, if it is of this file as it is or of its beginning. What it holds is read when it is
+    /// asked for, and names are hashed as given.
     pub fn load(&self, feed: &Feed, hasher: &DefaultHashBuilder) -> Option<Loaded> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut state.tried, true) {
             return None;
         }
         let identity = state.identity.clone()?;
-        let (key, mut blocks) = self.cache.find(&identity, &self.reading)?;
+        let (key, blocks) = self.cache.find(&identity, &self.reading)?;
         let kept = &key.identity;
         let grown = || kept.length < identity.length && kept.is_beginning_of(feed).unwrap_or(false);
         if *kept != identity && !grown() {
             return None;
         }
-        let marks = blocks.next()?;
+        let marks = blocks.get(MARKS)?;
         let mut marks = Reader::new(&marks);
         let checked = marks.number()?;
         let broken = (0..marks.number()?).map(|_| marks.number()).collect::<Option<_>>()?;
-        let index =
-            Index::load(hasher, &mut |buffer| blocks.fill(buffer)).filter(|index| index.end() <= kept.length)?;
+        let index = Index::kept(Arc::new(blocks), MARKS + 1, hasher).filter(|index| index.end() <= kept.length)?;
         state.kept = Some((index.len(), checked));
         Some(Loaded { index, length: kept.length, checked, broken })
     }
@@ -133,12 +135,20 @@ impl Keeper {
                 broken.iter().for_each(|&offset| marks.number(offset));
             }
             out.block(&marks.done())?;
-            build.index().save(&mut |block| out.block(block))
+            build.index().save(&mut |block| out.block(block))?;
+            // Some of it may have come from an entry that broke meanwhile.
+            if build.index().is_broken() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
         });
         match kept {
             Ok(()) => state.kept = Some((rows, checked)),
+            Err(_) if build.index().is_broken() => {}
             Err(e) => state.note = Some(self.refused(&e)),
         }
+    }
+
+    /// Whatever is kept is of no use: the next index is kept anew.
+    pub fn forget(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).kept = None;
     }
 
     fn refused(&self, error: &io::Error) -> String {

@@ -8,6 +8,7 @@
 //! match, because what is searched of it are pieces of it as they stand there.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::build::Build;
 use super::records::Records;
@@ -46,7 +47,7 @@ pub fn can_search(pattern: &Pattern) -> bool {
 /// A search that is under way.
 pub struct Search<'a> {
     /// The file.
-    pub build: &'a Build,
+    pub build: &'a Arc<Build>,
     /// What reads its events.
     pub records: Records<'a>,
     /// What is looked for.
@@ -70,10 +71,16 @@ pub struct Names {
 impl Names {
     /// Looks at the names that are new in the index.
     fn extend(&mut self, index: &Index, matcher: &Matcher<'_>) {
-        for stream in &index.streams()[self.streams.len()..] {
-            self.streams.push(matcher.names(stream.name.as_str()));
-            self.any |= self.streams.last() == Some(&true);
-        }
+        let Self { streams, any, .. } = self;
+        let known = streams.len();
+        streams.resize(index.stream_count(), false);
+        // What a name holds, the bytes it lies in hold too.
+        index.stream_names(known, &|bytes| matcher.stored(bytes), &mut |number, name| {
+            if let Some(matches) = streams.get_mut(number) {
+                *matches = matcher.names(name);
+                *any |= *matches;
+            }
+        });
         for (name, _) in &index.types()[self.types.len()..] {
             self.types.push(matcher.names(name));
             self.any |= self.types.last() == Some(&true);
@@ -118,6 +125,9 @@ impl Search<'_> {
         loop {
             let complete = self.build.is_complete();
             let block = self.block(row);
+            if self.renewed()? {
+                continue;
+            }
             let Some((lines, start, end)) = block else {
                 if complete {
                     let total = self.build.feed().arrived().upto;
@@ -170,6 +180,10 @@ impl Search<'_> {
             self.build.feed().cancelled(self.cancel)?;
             let complete = self.build.is_complete();
             let (batch, known, total) = self.batch(scope, &mut rows, &mut seen, done);
+            if self.renewed()? {
+                (rows, seen) = (Vec::new(), 0);
+                continue;
+            }
             if batch.is_empty() {
                 if complete {
                     return Ok(told(SearchStep::Searched(total, total)));
@@ -210,7 +224,7 @@ impl Search<'_> {
         let index = self.build.index();
         self.names.extend(&index, &self.matcher);
         let all: &[u32] = match scope {
-            Scope::Stream(name) => index.stream(name.as_str()).map_or(&[], |stream| &stream.rows),
+            Scope::Stream(name) => index.stream(name.as_str()).map_or(&[], |stream| stream.rows()),
             Scope::Category(name) => {
                 if let Some(category) = index.category(name) {
                     index.extend_category(category, *seen, rows);
@@ -238,9 +252,14 @@ impl Search<'_> {
         buffer: &[u8],
         told: &mut Told<'_>,
     ) -> Result<ControlFlow<()>, Failure> {
-        let candidates = match *lines {
-            Lines::Rows(from, to) => self.candidates((from, to), start, buffer),
-            Lines::Some(group, first) => self.candidates_among(group, first, start, buffer),
+        let candidates = loop {
+            let candidates = match *lines {
+                Lines::Rows(from, to) => self.candidates((from, to), start, buffer),
+                Lines::Some(group, first) => self.candidates_among(group, first, start, buffer),
+            };
+            if !self.renewed()? {
+                break candidates;
+            }
         };
         for (line, ordinal) in &candidates {
             if self.hit(line, start, buffer)? && told(SearchStep::Hit(*ordinal)).is_break() {
@@ -248,6 +267,18 @@ impl Search<'_> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Has the index filled anew if it turned out broken, and gives whether it did: what was asked of it must be asked again
+    /// then. Its rows are the same afterwards.
+    fn renewed(&mut self) -> Result<bool, Failure> {
+        if !self.build.index().is_broken() {
+            return Ok(false);
+        }
+        self.build.renew()?;
+        self.names = Names::default();
+        self.names.extend(&self.build.index(), &self.matcher);
+        Ok(true)
     }
 
     /// Whether a block cannot be searched as one piece.

@@ -145,6 +145,10 @@ impl Backing for LinesFile {
         self.build.index()
     }
 
+    fn renew(&self) -> bool {
+        self.build.renew().is_ok()
+    }
+
     fn progress(&self) -> Progress {
         self.build.progress()
     }
@@ -184,7 +188,7 @@ impl Backing for LinesFile {
             return None;
         }
         self.build.begin();
-        let (build, records, names) = (&*self.build, self.records(), Names::default());
+        let (build, records, names) = (&self.build, self.records(), Names::default());
         let search = Search { build, records, matcher: Matcher::new(pattern), pattern, cancel, names };
         Some(search.run(scope, told))
     }

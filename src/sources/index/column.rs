@@ -1,10 +1,11 @@
 //! A column of whole numbers that is narrow where the numbers are near each other.
 //!
 //! Offsets and times of neighbouring records differ little, so a chunk of rows keeps one base and four bytes a row; a chunk
-//! whose numbers lie too far apart takes eight. Reading a row is two array accesses. Rows are only ever added.
+//! whose numbers lie too far apart takes eight. Rows are only ever added at the end, or taken back there.
 
-use std::ops::Range;
+use std::sync::Arc;
 
+use super::pieces::{Kept, PIECE, Parts};
 use super::saved::{Reader, Writer};
 
 /// Rows in a chunk.
@@ -13,9 +14,10 @@ const CHUNK: usize = 4096;
 const ABSENT: u32 = u32::MAX;
 
 /// A growing column of optional numbers. `i64::MIN` cannot be kept.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Column {
-    chunks: Vec<Chunk>,
+    /// As many chunks as make a piece.
+    pieces: Parts<Vec<Chunk>>,
     len: usize,
 }
 
@@ -27,17 +29,11 @@ enum Chunk {
     Wide(Vec<i64>),
 }
 
-impl Column {
-    /// Adds a row.
-    pub fn push(&mut self, value: Option<i64>) {
-        if self.len.is_multiple_of(CHUNK) {
-            self.chunks.push(Chunk::Narrow(None, Vec::with_capacity(CHUNK)));
-        }
-        self.len += 1;
-        let Some(chunk) = self.chunks.last_mut() else { return };
-        match chunk {
-            Chunk::Wide(values) => values.push(value.unwrap_or(i64::MIN)),
-            Chunk::Narrow(base, values) => match value {
+impl Chunk {
+    fn push(&mut self, value: Option<i64>) {
+        match self {
+            Self::Wide(values) => values.push(value.unwrap_or(i64::MIN)),
+            Self::Narrow(base, values) => match value {
                 None => values.push(ABSENT),
                 Some(value) => {
                     // The base lies half a range below the first number: times may also go back.
@@ -48,7 +44,7 @@ impl Column {
                             let mut wide = Vec::with_capacity(CHUNK);
                             wide.extend(values.iter().map(|&distance| widen(base, distance)));
                             wide.push(value);
-                            *chunk = Chunk::Wide(wide);
+                            *self = Self::Wide(wide);
                         }
                     }
                 }
@@ -56,71 +52,114 @@ impl Column {
         }
     }
 
+    /// Takes the last row back. Gives whether it was the only one.
+    fn pop(&mut self) -> bool {
+        match self {
+            Self::Narrow(_, values) => {
+                values.pop();
+                values.is_empty()
+            }
+            Self::Wide(values) => {
+                values.pop();
+                values.is_empty()
+            }
+        }
+    }
+
+    fn get(&self, row: usize) -> Option<i64> {
+        match self {
+            Self::Narrow(base, values) => Some(widen(base.unwrap_or(0), *values.get(row)?)),
+            Self::Wide(values) => values.get(row).copied(),
+        }
+    }
+
+    fn save(&self, out: &mut Writer) {
+        match self {
+            Self::Narrow(base, values) => {
+                out.number(if base.is_some() { 1 } else { 0 });
+                out.number(base.unwrap_or(0) as u64);
+                out.fixed(values, |value| value.to_le_bytes());
+            }
+            Self::Wide(values) => {
+                out.number(2);
+                out.fixed(values, |value| value.to_le_bytes());
+            }
+        }
+    }
+
+    fn load(count: usize, read: &mut Reader<'_>) -> Option<Self> {
+        Some(match read.number()? {
+            2 => Self::Wide(read.fixed(count, i64::from_le_bytes)?),
+            kind @ (0 | 1) => {
+                let base = Some(read.number()? as i64).filter(|_| kind == 1);
+                Self::Narrow(base, read.fixed(count, u32::from_le_bytes)?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Column {
+    /// A column of so many rows that is kept from this block on.
+    pub fn kept(kept: &Arc<Kept>, first: usize, len: usize) -> Self {
+        Self { pieces: Parts::kept(kept, first, len.div_ceil(PIECE)), len }
+    }
+
+    fn piece(&self, piece: usize) -> &[Chunk] {
+        let rows = self.len.saturating_sub(piece * PIECE).min(PIECE);
+        let counts = (0..rows).step_by(CHUNK).map(|first| (rows - first).min(CHUNK));
+        let chunks = self.pieces.get(piece, |read| counts.map(|count| Chunk::load(count, read)).collect());
+        chunks.map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, value: Option<i64>) {
+        let piece = self.len / PIECE;
+        if self.len.is_multiple_of(PIECE) {
+            self.pieces.push(Vec::with_capacity(PIECE / CHUNK));
+        } else {
+            // Read first, if it is only kept so far.
+            self.piece(piece);
+        }
+        let Some(chunks) = self.pieces.loaded_mut(piece) else { return };
+        if self.len.is_multiple_of(CHUNK) {
+            chunks.push(Chunk::Narrow(None, Vec::with_capacity(CHUNK)));
+        }
+        self.len += 1;
+        if let Some(chunk) = chunks.last_mut() {
+            chunk.push(value);
+        }
+    }
+
     /// Takes the last row back.
     pub fn pop(&mut self) {
-        let emptied = match self.chunks.last_mut() {
-            None => return,
-            Some(Chunk::Narrow(_, values)) => {
-                values.pop();
-                values.is_empty()
-            }
-            Some(Chunk::Wide(values)) => {
-                values.pop();
-                values.is_empty()
-            }
-        };
-        self.len -= 1;
-        if emptied {
-            self.chunks.pop();
+        let Some(last) = self.len.checked_sub(1) else { return };
+        self.piece(last / PIECE);
+        self.len = last;
+        let Some(chunks) = self.pieces.loaded_mut(last / PIECE) else { return };
+        if chunks.last_mut().is_some_and(Chunk::pop) {
+            chunks.pop();
+        }
+        if last.is_multiple_of(PIECE) {
+            self.pieces.pop();
         }
     }
 
     /// The number in a row, if the row exists and has one.
     pub fn get(&self, row: usize) -> Option<i64> {
-        let value = match self.chunks.get(row / CHUNK)? {
-            Chunk::Narrow(base, values) => widen(base.unwrap_or(0), *values.get(row % CHUNK)?),
-            Chunk::Wide(values) => *values.get(row % CHUNK)?,
-        };
+        let chunks = self.pieces.loaded(row / PIECE).map_or_else(|| self.piece(row / PIECE), Vec::as_slice);
+        let value = chunks.get(row % PIECE / CHUNK)?.get(row % CHUNK)?;
         (value != i64::MIN).then_some(value)
     }
 
-    /// Writes some of its rows as they are; they begin and end with a chunk, or with the column.
-    pub fn save(&self, rows: Range<usize>, out: &mut Writer) {
-        for chunk in &self.chunks[rows.start / CHUNK..rows.end.div_ceil(CHUNK)] {
-            match chunk {
-                Chunk::Narrow(base, values) => {
-                    out.number(if base.is_some() { 1 } else { 0 });
-                    out.number(base.unwrap_or(0) as u64);
-                    out.fixed(values, |value| value.to_le_bytes());
-                }
-                Chunk::Wide(values) => {
-                    out.number(2);
-                    out.fixed(values, |value| value.to_le_bytes());
-                }
-            }
-        }
+    /// How many pieces there are.
+    pub fn pieces(&self) -> usize {
+        self.len.div_ceil(PIECE)
     }
 
-    /// Reads so many rows back, behind those that are there; `None` when they are none.
-    pub fn load(&mut self, rows: usize, read: &mut Reader<'_>) -> Option<()> {
-        if !self.len.is_multiple_of(CHUNK) {
-            return None;
-        }
-        let mut rest = rows;
-        while rest > 0 {
-            let count = rest.min(CHUNK);
-            self.chunks.push(match read.number()? {
-                2 => Chunk::Wide(read.fixed(count, i64::from_le_bytes)?),
-                kind @ (0 | 1) => {
-                    let base = Some(read.number()? as i64).filter(|_| kind == 1);
-                    Chunk::Narrow(base, read.fixed(count, u32::from_le_bytes)?)
-                }
-                _ => return None,
-            });
-            self.len += count;
-            rest -= count;
-        }
-        read.is_done().then_some(())
+    /// Writes a piece as it is.
+    pub fn save(&self, piece: usize, out: &mut Writer) {
+        self.piece(piece).iter().for_each(|chunk| chunk.save(out));
     }
 
     /// How many rows there are.
@@ -145,14 +184,15 @@ mod tests {
         for row in 0..10_000 {
             column.push(Some(row * 600));
         }
-        assert!(column.chunks.iter().all(|chunk| matches!(chunk, Chunk::Narrow(..))));
+        let wide = |column: &Column| column.piece(0).iter().filter(|chunk| matches!(chunk, Chunk::Wide(_))).count();
+        assert_eq!((column.piece(0).len(), wide(&column)), (3, 0));
         column.push(Some(i64::MAX));
         column.push(None);
         assert_eq!(
             (column.get(9_999), column.get(10_000), column.get(10_001)),
             (Some(5_999_400), Some(i64::MAX), None)
         );
-        assert_eq!(column.chunks.iter().filter(|chunk| matches!(chunk, Chunk::Wide(_))).count(), 1);
+        assert_eq!(wide(&column), 1);
     }
 
     proptest! {

@@ -1,222 +1,35 @@
 //! Where every record of a store is, and of which stream, type, version and time: the one index of all formats.
 //!
 //! It is columns, not structs: 4 bytes of offset, 4 of stream, 2 of type, 4 of time and 4 of posting a record, versions as
-//! runs. It knows nothing of how records are written. Records that cannot be read are rows too, of no stream.
+//! runs. It knows nothing of how records are written. Records that cannot be read are rows too, of no stream. An index that
+//! is kept is read where it is asked, piece by piece.
 //!
 //! Invariant: parts are appended in the order of the file, so that a row's number, a stream's number and the rank of an
 //! event in its stream never change.
 
 pub(in crate::sources) mod column;
+mod part;
+pub(in crate::sources) mod pieces;
 pub(in crate::sources) mod saved;
+mod streams;
 mod versions;
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::domain::{StreamName, Timestamp};
+use crate::domain::StreamName;
 use column::Column;
-use versions::Versions;
+use pieces::{Kept, Numbers};
+use streams::{Streams, hash};
+
+pub use part::{Entry, Part};
+pub use streams::Stream;
 
 /// The stream of a record that belongs to none.
 const NO_STREAM: u32 = u32::MAX;
 /// The type of a record whose type is not kept: it has none, or there are too many.
 const NO_TYPE: u16 = u16::MAX;
-
-/// The records found in one stretch of the file, in its order; what a worker hands over.
-#[derive(Debug, Default)]
-pub struct Part {
-    rows: Vec<Row>,
-    /// The names the rows refer to.
-    text: Vec<u8>,
-    /// Before which row how many lines hold nothing.
-    blanks: Vec<(u32, u64)>,
-    /// Lines without a record since the last row.
-    blank: u64,
-    /// Rows too large to be read, with their size.
-    oversize: Vec<(u32, u64)>,
-    /// Up to where the file was looked at.
-    end: u64,
-}
-
-#[derive(Debug)]
-struct Row {
-    offset: u64,
-    stream: (u32, u32),
-    event_type: (u32, u32),
-    stream_hash: u64,
-    type_hash: u64,
-    version: Option<u64>,
-    time: Option<Timestamp>,
-}
-
-/// What the index keeps of an event.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// The stream's name, not empty, in UTF-8.
-    pub stream: &'a [u8],
-    /// What happened, in UTF-8.
-    pub event_type: &'a [u8],
-    /// The place in the stream; `None` is counted.
-    pub version: Option<u64>,
-    /// When.
-    pub time: Option<Timestamp>,
-}
-
-impl Part {
-    /// Begins anew, keeping the memory.
-    pub fn clear(&mut self) {
-        self.rows.clear();
-        self.text.clear();
-        self.blanks.clear();
-        self.blank = 0;
-        self.oversize.clear();
-    }
-
-    /// A line that holds nothing.
-    pub fn blank(&mut self) {
-        self.blank += 1;
-    }
-
-    /// A record that is an event.
-    pub fn event(&mut self, hasher: &DefaultHashBuilder, offset: u64, entry: Entry<'_>) {
-        let stream = self.keep(entry.stream);
-        let event_type = self.keep(entry.event_type);
-        self.row(Row {
-            offset,
-            stream,
-            event_type,
-            stream_hash: hash(hasher, entry.stream),
-            type_hash: hash(hasher, entry.event_type),
-            version: entry.version,
-            time: entry.time,
-        });
-    }
-
-    /// A record that cannot be read.
-    pub fn trouble(&mut self, offset: u64) {
-        let none = (0, 0);
-        self.row(Row {
-            offset,
-            stream: none,
-            event_type: none,
-            stream_hash: 0,
-            type_hash: 0,
-            version: None,
-            time: None,
-        });
-    }
-
-    /// A record that is too large to be read.
-    pub fn oversize(&mut self, offset: u64, size: u64) {
-        self.oversize.push((self.rows.len() as u32, size));
-        self.trouble(offset);
-    }
-
-    /// The part ends here: the next one goes on at this offset.
-    pub fn finish(&mut self, end: u64) {
-        self.end = end;
-    }
-
-    fn row(&mut self, row: Row) {
-        if self.blank > 0 {
-            self.blanks.push((self.rows.len() as u32, self.blank));
-            self.blank = 0;
-        }
-        self.rows.push(row);
-    }
-
-    fn keep(&mut self, name: &[u8]) -> (u32, u32) {
-        let start = self.text.len() as u32;
-        self.text.extend_from_slice(name);
-        (start, self.text.len() as u32)
-    }
-
-    fn name(&self, (start, end): (u32, u32)) -> &[u8] {
-        &self.text[start as usize..end as usize]
-    }
-}
-
-fn hash(hasher: &DefaultHashBuilder, name: &[u8]) -> u64 {
-    let mut state = hasher.build_hasher();
-    state.write(name);
-    state.finish()
-}
-
-/// A stream of the store.
-#[derive(Debug)]
-pub struct Stream {
-    /// Its name.
-    pub name: StreamName,
-    /// The rows of its events.
-    pub rows: Vec<u32>,
-    /// The times of its first and its last event.
-    times: Times,
-    versions: Versions,
-    category: u32,
-}
-
-/// The times of the first and the last event of a stream; in less room than two optional instants take.
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    seconds: [i64; 2],
-    /// `i32::MIN` where there is no time.
-    nanoseconds: [i32; 2],
-}
-
-impl Times {
-    const NONE: Self = Self { seconds: [0; 2], nanoseconds: [i32::MIN; 2] };
-
-    fn set(&mut self, which: usize, time: Option<Timestamp>) {
-        self.seconds[which] = time.map_or(0, |time| time.as_second());
-        self.nanoseconds[which] = time.map_or(i32::MIN, |time| time.subsec_nanosecond());
-    }
-
-    fn get(self, which: usize) -> Option<Timestamp> {
-        Timestamp::new(self.seconds[which], self.nanoseconds[which]).ok().filter(|_| self.nanoseconds[which] > i32::MIN)
-    }
-}
-
-impl Stream {
-    /// The time of its first event.
-    pub fn first_time(&self) -> Option<Timestamp> {
-        self.times.get(0)
-    }
-
-    /// The time of its last event.
-    pub fn last_time(&self) -> Option<Timestamp> {
-        self.times.get(1)
-    }
-
-    /// Adds an event. Room is made by quarters: many streams that each have twice what they need are much.
-    fn push(&mut self, row: u32, version: Option<u64>, time: Option<Timestamp>) {
-        if self.rows.is_empty() {
-            self.times.set(0, time);
-        }
-        self.times.set(1, time);
-        if self.rows.len() == self.rows.capacity() {
-            self.rows.reserve_exact((self.rows.len() / 4).max(4));
-        }
-        self.rows.push(row);
-        self.versions.push(version);
-    }
-
-    /// The version of the event with this rank, which exists.
-    pub fn version(&self, rank: usize) -> u64 {
-        self.versions.get(rank as u32)
-    }
-
-    /// The rank of the first event with this version or a later one.
-    pub fn rank_from(&self, version: u64) -> Option<u64> {
-        self.versions.first_from(version).map(u64::from)
-    }
-
-    /// Whether its versions are not in order.
-    pub fn goes_back(&self) -> bool {
-        self.versions.goes_back()
-    }
-}
 
 /// Where a record lies, and what is known of it without reading it.
 #[derive(Clone, Debug)]
@@ -250,25 +63,52 @@ pub struct Index {
     offsets: Column,
     /// In milliseconds.
     times: Column,
-    stream_of: Vec<u32>,
-    type_of: Vec<u16>,
-    streams: Vec<Stream>,
-    stream_names: HashTable<u32>,
+    stream_of: Numbers<u32>,
+    type_of: Numbers<u16>,
+    streams: Streams,
     types: Vec<(Arc<str>, u64)>,
     type_names: HashTable<u16>,
-    categories: Vec<Arc<str>>,
-    category_names: HashTable<u32>,
+    categories: Categories,
     /// From which row on how many lines in all hold nothing.
     blanks: Vec<(u32, u64)>,
     blank: u64,
     oversize: Vec<(u32, u64)>,
     troubles: u64,
+    /// How many streams have versions that are not in order.
+    disordered: u64,
     end: u64,
-    /// The rows that are links, which stand in their streams only: the row each leads to, of those behind all others.
-    links: Vec<Option<u32>>,
-    hasher: DefaultHashBuilder,
+    /// The rows that are links, which stand in their streams only: the row each leads to, of those behind all others, and
+    /// one more than that, for 0 is none.
+    links: Numbers<u32>,
+    /// Where what was not read yet is kept.
+    kept: Option<Arc<Kept>>,
     /// The streams and types of the rows being appended; kept for its memory.
     resolved: Vec<(u32, u16)>,
+}
+
+/// The categories of streams, each once.
+#[derive(Debug, Default)]
+struct Categories {
+    names: Vec<Arc<str>>,
+    numbers: HashTable<u32>,
+}
+
+impl Categories {
+    fn find(&self, hasher: &DefaultHashBuilder, name: &str) -> Option<u32> {
+        self.numbers.find(hash(hasher, name.as_bytes()), |&id| *self.names[id as usize] == *name).copied()
+    }
+
+    fn intern(&mut self, hasher: &DefaultHashBuilder, name: &str) -> u32 {
+        if let Some(id) = self.find(hasher, name) {
+            return id;
+        }
+        let id = self.names.len() as u32;
+        self.names.push(name.into());
+        let names = &self.names;
+        let rehash = |&id: &u32| hash(hasher, names[id as usize].as_bytes());
+        self.numbers.insert_unique(hash(hasher, name.as_bytes()), id, rehash);
+        id
+    }
 }
 
 impl Index {
@@ -282,9 +122,20 @@ impl Index {
         Self { end: start, ..Self::default() }
     }
 
+    /// The same, with names hashed as given.
+    pub fn hashed(hasher: &DefaultHashBuilder) -> Self {
+        Self { streams: Streams::hashed(hasher), ..Self::default() }
+    }
+
     /// How names are hashed for this index.
     pub fn hasher(&self) -> &DefaultHashBuilder {
-        &self.hasher
+        self.streams.hasher()
+    }
+
+    /// Whether something that was asked for could not be read from where the index is kept. What was answered since it was
+    /// opened is not to be relied on then.
+    pub fn is_broken(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.is_broken())
     }
 
     /// Adds what was found in the next stretch of the file. Gives whether there was room for it.
@@ -321,7 +172,7 @@ impl Index {
                 self.troubles += 1;
                 continue;
             };
-            stream.push(number, row.version, row.time);
+            self.disordered += u64::from(stream.push(number, row.version, row.time));
         }
         self.resolved = names;
         // A line that reaches over the next parts was looked at whole with the part it begins in.
@@ -330,36 +181,9 @@ impl Index {
     }
 
     fn intern_stream(&mut self, name: &[u8], name_hash: u64) -> u32 {
-        let known = |&id: &u32| self.streams[id as usize].name.as_str().as_bytes() == name;
-        if let Some(&stream) = self.stream_names.find(name_hash, known) {
-            return stream;
-        }
-        let id = self.streams.len() as u32;
-        let name = StreamName::from(&*String::from_utf8_lossy(name));
-        let category = self.intern_category(name.category());
-        self.streams.push(Stream {
-            name,
-            rows: Vec::new(),
-            times: Times::NONE,
-            versions: Versions::default(),
-            category,
-        });
-        let (streams, hasher) = (&self.streams, &self.hasher);
-        self.stream_names
-            .insert_unique(name_hash, id, |&id| hash(hasher, streams[id as usize].name.as_str().as_bytes()));
-        id
-    }
-
-    fn intern_category(&mut self, name: &str) -> u32 {
-        let name_hash = hash(&self.hasher, name.as_bytes());
-        if let Some(&id) = self.category_names.find(name_hash, |&id| *self.categories[id as usize] == *name) {
-            return id;
-        }
-        let id = self.categories.len() as u32;
-        self.categories.push(name.into());
-        let (categories, hasher) = (&self.categories, &self.hasher);
-        self.category_names.insert_unique(name_hash, id, |&id| hash(hasher, categories[id as usize].as_bytes()));
-        id
+        let Self { streams, categories, .. } = self;
+        let hasher = streams.hasher().clone();
+        streams.intern(name, name_hash, |category| categories.intern(&hasher, category))
     }
 
     fn intern_type(&mut self, name: &[u8], name_hash: u64) -> u16 {
@@ -370,9 +194,13 @@ impl Index {
         if self.types.len() >= NO_TYPE as usize {
             return NO_TYPE;
         }
+        self.add_type(String::from_utf8_lossy(name).into(), 1, name_hash)
+    }
+
+    fn add_type(&mut self, name: Arc<str>, count: u64, name_hash: u64) -> u16 {
         let id = self.types.len() as u16;
-        self.types.push((String::from_utf8_lossy(name).into(), 1));
-        let (types, hasher) = (&self.types, &self.hasher);
+        self.types.push((name, count));
+        let (types, hasher) = (&self.types, self.streams.hasher());
         self.type_names.insert_unique(name_hash, id, |&id| hash(hasher, types[id as usize].0.as_bytes()));
         id
     }
@@ -383,7 +211,7 @@ impl Index {
         debug_assert_eq!(part.rows.len(), to.len());
         let fits = self.append(part);
         if fits {
-            self.links.extend(to);
+            self.links.extend(to.into_iter().map(|row| row.map_or(0, |row| row + 1)));
         }
         fits
     }
@@ -395,7 +223,7 @@ impl Index {
 
     /// The row a link leads to.
     pub fn linked(&self, row: u32) -> Option<u32> {
-        *self.links.get((row as usize).checked_sub(self.len())?)?
+        self.links.get((row as usize).checked_sub(self.len())?)?.checked_sub(1)
     }
 
     /// How many records cannot be read.
@@ -413,38 +241,51 @@ impl Index {
         &self.types
     }
 
-    /// The streams, in the order of their first events.
-    pub fn streams(&self) -> &[Stream] {
-        &self.streams
+    /// How many streams there are.
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Some of the streams, in the order of their first events: from one number to another.
+    pub fn streams(&self, from: usize, to: usize) -> impl Iterator<Item = &Stream> {
+        self.streams.range(from, to)
+    }
+
+    /// Tells the names of the streams from a number on, with their numbers. Some that lie, with others, in bytes that are
+    /// not `wanted` may be left out.
+    pub fn stream_names(&self, from: usize, wanted: &dyn Fn(&[u8]) -> bool, told: &mut dyn FnMut(usize, &str)) {
+        self.streams.names(from, wanted, told);
+    }
+
+    /// How many streams have versions that are not in order.
+    pub fn disordered(&self) -> u64 {
+        self.disordered
     }
 
     /// The stream of this name.
     pub fn stream(&self, name: &str) -> Option<&Stream> {
-        let hash = hash(&self.hasher, name.as_bytes());
-        let id = self.stream_names.find(hash, |&id| self.streams[id as usize].name.as_str() == name)?;
-        Some(&self.streams[*id as usize])
+        self.streams.get(self.streams.find(name)?)
     }
 
     /// The number of a category some stream has.
     pub fn category(&self, name: &str) -> Option<u32> {
-        let hash = hash(&self.hasher, name.as_bytes());
-        self.category_names.find(hash, |&id| *self.categories[id as usize] == *name).copied()
+        self.categories.find(self.streams.hasher(), name)
     }
 
     /// The stream of a row, unless the record cannot be read.
     pub fn stream_of(&self, row: u32) -> Option<&Stream> {
         // `NO_STREAM` is the number of no stream.
-        self.streams.get(*self.stream_of.get(row as usize)? as usize)
+        self.streams.get(self.stream_of.get(row as usize)? as usize)
     }
 
     /// The number of the stream of a row, unless the record cannot be read.
     pub fn stream_number(&self, row: u32) -> Option<usize> {
-        self.stream_of.get(row as usize).map(|&stream| stream as usize).filter(|&stream| stream < self.streams.len())
+        self.stream_of.get(row as usize).map(|stream| stream as usize).filter(|&stream| stream < self.streams.len())
     }
 
     /// The number of the type of a row, where it is kept.
     pub fn type_number(&self, row: u32) -> Option<usize> {
-        self.type_of.get(row as usize).map(|&name| name as usize).filter(|&name| name < self.types.len())
+        self.type_of.get(row as usize).map(|name| name as usize).filter(|&name| name < self.types.len())
     }
 
     /// Where the record of a row begins, and where the next one does.
@@ -453,16 +294,21 @@ impl Index {
         Some((offset, self.offsets.get(row as usize + 1).map_or(self.end, |next| next as u64)))
     }
 
-    /// Whether the other index begins with what this one knows.
+    /// Whether the other index begins with what this one knows, which is not much: all of it is compared.
     pub fn is_beginning_of(&self, other: &Self) -> bool {
-        let rows = self.offsets.len();
-        let names =
-            |index: &Self| index.streams.iter().map(|s| s.name.clone()).take(self.streams.len()).collect::<Vec<_>>();
-        other.offsets.len() >= rows
-            && (0..rows).all(|row| self.offsets.get(row) == other.offsets.get(row))
-            && self.stream_of[..] == other.stream_of[..rows]
-            && self.type_of[..] == other.type_of[..rows]
-            && names(self) == names(other)
+        fn name(index: &Index, row: u32) -> Option<&str> {
+            index.stream_of(row).map(Stream::name)
+        }
+        let event_type = |index: &Self, row| index.type_number(row).map(|number| index.types[number].0.clone());
+        other.offsets.len() >= self.offsets.len()
+            && (0..self.offsets.len()).all(|row| {
+                let (at, row) = (row, row as u32);
+                self.offsets.get(at) == other.offsets.get(at)
+                    && self.stream_of.get(at) == other.stream_of.get(at)
+                    && self.type_of.get(at) == other.type_of.get(at)
+                    && name(self, row) == name(other, row)
+                    && event_type(self, row) == event_type(other, row)
+            })
     }
 
     /// Makes ready for what was added to a file whose last line, beginning at `start`, had no end: where that line is no
@@ -489,8 +335,8 @@ impl Index {
 
     /// Adds to `rows`, which holds those before the row `from`, the rows from there on that belong to a category.
     pub fn extend_category(&self, category: u32, from: usize, rows: &mut Vec<u32>) {
-        for (row, &stream) in self.stream_of.iter().enumerate().take(self.len()).skip(from) {
-            if self.streams.get(stream as usize).is_some_and(|stream| stream.category == category) {
+        for row in from..self.len() {
+            if self.stream_of(row as u32).is_some_and(|stream| stream.category() == category) {
                 rows.push(row as u32);
             }
         }
@@ -529,9 +375,9 @@ impl Index {
         };
         let oversize = self.oversize.binary_search_by_key(&row, |&(row, _)| row).ok().map(|at| self.oversize[at].1);
         let event = self.stream_of(row).map(|stream| PlacedEvent {
-            stream: stream.name.clone(),
-            event_type: self.types.get(self.type_of[row as usize] as usize).map(|(name, _)| name.clone()),
-            version: stream.rows.binary_search(&row).map_or(0, |rank| stream.version(rank)),
+            stream: StreamName::from(stream.name()),
+            event_type: self.type_number(row).map(|number| self.types[number].0.clone()),
+            version: stream.rank(row).map_or(0, |rank| stream.version(rank)),
         });
         Some(Place { line: u64::from(row) + 1 + blank, offset, limit, oversize, event })
     }
@@ -581,8 +427,8 @@ mod tests {
         assert_eq!(index.place(6).unwrap().limit, 1000, "the last line may reach over parts");
         assert_eq!(index.troubles(), 2);
         assert_eq!(index.place(5).unwrap().oversize, Some(1 << 30));
-        assert_eq!(index.stream("a-1").unwrap().rows, [0, 2]);
-        assert_eq!(index.stream("b-1").unwrap().rows, [1, 6]);
+        assert_eq!(index.stream("a-1").unwrap().rows(), [0, 2]);
+        assert_eq!(index.stream("b-1").unwrap().rows(), [1, 6]);
         assert!(index.stream("c").is_none());
         assert_eq!(index.place(2).unwrap().event.unwrap().version, 2);
         let mut rows = vec![0];
@@ -603,8 +449,8 @@ mod tests {
         }
         part.finish(names.len() as u64 * 2);
         assert!(index.append(&part));
-        assert_eq!(index.streams().len(), names.len());
-        assert!(names.iter().all(|name| index.stream(name).is_some_and(|stream| stream.rows.len() == 2)));
+        assert_eq!(index.stream_count(), names.len());
+        assert!(names.iter().all(|name| index.stream(name).is_some_and(|stream| stream.len() == 2)));
         // More types than are kept: they are read from their records.
         assert!(index.place(5).unwrap().event.unwrap().event_type.is_some());
         assert!(index.place(69_999).unwrap().event.unwrap().event_type.is_none());

@@ -1,21 +1,18 @@
-//! The index as bytes, to be kept in a file and read back in a few milliseconds: columns as they are, one block after the
-//! other.
+//! The index as bytes, to be kept in a file whose parts are read when they are asked for: a block that describes it, then
+//! a block of every piece of every column, and two of every group of streams.
 //!
 //! Numbers are little-endian. Every block is told to whoever writes it, who sees to it that it comes back as it was; what
-//! comes back is still looked at, so that bytes nobody wrote give no index rather than a wrong one or a panic.
+//! comes back is still looked at, so that bytes nobody wrote give no index, or a broken one, rather than a panic.
+
+use std::cell::Cell;
+use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::versions::Versions;
-use super::{Index, NO_STREAM, NO_TYPE, Stream, Times, hash};
-use crate::domain::StreamName;
-
-/// The kinds of blocks of an index.
-const BLOCKS: usize = 10;
-/// So many numbers of a column are one block, and so many streams: what a block is read into is used for the next, and
-/// fresh memory costs more than what is put into it.
-const PIECE: usize = 64 << 10;
-const STREAMS: usize = 2 << 10;
+use super::column::Column;
+use super::pieces::{Kept, Numbers, PIECE, Stored};
+use super::streams::{GROUP, Names, Streams, hash};
+use super::{Index, NO_STREAM, NO_TYPE};
 
 /// Writes numbers.
 #[derive(Default)]
@@ -70,6 +67,16 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Nothing more is wanted.
+    pub fn skip(&mut self) {
+        self.0 = &[];
+    }
+
     /// Whether all was read.
     pub fn is_done(&self) -> bool {
         self.0.is_empty()
@@ -87,232 +94,216 @@ impl<'a> Reader<'a> {
         Some(taken.as_chunks().0.iter().map(|&bytes| number(bytes)).collect())
     }
 
-    fn count(&mut self) -> Option<usize> {
+    /// Some numbers of a fixed size.
+    pub fn array<T: Copy + Default, const N: usize, const M: usize>(
+        &mut self,
+        number: impl Fn([u8; N]) -> T,
+    ) -> Option<[T; M]> {
+        let taken = self.take((M * N) as u64)?;
+        let mut array = [T::default(); M];
+        array.iter_mut().zip(taken.as_chunks().0).for_each(|(to, &bytes)| *to = number(bytes));
+        Some(array)
+    }
+
+    /// A number of things in memory.
+    pub fn count(&mut self) -> Option<usize> {
         usize::try_from(self.number()?).ok()
     }
 }
 
-/// How many blocks so many numbers take.
-fn pieces(count: usize) -> usize {
-    count.div_ceil(PIECE)
-}
-
-/// Which of them are in a block.
-fn piece_of(piece: usize, count: usize) -> std::ops::Range<usize> {
-    piece * PIECE..count.min((piece + 1) * PIECE)
-}
-
-/// Reads one of the blocks that hold `count` numbers.
-fn numbers<T, const N: usize>(
-    to: &mut Vec<T>,
-    piece: usize,
+/// The number of the first block of each kind in an index of so many rows, links, rows of streams, and streams.
+struct Plan {
+    offsets: usize,
+    times: usize,
+    stream_of: usize,
+    type_of: usize,
+    links: usize,
+    postings: usize,
+    groups: usize,
+    names: usize,
+    /// How many blocks there are in all.
     count: usize,
-    read: &mut Reader<'_>,
-    number: impl Fn([u8; N]) -> T,
-) -> Option<()> {
-    if piece == 0 {
-        // As many as the first column has, which are there.
-        to.reserve_exact(count);
-    }
-    let taken = read.take((piece_of(piece, count).len() as u64).checked_mul(N as u64)?)?;
-    to.extend(taken.as_chunks().0.iter().map(|&bytes| number(bytes)));
-    read.is_done().then_some(())
 }
 
-fn block<'a>(next: &mut impl FnMut(&mut Vec<u8>) -> bool, buffer: &'a mut Vec<u8>) -> Option<Reader<'a>> {
-    next(buffer).then(|| Reader::new(buffer))
+impl Plan {
+    fn new(rows: usize, links: usize, placed: usize, streams: usize) -> Self {
+        let pieces = rows.div_ceil(PIECE);
+        let offsets = 1;
+        let times = offsets + pieces;
+        let stream_of = times + pieces;
+        let type_of = stream_of + pieces;
+        let links_from = type_of + pieces;
+        let postings = links_from + links.div_ceil(PIECE);
+        let groups = postings + placed.div_ceil(PIECE);
+        let names = groups + streams.div_ceil(GROUP);
+        let count = names + streams.div_ceil(PIECE);
+        Self { offsets, times, stream_of, type_of, links: links_from, postings, groups, names, count }
+    }
+}
+
+/// What the first block says.
+struct Header {
+    rows: usize,
+    links: usize,
+    /// How many rows are of a stream.
+    placed: usize,
+    streams: usize,
+    /// What the pieces of the names begin with.
+    firsts: Vec<u64>,
+    index: Index,
 }
 
 impl Index {
-    /// Tells the blocks that hold it. An index with links cannot be kept.
+    /// Tells the blocks that hold it.
     ///
     /// # Errors
-    /// What `told` returns.
+    /// What `told` returns. An index some of which cannot be read any more is told as far as it can be: see
+    /// [`Index::is_broken`].
     pub fn save<E>(&self, told: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        debug_assert!(self.links.is_empty());
         let mut tell = |fill: &dyn Fn(&mut Writer)| {
             let mut out = Writer::default();
             fill(&mut out);
             told(&out.done())
         };
-        tell(&|out| {
-            let (rows, streams) = (self.offsets.len() as u64, self.streams.len() as u64);
-            for number in [self.end, self.blank, self.troubles, rows, streams] {
-                out.number(number);
-            }
-            for pairs in [&self.blanks, &self.oversize] {
-                out.number(pairs.len() as u64);
-                for &(row, number) in pairs {
-                    out.number(u64::from(row));
-                    out.number(number);
-                }
-            }
-        })?;
+        let names = Names::of(&self.streams);
+        tell(&|out| self.save_header(&names, out))?;
         for column in [&self.offsets, &self.times] {
-            for piece in 0..pieces(column.len()) {
-                tell(&|out| column.save(piece_of(piece, column.len()), out))?;
+            (0..column.pieces()).try_for_each(|piece| tell(&|out| column.save(piece, out)))?;
+        }
+        (0..self.stream_of.pieces()).try_for_each(|piece| tell(&|out| self.stream_of.save(piece, out)))?;
+        (0..self.type_of.pieces()).try_for_each(|piece| tell(&|out| self.type_of.save(piece, out)))?;
+        (0..self.links.pieces()).try_for_each(|piece| tell(&|out| self.links.save(piece, out)))?;
+        let mut postings = self.streams.postings();
+        loop {
+            let piece: Vec<u32> = postings.by_ref().take(PIECE).collect();
+            if piece.is_empty() {
+                break;
             }
+            tell(&|out| out.fixed(&piece, u32::to_le_bytes))?;
         }
-        for piece in 0..pieces(self.stream_of.len()) {
-            let numbers = &self.stream_of[piece_of(piece, self.stream_of.len())];
-            tell(&|out| out.fixed(numbers, u32::to_le_bytes))?;
+        let start = Cell::new(0);
+        for group in 0..self.streams.groups() {
+            tell(&|out| start.set(self.streams.save(group, start.get(), out)))?;
         }
-        for piece in 0..pieces(self.type_of.len()) {
-            let numbers = &self.type_of[piece_of(piece, self.type_of.len())];
-            tell(&|out| out.fixed(numbers, u16::to_le_bytes))?;
-        }
-        tell(&|out| {
-            out.number(self.types.len() as u64);
-            for (name, count) in &self.types {
-                out.bytes(name.as_bytes());
-                out.number(*count);
-            }
-        })?;
-        tell(&|out| {
-            out.number(self.categories.len() as u64);
-            self.categories.iter().for_each(|name| out.bytes(name.as_bytes()));
-        })?;
-        for streams in self.streams.chunks(STREAMS) {
-            tell(&|out| {
-                for stream in streams {
-                    out.number(u64::from(stream.category));
-                    out.number(stream.rows.len() as u64);
-                    for which in 0..2 {
-                        out.number(stream.times.seconds[which] as u64);
-                        out.number(stream.times.nanoseconds[which] as u64);
-                    }
-                    stream.versions.save(out);
-                    out.bytes(stream.name.as_str().as_bytes());
-                }
-            })?;
-            tell(&|out| {
-                for stream in streams {
-                    out.fixed(&stream.rows, u32::to_le_bytes);
-                }
-            })?;
-        }
-        // The last one: whoever has it has all.
-        tell(&|out| out.number(BLOCKS as u64))
+        (0..names.pieces()).try_for_each(|piece| tell(&|out| names.save(piece, out)))
     }
 
-    /// Reads it back; `next` puts its next block into the buffer, and says whether there is one. `None` when they are not
-    /// those of an index. Names are hashed as given.
-    pub fn load(hasher: &DefaultHashBuilder, next: &mut impl FnMut(&mut Vec<u8>) -> bool) -> Option<Self> {
-        let mut index = Self { hasher: hasher.clone(), ..Self::default() };
-        let mut buffer = Vec::new();
-        let mut read = block(next, &mut buffer)?;
+    fn save_header(&self, names: &Names, out: &mut Writer) {
+        let counts = [self.offsets.len(), self.links.len(), self.streams.len()].map(|count| count as u64);
+        let numbers = [self.end, self.blank, self.troubles, self.disordered];
+        counts.into_iter().chain(numbers).for_each(|number| out.number(number));
+        for pairs in [&self.blanks, &self.oversize] {
+            out.number(pairs.len() as u64);
+            for &(row, number) in pairs {
+                out.number(u64::from(row));
+                out.number(number);
+            }
+        }
+        out.number(self.types.len() as u64);
+        for (name, count) in &self.types {
+            out.bytes(name.as_bytes());
+            out.number(*count);
+        }
+        out.number(self.categories.names.len() as u64);
+        self.categories.names.iter().for_each(|name| out.bytes(name.as_bytes()));
+        out.number(names.firsts().len() as u64);
+        names.firsts().iter().for_each(|&first| out.number(first));
+    }
+
+    /// The index whose blocks begin with this one, and are the last ones there. What it holds is read when it is asked
+    /// for, and names are hashed as given. `None` when it is none.
+    pub fn kept(stored: Arc<dyn Stored>, first: usize, hasher: &DefaultHashBuilder) -> Option<Self> {
+        let kept = Arc::new(Kept::new(stored, first));
+        let Header { rows, links, placed, streams, firsts, mut index } =
+            kept.read(0, |read| Header::load(read, hasher))?;
+        let plan = Plan::new(rows, links, placed, streams);
+        if plan.count != kept.count() {
+            return None;
+        }
+        index.offsets = Column::kept(&kept, plan.offsets, rows);
+        index.times = Column::kept(&kept, plan.times, rows);
+        index.stream_of = Numbers::kept(&kept, plan.stream_of, rows);
+        index.type_of = Numbers::kept(&kept, plan.type_of, rows);
+        index.links = Numbers::kept(&kept, plan.links, links);
+        let names = Names::kept(&kept, plan.names, streams, firsts);
+        let postings = Numbers::kept(&kept, plan.postings, placed);
+        index.streams = Streams::kept(&kept, plan.groups, streams, postings, names, hasher.clone());
+        index.kept = Some(kept);
+        Some(index)
+    }
+
+    /// Reads all of it that was not read yet, and looks whether its parts agree with each other, as those that were
+    /// appended do. For a store that cannot be read anew when its index turns out broken later.
+    pub fn holds_together(&self) -> bool {
+        let rows = self.offsets.len();
+        let mut placed = 0;
+        let in_a_stream = (0..self.streams.len()).all(|number| {
+            let Some(stream) = self.streams.get(number) else { return false };
+            placed += stream.len();
+            stream.rows().len() == stream.len()
+                && stream.rows().is_sorted_by(|a, b| a < b)
+                && stream.rows().iter().all(|&row| self.stream_of.get(row as usize) == Some(number as u32))
+                && (stream.category() as usize) < self.categories.names.len()
+                && self.streams.find(stream.name()) == Some(number)
+        });
+        // Every row of a stream stands in it once, so that as many as there are means all of them.
+        let of_none = (0..rows).filter(|&row| self.stream_of.get(row) == Some(NO_STREAM)).count();
+        let of_a_type =
+            |row| self.type_of.get(row).is_some_and(|of| of == NO_TYPE || usize::from(of) < self.types.len());
+        let walked = self.len() as u32;
+        let leads = |row| self.links.get(row).is_some_and(|to| to <= walked);
+        in_a_stream
+            && placed + of_none == rows
+            && of_none as u64 == self.troubles
+            && (0..rows).all(|row| self.offsets.get(row).is_some_and(|offset| offset >= 0) && of_a_type(row))
+            && (0..rows).map(|row| self.times.get(row)).count() == rows
+            && (0..self.links.len()).all(leads)
+            && !self.is_broken()
+    }
+}
+
+impl Header {
+    fn load(read: &mut Reader<'_>, hasher: &DefaultHashBuilder) -> Option<Self> {
+        let mut index = Index::hashed(hasher);
+        let rows = read.count().filter(|&rows| rows <= Index::MAX_ROWS)?;
+        let links = read.count().filter(|&links| links <= rows)?;
+        let streams = read.count().filter(|&streams| streams <= rows)?;
         (index.end, index.blank, index.troubles) = (read.number()?, read.number()?, read.number()?);
-        let (rows, streams) = (read.count().filter(|&rows| rows <= Self::MAX_ROWS)?, read.count()?);
+        index.disordered = read.number()?;
         for pairs in [&mut index.blanks, &mut index.oversize] {
             for _ in 0..read.number()? {
                 pairs.push((u32::try_from(read.number()?).ok()?, read.number()?));
             }
         }
-        for column in [&mut index.offsets, &mut index.times] {
-            for piece in 0..pieces(rows) {
-                column.load(piece_of(piece, rows).len(), &mut block(next, &mut buffer)?)?;
-            }
-        }
-        for piece in 0..pieces(rows) {
-            let read = &mut block(next, &mut buffer)?;
-            numbers(&mut index.stream_of, piece, rows, read, u32::from_le_bytes)?;
-        }
-        for piece in 0..pieces(rows) {
-            let read = &mut block(next, &mut buffer)?;
-            numbers(&mut index.type_of, piece, rows, read, u16::from_le_bytes)?;
-        }
-        let mut read = block(next, &mut buffer)?;
         for number in 0..read.number()? {
             let name = std::str::from_utf8(read.bytes()?).ok()?;
-            index.types.push((name.into(), read.number()?));
-            let (types, hasher) = (&index.types, &index.hasher);
-            let name_hash = hash(hasher, name.as_bytes());
-            let number = u16::try_from(number).ok()?;
-            index.type_names.insert_unique(name_hash, number, |&id| hash(hasher, types[id as usize].0.as_bytes()));
+            let count = read.number().filter(|_| number < u64::from(NO_TYPE))?;
+            index.add_type(name.into(), count, hash(hasher, name.as_bytes()));
         }
-        let mut read = block(next, &mut buffer)?;
         for _ in 0..read.number()? {
-            index.intern_category(std::str::from_utf8(read.bytes()?).ok()?);
+            index.categories.intern(hasher, std::str::from_utf8(read.bytes()?).ok()?);
         }
-        let mut described = Vec::new();
-        while index.streams.len() < streams {
-            let count = STREAMS.min(streams - index.streams.len());
-            let described = block(next, &mut described)?;
-            index.load_streams(count, streams, described, block(next, &mut buffer)?)?;
-        }
-        let rows = index.offsets.len();
-        let whole = block(next, &mut buffer)?.number() == Some(BLOCKS as u64)
-            && [index.times.len(), index.stream_of.len(), index.type_of.len()] == [rows; 3];
-        (whole && index.holds_together()).then_some(index)
-    }
-
-    /// Whether its parts agree with each other, as those that were appended do: what looks things up relies on it.
-    fn holds_together(&self) -> bool {
-        let rows = self.offsets.len();
-        let Ok(end) = i64::try_from(self.end) else { return false };
-        let mut before = 0;
-        let offsets_ascend = (0..rows).all(|row| {
-            let offset = self.offsets.get(row).filter(|offset| (before..=end).contains(offset));
-            before = offset.unwrap_or(before);
-            offset.is_some()
-        });
-        let in_a_stream = self.streams.iter().zip(0_u32..).all(|(stream, id)| {
-            stream.rows.is_sorted_by(|a, b| a < b)
-                && stream.rows.iter().all(|&row| self.stream_of.get(row as usize) == Some(&id))
-        });
-        // Every row of a stream stands in it once, so that as many as there are means all of them.
-        let placed: usize = self.streams.iter().map(|stream| stream.rows.len()).sum();
-        let of_none = self.stream_of.iter().filter(|&&stream| stream == NO_STREAM).count();
-        let of_a_type = |&kind: &u16| kind == NO_TYPE || usize::from(kind) < self.types.len();
-        let blanks = self.blanks.iter().map(|&(_, count)| count).chain([self.blank]);
+        let firsts: Vec<u64> = (0..read.number()?).map(|_| read.number()).collect::<Option<_>>()?;
         let at_rows = |pairs: &[(u32, u64)]| pairs.is_sorted_by_key(|&(row, _)| row);
-        offsets_ascend
-            && in_a_stream
-            && placed + of_none == rows
-            && of_none as u64 == self.troubles
-            && self.type_of.iter().all(of_a_type)
-            && at_rows(&self.blanks)
-            && at_rows(&self.oversize)
+        let blanks = index.blanks.iter().map(|&(_, count)| count).chain([index.blank]);
+        let sound = i64::try_from(index.end).is_ok()
+            && at_rows(&index.blanks)
+            && at_rows(&index.oversize)
             && blanks.is_sorted()
-            && self.blank <= self.end
-    }
-
-    /// Reads the next `count` of all streams.
-    fn load_streams(&mut self, count: usize, all: usize, mut read: Reader<'_>, mut rows: Reader<'_>) -> Option<()> {
-        let Self { streams, stream_names, hasher, categories, offsets, .. } = self;
-        if streams.is_empty() {
-            // Every stream has a row: a count nobody wrote asks for no memory.
-            let room = all.min(offsets.len());
-            streams.reserve_exact(room);
-            stream_names.reserve(room, |_| 0);
-        }
-        for id in streams.len()..streams.len() + count {
-            let category = u32::try_from(read.number()?).ok()?;
-            let length = read.count()?;
-            let own = rows.fixed(length, u32::from_le_bytes)?;
-            let mut times = Times::NONE;
-            for which in 0..2 {
-                times.seconds[which] = read.number()? as i64;
-                times.nanoseconds[which] = i32::try_from(read.number()? as i64).ok()?;
-            }
-            let versions = Versions::load(&mut read, length as u64)?;
-            let name = read.bytes()?;
-            let text = std::str::from_utf8(name).ok()?;
-            if own.is_empty() || category as usize >= categories.len() || id as u32 == NO_STREAM {
-                return None;
-            }
-            let name_hash = hash(hasher, name);
-            streams.push(Stream { name: StreamName::from(text), rows: own, times, versions, category });
-            stream_names
-                .insert_unique(name_hash, id as u32, |&id| hash(hasher, streams[id as usize].name.as_str().as_bytes()));
-        }
-        (rows.is_done() && read.is_done()).then_some(())
+            && index.blank <= index.end
+            && index.troubles <= rows as u64
+            && index.disordered <= streams as u64
+            && firsts.len() == streams.div_ceil(PIECE)
+            && firsts.is_sorted();
+        // Every row that can be read is of one stream.
+        let placed = rows.saturating_sub(index.troubles as usize);
+        sound.then_some(Self { rows, links, placed, streams, firsts, index })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Entry, Part};
+    use super::super::{Entry, Part, Stream};
     use super::*;
     use crate::domain::Timestamp;
 
@@ -351,76 +342,156 @@ mod tests {
         blocks
     }
 
-    fn load(blocks: &[Vec<u8>]) -> Option<Index> {
-        let mut blocks = blocks.iter();
-        Index::load(&DefaultHashBuilder::default(), &mut |buffer| {
-            blocks.next().map(|block| buffer.clone_from(block)).is_some()
-        })
+    #[derive(Debug)]
+    struct Held(Vec<Vec<u8>>);
+
+    impl Stored for Held {
+        fn block(&self, number: usize, buffer: &mut Vec<u8>) -> bool {
+            self.0.get(number).map(|block| buffer.extend_from_slice(block)).is_some()
+        }
+
+        fn count(&self) -> usize {
+            self.0.len()
+        }
     }
 
-    #[test]
-    fn what_is_kept_comes_back() {
-        let index = index();
-        let blocks = saved(&index);
-        assert_eq!(blocks.len(), BLOCKS);
-        let back = load(&blocks).unwrap();
-        assert_eq!(saved(&back), blocks);
+    fn load(blocks: &[Vec<u8>]) -> Option<Index> {
+        Index::kept(Arc::new(Held(blocks.to_vec())), 0, &DefaultHashBuilder::default())
+    }
+
+    /// The same, and all of it is as it should be.
+    fn load_whole(blocks: &[Vec<u8>]) -> Option<Index> {
+        load(blocks).filter(Index::holds_together)
+    }
+
+    fn same(back: &Index, index: &Index) {
         assert_eq!((back.len(), back.end(), back.troubles()), (index.len(), index.end(), index.troubles()));
-        for row in 0..index.len() as u32 {
+        assert_eq!((back.stream_count(), back.disordered()), (index.stream_count(), index.disordered()));
+        for row in 0..=index.offsets.len() as u32 {
             assert_eq!(format!("{:?}", back.place(row)), format!("{:?}", index.place(row)));
-            assert_eq!(back.milliseconds(row), index.milliseconds(row));
+            assert_eq!((back.milliseconds(row), back.linked(row)), (index.milliseconds(row), index.linked(row)));
         }
-        for stream in index.streams() {
-            let found = back.stream(stream.name.as_str()).unwrap();
+        for (number, stream) in index.streams(0, usize::MAX).enumerate() {
+            let found = back.stream(stream.name()).unwrap();
+            assert_eq!(back.streams(number, number + 1).next().map(Stream::name), Some(stream.name()));
             assert_eq!(
-                (&found.rows, found.first_time(), found.last_time()),
-                (&stream.rows, stream.first_time(), stream.last_time())
+                (found.rows(), found.first_time(), found.last_time(), found.goes_back()),
+                (stream.rows(), stream.first_time(), stream.last_time(), stream.goes_back())
             );
         }
+        assert_eq!(back.stream("nobody").map(Stream::len), None);
         assert_eq!(back.types(), index.types());
         assert_eq!(back.category("s1"), index.category("s1"));
     }
 
     #[test]
-    fn what_takes_several_blocks_comes_back() {
+    fn what_is_kept_comes_back() {
+        let mut index = index();
+        let blocks = saved(&index);
+        assert_eq!(blocks.len(), 1 + 4 + 1 + 1 + 1);
+        let back = load_whole(&blocks).unwrap();
+        assert_eq!(saved(&back), blocks);
+        same(&back, &index);
+
+        let mut links = Part::default();
+        for number in 0..5_u64 {
+            let entry = Entry { stream: b"links", event_type: b"$>", version: None, time: None };
+            links.event(index.hasher(), number, entry);
+        }
+        assert!(index.append_links(&links, vec![Some(0), None, Some(7), Some(9_000), None]));
+        let blocks = saved(&index);
+        let back = load_whole(&blocks).unwrap();
+        assert_eq!(saved(&back), blocks);
+        same(&back, &index);
+    }
+
+    fn large(events: u64) -> Index {
         let mut index = Index::new(0);
+        add(&mut index, 0..events);
+        index
+    }
+
+    fn add(index: &mut Index, numbers: std::ops::Range<u64>) {
         let mut part = Part::default();
-        let events = PIECE as u64 * 2 + 77;
-        for number in 0..events {
-            let (name, time) = (format!("s-{}", number % 5000), Timestamp::new(number as i64, 0).ok());
-            let entry = Entry { stream: name.as_bytes(), event_type: b"T", version: None, time };
+        let end = numbers.end;
+        for number in numbers {
+            let (name, time) = (format!("s1-{}", number % 5000), Timestamp::new(number as i64, 0).ok());
+            let version = (number % 700 == 0).then_some(1);
+            let entry = Entry { stream: name.as_bytes(), event_type: b"T", version, time };
             part.event(index.hasher(), number * 600, entry);
         }
-        part.finish(events * 600);
+        part.finish(end * 600);
         assert!(index.append(&part));
+    }
+
+    #[test]
+    fn what_takes_several_blocks_comes_back_and_grows() {
+        let events = PIECE as u64 * 2 + 77;
+        let index = large(events);
         let blocks = saved(&index);
-        assert_eq!(blocks.len(), 1 + 4 * 3 + 2 + 2 * 5000_usize.div_ceil(STREAMS) + 1);
-        let back = load(&blocks).unwrap();
+        assert_eq!(blocks.len(), 1 + 4 * 3 + 3 + 5000_usize.div_ceil(GROUP) + 1);
+        let mut back = load(&blocks).unwrap();
+        same(&back, &index);
         assert_eq!(saved(&back), blocks);
-        for row in 0..=events as u32 {
-            assert_eq!(format!("{:?}", back.place(row)), format!("{:?}", index.place(row)));
-        }
-        assert_eq!(back.stream("s-4999").unwrap().rows, index.stream("s-4999").unwrap().rows);
         for missing in 0..blocks.len() {
             let mut fewer = blocks.clone();
             fewer.remove(missing);
             assert!(load(&fewer).is_none(), "block {missing}");
         }
         assert_eq!(saved(&load(&saved(&Index::new(7))).unwrap()), saved(&Index::new(7)));
+
+        // Known streams and new ones, on an index of which nothing was read yet.
+        for mut index in [load(&blocks).unwrap(), std::mem::replace(&mut back, large(0))] {
+            assert_eq!(index.reopen(events * 600), events * 600);
+            add(&mut index, events..events + 9000);
+            let mut part = Part::default();
+            let entry = Entry { stream: b"new-1", event_type: b"New", version: Some(3), time: None };
+            part.event(index.hasher(), (events + 9000) * 600, entry);
+            part.finish((events + 9001) * 600);
+            assert!(index.append(&part));
+            let mut expected = large(events + 9000);
+            assert!(expected.append(&part) || expected.len() > 0);
+            assert_eq!((index.len(), index.stream_count()), (events as usize + 9001, 5001));
+            let whole = load_whole(&saved(&index)).unwrap();
+            same(&whole, &index);
+            assert_eq!(index.stream("s1-77").unwrap().rows(), expected.stream("s1-77").unwrap().rows());
+            assert_eq!(index.stream("new-1").unwrap().rows(), [events as u32 + 9000]);
+        }
     }
 
     #[test]
-    fn what_is_no_index_is_none() {
-        let blocks = saved(&index());
-        for missing in 0..BLOCKS {
+    fn names_are_told_without_reading_more() {
+        let index = load(&saved(&large(6000))).unwrap();
+        let mut told = Vec::new();
+        index.stream_names(600, &|_| true, &mut |number, name| told.push((number, name.to_owned())));
+        assert_eq!(told.len(), 4400);
+        assert!(told.iter().enumerate().all(|(at, one)| *one == (at + 600, format!("s1-{}", at + 600))));
+        assert!((0..10).all(|group| index.streams.is_unread(group)));
+    }
+
+    #[test]
+    fn what_is_no_index_is_none_or_broken() {
+        let index = index();
+        let blocks = saved(&index);
+        for missing in 0..blocks.len() {
             assert!(load(&blocks[..missing]).is_none());
-            let mut cut = blocks.clone();
-            let half = cut[missing].len() / 2;
-            cut[missing].truncate(half);
-            assert!(load(&cut).is_none(), "block {missing}");
-            let mut wild = blocks.clone();
-            wild[missing].fill(0xff);
-            assert!(load(&wild).is_none() || missing > 2, "block {missing}");
+            for change in
+                [|block: &mut Vec<u8>| block.truncate(block.len() / 2), |block: &mut Vec<u8>| block.fill(0xff)]
+            {
+                let mut other = blocks.clone();
+                change(&mut other[missing]);
+                // Nothing but ones in the types means that none of them is kept.
+                assert!(load_whole(&other).is_none() || missing == 4, "block {missing}");
+                let Some(other) = load(&other) else { continue };
+                // Whatever is asked of it gives an answer, if not the right one.
+                for row in 0..10_000 {
+                    let (place, _) = (other.place(row), other.bounds(row));
+                    drop(place);
+                }
+                other.streams(0, usize::MAX).for_each(|stream| drop(stream.rows().to_vec()));
+                assert!(other.stream("s1-1").is_none() || other.row_at(1 << 41).is_none_or(|row| row < 10_000));
+                assert!(other.is_broken() || missing > 0);
+            }
         }
     }
 }

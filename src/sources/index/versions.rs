@@ -5,33 +5,45 @@
 
 use super::saved::{Reader, Writer};
 
-/// Versions by rank (from 0). Ranks are only ever added.
+/// Versions by rank (from 0). Ranks are only ever added; how many there are is known elsewhere.
 #[derive(Clone, Debug, Default)]
 pub struct Versions {
     /// The version of rank 0.
     first: u64,
+    breaks: Option<Box<Breaks>>,
+}
+
+/// Where versions do not count up by one.
+#[derive(Clone, Debug, Default)]
+struct Breaks {
     /// Where a new run begins: its first rank and the version there.
-    #[allow(clippy::box_collection, reason = "most streams have none, and there may be a million streams")]
-    breaks: Option<Box<Vec<(u32, u64)>>>,
-    /// How many ranks there are.
-    len: u32,
+    runs: Vec<(u32, u64)>,
+    /// Whether some version is not later than the one before it.
+    goes_back: bool,
 }
 
 impl Versions {
-    /// Adds the version of the next rank. `None` counts on: one more than the last, or 1.
-    pub fn push(&mut self, version: Option<u64>) {
-        let next = if self.len == 0 { None } else { self.get(self.len - 1).checked_add(1) };
+    /// Adds the version of a rank, the next one. `None` counts on: one more than the last, or 1. Gives whether the versions
+    /// go back here for the first time.
+    pub fn push(&mut self, rank: u32, version: Option<u64>) -> bool {
+        let Some(last) = rank.checked_sub(1).map(|last| self.get(last)) else {
+            self.first = version.unwrap_or(1);
+            return false;
+        };
+        let next = last.checked_add(1);
         let version = version.unwrap_or(next.unwrap_or(1));
-        if self.len == 0 {
-            self.first = version;
-        } else if next != Some(version) {
-            self.breaks.get_or_insert_default().push((self.len, version));
+        if next == Some(version) {
+            return false;
         }
-        self.len += 1;
+        let breaks = self.breaks.get_or_insert_default();
+        breaks.runs.push((rank, version));
+        let back = version <= last && !breaks.goes_back;
+        breaks.goes_back |= back;
+        back
     }
 
     fn breaks(&self) -> &[(u32, u64)] {
-        self.breaks.as_deref().map_or(&[], Vec::as_slice)
+        self.breaks.as_ref().map_or(&[], |breaks| &breaks.runs)
     }
 
     /// Writes them; how many there are is known elsewhere.
@@ -55,8 +67,13 @@ impl Versions {
             }
             breaks.push((rank, read.number()?));
         }
-        let breaks = (!breaks.is_empty()).then(|| Box::new(breaks));
-        Some(Self { first, breaks, len: u32::try_from(len).ok()? })
+        if breaks.is_empty() {
+            return Some(Self { first, breaks: None });
+        }
+        let mut versions = Self { first, breaks: Some(Box::new(Breaks { runs: breaks, goes_back: false })) };
+        let goes_back = versions.breaks().iter().any(|&(rank, version)| versions.get(rank - 1) >= version);
+        versions.breaks.get_or_insert_default().goes_back = goes_back;
+        Some(versions)
     }
 
     /// The version of a rank that exists.
@@ -68,10 +85,10 @@ impl Versions {
         }
     }
 
-    /// The first rank that has this version or a later one.
-    pub fn first_from(&self, version: u64) -> Option<u32> {
+    /// The first of `len` ranks that has this version or a later one.
+    pub fn first_from(&self, len: u32, version: u64) -> Option<u32> {
         let mut start = (0, self.first);
-        for &next in self.breaks().iter().chain(std::iter::once(&(self.len, 0))) {
+        for &next in self.breaks().iter().chain(std::iter::once(&(len, 0))) {
             let (rank, from) = start;
             // A run of n versions; it does not pass the largest number.
             let ahead = version.saturating_sub(from);
@@ -84,8 +101,9 @@ impl Versions {
     }
 
     /// Whether some version is not later than the one before it.
+    #[cfg(test)]
     pub fn goes_back(&self) -> bool {
-        self.breaks().iter().any(|&(rank, version)| self.get(rank - 1) >= version)
+        self.breaks.as_ref().is_some_and(|breaks| breaks.goes_back)
     }
 }
 
@@ -98,8 +116,8 @@ mod tests {
     #[test]
     fn absent_versions_are_counted() {
         let mut versions = Versions::default();
-        for version in [None, None, Some(7), None, Some(u64::MAX), None] {
-            versions.push(version);
+        for (rank, version) in (0..).zip([None, None, Some(7), None, Some(u64::MAX), None]) {
+            versions.push(rank, version);
         }
         assert_eq!((0..6).map(|rank| versions.get(rank)).collect::<Vec<_>>(), [1, 2, 7, 8, u64::MAX, 1]);
     }
@@ -109,12 +127,14 @@ mod tests {
         fn it_is_a_list_of_versions(all in prop::collection::vec(prop_oneof![0_u64..6, 0_u64..200, u64::MAX - 3..=u64::MAX], 0..60),
                                     wanted in prop_oneof![0_u64..200, u64::MAX - 3..=u64::MAX]) {
             let mut versions = Versions::default();
-            all.iter().for_each(|&version| versions.push(Some(version)));
+            let back: Vec<usize> = (0..all.len()).filter(|&at| versions.push(at as u32, Some(all[at]))).collect();
+            let first_back = all.windows(2).position(|pair| pair[0] >= pair[1]).map(|before| before + 1);
+            prop_assert_eq!(back, first_back.into_iter().collect::<Vec<_>>());
             for (rank, &version) in all.iter().enumerate() {
                 prop_assert_eq!(versions.get(rank as u32), version);
             }
             let expected = all.iter().position(|&version| version >= wanted).map(|rank| rank as u32);
-            prop_assert_eq!(versions.first_from(wanted), expected);
+            prop_assert_eq!(versions.first_from(all.len() as u32, wanted), expected);
             prop_assert_eq!(versions.goes_back(), all.windows(2).any(|pair| pair[0] >= pair[1]));
         }
     }
