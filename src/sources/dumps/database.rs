@@ -46,9 +46,9 @@ impl Dump {
         Self { kind, reasons: Vec::new(), caveats: Vec::new(), tables, sections, large, identities, learnt }
     }
 
-    /// The dump lies in these files too.
+    /// The dump lies in these files, and not in the one it is called by.
     pub fn lies_in(&mut self, files: impl IntoIterator<Item = PathBuf>) {
-        self.identities.extend(files.into_iter().filter_map(Identity::of));
+        self.identities = files.into_iter().filter_map(Identity::of).collect();
     }
 
     fn sections(&self, table: usize) -> &[Section] {

@@ -1,4 +1,5 @@
-//! SQL dumps, read where they lie and never restored: what `pg_dump`, `mysqldump` and the shell of SQLite write.
+//! SQL dumps, read where they lie and never restored: what `pg_dump` in any of its formats, `mysqldump` and the shell of
+//! SQLite write.
 //!
 //! A first pass finds where the rows of which table lie; it reads statements only as far as they say something of tables,
 //! and runs none. Rows are read afterwards, each from its place. Nothing here knows what an event is.

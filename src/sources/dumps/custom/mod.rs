@@ -1,8 +1,8 @@
 //! Dumps in PostgreSQL's custom format, what `pg_dump -Fc` writes, read without `pg_restore`.
 //!
 //! The table of contents says which tables there are; their rows are read as those of a dump in text, from what is
-//! unpacked of them. Checked with files of `pg_dump` 15 (not compressed, zlib); LZ4 and Zstandard and the versions of
-//! `pg_dump` 16 to 18 only with files made by the tests from the format's description.
+//! unpacked of them. Checked with files of `pg_dump` 15 (not compressed, zlib) and 17 (zlib, LZ4, Zstandard); what other
+//! versions write only with files made by the tests from the format's description.
 
 pub mod contents;
 pub mod format;

@@ -469,6 +469,8 @@ fn changes_are_seen() {
     let files = dump(FILES);
     let Kept { database, folder } = kept(&files);
     assert_eq!(database.look(), Ok(Change::Same));
+    fs::write(folder.path().join("notes.txt"), b"mine").expect("room");
+    assert_eq!(database.look(), Ok(Change::Same), "a file that is none of the dump's");
     fs::write(folder.path().join("7.dat.gz"), b"other").expect("room");
     assert_ne!(database.look(), Ok(Change::Same));
     let database = of_directory(folder.path()).expect("a dump");
