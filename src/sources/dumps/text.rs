@@ -189,15 +189,15 @@ impl Pass {
             if syntax.dialect == Dialect::Mysql && comment.starts_with(b"/*!") {
                 let inside = comment[3..].trim_ascii_start();
                 let digits = inside.iter().take_while(|b| b.is_ascii_digit()).count();
-                match schema::statement(&inside[digits..], syntax) {
-                    said @ (Statement::Encoding(_) | Statement::StatementEncoding(_)) => names = Some(said),
-                    _ => {}
+                let said = schema::statement(&inside[digits..], syntax);
+                if matches!(said, Statement::Encoding(_) | Statement::Definitions(_)) {
+                    names = Some(said);
                 }
             }
         })?;
         match names {
             Some(Statement::Encoding(name)) => self.encode(&name),
-            Some(Statement::StatementEncoding(name)) => self.encode_statements(name.as_deref()),
+            Some(Statement::Definitions(name)) => self.encode_statements(name.as_deref()),
             _ => {}
         }
         Ok(at)
@@ -273,7 +273,7 @@ impl Pass {
             Statement::Part(part, parent) => self.catalogue.attach(&part, &parent),
             Statement::SearchPath(schema) => self.catalogue.search(&schema),
             Statement::Encoding(name) => self.encode(&name),
-            Statement::StatementEncoding(name) => self.encode_statements(name.as_deref()),
+            Statement::Definitions(name) => self.encode_statements(name.as_deref()),
             Statement::PlainBackslash(plain) => self.syntax.backslash = !plain,
             Statement::Database(name) => self.catalogue.enter(&name),
             Statement::Copy(_) | Statement::Other => {}
