@@ -98,7 +98,7 @@ fn unhex(digits: &str) -> Vec<u8> {
     digits
         .as_bytes()
         .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("digits"))
         .collect()
 }
 
