@@ -3,6 +3,7 @@
 //! Invariant: what is kept is bounded, however many statements a dump has: see [`MOST_SECTIONS`] and [`MOST_TEXT`].
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::encoding::Encoding;
@@ -18,6 +19,8 @@ use crate::sources::tables::{Column, Table};
 const MOST_SECTIONS: usize = 200_000;
 /// How many bytes of names and types are kept.
 const MOST_TEXT: usize = 32 << 20;
+/// How many tables there is no room for are counted.
+const MOST_COUNTED: usize = 1 << 20;
 /// How many databases are told apart.
 const MOST_DATABASES: usize = 1000;
 /// How many tables one has its columns from.
@@ -70,7 +73,7 @@ pub struct Found {
     pub syntax: Syntax,
     /// The encoding of its text.
     pub encoding: Encoding,
-    /// How many values its first row has, where nothing names the columns.
+    /// How many values its first row has, where that says which columns they are of.
     pub values: usize,
     /// How many rows it has, where that is known.
     pub rows: Option<u64>,
@@ -92,6 +95,53 @@ pub struct Stored {
     pub sections: Vec<Section>,
 }
 
+/// What there is no room for.
+#[derive(Default)]
+struct LeftOut {
+    /// Hashes of the tables.
+    tables: HashSet<u64>,
+    /// Stretches of rows of tables that are kept.
+    stretches: u64,
+    /// Tables whose columns are left out.
+    definitions: u64,
+}
+
+impl LeftOut {
+    fn table(&mut self, key: &Key) {
+        if self.tables.len() < MOST_COUNTED {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            self.tables.insert(hasher.finish());
+        }
+    }
+
+    /// The words for all of it.
+    fn caveats(&self) -> Vec<String> {
+        let more = |count: u64, what: &str| match count {
+            1 => format!("1 {what} more is not shown"),
+            _ => format!("{count} {what}s more are not shown"),
+        };
+        let mut caveats = Vec::new();
+        if !self.tables.is_empty() {
+            let least = if self.tables.len() == MOST_COUNTED { "at least " } else { "" };
+            let tables = more(self.tables.len() as u64, "table");
+            caveats.push(format!("it names more tables than can be kept; {least}{tables}"));
+        }
+        if self.definitions > 0 {
+            let columns = match self.definitions {
+                1 => "those of 1 table are not known".to_owned(),
+                count => format!("those of {count} tables are not known"),
+            };
+            caveats.push(format!("it names more columns than can be kept; {columns}"));
+        }
+        if self.stretches > 0 {
+            let sections = more(self.stretches, "section");
+            caveats.push(format!("its rows lie in more places than can be kept; {sections}"));
+        }
+        caveats
+    }
+}
+
 /// Everything found so far.
 pub struct Catalogue {
     dialect: Dialect,
@@ -107,6 +157,7 @@ pub struct Catalogue {
     text: usize,
     /// The table of the last statement with rows, while nothing else came after it.
     last: Option<usize>,
+    left_out: LeftOut,
     /// What the user must know.
     pub caveats: Vec<String>,
 }
@@ -125,6 +176,7 @@ impl Catalogue {
             heads: HashSet::new(),
             text: 0,
             last: None,
+            left_out: LeftOut::default(),
             caveats: Vec::new(),
         }
     }
@@ -168,7 +220,6 @@ impl Catalogue {
     /// Whether so many more bytes may be kept.
     fn room(&mut self, bytes: usize) -> bool {
         if self.text + bytes > MOST_TEXT {
-            self.caveat("it names more tables and columns than can be kept; the last of them are left out");
             return false;
         }
         self.text += bytes;
@@ -187,6 +238,7 @@ impl Catalogue {
         }
         let length = key.name.len() + key.schema.as_deref().map_or(0, str::len);
         if !self.room(2 * length + 256) {
+            self.left_out.table(key);
             return None;
         }
         self.numbers.insert(key.clone(), self.entries.len());
@@ -200,6 +252,7 @@ impl Catalogue {
         let length: usize = definition.columns.iter().map(|c| c.name.len() + c.declared.len() + 64).sum();
         let Some(number) = self.number(&self.key(&definition.name)) else { return };
         if !self.room(length) {
+            self.left_out.definitions += 1;
             return;
         }
         let inherits: Vec<Key> = definition.inherits.iter().map(|name| self.key(name)).collect();
@@ -226,6 +279,15 @@ impl Catalogue {
         self.numbers.get(&self.key(name)).is_some_and(|&number| self.entries[number].1.definition.is_some())
     }
 
+    /// Whether it is known which columns of a table the values of a row are of that names none. A computed column is held
+    /// by some dumps and not by others: MariaDB has its values, PostgreSQL has DEFAULT there, SQLite nothing.
+    pub fn knows_values(&self, name: &Name) -> bool {
+        let number = self.numbers.get(&self.key(name));
+        let definition = number.and_then(|&number| self.entries[number].1.definition.as_ref());
+        let computed = |columns: &[Declared]| columns.iter().any(|column| column.generated);
+        definition.is_some_and(|(own, _)| self.dialect == Dialect::Postgres || !computed(own))
+    }
+
     /// Rows were found. They join those before them when nothing else lies between.
     pub fn add(&mut self, mut found: Found) {
         let Some(number) = self.number(&self.key(&found.head.name)) else { return };
@@ -234,6 +296,7 @@ impl Catalogue {
             None => {
                 let columns: usize = found.head.columns.iter().flatten().map(|column| column.len() + 48).sum();
                 if !self.room(columns + found.head.name.name.len() + 128) {
+                    self.left_out.stretches += 1;
                     return;
                 }
                 self.heads.insert(found.head.clone());
@@ -252,7 +315,7 @@ impl Catalogue {
         {
             last.end = found.end;
         } else if full {
-            self.caveat("its rows lie in more places than can be kept; the last of them are left out");
+            self.left_out.stretches += 1;
         } else {
             self.sections += 1;
             self.entries[number].1.found.push(found);
@@ -370,6 +433,8 @@ impl Catalogue {
             stored.push(Stored { table: Table { schema, name: key.name.clone(), columns, rows }, sections });
         }
         left_out.into_iter().for_each(|caveat| self.caveat(caveat));
+        // However many there are already.
+        self.caveats.splice(0..0, self.left_out.caveats());
         if stored.iter().any(|stored| stored.table.columns.first().is_some_and(|c| c.name == "column1")) {
             self.caveat("the columns of some tables are not named in it: they are called column1, column2 and so on");
         }
@@ -395,8 +460,9 @@ impl Catalogue {
         let mut seen = HashSet::new();
         let heads: Vec<&Found> = entry.found.iter().filter(|found| seen.insert(Arc::as_ptr(&found.head))).collect();
         let named: HashSet<&String> = heads.iter().flat_map(|found| found.head.columns.iter().flatten()).collect();
+        let held = heads.iter().any(|found| self.holds_computed(&physical, found));
         for column in &physical {
-            match column.generated && !named.contains(&column.name) {
+            match column.generated && !held && !named.contains(&column.name) {
                 false => add(&column.name, &column.declared),
                 true => left_out.push(format!(
                     "column `{}` of `{}` is computed by the database: dumps do not hold it",
@@ -413,6 +479,11 @@ impl Catalogue {
         }
     }
 
+    /// Whether rows that name no columns have the values of computed ones.
+    fn holds_computed(&self, physical: &[Declared], found: &Found) -> bool {
+        self.dialect != Dialect::Postgres && found.head.columns.is_none() && found.values == physical.len()
+    }
+
     /// Where the values of a stretch go.
     fn slots(&self, part: usize, found: &Found, columns: &[Column], known: &HashMap<String, usize>) -> Arc<[Slot]> {
         let slot = |name: &str| {
@@ -422,9 +493,12 @@ impl Catalogue {
         let slots: Vec<Slot> = match &found.head.columns {
             Some(names) => names.iter().map(|name| slot(name)).collect(),
             None => {
-                // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it, and nowhere else.
-                let placed = found.form == Form::Inserts && self.dialect == Dialect::Postgres;
+                // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it.
                 let physical = self.physical(part);
+                let placed = match self.dialect {
+                    Dialect::Postgres => found.form == Form::Inserts,
+                    _ => self.holds_computed(&physical, found),
+                };
                 match physical.is_empty() {
                     false => {
                         let physical = physical.iter().filter(|column| placed || !column.generated);
