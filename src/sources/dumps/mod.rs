@@ -12,6 +12,7 @@ mod custom;
 mod database;
 mod encoding;
 mod large;
+mod left_out;
 mod members;
 mod rows;
 mod schema;
