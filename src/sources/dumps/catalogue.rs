@@ -3,10 +3,10 @@
 //! Invariant: what is kept is bounded, however many statements a dump has: see [`MOST_SECTIONS`] and [`MOST_TEXT`].
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::encoding::Encoding;
+use super::left_out::LeftOut;
 use super::rows::{Form, Kind, Section, Slot};
 use super::schema::{Declared, Definition};
 use super::tokens::Name;
@@ -19,8 +19,6 @@ use crate::sources::tables::{Column, Table};
 const MOST_SECTIONS: usize = 200_000;
 /// How many bytes of names and types are kept.
 const MOST_TEXT: usize = 32 << 20;
-/// How many tables there is no room for are counted.
-const MOST_COUNTED: usize = 1 << 20;
 /// How many databases are told apart.
 const MOST_DATABASES: usize = 1000;
 /// How many tables one has its columns from.
@@ -93,53 +91,6 @@ pub struct Stored {
     pub table: Table,
     /// Where its rows lie.
     pub sections: Vec<Section>,
-}
-
-/// What there is no room for.
-#[derive(Default)]
-struct LeftOut {
-    /// Hashes of the tables.
-    tables: HashSet<u64>,
-    /// Stretches of rows of tables that are kept.
-    stretches: u64,
-    /// Tables whose columns are left out.
-    definitions: u64,
-}
-
-impl LeftOut {
-    fn table(&mut self, key: &Key) {
-        if self.tables.len() < MOST_COUNTED {
-            let mut hasher = DefaultHasher::new();
-            key.hash(&mut hasher);
-            self.tables.insert(hasher.finish());
-        }
-    }
-
-    /// The words for all of it.
-    fn caveats(&self) -> Vec<String> {
-        let more = |count: u64, what: &str| match count {
-            1 => format!("1 {what} more is not shown"),
-            _ => format!("{count} {what}s more are not shown"),
-        };
-        let mut caveats = Vec::new();
-        if !self.tables.is_empty() {
-            let least = if self.tables.len() == MOST_COUNTED { "at least " } else { "" };
-            let tables = more(self.tables.len() as u64, "table");
-            caveats.push(format!("it names more tables than can be kept; {least}{tables}"));
-        }
-        if self.definitions > 0 {
-            let columns = match self.definitions {
-                1 => "those of 1 table are not known".to_owned(),
-                count => format!("those of {count} tables are not known"),
-            };
-            caveats.push(format!("it names more columns than can be kept; {columns}"));
-        }
-        if self.stretches > 0 {
-            let sections = more(self.stretches, "section");
-            caveats.push(format!("its rows lie in more places than can be kept; {sections}"));
-        }
-        caveats
-    }
 }
 
 /// Everything found so far.

@@ -13,6 +13,7 @@ mod database;
 mod encoding;
 mod kept;
 mod large;
+mod left_out;
 mod members;
 mod rows;
 mod schema;
