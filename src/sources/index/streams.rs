@@ -152,7 +152,9 @@ impl Stream {
         }
         self.times.set(1, time);
         if rows.len() == rows.capacity() {
-            rows.reserve_exact((rows.len() / 8).max(4));
+            // Allocators hand out multiples of 16 bytes, less the 8 they keep for themselves.
+            let room = (rows.len() + (rows.len() / 8).max(4)) / 4 * 4 + 2;
+            rows.reserve_exact(room - rows.len());
         }
         rows.push(row);
         self.versions.push(rows.len() as u32 - 1, version)
