@@ -42,6 +42,7 @@ mod sorted;
 mod sqlite;
 pub mod tables;
 mod unpack;
+mod woven;
 
 use std::ops::ControlFlow;
 
