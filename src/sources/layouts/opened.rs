@@ -127,6 +127,11 @@ impl Opened {
         self.links().position(row)
     }
 
+    /// When the newest event was written, in seconds since 1970, of a store whose streams keep events for some time only.
+    pub fn newest(&self) -> Option<i64> {
+        self.learnt.get().and_then(|(counts, _)| i64::try_from(counts.newest).ok()).filter(|&newest| newest > 0)
+    }
+
     /// What an event is outside of.
     pub fn outside(&self, row: u64) -> Option<&str> {
         let all = self.found.layout.membership.as_ref()?.all.as_ref()?;
@@ -213,10 +218,11 @@ impl Opened {
                 events(counts.hidden)
             ));
         }
-        if counts.aging > 0 {
+        if counts.expired > 0 {
             told.push(format!(
-                "{} in streams with a greatest age: a live reader may not see them",
-                events(counts.aging)
+                "{} older than their streams keep events for, when the newest event was written: a live reader does not \
+                 see them",
+                events(counts.expired)
             ));
         }
         for (&note, &count) in &counts.notes {

@@ -505,6 +505,47 @@ fn eventuous_and_sql_stream_store_name_their_streams_elsewhere() {
 }
 
 #[test]
+fn what_sql_stream_store_shows_no_longer_is_noted_by_the_time_of_the_newest_event() {
+    let message = |stream: u32, version: u32, position: u32, time: &str| {
+        format!(r"{stream} | {version} | {position} | {A} | 2025-01-01 {time} | Placed | {{}} | \N")
+    };
+    let rows = [
+        message(1, 0, 0, "10:00:00"),
+        message(2, 0, 1, "10:00:00"),
+        message(1, 1, 2, "10:00:30.5"),
+        message(1, 2, 3, "10:00:31"),
+        message(2, 1, 4, "10:01:30.7"),
+    ];
+    let source = Store::default()
+        .table(
+            "messages",
+            "stream_id_internal int, stream_version int, position bigint, message_id uuid, created_utc timestamp, \
+             type varchar, json_data varchar, json_metadata varchar",
+            &rows.each_ref().map(String::as_str),
+        )
+        .table(
+            "streams",
+            "id char(42), id_original varchar, id_internal int, version int, position bigint, max_age int, max_count int",
+            &[r"aaaa | short-1 | 1 | 2 | 3 | 60 | \N", r"bbbb | long-1 | 2 | 1 | 4 | \N | \N"],
+        )
+        .open();
+    is_read_as(&*source, "sql-stream-store");
+    let note = "[expired: its stream keeps events for 60 s]";
+    assert_eq!(
+        all(&*source),
+        [
+            format!("short-1/0@0 Placed {{}} {note}"),
+            "long-1/0@1 Placed {}".into(),
+            // Half a second more than what is known to have passed.
+            "short-1/1@2 Placed {}".into(),
+            "short-1/2@3 Placed {}".into(),
+            "long-1/1@4 Placed {}".into(),
+        ]
+    );
+    assert!(source.about().caveats.iter().any(|caveat| caveat.starts_with("1 event older than their streams keep")));
+}
+
+#[test]
 fn prooph_has_a_table_for_each_of_its_streams() {
     let columns =
         "no bigint, event_id uuid, event_name varchar(100), payload json, metadata jsonb, created_at timestamp(6)";
