@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
+use super::picking::Picking;
 use super::woven::{Woven, put_in_order};
 use crate::domain::{
-    About, Anchor, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind,
-    Pattern, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage, StreamSummary, Timestamp,
-    Version,
+    About, Anchor, Asked, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure,
+    FailureKind, Pattern, Picked, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage,
+    StreamSummary, Timestamp, Version,
 };
 
 /// A page ends when its events have this many bytes.
@@ -487,6 +488,21 @@ impl<B: Backing> Source for Indexed<B> {
         })?;
         let Some((row, linked)) = row else { return Ok(None) };
         self.over(to, |_, rows, _| rows.ordinal_of(row).or_else(|| rows.ordinal_of(linked?)))
+    }
+
+    fn pick(&self, scope: &Scope, from: u64, limit: usize, asked: &Asked<'_>) -> Result<Option<Picked>, Failure> {
+        self.over(scope, |index, rows, _| {
+            let from = usize::try_from(from).unwrap_or(usize::MAX).min(rows.len());
+            let end = from.saturating_add(limit).min(rows.len());
+            let mut ordinals = Vec::new();
+            let mut picking = Picking::new(index, asked);
+            for ordinal in from..end {
+                if let Some(certain) = rows.get(ordinal).and_then(|row| picking.picks(row)) {
+                    ordinals.push((ordinal as u64, certain));
+                }
+            }
+            Some(Picked { ordinals, looked: end as u64, total: rows.len() as u64 })
+        })
     }
 
     fn snapshots(
