@@ -272,30 +272,3 @@ fn what_could_not_be_read_to_its_end_is_told_too() {
     assert!(source.complete(&Cancel::default(), &mut |_| ()).is_err());
     assert_eq!(source.look().unwrap(), Change::Truncated);
 }
-
-/// What cannot be read on where it grew is told to have changed, in every format, packed or not.
-#[test]
-fn a_change_of_any_format_is_noticed() {
-    let directory = tempfile::tempdir().unwrap();
-    let row = |n: usize| format!("{n},a-{},{n},T,{{}}\n", n % 3);
-    let element = |n: usize| line(n).trim_end().to_owned();
-    let csv = "id,stream,version,type,data\n".to_owned() + &(1..40).map(row).collect::<String>();
-    let array = format!("[{}]", (1..40).map(element).collect::<Vec<_>>().join(",\n"));
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(csv.as_bytes()).unwrap();
-    for (name, content) in [("csv", csv.into_bytes()), ("array", array.into_bytes()), ("gz", packed.finish().unwrap())]
-    {
-        let path = directory.path().join(name);
-        fs::write(&path, &content).unwrap();
-        let source = open(path.to_str().unwrap(), &OpenOptions::default()).unwrap();
-        source.complete(&Cancel::default(), &mut |_| ()).unwrap();
-        assert_eq!(source.look().unwrap(), Change::Same, "{name}");
-        add(&path, b" ");
-        assert_ne!(source.look().unwrap(), Change::Same, "{name} grew");
-        fs::remove_file(&path).unwrap();
-        assert_eq!(source.look().unwrap(), Change::Removed, "{name}");
-        fs::write(&path, &content).unwrap();
-        // Its number may be that of the file before it.
-        assert!(matches!(source.look().unwrap(), Change::Replaced | Change::Truncated), "{name}");
-    }
-}

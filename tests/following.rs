@@ -80,9 +80,9 @@ fn the_whole_store_and_a_filter_are_followed_too() {
 fn a_changed_file_is_told_of_until_it_is_opened_again() {
     for (width, height) in [(80, 24), (120, 36), (160, 45)] {
         for (change, words) in [
-            (Change::Truncated, "the file changed: R reopens it, what is shown may be old"),
-            (Change::Replaced, "another file has its name now: R reopens it, what is shown may be old"),
-            (Change::Removed, "the file is gone; R opens it again once it is back, what is shown may be old"),
+            (Change::Truncated, "the store changed: R reopens it, what is shown may be old"),
+            (Change::Replaced, "another store has its name now: R reopens it, what is shown may be old"),
+            (Change::Removed, "the store is gone; R opens it again once it is back, what is shown may be old"),
         ] {
             let mut desk = Desk::open_in(shop(), width, height);
             desk.type_keys("<enter>k");
@@ -96,6 +96,20 @@ fn a_changed_file_is_told_of_until_it_is_opened_again() {
             let text = desk.text();
             assert!(text.lines().last().is_some_and(|hints| hints.contains("R reopen")), "{text}");
         }
+    }
+}
+
+#[test]
+fn a_store_that_is_back_and_goes_on_is_no_longer_told_of() {
+    for (change, is_over) in [(Change::Removed, true), (Change::Replaced, true), (Change::Truncated, false)] {
+        let mut desk = Desk::open_in(shop(), 120, 36);
+        desk.type_keys("<enter>F");
+        desk.send(Msg::SourceChanged(change));
+        assert_eq!(desk.lines_with("[CHANGED]").len(), 1, "{}", desk.text());
+        grow(&mut desk);
+        assert_eq!(desk.stands(), at("order-1001", 7), "it is followed all the same");
+        // What was cut where it lay may have been read while it was: that goes only by opening it again.
+        assert_eq!(desk.lines_with("[CHANGED]").is_empty(), is_over, "{change:?}: {}", desk.text());
     }
 }
 

@@ -212,3 +212,54 @@ fn a_place_without_a_stream_is_one_of_the_whole_store() {
         pty.close();
     }
 }
+
+/// A database that is written to while one looks: what is new appears, who follows is led to it, what was changed is told
+/// until it is opened again; and nothing is left behind.
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_database_is_followed_while_it_is_written() {
+    for mode in ["DELETE", "WAL"] {
+        let home = tempfile::tempdir().unwrap();
+        let temporary = home.path().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
+        let path = home.path().join("shop.db");
+        let writer = rusqlite::Connection::open(&path).unwrap();
+        writer
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = {mode};
+                 CREATE TABLE events (position INTEGER PRIMARY KEY, stream_id TEXT NOT NULL, version INTEGER NOT NULL,
+                 type TEXT NOT NULL, data TEXT NOT NULL, created_at TEXT NOT NULL)"
+            ))
+            .unwrap();
+        let insert = |version: u64, event_type: &str| {
+            let statement = "INSERT INTO events (stream_id, version, type, data, created_at)
+                             VALUES ('order-1', ?1, ?2, '{\"n\":1}', '2025-01-01T00:00:00Z')";
+            writer.execute(statement, (version as i64, event_type)).unwrap();
+        };
+        (0..3).for_each(|version| insert(version, "OrderPlaced"));
+        let args = [path.to_str().unwrap().to_owned()].into();
+        let mut setup = Setup { args, size: (120, 36), ..Setup::default() };
+        for (name, folder) in
+            [("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("HOME", "."), ("TMPDIR", "tmp")]
+        {
+            setup = setup.env(name, &home.path().join(folder).display().to_string());
+        }
+        let mut pty = Pty::run(setup);
+        pty.ready();
+        pty.wait_for("3 events").keys("<enter>gg");
+        insert(3, "OrderPaid");
+        pty.wait_for("+1 new").wait_for("4 events").wait_for("OrderPaid");
+        pty.keys("F").ready();
+        pty.wait_for("[following]").wait_for("@3/3");
+        insert(4, "OrderShipped");
+        pty.wait_for("OrderShipped").wait_for("@4/4").wait_for("+1 new");
+        writer.execute("DELETE FROM events WHERE version = 1", ()).unwrap();
+        pty.wait_for("the store changed: R reopens it");
+        pty.keys("R").wait_for("opened again").wait_for("4 events");
+        assert!(!pty.text().contains("[CHANGED]"), "{}", pty.text());
+        pty.keys("Q");
+        assert_eq!(pty.exit(), 0);
+        pty.close();
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "no copy is left");
+    }
+}

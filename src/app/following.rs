@@ -30,9 +30,9 @@ impl Follow {
     pub fn banner(&self, key: Option<&str>) -> Option<String> {
         let what = match self.changed? {
             Change::Same | Change::Grown => return None,
-            Change::Truncated => "the file changed",
-            Change::Replaced => "another file has its name now",
-            Change::Removed => "the file is gone",
+            Change::Truncated => "the store changed",
+            Change::Replaced => "another store has its name now",
+            Change::Removed => "the store is gone",
         };
         let reopens = key.map_or(String::new(), |key| match self.changed {
             Some(Change::Removed) => format!("; {key} opens it again once it is back"),
@@ -70,8 +70,14 @@ impl App {
     pub(super) fn source_changed(&mut self, change: Change) {
         match change {
             Change::Same => {}
-            // Who was led to the end when everything was read is not led on.
-            Change::Grown => self.opening.end = None,
+            Change::Grown => {
+                // Who was led to the end when everything was read is not led on.
+                self.opening.end = None;
+                // What was away is back, and goes on where it ended. What was cut in place may have been read meanwhile.
+                if matches!(self.follow.changed, Some(Change::Removed | Change::Replaced)) {
+                    self.follow.changed = None;
+                }
+            }
             change => {
                 self.follow.changed = Some(change);
                 self.notice = None;

@@ -241,7 +241,7 @@ pub enum Change {
     /// Nothing.
     #[default]
     Same,
-    /// It has more at its end, which is being read.
+    /// It has more at its end, which is being read; or it was told to be something else, and is what was opened again.
     Grown,
     /// It is shorter than it was, or its beginning is another: what is known of it no longer holds.
     Truncated,

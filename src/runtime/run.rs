@@ -139,6 +139,8 @@ fn end(
     // The person gets the terminal back first; whatever else has to end does so behind the prompt's back.
     drop(guard);
     drop(held);
+    // A store that is read anew may be in the middle of a copy.
+    crate::sources::remove_copies();
     match ending {
         Ending::Quit => {
             let _ = replay_ended.recv_timeout(GOODBYE);

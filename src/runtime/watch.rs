@@ -86,6 +86,7 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
         match source.look() {
             Ok(Change::Same) => failed = false,
             Ok(Change::Grown) => {
+                (failed, told) = (false, Change::Same);
                 reporter.say(Msg::SourceChanged(Change::Grown));
                 let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
                 reporter.describe();

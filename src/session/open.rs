@@ -34,6 +34,7 @@ impl Opening {
             layout: self.layout.clone(),
             layouts: self.configuration.as_ref().map(|folder| folder.join("layouts")),
             cache: self.cache.clone(),
+            ..OpenOptions::default()
         }
     }
 

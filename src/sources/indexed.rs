@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
+use super::live::{Outline, Outlined, Sketch};
 use super::picking::Picking;
 use super::woven::{Woven, put_in_order};
 use crate::domain::{
@@ -532,6 +533,46 @@ impl<B: Backing> Source for Indexed<B> {
 
     fn look(&self) -> Result<Change, Failure> {
         self.backing.look()
+    }
+
+    fn outline(&self, earlier: Option<&Outline>, cancel: &Cancel) -> Result<Option<Outlined>, Failure> {
+        if !self.backing.progress().complete && self.backing.failed().is_none() {
+            return Ok(None);
+        }
+        // Some at a time, so that nobody waits long for the index.
+        let some = |from: u32, links: bool| {
+            self.ask(|index| {
+                let rows = index.len() as u32;
+                let to = from.saturating_add(BATCH as u32).min(if links { u32::MAX } else { rows });
+                (from..to).map_while(|row| Some((index.place(row)?.event, index.milliseconds(row)))).collect::<Vec<_>>()
+            })
+        };
+        let mut sketch = Sketch::new(earlier);
+        let mut row = 0;
+        loop {
+            self.cancelled(cancel)?;
+            let records = some(row, false)?;
+            if records.is_empty() {
+                break;
+            }
+            row += records.len() as u32;
+            records.iter().for_each(|(event, time)| sketch.record(event.as_ref(), *time));
+        }
+        // Behind them stand the links, each in its own stream.
+        loop {
+            self.cancelled(cancel)?;
+            let links = some(row, true)?;
+            if links.is_empty() {
+                return Ok(Some(sketch.outlined()));
+            }
+            for (event, time) in links {
+                if let Some(event) = event {
+                    let scope = Scope::Stream(event.stream.clone());
+                    sketch.link(&event, time, self.over(&scope, |_, rows, _| rows.ordinal_of(row))?);
+                }
+                row += 1;
+            }
+        }
     }
 
     fn search(

@@ -34,6 +34,7 @@ mod indexed;
 pub mod input;
 mod jetstream;
 pub mod layouts;
+mod live;
 pub mod memory;
 pub mod open;
 mod picking;
@@ -54,6 +55,14 @@ use crate::domain::{
 
 /// A type of events, and how many there are of it.
 pub type TypeCount = (std::sync::Arc<str>, u64);
+
+pub use live::{Outline, Outlined};
+
+/// Removes what sources that are being opened keep in the directory for temporary files: for the end of the program, which
+/// waits for none of them.
+pub fn remove_copies() {
+    sqlite::remove_copies();
+}
 
 /// An opened event store.
 pub trait Source: Send + Sync {
@@ -172,6 +181,15 @@ pub trait Source: Send + Sync {
     /// When that cannot be told.
     fn look(&self) -> Result<Change, Failure> {
         Ok(Change::Same)
+    }
+
+    /// In short, what its index says of its records, and whether it begins with what an earlier outline is of. `None` while
+    /// it is being read, and for sources without an index.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    fn outline(&self, _earlier: Option<&Outline>, _cancel: &Cancel) -> Result<Option<Outlined>, Failure> {
+        Ok(None)
     }
 
     /// Looks for a pattern in the payloads, types and stream names of all events of a scope, in its order; what cannot be

@@ -1,14 +1,14 @@
 //! From an address to an opened source.
 
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::feed::Feed;
 use super::input::Input;
+use super::live::{self, Before, Parts};
 use super::recognise::{Recognised, recognise};
-use super::tables::Database;
 use super::{Source, chunks, delimited, documents, dumps, embedded, files, jetstream, layouts, sqlite, unpack};
 use crate::domain::{Failure, FailureKind};
 
@@ -23,15 +23,34 @@ pub struct OpenOptions {
     pub layouts: Option<PathBuf>,
     /// Where indexes may be kept; none is when it is left out.
     pub cache: Option<PathBuf>,
+    /// From how many bytes on a file is worth an index that is kept; 4 MiB when it is left out.
+    pub keep_from: Option<u64>,
 }
-
-/// Opens the tables of an input; called in the background, and telling how much it has looked at.
-pub type Opener = fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure>;
 
 /// How often something may be packed into something packed.
 const PACKED: usize = 3;
 
-/// Opens a file, a directory that is an event store, or `-` (standard input).
+/// What an address was found to be.
+pub(super) struct Opened {
+    /// What answers.
+    pub source: Arc<dyn Source>,
+    /// Whether it is lines in a file of text, every one of which ends when it is whole.
+    pub lines: bool,
+    /// The bytes that come out, where it was packed.
+    pub packed: Option<Arc<Feed>>,
+    /// Whether what is added to it is found by the source itself.
+    grows: bool,
+}
+
+impl Opened {
+    /// What lies in a folder.
+    fn folder(source: Arc<dyn Source>, grows: bool) -> Self {
+        Self { source, lines: false, packed: None, grows }
+    }
+}
+
+/// Opens a file, a directory that is an event store, or `-` (standard input). What is opened by its name is followed when
+/// it changes.
 ///
 /// # Errors
 /// When there is nothing at the address, it may not be read, or nothing in it can be understood.
@@ -43,16 +62,42 @@ pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Fai
         return Err(Failure::new(FailureKind::Usage, "stepback", "open it", "the name is empty"));
     }
     let path = Path::new(address);
+    // Looked at before it is opened: opening a FIFO waits, and opening a device may do anything.
+    let kind = std::fs::metadata(path).map_err(|e| Failure::io(address, "open", &e))?.file_type();
+    if kind.is_fifo() {
+        let pipe = pipe(path).map_err(|e| Failure::io(address, "open", &e))?;
+        return open_pipe(pipe, address, options);
+    }
+    let parts = parts(path, kind.is_dir());
+    let before = Before::of(address, parts);
+    let opened = opened(address, options)?;
+    Ok(if opened.grows { opened.source } else { live::watched(address, options, parts, &before, opened) })
+}
+
+/// Which files a store consists of.
+fn parts(path: &Path, is_directory: bool) -> Parts {
+    match is_directory {
+        false => live::file,
+        true if chunks::is_store(path) => chunks::files,
+        true if jetstream::is_store(path) => jetstream::files,
+        true => documents::export_files,
+    }
+}
+
+/// Opens a regular file or a directory as it is now.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn opened(address: &str, options: &OpenOptions) -> Result<Opened, Failure> {
+    let path = Path::new(address);
     let unsupported = |why: &str| Failure::new(FailureKind::Unsupported, address, "open", why);
     let io = |e: std::io::Error| Failure::io(address, "open", &e);
-    // Looked at before it is opened: opening a FIFO waits, and opening a device may do anything.
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    let kind = metadata.file_type();
+    let kind = std::fs::metadata(path).map_err(io)?.file_type();
     if kind.is_dir() {
         return open_directory(path, options);
     }
     if kind.is_fifo() {
-        return open_pipe(pipe(path).map_err(io)?, address, options);
+        return Err(unsupported("it is a pipe"));
     }
     if kind.is_char_device() || kind.is_block_device() {
         return Err(unsupported("it is a device"));
@@ -78,15 +123,17 @@ pub fn open_pipe(
     name: &str,
     options: &OpenOptions,
 ) -> Result<Arc<dyn Source>, Failure> {
-    open_input(Input::of_pipe(pipe, name)?, options)
+    Ok(open_input(Input::of_pipe(pipe, name)?, options)?.source)
 }
 
 /// Opens by what is in it, never by what it is called.
-fn open_input(mut input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+fn open_input(mut input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
     loop {
         let (head, whole) = input.head()?;
         let failure = |kind, why: &str| Failure::new(kind, input.feed.name(), "open", why);
-        return match recognise(&head, whole) {
+        let packed = (!input.packed.is_empty()).then(|| input.feed.clone());
+        let (mut lines, mut grows) = (false, false);
+        let source = match recognise(&head, whole) {
             Recognised::Empty => Err(failure(FailureKind::Malformed, "there is nothing in it")),
             Recognised::Foreign(foreign) => {
                 let why = format!("it is {}, and no event store", foreign.what);
@@ -100,13 +147,23 @@ fn open_input(mut input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>
             Recognised::Packed(_) => {
                 Err(failure(FailureKind::Unsupported, &format!("it is packed more than {PACKED} times")))
             }
-            Recognised::Sqlite => layouts::open(input, sqlite::open, options),
-            Recognised::PostgresCustom => layouts::open(input, dumps::open_custom, options),
-            Recognised::Sql => layouts::open(input, dumps::open_text, options),
-            Recognised::Delimited => layouts::open(input, delimited::open, options),
+            Recognised::Sqlite => layouts::open_kept(input, &sqlite::FILE, options),
+            Recognised::PostgresCustom => layouts::open_kept(input, &dumps::CUSTOM, options),
+            Recognised::Sql => {
+                lines = packed.is_none();
+                layouts::open_kept(input, &dumps::TEXT, options)
+            }
+            Recognised::Delimited => {
+                lines = packed.is_none();
+                layouts::open_kept(input, &delimited::FILE, options)
+            }
             Recognised::Document => documents::open(input, options),
-            Recognised::Lines => files::open(input, options),
+            Recognised::Lines => {
+                grows = input.path.is_some();
+                files::open(input, options)
+            }
         };
+        return Ok(Opened { source: source?, lines, packed, grows });
     }
 }
 
@@ -120,18 +177,19 @@ fn pipe(path: &Path) -> std::io::Result<File> {
 }
 
 /// Opens a directory that is a store. Which stores are directories is decided here, one line each.
-fn open_directory(path: &Path, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+fn open_directory(path: &Path, options: &OpenOptions) -> Result<Opened, Failure> {
+    let folder = |source| Opened::folder(source, false);
     if embedded::is_store(path) {
-        return Ok(Arc::new(embedded::Embedded::open(path)?));
+        return Ok(Opened::folder(Arc::new(embedded::Embedded::open(path)?), true));
     }
     if chunks::is_store(path) {
-        return chunks::open(path);
+        return chunks::open(path).map(folder);
     }
     if jetstream::is_store(path) {
-        return jetstream::open(path);
+        return jetstream::open(path).map(folder);
     }
     if documents::is_export(path) {
-        return documents::open_export(path, options);
+        return documents::open_export(path, options).map(folder);
     }
     let address = path.display().to_string();
     Err(Failure::new(FailureKind::Unsupported, address, "open", "it is a directory, and no event store")

@@ -4,16 +4,18 @@
 //! Invariant: nothing is published before the whole is in order, so an ordinal never changes.
 
 use std::hash::BuildHasher;
+use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Source;
+use super::cache::{Keeper, Kept, Sequence};
 use super::index::column::Column;
 use super::index::{Entry, Index, Part, Place};
 use super::indexed::{Backing, Indexed};
@@ -99,7 +101,29 @@ pub trait Records: Send + Sync + 'static {
     fn look(&self) -> Result<Change, Failure> {
         Ok(Change::Same)
     }
+
+    /// What keeps the index between two runs; none for what is not one file, or is not worth it.
+    fn keeper(&self) -> Option<&Keeper> {
+        None
+    }
+
+    /// Tells what the scan learnt beside the index; asked after the scan.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    fn save(&self, _out: &mut Kept<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Reads what `save` told, in place of a scan, and gives what takes it over once the index is there too. `None` when it
+    /// is not what was told, does not fit what is opened, or `stop` was set: nothing is changed then.
+    fn restore<'a>(&'a self, _front: &mut Sequence, _stop: &AtomicBool) -> Option<Restored<'a>> {
+        None
+    }
 }
+
+/// Takes over what was read from the cache.
+pub type Restored<'a> = Box<dyn FnOnce() + 'a>;
 
 /// A record as the walk is told of it.
 #[derive(Clone, Copy, Debug)]
@@ -353,15 +377,37 @@ struct Shared {
     found: AtomicU64,
     ended: Mutex<Ended>,
     changed: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    renewing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Ended {
     ended: bool,
     failed: Option<Failure>,
+    /// Whether the thread has nothing more to do: the index is kept, or is not.
+    rests: bool,
 }
 
 impl Shared {
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a complete index, of a store with so much to look at.
+    fn publish(&self, index: Index, total: u64) {
+        let total = total.max(index.len() as u64);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(total, Ordering::Relaxed);
+    }
+
+    /// The thread is done with everything.
+    fn rest(&self) {
+        self.lock().rests = true;
+        self.changed.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Ended> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -392,7 +438,19 @@ pub fn open<R: Records>(records: R) -> Result<Arc<dyn Source>, Failure> {
     Ok(Arc::new(Indexed::new(sorted)))
 }
 
-fn fill<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
+/// Fills the index. Gives whether it is to be kept.
+fn fill<R: Records>(records: &R, shared: &Shared) -> Result<bool, Failure> {
+    if let Some(keeper) = records.keeper() {
+        keeper.begin();
+        if take_over(records, keeper, shared).is_some() {
+            return Ok(false);
+        }
+    }
+    scan(records, shared).map(|()| true)
+}
+
+/// Fills the index from the records.
+fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     let mut walk = Walk {
         shared,
         rows: Rows::default(),
@@ -428,11 +486,28 @@ fn fill<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
         let why = format!("there are more than {} records", Index::MAX_ROWS);
         return Err(Failure::new(FailureKind::Unsupported, records.name(), "index", why));
     }
-    let total = shared.total.load(Ordering::Relaxed).max(index.len() as u64);
-    *shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
-    shared.total.store(total, Ordering::Relaxed);
-    shared.done.store(total, Ordering::Relaxed);
+    shared.publish(index, shared.total.load(Ordering::Relaxed));
     Ok(())
+}
+
+/// Takes the index from the cache, with what the scan that filled it learnt.
+fn take_over<R: Records>(records: &R, keeper: &Keeper, shared: &Shared) -> Option<()> {
+    let mut entry = keeper.find()?;
+    let total = entry.front.read(|read| read.number())?;
+    let restored = records.restore(&mut entry.front, &shared.stop)?;
+    let index = entry.index(&DefaultHashBuilder::default())?;
+    restored();
+    shared.publish(index, total);
+    Some(())
+}
+
+/// Keeps the index, which is complete.
+fn keep<R: Records>(records: &R, shared: &Shared) {
+    let Some(keeper) = records.keeper() else { return };
+    keeper.keep(&shared.index(), |out| {
+        out.written(|out| out.number(shared.total.load(Ordering::Relaxed)))?;
+        records.save(out)
+    });
 }
 
 /// Adds the links behind the rows, which stand in this order. Gives whether there was room for them.
@@ -454,11 +529,29 @@ impl<R: Records> Backing for Sorted<R> {
     }
 
     fn about(&self) -> About {
-        self.records.about()
+        let mut about = self.records.about();
+        about.caveats.extend(self.records.keeper().and_then(Keeper::note));
+        about
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
-        self.shared.index.read().unwrap_or_else(PoisonError::into_inner)
+        self.shared.index()
+    }
+
+    fn renew(&self) -> bool {
+        let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.index().is_broken() {
+            return true;
+        }
+        let anew = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &anew)));
+        if !matches!(scanned, Ok(Ok(()))) {
+            return false;
+        }
+        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        self.shared.publish(index, self.shared.total.load(Ordering::Relaxed));
+        keep(&*self.records, &self.shared);
+        true
     }
 
     fn progress(&self) -> Progress {
@@ -489,16 +582,39 @@ impl<R: Records> Backing for Sorted<R> {
             if result.is_ok() {
                 shared.complete.store(true, Ordering::Release);
             }
+            let worth_keeping = matches!(result, Ok(true));
             let mut ended = shared.lock();
             ended.ended = true;
             ended.failed = result.err();
             shared.changed.notify_all();
+            drop(ended);
+            if worth_keeping {
+                // What goes wrong with keeping it harms nobody.
+                drop(catch_unwind(AssertUnwindSafe(|| keep(&*records, &shared))));
+            }
+            shared.rest();
         };
-        if let Err(error) = thread::Builder::new().name("index-0".into()).spawn(scanning) {
-            let mut ended = self.shared.lock();
-            ended.ended = true;
-            ended.failed = Some(Failure::io(self.records.name(), "start a thread", &error));
+        let mut thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        match thread::Builder::new().name("index-0".into()).spawn(scanning) {
+            Ok(handle) => *thread = Some(handle),
+            Err(error) => {
+                let mut ended = self.shared.lock();
+                ended.ended = true;
+                ended.failed = Some(Failure::io(self.records.name(), "start a thread", &error));
+                ended.rests = true;
+            }
         }
+    }
+
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.wait(cancel, told)?;
+        let mut ended = self.shared.lock();
+        while !ended.rests {
+            super::cancelled(&self.records.name(), cancel)?;
+            let waited = self.shared.changed.wait_timeout(ended, Duration::from_millis(50));
+            ended = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
     }
 
     fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
@@ -564,5 +680,10 @@ impl<R: Records> Backing for Sorted<R> {
 
     fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        if self.shared.complete.load(Ordering::Acquire) {
+            // The index may just be being kept, which takes a moment; half of it would be of no use.
+            let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop(thread.map(JoinHandle::join));
+        }
     }
 }

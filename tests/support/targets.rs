@@ -38,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "segment", run: segment, cost: 1 },
     Target { name: "condition", run: condition, cost: 1 },
     Target { name: "cached", run: cached, cost: 10 },
+    Target { name: "cached-dump", run: cached_dump, cost: 4 },
     Target { name: "config", run: config, cost: 1 },
 ];
 
@@ -178,6 +179,85 @@ pub fn cached(bytes: &[u8]) {
     });
 }
 
+/// A dump with everything that is kept of one: tables, two forms of rows in several stretches, large objects.
+const DUMP: &str = r#"-- PostgreSQL database dump
+CREATE TABLE public.notes (id integer, text text);
+CREATE TABLE message_store.messages (global_position bigint, "position" bigint, "time" timestamp, stream_name text, type text, data jsonb, metadata jsonb, id uuid);
+COPY message_store.messages (global_position, "position", "time", stream_name, type, data, metadata, id) FROM stdin;
+2	0	2025-01-01 00:00:01	s-1	T	{"n":1}	{}	2f61396f-5670-44f4-99d0-000000000001
+1	0	2025-01-01 00:00:02	s-2	T	{"n":2}	{}	2f61396f-5670-44f4-99d0-000000000002
+4	1	2025-01-01 00:00:03	s-1	U	{"n":3}	{}	2f61396f-5670-44f4-99d0-000000000003
+\.
+INSERT INTO public.notes VALUES (1, 'one');
+INSERT INTO message_store.messages VALUES (5, 1, '2025-01-01 00:00:04', 's-2', 'U', '{"n":4}', '{}', '2f61396f-5670-44f4-99d0-000000000004');
+INSERT INTO message_store.messages VALUES (6, 2, '2025-01-01 00:00:05', 's-2', 'T', '{"n":5}', '{}', '2f61396f-5670-44f4-99d0-000000000005');
+SELECT pg_catalog.lo_open('17', 131072);
+SELECT pg_catalog.lowrite(0, '\x7b7d');
+SELECT pg_catalog.lo_close(0);
+-- PostgreSQL database dump complete
+"#;
+
+/// That dump, and the blocks of what was kept of it.
+struct Dumped {
+    folder: tempfile::TempDir,
+    entry: PathBuf,
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Dumped {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        put(folder.path(), "dump.sql", DUMP.as_bytes());
+        // What was changed just now is not kept.
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let dump = File::options().write(true).open(folder.path().join("dump.sql")).expect("the dump");
+        dump.set_modified(long_ago).expect("a time");
+        let mut dumped = Self { folder, entry: PathBuf::new(), blocks: Vec::new() };
+        dumped.open();
+        let listed = Cache::new(&dumped.folder.path().join("cache")).list().expect("the entry");
+        dumped.entry = listed[0].file.clone();
+        let blocks = Blocks::open(&dumped.entry).expect("an entry");
+        dumped.blocks = (0..).map_while(|number| blocks.get(number)).collect();
+        dumped
+    }
+
+    fn open(&self) {
+        let options = OpenOptions {
+            cache: Some(self.folder.path().join("cache")),
+            keep_from: Some(1),
+            layout: Some("message-db".into()),
+            ..OpenOptions::default()
+        };
+        match open(&self.folder.path().join("dump.sql").display().to_string(), &options) {
+            Ok(source) => walk(&source, false),
+            Err(failure) => no_bug(&failure),
+        }
+    }
+}
+
+/// Bytes as changes to what was kept of a dump, four each: the block, the place in it, and what it is changed by. Its sums
+/// are right, so that what is in it is believed.
+pub fn cached_dump(bytes: &[u8]) {
+    thread_local! {
+        static DUMPED: Dumped = Dumped::new();
+    }
+    DUMPED.with(|dumped| {
+        let mut blocks = dumped.blocks.clone();
+        for &[block, low, high, change] in bytes.as_chunks().0 {
+            // The first block says of what it is.
+            let number = 1 + usize::from(block) % (blocks.len() - 1);
+            let block = &mut blocks[number];
+            let at = usize::from(u16::from_le_bytes([low, high])) % block.len();
+            block[at] ^= change;
+        }
+        let file = File::create(&dumped.entry).expect("the entry");
+        let mut kept = stepback::sources::cache::Kept::new(&file).expect("written");
+        blocks.iter().for_each(|block| kept.block(block).expect("written"));
+        kept.end().expect("written");
+        dumped.open();
+    });
+}
+
 /// Bytes as the settings, and as the file beside a dump that names its reducers.
 pub fn config(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -207,7 +287,7 @@ fn open_folder(folder: &Path) {
 /// A refusal is well, a bug that was contained is not.
 fn opened(result: Result<Arc<dyn Source>, Failure>) {
     match result {
-        Ok(source) => walk(&source),
+        Ok(source) => walk(&source, true),
         Err(failure) => no_bug(&failure),
     }
 }
@@ -216,8 +296,8 @@ fn no_bug(failure: &Failure) {
     assert!(!failure.why.contains("a bug in stepback"), "{failure}");
 }
 
-/// Asks everything of what opened.
-fn walk(source: &Arc<dyn Source>) {
+/// Asks everything of what opened; its counts are exact, unless they were made up.
+fn walk(source: &Arc<dyn Source>, exact: bool) {
     let cancel = Cancel::default();
     let complete = source.complete(&cancel, &mut |_| ());
     complete.as_ref().err().into_iter().for_each(no_bug);
@@ -236,7 +316,8 @@ fn walk(source: &Arc<dyn Source>) {
         let scope = Scope::Stream(summary.stream.clone());
         let page = source.events(&EventQuery::first(scope.clone(), 50), &cancel);
         if complete {
-            assert!(page.is_ok_and(|page| page.total == summary.events), "{}", summary.stream);
+            // What nobody wrote and is believed may give any answer, but it gives one.
+            assert!(page.is_ok_and(|page| page.total == summary.events || !exact), "{}", summary.stream);
             let _ = source.translate(&scope, 0, &Scope::All);
         }
     }

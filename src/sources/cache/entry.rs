@@ -7,13 +7,16 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::sources::index::pieces::Stored;
+use crate::sources::index::saved::{Reader, Writer};
 
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x03";
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x05";
 /// The size of what the list says of one block: its length and its sum.
 const LISTED: usize = 8;
 /// The size of what stands behind the list: the number of blocks, and the sum of that and of the list.
 const FOOT: usize = 8;
+/// So many items of a list are one block.
+const ITEMS: usize = 4096;
 
 /// An entry that is being written.
 pub struct Kept<'a> {
@@ -41,6 +44,28 @@ impl<'a> Kept<'a> {
         self.list.extend_from_slice(&length.to_le_bytes());
         self.list.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
         self.out.write_all(bytes)
+    }
+
+    /// Adds what is written to a block of its own.
+    ///
+    /// # Errors
+    /// As [`Kept::block`].
+    pub fn written(&mut self, write: impl FnOnce(&mut Writer)) -> io::Result<()> {
+        let mut out = Writer::default();
+        write(&mut out);
+        self.block(&out.done())
+    }
+
+    /// Adds a list, some items a block.
+    ///
+    /// # Errors
+    /// As [`Kept::block`].
+    pub fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Writer, &T)) -> io::Result<()> {
+        self.written(|out| out.number(items.len() as u64))?;
+        for some in items.chunks(ITEMS) {
+            self.written(|out| some.iter().for_each(|item| write(out, item)))?;
+        }
+        Ok(())
     }
 
     /// Writes the list, and what is still held back.
@@ -112,5 +137,105 @@ impl Stored for Blocks {
 
     fn count(&self) -> usize {
         self.list.len()
+    }
+}
+
+/// The blocks of an entry, one after the other: what a reader kept beside the index.
+#[derive(Debug)]
+pub struct Sequence {
+    blocks: Blocks,
+    next: usize,
+}
+
+impl Sequence {
+    /// Those from this block on.
+    pub fn new(blocks: Blocks, next: usize) -> Self {
+        Self { blocks, next }
+    }
+
+    /// The next block, all of which is read; `None` at the end, and when it is not what was written.
+    pub fn read<T>(&mut self, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<T> {
+        let block = self.blocks.get(self.next)?;
+        self.next += 1;
+        let mut reader = Reader::new(&block);
+        let value = read(&mut reader)?;
+        reader.is_done().then_some(value)
+    }
+
+    /// A list; every item takes at least a byte.
+    pub fn list<T>(&mut self, mut read: impl FnMut(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+        let count = usize::try_from(self.read(|read| read.number())?).ok()?;
+        let mut items = Vec::new();
+        while items.len() < count {
+            let some = ITEMS.min(count - items.len());
+            self.read(|reader| {
+                for _ in 0..some {
+                    // So that no count asks for more memory than there are bytes.
+                    if reader.is_done() {
+                        return None;
+                    }
+                    items.push(read(reader)?);
+                }
+                Some(())
+            })?;
+        }
+        Some(items)
+    }
+
+    /// All blocks, and the number of the next one.
+    pub fn rest(self) -> (Blocks, usize) {
+        (self.blocks, self.next)
+    }
+}
+
+/// The blocks that were told, as if they had been kept.
+#[cfg(test)]
+pub fn told(tell: impl FnOnce(&mut Kept<'_>) -> io::Result<()>) -> Sequence {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut kept = Kept::new(file.as_file()).expect("room");
+    tell(&mut kept).expect("room");
+    kept.end().expect("room");
+    Sequence::new(Blocks::open(file.path()).expect("an entry"), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_back_in_pieces() {
+        for count in [0, 1, ITEMS - 1, ITEMS, ITEMS + 1, ITEMS * 2 + 7] {
+            let items: Vec<u64> = (0..count as u64).map(|number| number * 3).collect();
+            let tell = |out: &mut Kept<'_>| {
+                out.list(&items, |out, &item| out.number(item))?;
+                out.written(|out| out.bytes(b"what follows"))
+            };
+            let mut sequence = told(tell);
+            assert_eq!(sequence.list(|read| read.number()), Some(items.clone()));
+            assert_eq!(sequence.read(|read| read.bytes().map(<[u8]>::to_vec)).as_deref(), Some(&b"what follows"[..]));
+            assert_eq!(sequence.read(|_| Some(())), None);
+            let (blocks, next) = sequence.rest();
+            assert_eq!((blocks.count(), next), (2 + count.div_ceil(ITEMS), blocks.count()));
+            // Read as something else it is nothing.
+            let half = |read: &mut Reader<'_>| read.fixed(1, u32::from_le_bytes)?.first().copied();
+            assert!(count == 0 || told(tell).list(half).is_none());
+        }
+        assert_eq!(told(|out| out.written(|out| out.number(7))).read(|_| Some(())), None, "not all was read");
+    }
+
+    #[test]
+    fn no_count_asks_for_memory() {
+        for count in [1, 5, u64::MAX / 2, u64::MAX] {
+            let mut sequence = told(|out| {
+                out.written(|out| out.number(count))?;
+                out.written(|out| (0..4).for_each(|number| out.number(number)))
+            });
+            assert_eq!(sequence.list(|read| read.number()), None, "{count}");
+        }
+        let mut nothing = told(|out| {
+            out.written(|out| out.number(u64::MAX))?;
+            out.written(|out| out.number(0))
+        });
+        assert_eq!(nothing.list(|_| Some(())), None, "items that take nothing");
     }
 }

@@ -1,8 +1,10 @@
 //! What tells one file, as it is, from all others: its device and inode, its length, its time, and the first and last
 //! bytes it had. What changed in its middle while all of these stayed is not seen; reading it shows that.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::domain::Failure;
 use crate::sources::feed::Feed;
@@ -37,6 +39,25 @@ impl Identity {
         let metadata = feed.metadata().map_err(|e| feed.failure(&e))?;
         let (head, tail) = edges(feed, length)?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino(), length, time: Self::time(&metadata), head, tail })
+    }
+
+    /// Of the file of this name; nothing where there is none, or nothing in it.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn of_name(path: &Path) -> Result<Option<Self>, Failure> {
+        let name = path.display().to_string();
+        let failed = |e: io::Error| Failure::io(name.as_str(), "look at", &e);
+        // Looked at before it is opened: opening what is no regular file may do anything.
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() && metadata.len() > 0 => {}
+            Ok(_) => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(failed(e)),
+        }
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        Self::of(&Feed::of_file(file, &name, length), length).map(Some)
     }
 
     /// When a file was changed, in nanoseconds since 1970.

@@ -2,8 +2,8 @@
 //!
 //! An entry is one file of the user's cache directory: blocks, each with a CRC-32C, the first of which says of what it is.
 //! It is written beside its place under a name of its own, synced, and renamed, so that another
-//! process sees the old entry, the new one, or none. It holds where records lie and the names of streams and types; no
-//! payload ever.
+//! process sees the old entry, the new one, or none. It holds where records lie, the names of streams and types, and of
+//! tables without row numbers some of their keys; no payload ever.
 //!
 //! It is not a store: whatever is wrong with an entry (another file, another version of the program, a bit that turned)
 //! means that there is none, and any of it may be deleted at any time.
@@ -12,6 +12,7 @@
 
 mod entry;
 mod identity;
+mod keeper;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -21,8 +22,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-pub use entry::{Blocks, Kept};
+#[cfg(test)]
+pub use entry::told;
+pub use entry::{Blocks, Kept, Sequence};
 pub use identity::{Identity, hash};
+pub use keeper::{Entry, Keeper};
 
 use super::index::saved::{Reader, Writer};
 
@@ -46,6 +50,8 @@ pub struct Cache {
 pub struct Key {
     /// The file.
     pub identity: Identity,
+    /// What belongs to it and lies beside it, where anything may: nothing where it is not there, or is empty.
+    pub beside: Vec<Option<Identity>>,
     /// How it is read: another way of reading gives another entry.
     pub reading: String,
     /// Where the file lay; only for people.
@@ -200,6 +206,12 @@ impl Key {
         out.bytes(self.reading.as_bytes());
         out.bytes(self.path.as_os_str().as_bytes());
         self.identity.save(&mut out);
+        for beside in &self.beside {
+            out.number(u64::from(beside.is_some()));
+            if let Some(identity) = beside {
+                identity.save(&mut out);
+            }
+        }
         out.done()
     }
 
@@ -210,7 +222,15 @@ impl Key {
         }
         let reading = String::from_utf8(read.bytes()?.to_vec()).ok()?;
         let path = PathBuf::from(std::ffi::OsString::from_vec(read.bytes()?.to_vec()));
-        Some(Self { identity: Identity::load(&mut read)?, reading, path })
+        let identity = Identity::load(&mut read)?;
+        let mut beside = Vec::new();
+        while !read.is_done() {
+            beside.push(match read.number()? {
+                0 => None,
+                _ => Some(Identity::load(&mut read)?),
+            });
+        }
+        Some(Self { identity, beside, reading, path })
     }
 }
 
@@ -220,7 +240,8 @@ mod tests {
 
     fn key(inode: u64) -> Key {
         let identity = Identity { device: 1, inode, length: 3, time: -4, head: 5, tail: 6 };
-        Key { identity, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
+        let beside = vec![None, Some(Identity { inode: 77, ..identity.clone() })];
+        Key { identity, beside, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
     }
 
     fn keep(cache: &Cache, key: &Key, text: &[u8]) {

@@ -100,13 +100,26 @@ pub fn is_folder(directory: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(directory) else { return false };
     let mut chunks =
         entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(|name| parts(name).is_some()));
-    let writer = || checkpoint(&directory.join("writer.chk")).is_ok_and(|writer| writer.is_some());
+    let writer = || checkpoint(&directory.join(CHECKPOINTS[0])).is_ok_and(|writer| writer.is_some());
     // A name alone is not enough: either the checkpoint or the header must say the same.
     chunks.any(|entry| {
         let path = entry.path();
         std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file())
             && (writer() || File::open(&path).is_ok_and(|file| header(&file).is_ok()))
     })
+}
+
+/// The checkpoints that are read.
+const CHECKPOINTS: [&str; 2] = ["writer.chk", "truncate.chk"];
+
+/// The files a folder is read from: its chunks and checkpoints.
+pub fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_read = |name: &str| parts(name).is_some() || CHECKPOINTS.contains(&name);
+    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_read));
+    let mut files: Vec<_> = named.map(|entry| entry.path()).collect();
+    files.sort_unstable();
+    files
 }
 
 impl Folder {
@@ -171,7 +184,7 @@ impl Folder {
     }
 
     fn checkpoints(&mut self, directory: &Path) {
-        match checkpoint(&directory.join("writer.chk")) {
+        match checkpoint(&directory.join(CHECKPOINTS[0])) {
             Ok(Some(writer)) if writer >= 0 => self.writer = Some(writer),
             Ok(Some(writer)) => {
                 self.caveats.push(format!("writer.chk says {writer}: read as far as records are whole"))
@@ -181,7 +194,7 @@ impl Folder {
                 self.caveats.push(format!("writer.chk cannot be read ({why}): read as far as records are whole"))
             }
         }
-        match checkpoint(&directory.join("truncate.chk")) {
+        match checkpoint(&directory.join(CHECKPOINTS[1])) {
             Ok(truncate) => self.truncate = truncate.filter(|&at| at >= 0),
             Err(why) => self.caveats.push(format!("truncate.chk cannot be read: {why}")),
         }

@@ -17,7 +17,7 @@ mod source;
 mod verify;
 mod window;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Source, sorted};
@@ -34,4 +34,9 @@ pub fn is_store(directory: &Path) -> bool {
 /// When it cannot be read, or nothing in it can.
 pub fn open(directory: &Path) -> Result<Arc<dyn Source>, Failure> {
     sorted::open(source::Log::open(directory)?)
+}
+
+/// The files such a store is read from.
+pub fn files(directory: &Path) -> Vec<PathBuf> {
+    folder::files(directory)
 }

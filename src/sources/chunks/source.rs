@@ -213,9 +213,6 @@ impl Records for Log {
         let mut caveats = vec!["this reader was verified against generated files only".to_owned()];
         caveats.extend(self.caveats.iter().cloned());
         caveats.extend(self.learnt().caveats.iter().cloned());
-        if self.grown() {
-            caveats.push("the log has grown since it was opened: open it again to see more".into());
-        }
         let mapping = [
             ("stream", "prepare.EventStreamId"),
             ("version", "prepare.ExpectedVersion + 1; commit.FirstEventNumber + prepare.TransactionOffset"),
@@ -315,7 +312,7 @@ impl Records for Log {
         }
         match (self.writer(), self.files.writer) {
             (Some(now), Some(then)) if now < then => Ok(Change::Truncated),
-            // What has grown is not followed; `about` says so.
+            // What has grown is read anew by whoever looks after the folder.
             _ => Ok(Change::Same),
         }
     }
@@ -324,9 +321,5 @@ impl Records for Log {
 impl Log {
     fn writer(&self) -> Option<i64> {
         checkpoint(&self.directory.join("writer.chk")).ok().flatten()
-    }
-
-    fn grown(&self) -> bool {
-        matches!((self.writer(), self.files.writer), (Some(now), Some(then)) if now > then)
     }
 }

@@ -17,7 +17,7 @@ use self::dialect::{Dialect, Quoting, Told, tell};
 use self::record::{Field, Found, record, said};
 use super::feed::Feed;
 use super::input::Input;
-use super::tables::{Cell, Column, Database, Row, Table};
+use super::tables::{Cell, Column, Database, OneFile, Row, Table};
 use crate::domain::{Change, Failure, FailureKind};
 
 /// A record larger than this is a fault, such as a quote that is never closed.
@@ -30,6 +30,9 @@ const NEAR: usize = 16 << 10;
 const CLOSER: u64 = 8 << 20;
 
 const BOM: &[u8] = "\u{feff}".as_bytes();
+
+/// How a file of rows is opened.
+pub const FILE: OneFile = OneFile::new(open);
 
 /// Whether the beginning of a file is rows of fields.
 pub fn claims(head: &[u8], whole: bool) -> bool {

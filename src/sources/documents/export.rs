@@ -31,7 +31,7 @@ pub fn is_export(directory: &Path) -> bool {
 ///
 /// # Errors
 /// As [`super::open`].
-pub fn open_export(directory: &Path, _options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+pub fn open_export(directory: &Path, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let name = directory.display().to_string();
     let failure = |kind, why: String| Failure::new(kind, name.as_str(), "open", why);
     let files = listed(directory)?;
@@ -74,7 +74,14 @@ pub fn open_export(directory: &Path, _options: &OpenOptions) -> Result<Arc<dyn S
     };
     inputs[0].name.clone_from(&title);
     inputs[0].stem = title;
-    opening::dynamo_db(inputs, Framing::Lines, shape)
+    opening::dynamo_db(inputs, Framing::Lines, shape, options)
+}
+
+/// The files an export is read from: its manifest and its data.
+pub fn export_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = listed(directory).unwrap_or_default();
+    files.push(directory.join(MANIFEST));
+    files
 }
 
 /// The files an export has: those its manifest names, or those in its folder of data.

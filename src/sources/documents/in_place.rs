@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::format::Reading;
 use super::records::{Documents, Found};
 use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Progress, StreamKind};
 use crate::sources::Source;
+use crate::sources::cache::Keeper;
 use crate::sources::index::{Entry, Index, Part, Place};
 use crate::sources::indexed::{Backing, Indexed};
 
@@ -31,17 +32,25 @@ struct Shared {
     asides: AtomicU64,
     ended: Mutex<Ended>,
     changed: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    renewing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Ended {
     ended: bool,
     failed: Option<Failure>,
+    /// Whether the thread has nothing more to do: the index is kept, or is not.
+    rests: bool,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Ended> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append(&self, part: &mut Part, upto: u64, name: &str) -> Result<(), Failure> {
@@ -82,8 +91,20 @@ pub fn open(documents: Documents) -> Result<Arc<dyn Source>, Failure> {
     }
 }
 
-fn fill(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
-    let hasher = shared.index.read().unwrap_or_else(PoisonError::into_inner).hasher().clone();
+/// Fills the index. Gives whether it is to be kept.
+fn fill(documents: &Documents, shared: &Shared) -> Result<bool, Failure> {
+    if let Some(keeper) = &documents.keeper {
+        keeper.begin();
+        if take_over(keeper, shared).is_some() {
+            return Ok(false);
+        }
+    }
+    scan(documents, shared).map(|()| true)
+}
+
+/// Fills the index from the documents.
+fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
+    let hasher = shared.index().hasher().clone();
     let feed = documents.feeds[0].clone();
     let (mut part, mut rows) = (Part::default(), 0);
     let end = documents.scan(0, &shared.stop, &mut |found, upto| {
@@ -116,6 +137,24 @@ fn fill(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
     shared.append(&mut part, end, &documents.name)
 }
 
+/// Takes the index from the cache; nothing is shown before that was tried.
+fn take_over(keeper: &Keeper, shared: &Shared) -> Option<()> {
+    let mut entry = keeper.find()?;
+    let asides = entry.front.read(|read| read.number())?;
+    let hasher = shared.index().hasher().clone();
+    let index = entry.index(&hasher)?;
+    shared.asides.store(asides, Ordering::Relaxed);
+    *shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    Some(())
+}
+
+/// Keeps the index, which is complete.
+fn keep(documents: &Documents, shared: &Shared) {
+    if let Some(keeper) = &documents.keeper {
+        keeper.keep(&shared.index(), |out| out.written(|out| out.number(shared.asides.load(Ordering::Relaxed))));
+    }
+}
+
 impl Backing for InPlace {
     fn look(&self) -> Result<Change, Failure> {
         self.documents.look()
@@ -131,11 +170,29 @@ impl Backing for InPlace {
             0 => {}
             count => about.caveats.push(self.documents.format.asides(count)),
         }
+        about.caveats.extend(self.documents.keeper.as_ref().and_then(Keeper::note));
         about
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
-        self.shared.index.read().unwrap_or_else(PoisonError::into_inner)
+        self.shared.index()
+    }
+
+    fn renew(&self) -> bool {
+        let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.index().is_broken() {
+            return true;
+        }
+        let anew = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &anew)));
+        if !matches!(scanned, Ok(Ok(()))) {
+            return false;
+        }
+        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        self.shared.asides.store(anew.asides.load(Ordering::Relaxed), Ordering::Relaxed);
+        keep(&self.documents, &self.shared);
+        true
     }
 
     fn progress(&self) -> Progress {
@@ -166,19 +223,42 @@ impl Backing for InPlace {
                 let why = "a bug in stepback: indexing panicked";
                 Err(Failure::new(FailureKind::Other, documents.name.as_str(), "index", why))
             });
-            if result.is_ok() && !shared.stop.load(Ordering::Relaxed) {
-                shared.complete.store(true, Ordering::Release);
-            }
+            let complete = result.is_ok() && !shared.stop.load(Ordering::Relaxed);
+            shared.complete.store(complete, Ordering::Release);
+            let worth_keeping = complete && matches!(result, Ok(true));
             let mut ended = shared.lock();
             ended.ended = true;
             ended.failed = result.err();
             shared.changed.notify_all();
+            drop(ended);
+            if worth_keeping {
+                // What goes wrong with keeping it harms nobody.
+                drop(catch_unwind(AssertUnwindSafe(|| keep(&documents, &shared))));
+            }
+            shared.lock().rests = true;
+            shared.changed.notify_all();
         };
-        if let Err(error) = thread::Builder::new().name("index-0".into()).spawn(indexing) {
-            let mut ended = self.shared.lock();
-            ended.ended = true;
-            ended.failed = Some(Failure::io(self.documents.name.as_str(), "start a thread", &error));
+        let mut thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        match thread::Builder::new().name("index-0".into()).spawn(indexing) {
+            Ok(handle) => *thread = Some(handle),
+            Err(error) => {
+                let mut ended = self.shared.lock();
+                ended.ended = true;
+                ended.failed = Some(Failure::io(self.documents.name.as_str(), "start a thread", &error));
+                ended.rests = true;
+            }
         }
+    }
+
+    fn check(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
+        self.wait(cancel, told)?;
+        let mut ended = self.shared.lock();
+        while !ended.rests {
+            crate::sources::cancelled(&self.documents.name, cancel)?;
+            let waited = self.shared.changed.wait_timeout(ended, Duration::from_millis(50));
+            ended = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
     }
 
     fn wait(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
@@ -212,5 +292,10 @@ impl Backing for InPlace {
 
     fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        if self.shared.complete.load(Ordering::Acquire) {
+            // The index may just be being kept, which takes a moment; half of it would be of no use.
+            let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop(thread.map(JoinHandle::join));
+        }
     }
 }

@@ -31,7 +31,7 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 
-pub use self::export::{is_export, open_export};
+pub use self::export::{export_files, is_export, open_export};
 
 use self::dynamodb::Shape;
 use self::format::{Format, Sorting};
@@ -39,6 +39,7 @@ use self::glance::{Kind, glance};
 use self::records::Documents;
 use self::walker::{Framing, Step, Walker};
 use super::Source;
+use super::cache::{self, Keeper};
 use super::input::{HEAD, Input};
 use super::open::OpenOptions;
 use crate::domain::{Failure, FailureKind};
@@ -71,16 +72,16 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     match glance.kind {
         Kind::Generic => opening::generic(input, framing, options),
         Kind::Lines => super::files::open(input, options),
-        Kind::CloudEvents => opening::cloud_events(input, glance, framing),
-        Kind::Kcat => opening::kcat(input, framing),
-        Kind::Debezium => opening::debezium(input, framing),
-        Kind::DynamoFull => opening::dynamo_db(vec![input], framing, Shape::Full),
-        Kind::DynamoIncremental => opening::dynamo_db(vec![input], framing, Shape::Incremental),
-        Kind::DynamoScan => opening::dynamo_db(vec![input], Framing::Under("Items"), Shape::Scan),
-        Kind::AtomPages => opening::atom(input, Framing::Under("entries")),
-        Kind::AtomEntries => opening::atom(input, framing),
-        Kind::TemporalHistory => opening::temporal(input, Framing::Under("events")),
-        Kind::TemporalEvents => opening::temporal(input, framing),
+        Kind::CloudEvents => opening::cloud_events(input, glance, framing, options),
+        Kind::Kcat => opening::kcat(input, framing, options),
+        Kind::Debezium => opening::debezium(input, framing, options),
+        Kind::DynamoFull => opening::dynamo_db(vec![input], framing, Shape::Full, options),
+        Kind::DynamoIncremental => opening::dynamo_db(vec![input], framing, Shape::Incremental, options),
+        Kind::DynamoScan => opening::dynamo_db(vec![input], Framing::Under("Items"), Shape::Scan, options),
+        Kind::AtomPages => opening::atom(input, Framing::Under("entries"), options),
+        Kind::AtomEntries => opening::atom(input, framing, options),
+        Kind::TemporalHistory => opening::temporal(input, Framing::Under("events"), options),
+        Kind::TemporalEvents => opening::temporal(input, framing, options),
         Kind::ReduxLifted => redux::open(&input, false),
         Kind::ReduxExport => redux::open(&input, true),
     }
@@ -163,14 +164,25 @@ fn unbroken(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 /// Puts a format behind a source. Of several inputs the first gives the name.
-fn source(inputs: &[Input], framing: Framing, format: impl Format) -> Result<Arc<dyn Source>, Failure> {
+fn source(
+    inputs: &[Input],
+    framing: Framing,
+    format: impl Format,
+    options: &OpenOptions,
+) -> Result<Arc<dyn Source>, Failure> {
     let input = &inputs[0];
     let mut about = format.about();
+    // What is known without the records is what was decided about reading them; a stream may be called like the file.
+    let decided = cache::hash(format!("{:?} {about:?} {}", options.map, input.stem).as_bytes());
+    let keeper = match inputs {
+        [one] => Keeper::new(options, one, format!("documents {framing:?} {decided:016x}")),
+        _ => None,
+    };
     about.name.clone_from(&input.name);
     let packed = input.packed.iter().map(|packing| format!("unpacked from {packing}"));
     about.reasons = packed.chain(about.reasons).collect();
     let sorted = format.sorting() != Sorting::None;
     let feeds = inputs.iter().map(|input| input.feed.clone()).collect();
-    let documents = Documents::new(input.feed.name().into(), feeds, framing, Arc::new(format), about);
+    let documents = Documents::new(input.feed.name().into(), feeds, framing, Arc::new(format), about, keeper);
     if sorted { ordered::open(documents) } else { in_place::open(documents) }
 }

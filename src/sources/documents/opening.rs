@@ -74,11 +74,16 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     reasons.extend(guessed.reasons);
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
     let about = About { kind: kind.into(), reasons, caveats, ..About::default() };
-    source(&[input], framing, Generic::new(guessed.mapping, about))
+    source(&[input], framing, Generic::new(guessed.mapping, about), options)
 }
 
 /// CloudEvents: what `sequence` counts is told from how it grows.
-pub fn cloud_events(input: Input, glance: Glance, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+pub fn cloud_events(
+    input: Input,
+    glance: Glance,
+    framing: Framing,
+    options: &OpenOptions,
+) -> Result<Arc<dyn Source>, Failure> {
     let sample = sampled(&sample(&input, &framing)?);
     let stream = if has(&sample, &["streamid"]) {
         "streamid"
@@ -127,11 +132,11 @@ pub fn cloud_events(input: Input, glance: Glance, framing: Framing) -> Result<Ar
         layout: Some("cloudevents".into()),
         ..About::default()
     };
-    source(&[input], framing, CloudEvents { sequence, about })
+    source(&[input], framing, CloudEvents { sequence, about }, options)
 }
 
 /// What `kcat -J` writes.
-pub fn kcat(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+pub fn kcat(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let records = sample(&input, &framing)?;
     let topics: HashSet<&[u8]> = values(&records, &FieldPath::new(["topic"])).collect();
     let several = topics.len() > 1;
@@ -160,7 +165,7 @@ pub fn kcat(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> 
         ],
         ..About::default()
     };
-    source(&[input], framing, Kcat { about, topics: several })
+    source(&[input], framing, Kcat { about, topics: several }, options)
 }
 
 /// A mapping whose paths begin with others.
@@ -198,7 +203,7 @@ fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
 }
 
 /// Debezium's changes, of an outbox or of a table of events.
-pub fn debezium(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let records = sample(&input, &framing)?;
     let is_wrapped = values(&records, &FieldPath::new(["payload", "op"])).any(|op| !op.is_empty());
     let envelope = if is_wrapped { Envelope::Wrapped } else { Envelope::Plain };
@@ -236,11 +241,16 @@ pub fn debezium(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failu
         ..About::default()
     };
     let rows = Generic::new(below(guessed.mapping, &envelope.path(&["after"])), about);
-    source(&[input], framing, Debezium { envelope, rows, outbox })
+    source(&[input], framing, Debezium { envelope, rows, outbox }, options)
 }
 
 /// Items of DynamoDB, in one file or in the files of an export.
-pub fn dynamo_db(inputs: Vec<Input>, framing: Framing, shape: Shape) -> Result<Arc<dyn Source>, Failure> {
+pub fn dynamo_db(
+    inputs: Vec<Input>,
+    framing: Framing,
+    shape: Shape,
+    options: &OpenOptions,
+) -> Result<Arc<dyn Source>, Failure> {
     let mut sampled = Sample::default();
     for input in &inputs {
         for record in sample(input, &framing)? {
@@ -275,11 +285,11 @@ pub fn dynamo_db(inputs: Vec<Input>, framing: Framing, shape: Shape) -> Result<A
     // The items lie in hash order, so nothing in the file is a place in the store.
     let mapping = Mapping { position: None, ..guessed.mapping };
     let about = About { kind: kind.into(), reasons, caveats, layout: Some("dynamodb".into()), ..About::default() };
-    source(&inputs, framing, DynamoDb { shape, mapped: Generic::new(mapping, about) })
+    source(&inputs, framing, DynamoDb { shape, mapped: Generic::new(mapping, about) }, options)
 }
 
 /// Pages of EventStoreDB.
-pub fn atom(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+pub fn atom(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let records = sample(&input, &framing)?;
     let feeds: HashSet<&[u8]> = values(&records, &FieldPath::new(["positionStreamId"])).collect();
     let own: HashSet<&[u8]> = values(&records, &FieldPath::new(["streamId"])).collect();
@@ -297,11 +307,11 @@ pub fn atom(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> 
         normal: vec![("version-gaps".into(), "a page is a part of a stream".into())],
         ..About::default()
     };
-    source(&[input], framing, Atom { about, one_feed })
+    source(&[input], framing, Atom { about, one_feed }, options)
 }
 
 /// The history of a workflow.
-pub fn temporal(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failure> {
+pub fn temporal(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let records = sample(&input, &framing)?;
     let said = records.iter().find_map(|record| workflow(record));
     let mut caveats = Vec::new();
@@ -317,5 +327,5 @@ pub fn temporal(input: Input, framing: Framing) -> Result<Arc<dyn Source>, Failu
         first_version: Some(1),
         ..About::default()
     };
-    source(&[input], framing, Temporal { stream, about })
+    source(&[input], framing, Temporal { stream, about }, options)
 }

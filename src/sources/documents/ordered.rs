@@ -1,15 +1,17 @@
 //! Documents whose records lie in another order than the events happened: scanned to the end, then sorted.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::format::{Basics, Reading, Sorting};
 use super::records::{Documents, Found};
 use crate::domain::{About, Cancel, Change, Event, Failure, StreamKind, Timestamp};
 use crate::sources::Source;
+use crate::sources::cache::{self, Keeper, Sequence};
 use crate::sources::index::Place;
-use crate::sources::sorted::{self, Draft, Order, Records, Walk};
+use crate::sources::sorted::{self, Draft, Order, Records, Restored, Walk};
 
 struct Ordered {
     documents: Documents,
@@ -85,6 +87,19 @@ impl Records for Ordered {
 
     fn kind_of(&self, stream: &str) -> StreamKind {
         self.documents.format.kind_of(stream)
+    }
+
+    fn keeper(&self) -> Option<&Keeper> {
+        self.documents.keeper.as_ref()
+    }
+
+    fn save(&self, out: &mut cache::Kept<'_>) -> io::Result<()> {
+        out.written(|out| out.number(self.asides.load(Ordering::Relaxed)))
+    }
+
+    fn restore<'a>(&'a self, front: &mut Sequence, _stop: &AtomicBool) -> Option<Restored<'a>> {
+        let asides = front.read(|read| read.number())?;
+        Some(Box::new(move || self.asides.store(asides, Ordering::Relaxed)))
     }
 }
 

@@ -10,6 +10,7 @@ use super::cursor::{Cursor, MAX_RECORD, Value};
 use super::format::{Format, Reading, Skimmed, Sorting};
 use super::walker::{Framing, Step, Walker};
 use crate::domain::{About, Cancel, Change, Event, Failure, Position, Version};
+use crate::sources::cache::Keeper;
 use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
 use crate::sources::files::plan::Plan;
@@ -31,6 +32,8 @@ pub struct Documents {
     pub format: Arc<dyn Format>,
     /// What is known without the records.
     pub about: About,
+    /// What keeps the index between two runs; none for several files, and for what is not worth it.
+    pub keeper: Option<Keeper>,
     skimmers: Mutex<Vec<Skimmer>>,
 }
 
@@ -60,8 +63,15 @@ impl Documents {
     }
 
     /// Documents in these feeds.
-    pub fn new(name: String, feeds: Vec<Arc<Feed>>, framing: Framing, format: Arc<dyn Format>, about: About) -> Self {
-        Self { name, feeds, framing, format, about, skimmers: Mutex::default() }
+    pub fn new(
+        name: String,
+        feeds: Vec<Arc<Feed>>,
+        framing: Framing,
+        format: Arc<dyn Format>,
+        about: About,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        Self { name, feeds, framing, format, about, keeper, skimmers: Mutex::default() }
     }
 
     /// What is known of them, with what is remarked on the bytes.

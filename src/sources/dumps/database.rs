@@ -1,5 +1,6 @@
 //! A dump as tables.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use super::large::LargeObjects;
 use super::rows::Section;
 use super::window::{Halt, SIP, STRIDE, Window};
 use crate::domain::{Change, Failure};
+use crate::sources::cache::Kept;
 use crate::sources::identity::Identity;
 use crate::sources::tables::{Database, Row, Table};
 
@@ -19,9 +21,9 @@ pub struct Dump {
     pub reasons: Vec<String>,
     /// What the user must know.
     pub caveats: Vec<String>,
-    tables: Vec<Table>,
-    sections: Vec<Vec<Section>>,
-    large: LargeObjects,
+    pub(super) tables: Vec<Table>,
+    pub(super) sections: Vec<Vec<Section>>,
+    pub(super) large: LargeObjects,
     identity: Option<Identity>,
 }
 
@@ -159,6 +161,10 @@ impl Database for Dump {
 
     fn large_object(&self, oid: u64) -> Result<Option<Vec<u8>>, Failure> {
         self.large.read(oid)
+    }
+
+    fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        super::kept::save(self, out)
     }
 
     fn look(&self) -> Result<Change, Failure> {

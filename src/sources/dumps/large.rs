@@ -2,12 +2,15 @@
 //!
 //! Invariant: at most [`MOST_PIECES`] pieces are known by their places; none is kept.
 
+use std::io;
 use std::sync::Arc;
 
+use super::kept::{read_syntax, write_syntax};
 use super::values;
 use super::walk::Syntax;
 use super::window::{Bytes, Halt, LARGEST, SIP, Window};
 use crate::domain::{Failure, FailureKind};
+use crate::sources::cache::{Kept, Sequence};
 
 /// How many pieces are known.
 const MOST_PIECES: usize = 4 << 20;
@@ -78,6 +81,31 @@ impl Pieces {
             true => self.pieces.push(Piece { oid, length, start }),
             false => self.overflown = true,
         }
+    }
+
+    /// Tells where they lie.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        out.written(|out| write_syntax(out, self.syntax))?;
+        out.list(&self.pieces, |out, piece| {
+            out.fixed(&[piece.oid, piece.length], u32::to_le_bytes);
+            out.number(piece.start);
+        })
+    }
+
+    /// Reads back what was told of bytes of this length.
+    pub fn load(front: &mut Sequence, bytes: Arc<dyn Bytes>, name: &str, length: u64) -> Option<Self> {
+        let syntax = front.read(read_syntax)?;
+        let pieces = front.list(|read| {
+            let numbers = read.fixed(2, u32::from_le_bytes)?;
+            let piece = Piece { oid: *numbers.first()?, length: *numbers.get(1)?, start: read.number()? };
+            let end = piece.start.checked_add(u64::from(piece.length))?;
+            (end <= length).then_some(piece)
+        })?;
+        let sorted = pieces.is_sorted_by_key(|piece| piece.oid);
+        sorted.then(|| Self { pieces, ..Self::new(bytes, syntax, name) })
     }
 
     /// How many objects there are.

@@ -10,6 +10,7 @@ mod catalogue;
 mod custom;
 mod database;
 mod encoding;
+mod kept;
 mod large;
 mod rows;
 mod schema;
@@ -23,9 +24,16 @@ mod window;
 
 use std::ops::ControlFlow;
 
+use super::cache::Sequence;
 use super::input::Input;
-use super::tables::Database;
+use super::tables::{Database, OneFile};
 use crate::domain::Failure;
+
+/// A dump in plain text. Where its rows lie is kept, so that it is not read through to find its tables again.
+pub const TEXT: OneFile = OneFile { open: open_text, reopen: Some(reopen_text), beside: &[] };
+
+/// A dump in PostgreSQL's custom format, whose table of contents says where its rows lie.
+pub const CUSTOM: OneFile = OneFile::new(open_custom);
 
 /// Opens a dump in plain text.
 ///
@@ -36,6 +44,14 @@ pub fn open_text(
     looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Box<dyn Database>, Failure> {
     Ok(Box::new(text::open(input, looked)?))
+}
+
+fn reopen_text(
+    input: &Input,
+    front: &mut Sequence,
+    _looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Box<dyn Database>>, Failure> {
+    Ok(kept::load(input, front).map(|dump| Box::new(dump) as Box<dyn Database>))
 }
 
 /// Opens a dump in PostgreSQL's custom format.

@@ -3,8 +3,9 @@
 use std::io::{Cursor, Write};
 use std::ops::ControlFlow;
 
-use super::{open_custom, open_text};
+use super::{open_custom, open_text, reopen_text};
 use crate::domain::{Failure, FailureKind};
+use crate::sources::cache::told;
 use crate::sources::input::Input;
 use crate::sources::tables::{Cell, Database, Row, Table};
 
@@ -15,7 +16,15 @@ pub(super) fn opened(bytes: &[u8]) -> Result<Box<dyn Database>, Failure> {
     let mut looked = |_, _| ControlFlow::Continue(());
     match bytes.starts_with(b"PGDMP") {
         true => open_custom(&input, &mut looked),
-        false => open_text(&input, &mut looked),
+        false => {
+            let dump = open_text(&input, &mut looked)?;
+            // What is kept of a dump is as good as the dump: all that is asked here is asked of that.
+            let mut front = told(|out| dump.save(out));
+            let again = reopen_text(&input, &mut front, &mut looked)?.expect("what was told");
+            let about = |dump: &dyn Database| (dump.kind(), dump.reasons(), dump.caveats(), dump.tables().to_vec());
+            assert_eq!(about(&*again), about(&*dump));
+            Ok(again)
+        }
     }
 }
 
@@ -69,6 +78,42 @@ pub(super) fn rows(database: &dyn Database, name: &str) -> Vec<String> {
 pub(super) fn columns(database: &dyn Database, name: &str) -> String {
     let table = &database.tables()[number(database, name)];
     table.columns.iter().map(|c| format!("{} {}", c.name, c.declared)).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn what_is_kept_of_another_dump_is_nothing() {
+    let copy = "COPY public.t (a, b) FROM stdin;\n1\tone\n2\ttwo\n\\.\nINSERT INTO public.t VALUES (3, 'three');\n\
+                SELECT pg_catalog.lo_open('17', 131072);\nSELECT pg_catalog.lowrite(0, '\\x6869');\n";
+    let text = format!("-- PostgreSQL database dump\nCREATE TABLE public.t (a integer, b text);\n{copy}");
+    let dump = open(&text);
+    assert_eq!(rows(&*dump, "t"), ["1i|one", "2i|two", "3i|three"]);
+    assert_eq!(dump.large_object(17).unwrap().as_deref(), Some(&b"hi"[..]));
+    let of = |text: &[u8]| {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text).unwrap();
+        Input::of_file(file, text.len() as u64, "test")
+    };
+    let mut looked = |_, _| ControlFlow::Continue(());
+    let whole = of(text.as_bytes());
+    let kept = || told(|out| open_text(&whole, &mut |_, _| ControlFlow::Continue(())).unwrap().save(out));
+    assert!(reopen_text(&whole, &mut kept(), &mut looked).unwrap().is_some());
+    // Where the dump is shorter, what is kept leads behind its end.
+    for length in [0, 60, text.len() - 1] {
+        let shorter = of(&text.as_bytes()[..length]);
+        assert!(reopen_text(&shorter, &mut kept(), &mut looked).unwrap().is_none() || length == text.len() - 1);
+    }
+    let other = of(&vec![b'x'; text.len()]);
+    let other = reopen_text(&other, &mut kept(), &mut looked).unwrap().unwrap();
+    assert!(rows(&*other, "t").iter().all(|row| row.starts_with('!')), "{:?}", rows(&*other, "t"));
+    assert_ne!(other.large_object(17).ok().flatten().as_deref(), Some(&b"hi"[..]));
+    let (blocks, _) = kept().rest();
+    let all: Vec<Vec<u8>> = (0..).map_while(|number| blocks.get(number)).collect();
+    for missing in 0..all.len() {
+        let mut fewer = all.clone();
+        fewer.remove(missing);
+        let mut front = told(|out| fewer.iter().try_for_each(|block| out.block(block)));
+        assert!(reopen_text(&whole, &mut front, &mut looked).unwrap().is_none(), "block {missing} of {}", all.len());
+    }
 }
 
 #[test]

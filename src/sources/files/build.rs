@@ -203,7 +203,7 @@ impl Build {
             return;
         }
         if let Some(keeper) = &self.keeper {
-            keeper.begin(&self.feed);
+            keeper.begin();
         }
         // Whether there is a kept index decides what is left to be read.
         self.lock().threads = 1;
@@ -223,7 +223,7 @@ impl Build {
 
     /// Takes over the kept index, if there is one that goes on from what is known.
     fn resume(&self) -> Result<(), Failure> {
-        let Some(loaded) = self.keeper.as_ref().and_then(|keeper| keeper.load(&self.feed, &self.hasher)) else {
+        let Some(loaded) = self.keeper.as_ref().and_then(|keeper| keeper.load(&self.hasher)) else {
             return Ok(());
         };
         let Loaded { index: kept, length, checked, broken } = loaded;

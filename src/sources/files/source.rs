@@ -55,9 +55,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
-    let keeper = options.cache.as_deref().zip(path.as_deref());
-    let keeper = keeper.and_then(|(cache, path)| Keeper::new(cache, path, &feed, &mapping));
-    let build = Build::open(feed.clone(), mapping.clone(), upto, keeper)?;
+    let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
     reasons.push(format!("JSON Lines: {} records looked at", sample.records()));
     reasons.extend(guessed.reasons);

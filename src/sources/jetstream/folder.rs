@@ -66,6 +66,20 @@ impl Stream {
         said.join(", ")
     }
 
+    /// The files it is read from: what describes it, its blocks and what says which of their messages are deleted.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match &self.kept {
+            Kept::Backup(archive) => vec![self.directory.join("backup.json"), archive.clone()],
+            Kept::Blocks(_) => {
+                let messages = fs::read_dir(self.directory.join("msgs")).into_iter().flatten().flatten();
+                let mut files: Vec<_> = messages.map(|entry| entry.path()).collect();
+                files.sort_unstable();
+                files.push(self.directory.join("meta.inf"));
+                files
+            }
+        }
+    }
+
     /// The stream whose directory this is: it has a description and blocks of messages.
     fn of_server(directory: &Path, account: Option<&str>) -> Option<Self> {
         let (description, messages) = (directory.join("meta.inf"), directory.join("msgs"));

@@ -26,20 +26,8 @@ pub struct Store {
     directory: PathBuf,
     name: String,
     streams: Vec<Stream>,
-    /// What was there when it was opened.
-    size: (usize, u64),
     found: RwLock<Found>,
     cache: Cache,
-}
-
-/// How many blocks there are, and how many bytes they have.
-fn size(streams: &[Stream]) -> (usize, u64) {
-    let of = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let sizes = streams.iter().flat_map(|stream| match &stream.kept {
-        Kept::Blocks(files) => files.iter().map(|(_, path)| of(path)).collect::<Vec<_>>(),
-        Kept::Backup(path) => vec![of(path)],
-    });
-    sizes.fold((0, 0), |(count, total), size| (count + 1, total + size))
 }
 
 impl Store {
@@ -61,9 +49,8 @@ impl Store {
             [stream] => stream.name.clone(),
             _ => named.unwrap_or(address),
         };
-        let size = size(&streams);
         let (directory, found) = (directory.to_path_buf(), RwLock::default());
-        Ok(Self { directory, name, streams, size, found, cache: Cache::default() })
+        Ok(Self { directory, name, streams, found, cache: Cache::default() })
     }
 
     fn found(&self) -> RwLockReadGuard<'_, Found> {
@@ -216,9 +203,6 @@ impl Records for Store {
             );
         }
         caveats.extend(found.caveats.iter().cloned());
-        if backups == 0 && self.size != size(&streams(&self.directory)) {
-            caveats.push("it has changed since it was opened: open it again to see how it is now".into());
-        }
         let mapping = [
             ("stream", "the subject"),
             ("version", "counted"),
@@ -286,6 +270,7 @@ impl Records for Store {
     }
 
     fn look(&self) -> Result<Change, Failure> {
+        // What was written is read anew by whoever looks after the directory.
         match self.directory.is_dir() {
             true => Ok(Change::Same),
             false => Ok(Change::Removed),

@@ -4,6 +4,7 @@
 //! read, so they are collected first, some 100 bytes each, and told to the walk in order.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use super::reader::{Ground, Reader, column};
 use super::records::{LAST, LINKS, ROW_BITS};
 use super::spec::Membership;
 use crate::domain::{Failure, StreamKind, Timestamp};
+use crate::sources::cache::{Kept, Sequence};
+use crate::sources::index::saved;
 use crate::sources::sorted::{Draft, Order, Walk};
 use crate::sources::tables::{Cell, Row, Table};
 
@@ -25,7 +28,7 @@ const MISSING: &str = "(missing event)";
 const STREAMLESS: &str = "(no stream)";
 
 /// What is kept of the links of a store, and of places in its global order that no row of events tells.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Links {
     /// For each link the place of its event, and the number and the version of that in its home stream.
     links: Vec<(Option<u64>, u32, u64)>,
@@ -64,6 +67,42 @@ impl Links {
     /// Whether nothing but links stand in a stream.
     pub fn only_links(&self, stream: &str) -> bool {
         self.only.contains(stream)
+    }
+
+    /// Tells them.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        out.list(&self.links, |out, &(to, home, version)| {
+            // No place is the greatest number.
+            out.number(to.unwrap_or(u64::MAX));
+            out.number(u64::from(home));
+            out.number(version);
+        })?;
+        out.list(&self.names, |out, name| out.bytes(name.as_bytes()))?;
+        out.list(&self.positions, |out, &(place, position)| {
+            out.number(place);
+            out.number(position);
+        })?;
+        let only: Vec<_> = self.only.iter().collect();
+        out.list(&only, |out, name| out.bytes(name.as_bytes()))
+    }
+
+    /// Reads back what was told, of so many tables of events.
+    pub fn load(front: &mut Sequence, tables: usize) -> Option<Self> {
+        let name = |read: &mut saved::Reader<'_>| Some(Arc::from(std::str::from_utf8(read.bytes()?).ok()?));
+        let links = front.list(|read| {
+            let to = Some(read.number()?).filter(|&to| to != u64::MAX);
+            Some((to, u32::try_from(read.number()?).ok()?, read.number()?))
+        })?;
+        let names: Vec<Arc<str>> = front.list(name)?;
+        let positions = front.list(|read| Some((read.number()?, read.number()?)))?;
+        let only = front.list(name)?.into_iter().collect();
+        let leads = |&(to, home, _): &(Option<u64>, u32, u64)| {
+            (home as usize) < names.len() && to.is_none_or(|to| to >> ROW_BITS < tables as u64)
+        };
+        (links.iter().all(leads) && positions.is_sorted()).then_some(Self { links, names, positions, only })
     }
 }
 
@@ -472,4 +511,42 @@ fn named_streams(cells: &[Cell<'_>], tags: Option<usize>, identifiers: &[usize],
     }
     names.retain(|name| !name.is_empty());
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::cache::told;
+
+    #[test]
+    fn links_come_back() {
+        let some = Links {
+            links: vec![(Some(3 | 1 << ROW_BITS), 1, 7), (None, 0, 0), (Some((1 << ROW_BITS) - 1), 2, u64::MAX)],
+            names: ["a-1", "b-1", "❤"].map(Arc::from).to_vec(),
+            positions: vec![(3, 9), (4, 1), (1 << ROW_BITS, 0)],
+            only: [Arc::from("b-1")].into(),
+        };
+        let many = Links {
+            links: (0..10_000).map(|number| (Some(number), 0, number)).collect(),
+            names: vec!["s".into()],
+            ..Links::none()
+        };
+        for links in [Links::none(), some, many] {
+            let load = |tables| Links::load(&mut told(|out| links.save(out)), tables);
+            assert_eq!(load(2).as_ref(), Some(&links));
+            assert_eq!(load(1).is_some(), links.names.len() < 2, "one leads into the second table");
+        }
+    }
+
+    #[test]
+    fn links_that_lead_out_of_bounds_are_none() {
+        let names = vec!["a-1".into()];
+        for links in [
+            Links { links: vec![(None, 1, 0)], names: names.clone(), ..Links::none() },
+            Links { links: vec![(Some(LINKS << ROW_BITS), 0, 0)], names, ..Links::none() },
+            Links { positions: vec![(4, 0), (3, 0)], ..Links::none() },
+        ] {
+            assert_eq!(Links::load(&mut told(|out| links.save(out)), 1), None, "{links:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use super::aging::{self, Aging};
@@ -13,6 +14,7 @@ use super::reader::{Ground, Reader, row_json};
 use super::records::{LAST, LINKS, ROW_BITS, position, trouble};
 use super::spec::{Class, Layout, Ordering, Retention};
 use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, Version};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::index::Place;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
@@ -58,6 +60,42 @@ pub struct Counts {
     pub newest: u64,
     /// For each rule of notes, how often it applied.
     pub notes: BTreeMap<usize, u64>,
+}
+
+impl Counts {
+    /// Tells them.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        let Self { events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, notes } = self;
+        out.written(|out| {
+            for &count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest] {
+                out.number(count);
+            }
+            for (&rule, &count) in notes {
+                out.number(rule as u64);
+                out.number(count);
+            }
+        })
+    }
+
+    /// Reads back what was told, of a layout with so many rules of notes.
+    pub fn load(front: &mut Sequence, rules: usize) -> Option<Self> {
+        front.read(|read| {
+            let mut counts = Self::default();
+            let Self { events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, notes } =
+                &mut counts;
+            for count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest] {
+                *count = read.number()?;
+            }
+            while !read.is_done() {
+                let rule = usize::try_from(read.number()?).ok().filter(|&rule| rule < rules)?;
+                notes.insert(rule, read.number()?);
+            }
+            Some(counts)
+        })
+    }
 }
 
 /// What the index keeps of a row.

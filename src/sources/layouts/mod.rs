@@ -31,8 +31,9 @@ pub use spec::Layout;
 
 use super::Source;
 use super::input::Input;
-use super::open::{OpenOptions, Opener};
+use super::open::OpenOptions;
 use super::sorted;
+use super::tables::{OneFile, Opener};
 use crate::domain::Failure;
 
 /// Opens an input whose tables `opener` reads, by the layout that fits.
@@ -41,4 +42,12 @@ use crate::domain::Failure;
 /// When it cannot be read or no layout fits; what takes longer to find out is said by the source itself.
 pub fn open(input: Input, opener: Opener, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     sorted::open(records::Tables::new(input, opener, options.clone()))
+}
+
+/// Opens tables in one file, the same way; the index is kept between two runs.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_kept(input: Input, file: &OneFile, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    sorted::open(records::Tables::new(input, file.open, options.clone()).kept(file))
 }

@@ -1,6 +1,7 @@
 //! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::beside;
@@ -13,6 +14,7 @@ use super::generic;
 use super::lookups::Lookups;
 use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{About, Candidate, Failure, FailureKind, NoteKind, StreamKind};
+use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
 use crate::sources::open::OpenOptions;
 use crate::sources::tables::Database;
@@ -114,6 +116,35 @@ impl Opened {
     pub fn finish(&self, counts: Counts, links: Links) {
         // A store is scanned once.
         let _ = self.learnt.set((counts, links));
+    }
+
+    /// Tells what was learnt in the scan, and by what.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        let (counts, links) = self.learnt.get().ok_or_else(|| io::Error::other("nothing was scanned"))?;
+        out.written(|out| out.number(self.fingerprint()))?;
+        counts.save(out)?;
+        links.save(out)
+    }
+
+    /// Takes what was learnt in a scan from where `save` told it, if it was learnt by the same layout from the same tables.
+    pub fn restore(&self, front: &mut Sequence) -> Option<()> {
+        if front.read(|read| read.number())? != self.fingerprint() {
+            return None;
+        }
+        let counts = Counts::load(front, self.found.layout.notes.len())?;
+        let links = Links::load(front, self.found.events.len())?;
+        self.learnt.set((counts, links)).ok()
+    }
+
+    /// A number for how the tables are read: another layout, or other tables, have another.
+    fn fingerprint(&self) -> u64 {
+        let tables: Vec<_> =
+            self.database.tables().iter().map(|table| (&table.schema, &table.name, &table.columns)).collect();
+        let Found { layout, events, others, .. } = &self.found;
+        cache::hash(format!("{layout:?} {events:?} {others:?} {tables:?}").as_bytes())
     }
 
     /// The links; none before the scan is over.

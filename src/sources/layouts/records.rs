@@ -5,7 +5,9 @@
 //! A place is the number of the table of events above the place of the row in it, or, with the highest bits set, the number
 //! of a link.
 
+use std::io;
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
@@ -18,11 +20,12 @@ use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position,
     StoredSnapshot, StreamKind, StreamName, Trouble, Version,
 };
+use crate::sources::cache::{Keeper, Kept, Sequence};
 use crate::sources::index::Place;
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
-use crate::sources::sorted::{Draft, Order, Records, Walk};
-use crate::sources::tables::{Database, Row};
+use crate::sources::sorted::{Draft, Order, Records, Restored, Walk};
+use crate::sources::tables::{Database, OneFile, Reopener, Row};
 
 /// Bits of a place that are those of a row.
 pub const ROW_BITS: u32 = 47;
@@ -41,6 +44,8 @@ pub struct Tables {
     opener: Box<Open>,
     options: OpenOptions,
     opened: OnceLock<Opened>,
+    keeper: Option<Keeper>,
+    reopener: Option<Reopener>,
 }
 
 impl Tables {
@@ -53,7 +58,21 @@ impl Tables {
         + 'static,
         options: OpenOptions,
     ) -> Self {
-        Self { input, opener: Box::new(opener), options, opened: OnceLock::new() }
+        let opener = Box::new(opener);
+        Self { input, opener, options, opened: OnceLock::new(), keeper: None, reopener: None }
+    }
+
+    /// The same, of tables in one file, whose index is kept.
+    pub fn kept(mut self, file: &OneFile) -> Self {
+        // Which layout is recognised is compared when the entry is used.
+        let reading = format!("tables {:?} {:?}", self.options.layout, self.options.map);
+        let keeper = Keeper::new(&self.options, &self.input, reading);
+        self.keeper = match file.beside {
+            [] => keeper,
+            beside => keeper.and_then(|keeper| keeper.with_beside(beside)),
+        };
+        self.reopener = file.reopen;
+        self
     }
 
     fn opened(&self) -> Result<&Opened, Failure> {
@@ -91,19 +110,25 @@ impl Records for Tables {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let database = (self.opener)(&self.input, &mut |done, total| {
-            walk.progress(done / 2, total);
-            stopped(walk)
-        })?;
-        if walk.is_stopped() {
-            return Ok(());
-        }
-        let name = self.name();
-        let opened = Opened::recognise(database, &self.options, &name, &self.input.stem, &|| walk.is_stopped())?;
-        let opened = self.opened.get_or_init(|| opened);
+        let opened = match self.opened.get() {
+            // They were opened with what was kept, of which the index turned out broken.
+            Some(opened) => opened,
+            None => {
+                let database = (self.opener)(&self.input, &mut |done, total| {
+                    walk.progress(done / 2, total);
+                    stopped(walk)
+                })?;
+                if walk.is_stopped() {
+                    return Ok(());
+                }
+                let (name, stem) = (self.name(), &self.input.stem);
+                let opened = Opened::recognise(database, &self.options, &name, stem, &|| walk.is_stopped())?;
+                self.opened.get_or_init(|| opened)
+            }
+        };
         if opened.found.events.len() as u64 >= LINKS {
             let why = format!("it has more than {LINKS} tables of events");
-            return Err(Failure::new(FailureKind::Unsupported, name, "open", why));
+            return Err(Failure::new(FailureKind::Unsupported, self.name(), "open", why));
         }
         if !opened.is_ordered() {
             walk.versions_decide();
@@ -134,6 +159,11 @@ impl Records for Tables {
             };
             // Neighbours in one table are fetched together.
             let slot = first >> ROW_BITS;
+            if slot >= opened.found.events.len() as u64 {
+                let why = "the kept index names a table that is not there: `stepback cache clear` removes it";
+                events.push(Arc::new(trouble(&rest[0], "the store", why.into(), Payload::default())));
+                continue;
+            }
             let run: Vec<u64> =
                 rest.iter().map_while(|place| row_of(place).filter(|row| row >> ROW_BITS == slot)).collect();
             let rows: Vec<u64> = run.iter().map(|row| row & ROW).collect();
@@ -194,6 +224,37 @@ impl Records for Tables {
 
     fn look(&self) -> Result<Change, Failure> {
         self.opened.get().map_or(Ok(Change::Same), |opened| opened.database.look())
+    }
+
+    fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        let opened = self.opened().map_err(io::Error::other)?;
+        if self.reopener.is_some() {
+            opened.database.save(out)?;
+        }
+        opened.save(out)
+    }
+
+    fn restore<'a>(&'a self, front: &mut Sequence, stop: &AtomicBool) -> Option<Restored<'a>> {
+        let stopped = || stop.load(Relaxed);
+        let mut looked = |_, _| if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        // Whatever is wrong here is told by the scan that follows.
+        let database = match self.reopener {
+            Some(reopen) => reopen(&self.input, front, &mut looked).ok()??,
+            None => (self.opener)(&self.input, &mut looked).ok()?,
+        };
+        let opened = Opened::recognise(database, &self.options, &self.name(), &self.input.stem, &stopped).ok()?;
+        opened.restore(front)?;
+        if stopped() {
+            return None;
+        }
+        Some(Box::new(move || {
+            // Nothing was scanned before.
+            let _ = self.opened.set(opened);
+        }))
     }
 }
 

@@ -1,11 +1,13 @@
-//! Copies in the directory for temporary files: only where there is room, and only as long as somebody wants them.
+//! Copies in the directory for temporary files: only where there is room, and only as long as somebody wants them. Those
+//! that are being made when the program ends are removed by [`remove_all`]: nothing else would be left to do it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
@@ -16,14 +18,54 @@ use crate::sources::feed::Feed;
 const CHUNK: usize = 1 << 20;
 /// What a copy leaves free.
 const SPARE: u64 = 16 << 20;
+/// How often removing a directory is tried.
+const TRIES: usize = 3;
 const DOING: &str = "copy it to read it";
 
-/// A new directory of our own for a copy.
-///
-/// # Errors
-/// When there is none for temporary files.
-pub fn directory(name: &str) -> Result<TempDir, Failure> {
-    tempfile::Builder::new().prefix("stepback-").tempdir().map_err(|e| failed(name, &e))
+/// The directories there are now.
+static DIRECTORIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn directories() -> MutexGuard<'static, Vec<PathBuf>> {
+    DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A directory of our own for a copy, which is gone with its value.
+#[derive(Debug)]
+pub struct Directory(Option<TempDir>, PathBuf);
+
+impl Directory {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When there is none for temporary files.
+    pub fn new(name: &str) -> Result<Self, Failure> {
+        // Held, so that the program does not end between the two.
+        let mut directories = directories();
+        let directory = tempfile::Builder::new().prefix("stepback-").tempdir().map_err(|e| failed(name, &e))?;
+        let path = directory.path().to_path_buf();
+        directories.push(path.clone());
+        Ok(Self(Some(directory), path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.1
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(self.0.take());
+        directories().retain(|path| *path != self.1);
+    }
+}
+
+/// Removes all of them. Whoever is copying into one fails; what is open stays readable.
+pub fn remove_all() {
+    for directory in directories().drain(..) {
+        // A file may be made in it just now; what cannot be removed then could not be removed later either.
+        let _ = (0..TRIES).any(|_| std::fs::remove_dir_all(&directory).is_ok());
+    }
 }
 
 /// Looks whether so many bytes have room there.
@@ -125,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_said_before_it_is_copied() {
-        let directory = directory("a store").unwrap();
+        let directory = Directory::new("a store").unwrap();
         assert!(room("a store", directory.path(), 1).is_ok());
         let refused = room("a store", directory.path(), 1 << 60).unwrap_err();
         assert_eq!(refused.kind, FailureKind::Io);
@@ -137,5 +179,8 @@ mod tests {
         assert_eq!(refused.kind, FailureKind::Cancelled);
         let mut go = |_| ControlFlow::Continue(());
         assert!(file("a store", &from, &to, &mut go).is_err(), "nothing is ever written over");
+        let path = directory.path().to_path_buf();
+        drop(directory);
+        assert!(!path.exists() && !directories().contains(&path));
     }
 }

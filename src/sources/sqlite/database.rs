@@ -1,5 +1,6 @@
 //! An opened database file: a few connections to it, each used by one thread at a time.
 
+use std::io;
 use std::ops::{ControlFlow, Deref};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,9 +13,10 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::places::Places;
-use super::schema::{self, Schema};
+use super::schema::{self, Key, Schema};
 use super::untouched::{Untouched, immutable};
 use crate::domain::{Change, Failure, FailureKind};
+use crate::sources::cache::{Kept, Sequence};
 use crate::sources::input::Input;
 use crate::sources::tables::{Database, Row, Table};
 
@@ -124,6 +126,18 @@ impl Sqlite {
             lanes: Mutex::new(lanes),
             returned: Condvar::new(),
         })
+    }
+
+    /// Takes the places earlier scans gave from where `save` told them; `None` when they are not those of its tables.
+    pub fn with_places(mut self, front: &mut Sequence) -> Option<Self> {
+        if front.read(|read| read.number())? != self.places.len() as u64 {
+            return None;
+        }
+        for (places, reading) in self.places.iter_mut().zip(&self.schema.readings) {
+            let width = if matches!(reading.key, Key::Row(_)) { 0 } else { reading.key_width() };
+            *places = Mutex::new(Places::load(front, width)?);
+        }
+        Some(self)
     }
 
     /// A connection nobody else uses: during a scan other rows may be asked for, and the rows those name.
@@ -259,6 +273,14 @@ impl Database for Sqlite {
         told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         super::reading::fetch(self, table, places, told)
+    }
+
+    fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        out.written(|out| out.number(self.places.len() as u64))?;
+        for places in &self.places {
+            places.lock().unwrap_or_else(PoisonError::into_inner).save(out)?;
+        }
+        Ok(())
     }
 
     fn look(&self) -> Result<Change, Failure> {

@@ -20,9 +20,19 @@ mod untouched;
 
 use std::ops::ControlFlow;
 
+#[cfg(feature = "sqlite")]
+use super::cache::Sequence;
 use super::input::Input;
-use super::tables::Database;
+use super::tables::{Database, OneFile, Reopener};
 use crate::domain::Failure;
+
+/// A database file, with the log or the journal beside it.
+pub const FILE: OneFile = OneFile { open, reopen: REOPEN, beside: &["-wal", "-journal"] };
+
+#[cfg(feature = "sqlite")]
+const REOPEN: Option<Reopener> = Some(reopen);
+#[cfg(not(feature = "sqlite"))]
+const REOPEN: Option<Reopener> = None;
 
 /// Opens a database file without touching it. Where it must be copied first, `looked` is told how far that is.
 ///
@@ -32,6 +42,25 @@ use crate::domain::Failure;
 pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure> {
     Ok(Box::new(database::Sqlite::open(input, looked)?))
 }
+
+/// Opens one again, with the places that were given to its rows.
+#[cfg(feature = "sqlite")]
+fn reopen(
+    input: &Input,
+    front: &mut Sequence,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Box<dyn Database>>, Failure> {
+    let opened = database::Sqlite::open(input, looked)?.with_places(front);
+    Ok(opened.map(|database| Box::new(database) as Box<dyn Database>))
+}
+
+/// Removes what is left of copies that are being made while the program ends.
+#[cfg(feature = "sqlite")]
+pub use copy::remove_all as remove_copies;
+
+/// There are none.
+#[cfg(not(feature = "sqlite"))]
+pub fn remove_copies() {}
 
 /// Says that this program was built without SQLite.
 ///

@@ -2,7 +2,12 @@
 //!
 //! Invariant: what is open never changes, so every scan gives the same row the same number.
 
+use std::io;
+
 use rusqlite::types::Value;
+
+use crate::sources::cache::{Kept, Sequence};
+use crate::sources::index::saved::{Reader, Writer};
 
 /// Row numbers from 0 up to this are places; places from here on are given out. All are below 2^47.
 const GIVEN: u64 = 1 << 46;
@@ -74,5 +79,92 @@ impl Places {
             Some((first, key)) if nth < self.given => Leads::Key(nth, *first, key.clone()),
             _ => Leads::Nowhere,
         }
+    }
+
+    /// Tells them.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
+        out.written(|out| out.number(self.given as u64))?;
+        out.list(&self.rows, |out, &row| out.number(row as u64))?;
+        out.list(&self.keys, |out, (nth, key)| {
+            out.number(*nth as u64);
+            key.iter().for_each(|value| write_value(out, value));
+        })
+    }
+
+    /// Reads back what was told of a table whose keys have so many columns; none have those of a table with row numbers.
+    pub fn load(front: &mut Sequence, width: usize) -> Option<Self> {
+        let given = front.read(|read| usize::try_from(read.number()?).ok())?;
+        let rows = front.list(|read| Some(read.number()? as i64))?;
+        let keys = front.list(|read| {
+            let nth = usize::try_from(read.number()?).ok()?;
+            Some((nth, (0..width).map(|_| read_value(read)).collect::<Option<Box<[Value]>>>()?))
+        })?;
+        let ascend = keys.is_sorted_by(|(a, _), (b, _)| a < b) && keys.last().is_none_or(|(last, _)| *last < given);
+        let kind = if width == 0 { given == 0 && keys.is_empty() } else { rows.is_empty() };
+        (ascend && kind).then_some(Self { rows, keys, given })
+    }
+}
+
+fn write_value(out: &mut Writer, value: &Value) {
+    let (tag, bytes): (u64, &[u8]) = match value {
+        Value::Null => (0, &[]),
+        Value::Integer(number) => (1, &number.to_le_bytes()),
+        Value::Real(number) => (2, &number.to_le_bytes()),
+        Value::Text(text) => (3, text.as_bytes()),
+        Value::Blob(bytes) => (4, bytes),
+    };
+    out.number(tag);
+    out.bytes(bytes);
+}
+
+fn read_value(read: &mut Reader<'_>) -> Option<Value> {
+    let (tag, bytes) = (read.number()?, read.bytes()?);
+    Some(match tag {
+        0 => Value::Null,
+        1 => Value::Integer(i64::from_le_bytes(bytes.try_into().ok()?)),
+        2 => Value::Real(f64::from_le_bytes(bytes.try_into().ok()?)),
+        3 => Value::Text(String::from_utf8(bytes.to_vec()).ok()?),
+        4 => Value::Blob(bytes.to_vec()),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::cache::told;
+
+    fn leads(places: &Places) -> Vec<Leads> {
+        [0, 5, GIVEN - 1].into_iter().chain((0..200).map(given)).map(|place| places.leads(place)).collect()
+    }
+
+    #[test]
+    fn places_come_back() {
+        let mut rows = Places::default();
+        for (nth, row) in [-1, i64::MIN, i64::MAX].into_iter().enumerate() {
+            rows.give_row(nth, row);
+        }
+        let mut keys = Places::default();
+        let values = [
+            [Value::Integer(i64::MIN), Value::Text("a ❤".into())],
+            [Value::Real(-0.5), Value::Blob(vec![0, 255])],
+            [Value::Null, Value::Text(String::new())],
+        ];
+        for nth in 0..150 {
+            keys.give_key(nth, KEPT, || Some(values[nth / KEPT].clone().into()));
+        }
+        for (places, width) in [(Places::default(), 0), (Places::default(), 3), (rows, 0), (keys, 2)] {
+            let load = |width| Places::load(&mut told(|out| places.save(out)), width);
+            assert_eq!(leads(&load(width).unwrap()), leads(&places));
+            let other_kind = load(if width == 0 { 2 } else { 0 });
+            assert!(other_kind.is_none() || places.given == 0 && places.rows.is_empty(), "{places:?}");
+        }
+        let mut backward = Places { keys: vec![(5, [].into()), (4, [].into())], given: 9, ..Places::default() };
+        assert!(Places::load(&mut told(|out| backward.save(out)), 1).is_none());
+        backward.keys = vec![(9, [Value::Null].into())];
+        assert!(Places::load(&mut told(|out| backward.save(out)), 1).is_none(), "it was never given");
     }
 }

@@ -14,12 +14,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tempfile::TempDir;
-
 use super::copy;
 use crate::domain::{Change, Failure, FailureKind};
 use crate::sources::input::Input;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// A copy of more is worth a remark.
 const REMARKABLE: u64 = 1 << 30;
@@ -34,7 +32,7 @@ pub struct Untouched {
     /// The file to open.
     pub path: PathBuf,
     /// What keeps a copy there; none for the file itself.
-    pub copied: Option<TempDir>,
+    pub copied: Option<copy::Directory>,
     /// How it is read, one sentence a line.
     pub reasons: Vec<String>,
     /// What the user must know about it.
@@ -67,7 +65,7 @@ impl Untouched {
 
     /// Bytes that lie in no file of their own: a pipe, something unpacked.
     fn spooled(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Self, Failure> {
-        let directory = copy::directory(input.feed.name())?;
+        let directory = copy::Directory::new(input.feed.name())?;
         let path = directory.path().join(DATABASE);
         copy::spool(&input.feed, &path, looked)?;
         Ok(Self { path, copied: Some(directory), reasons: Vec::new(), caveats: Vec::new(), seen: None })
@@ -193,8 +191,8 @@ impl Seen {
         name: &str,
         path: &Path,
         looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<TempDir, Failure> {
-        let directory = copy::directory(name)?;
+    ) -> Result<copy::Directory, Failure> {
+        let directory = copy::Directory::new(name)?;
         let target = directory.path().join(DATABASE);
         let total = self.size + self.log.size + self.journal.size;
         // The log may be as large again once its pages are in the copy.

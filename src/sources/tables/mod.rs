@@ -4,9 +4,41 @@
 //! `sources::layouts`).
 
 use std::borrow::Cow;
+use std::io;
 use std::ops::ControlFlow;
 
+use super::cache::{Kept, Sequence};
+use super::input::Input;
 use crate::domain::{Change, Failure};
+
+/// Opens the tables of an input; called in the background, and telling how much it has looked at.
+pub type Opener = fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure>;
+
+/// Opens the tables of an input with what [`Database::save`] told of them when they were opened before; `None` when that is
+/// not what was told.
+pub type Reopener = fn(
+    &Input,
+    &mut Sequence,
+    &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Box<dyn Database>>, Failure>;
+
+/// Tables that lie in one file, so that what is found out about them can be kept between two runs.
+#[derive(Clone, Copy, Debug)]
+pub struct OneFile {
+    /// Opens them.
+    pub open: Opener,
+    /// Opens them again; nothing where opening costs little, and what is kept is the index alone.
+    pub reopen: Option<Reopener>,
+    /// How files beside it end that hold a part of it; then it is read by its name.
+    pub beside: &'static [&'static str],
+}
+
+impl OneFile {
+    /// Tables of which nothing is kept but the index.
+    pub const fn new(open: Opener) -> Self {
+        Self { open, reopen: None, beside: &[] }
+    }
+}
 
 /// A column of a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -113,6 +145,14 @@ pub trait Database: Send + Sync {
     /// When it cannot be read.
     fn large_object(&self, _oid: u64) -> Result<Option<Vec<u8>>, Failure> {
         Ok(None)
+    }
+
+    /// Tells what the scans so far found out and opening again must know, for its [`Reopener`].
+    ///
+    /// # Errors
+    /// Of the operating system.
+    fn save(&self, _out: &mut Kept<'_>) -> io::Result<()> {
+        Ok(())
     }
 
     /// Whether what was opened has changed, see `Source::look`.
