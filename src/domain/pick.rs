@@ -32,7 +32,7 @@ impl Asked<'_> {
         }
         let Some(found) = milliseconds else { return Some(false) };
         // In which direction was cut does not matter to what is farther away than a millisecond.
-        let far = |bound: Timestamp| (found.saturating_sub(bound.as_millisecond()).abs() > 1).then_some(());
+        let far = |bound: Timestamp| (found.abs_diff(bound.as_millisecond()) > 1).then_some(());
         let is_later = |bound: Timestamp| far(bound).map(|()| found > bound.as_millisecond());
         let after = self.after.map_or(Some(true), is_later);
         let before = self.before.map_or(Some(true), |bound| is_later(bound).map(|later| !later));

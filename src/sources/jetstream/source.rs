@@ -226,6 +226,7 @@ impl Records for Store {
             beside: Vec::new(),
             normal: vec![("position-gaps".into(), "deleted, purged and expired messages leave gaps".into())],
             first_version: Some(1),
+            counts_positions: false,
         }
     }
 

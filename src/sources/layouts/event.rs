@@ -192,6 +192,11 @@ impl EventReader {
         }
     }
 
+    /// Whether rows say what their positions are, of a reader of everything.
+    pub fn has_position(&self) -> bool {
+        self.reader.has(POSITION)
+    }
+
     /// What the index keeps of a row.
     ///
     /// # Errors

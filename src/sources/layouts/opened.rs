@@ -216,7 +216,15 @@ impl Opened {
             beside: beside::listing(self),
             normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
             first_version: layout.first_version,
+            counts_positions: self.counts_positions(),
         }
+    }
+
+    /// Whether no row says where it stands in the store.
+    fn counts_positions(&self) -> bool {
+        let is_all = self.found.layout.membership.as_ref().is_some_and(|membership| membership.all.is_some());
+        let said = |table: &usize| EventReader::whole(self, *table).has_position();
+        !is_all && !self.found.events.iter().any(said)
     }
 
     /// The caveats that have counts in them.

@@ -430,6 +430,7 @@ fn cqrs_es_is_ordered_by_versions_within_streams_only() {
     assert_eq!(snapshots(&*source), [r#"account-a/2 {"n":1}"#]);
     let about = source.about();
     assert!(about.caveats.iter().any(|caveat| caveat.contains("no global order")), "{:?}", about.caveats);
+    assert!(about.counts_positions);
     assert!(about.caveats.iter().any(|caveat| caveat.contains("2 events without a time")), "{:?}", about.caveats);
 }
 
@@ -470,6 +471,7 @@ fn eventuous_and_sql_stream_store_name_their_streams_elsewhere() {
         .table("eventuous.checkpoints", "id varchar, position bigint", &[])
         .open();
     is_read_as(&*source, "eventuous");
+    assert!(!source.about().counts_positions);
     assert_eq!(all(&*source), [r#"Order-1/0@3 V1.Paid {"a": 1}"#]);
     assert_eq!(events(&*source, Scope::All)[0].correlation.as_deref(), Some("c"));
     assert_eq!(declared(&*source), ["Order-1/0"]);
