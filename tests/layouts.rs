@@ -279,6 +279,12 @@ fn an_encrypted_store_has_no_states() {
         let said = String::from_utf8(output.stderr.clone()).unwrap();
         assert_eq!(said.matches("perhaps encrypted: its state cannot be folded").count(), 1, "{said}");
     }
+    let types = run(&home, &["types", &path]);
+    let table = text(&types);
+    let cells: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(cells[cells.len() - 2..], ["-", "0"], "how many fields it has is not known: {table}");
+    let said = String::from_utf8(types.stderr).unwrap();
+    assert!(said.contains("3 payloads not looked into: binary, perhaps encrypted"), "{said}");
     let start = run(&home, &["state", &path, stream, "--at", "start"]);
     assert_eq!(start.status.code(), Some(0), "before the first event there is nothing to fold");
 }
