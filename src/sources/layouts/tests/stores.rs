@@ -391,7 +391,7 @@ fn rails_event_store_has_one_event_in_many_streams() {
         all(&*source),
         [
             r#"Order$1/0@1 Placed {"a":1}"#,
-            "Order$1/1@3 Paid {} [valid at 2024-12-01 00:00:00]",
+            "Order$1/1@3 Paid {} [valid at another time than it was stored: 2024-12-01 00:00:00]",
             "(no stream)/0@4 Ticked {}"
         ]
     );
