@@ -2,6 +2,8 @@
 
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "support/tables.rs"]
+mod tables;
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -11,7 +13,8 @@ use std::process::{Command, Stdio};
 use postgres::Postgres;
 use stepback::sources::dumps;
 use stepback::sources::input::Input;
-use stepback::sources::tables::{Cell, Database, Row};
+use stepback::sources::tables::{Database, Row};
+use tables::{Values, fetched, open, opened, rows, table};
 
 const SCHEMA: &str = r#"
 CREATE SCHEMA app;
@@ -111,8 +114,6 @@ const EXPECTED: &[Expected] = &[
     Expected { table: "app.files", columns: &["id", "content"], from: "app.files" },
 ];
 
-type Values = Vec<Option<String>>;
-
 /// What the server says is in a table.
 fn truth(server: &Postgres, expected: &Expected) -> Vec<Values> {
     let cells: Vec<String> = expected
@@ -131,73 +132,6 @@ fn truth(server: &Postgres, expected: &Expected) -> Vec<Values> {
     rows
 }
 
-fn value(cell: &Cell<'_>) -> Option<String> {
-    match cell {
-        Cell::Null => None,
-        Cell::Integer(number) => Some(number.to_string()),
-        Cell::Real(number) => Some(number.to_string()),
-        Cell::Text(text) => Some(String::from_utf8(text.to_vec()).expect("UTF-8")),
-        Cell::Bytes(bytes) => Some(format!("\\x{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>())),
-    }
-}
-
-/// The rows of a table: their places and values, in the order they lie.
-fn rows(database: &dyn Database, table: usize) -> Vec<(u64, Values)> {
-    let mut rows = Vec::new();
-    database
-        .scan(
-            table,
-            &mut |done, total| {
-                assert!(done <= total, "{done} of {total}");
-                ControlFlow::Continue(())
-            },
-            &mut |row| {
-                match row {
-                    Row::Cells(place, cells) => rows.push((place, cells.iter().map(value).collect())),
-                    Row::Bad(place, why) => panic!("row at {place}: {why}"),
-                }
-                ControlFlow::Continue(())
-            },
-        )
-        .expect("readable");
-    rows
-}
-
-/// The rows at some places.
-fn fetched(database: &dyn Database, table: usize, places: &[u64]) -> Vec<(u64, Values)> {
-    let mut rows = Vec::new();
-    database
-        .fetch(table, places, &mut |row| {
-            match row {
-                Row::Cells(place, cells) => rows.push((place, cells.iter().map(value).collect())),
-                Row::Bad(place, why) => panic!("row at {place}: {why}"),
-            }
-            ControlFlow::Continue(())
-        })
-        .expect("readable");
-    rows
-}
-
-fn open(path: &Path) -> Box<dyn Database> {
-    let file = File::open(path).expect("a dump");
-    let length = file.metadata().expect("its length").len();
-    opened(Input::of_file(file, length, path.to_str().expect("a plain name")))
-}
-
-fn opened(input: Input) -> Box<dyn Database> {
-    let (head, _) = input.head().expect("its head");
-    let mut looked = |_, _| ControlFlow::Continue(());
-    let database = match head.starts_with(b"PGDMP") {
-        true => dumps::open_custom(&input, &mut looked),
-        false => dumps::open_text(&input, &mut looked),
-    };
-    database.expect("a dump")
-}
-
-fn table(database: &dyn Database, name: &str) -> Option<usize> {
-    database.tables().iter().position(|table| table.full_name() == name)
-}
-
 /// Compares the tables of a dump with what the server says. `named` tells whether the dump names its columns.
 fn compare(server: &Postgres, form: &str, database: &dyn Database, expected: &[Expected], named: bool) {
     for expected in expected {
@@ -214,6 +148,7 @@ fn compare(server: &Postgres, form: &str, database: &dyn Database, expected: &[E
             assert_eq!(names, expected.columns, "{what}");
         }
         assert!(table.rows.is_none_or(|count| count == rows.len() as u64), "{what}: {:?}", table.rows);
+        assert_eq!(database.rows(number), Some(rows.len() as u64), "{what}: known once they were read");
         let mut values: Vec<Values> = rows.iter().map(|(_, values)| values.clone()).collect();
         values.sort();
         assert_eq!(values.len(), truth.len(), "{what}");
@@ -245,9 +180,25 @@ const FORMS: &[(&str, &[&str])] = &[
     ("custom, compressed most", &["-Fc", "-Z9"]),
     ("custom with inserts", &["-Fc", "--inserts"]),
     ("custom with three rows an insert", &["-Fc", "--rows-per-insert=3", "-Z0"]),
+    ("directory", &["-Fd"]),
+    ("directory, not compressed", &["-Fd", "-Z0"]),
+    ("directory, compressed least", &["-Fd", "-Z1"]),
+    ("directory, compressed most", &["-Fd", "-Z9"]),
+    ("directory by three at a time", &["-Fd", "-j3"]),
+    ("directory with inserts", &["-Fd", "--inserts"]),
+    ("directory with three rows an insert", &["-Fd", "--rows-per-insert=3", "-Z0"]),
+    ("tar", &["-Ft"]),
+    ("tar with column inserts", &["-Ft", "--column-inserts"]),
+    ("tar, clean", &["-Ft", "--clean", "--if-exists"]),
 ];
-const NEWER_FORMS: &[(&str, &[&str])] =
-    &[("custom, LZ4", &["-Fc", "-Zlz4"]), ("custom, Zstandard", &["-Fc", "-Zzstd:5"])];
+const NEWER_FORMS: &[(&str, &[&str])] = &[
+    ("custom, LZ4", &["-Fc", "-Zlz4"]),
+    ("custom, Zstandard", &["-Fc", "-Zzstd:5"]),
+    ("directory, LZ4", &["-Fd", "-Zlz4"]),
+    ("directory, Zstandard", &["-Fd", "-Zzstd"]),
+    ("directory, Zstandard of long distance", &["-Fd", "-Zzstd:level=3,long"]),
+    ("directory with inserts, LZ4", &["-Fd", "-Zlz4", "--inserts"]),
+];
 
 #[test]
 fn every_form_of_dump_holds_what_the_server_says() {
@@ -273,7 +224,7 @@ fn every_form_of_dump_holds_what_the_server_says() {
         assert!(table(&*database, "app.derived").is_none(), "{form}: a part is no table");
         assert!(table(&*database, "emt_messages_emt_default_active").is_none(), "{form}: a part is no table");
         large_objects(&server, form, &*database);
-        if !arguments.contains(&"-Fc") && !arguments.contains(&"--create") {
+        if !arguments.iter().any(|argument| argument.starts_with("-F")) && !arguments.contains(&"--create") {
             changed_on_the_way(&server, form, &path);
         }
     }
@@ -427,12 +378,27 @@ fn encodings(server: &Postgres) {
         "latin",
         "CREATE TABLE notes (id int, note text); INSERT INTO notes VALUES (1, 'Zoë Çelik, Ångström')",
     );
-    for (encoding, format) in [("LATIN1", "-Fp"), ("WIN1252", "-Fp"), ("LATIN9", "-Fc"), ("UTF8", "-Fc")] {
+    // Names are in it too.
+    server.execute("latin", "CREATE SCHEMA \"Zoë\"; CREATE TABLE \"Zoë\".\"Çelik\" (\"ä\" text)");
+    server.execute("latin", "INSERT INTO \"Zoë\".\"Çelik\" VALUES ('é')");
+    for (encoding, format) in [
+        ("LATIN1", "-Fp"),
+        ("WIN1252", "-Fp"),
+        ("LATIN9", "-Fc"),
+        ("UTF8", "-Fc"),
+        ("LATIN1", "-Ft"),
+        ("LATIN1", "-Fc"),
+    ] {
         let path = server.directory().join("encoded");
         let dump = server.run("pg_dump", &["-d", "latin", "-E", encoding, format]);
         std::fs::write(&path, dump).expect("a file");
-        let found = rows(&*open(&path), 0);
+        let database = open(&path);
+        let found = rows(&*database, table(&*database, "notes").expect("a table"));
         assert_eq!(found[0].1[1].as_deref(), Some("Zoë Çelik, Ångström"), "{encoding} {format}");
+        let named =
+            table(&*database, "Zoë.Çelik").unwrap_or_else(|| panic!("{encoding} {format}: {:?}", database.tables()));
+        assert_eq!(database.tables()[named].columns[0].name, "ä");
+        assert_eq!(rows(&*database, named)[0].1, [Some("é".into())], "{encoding} {format}");
     }
 }
 

@@ -474,6 +474,11 @@ const CORPUS: &[&str] = &[
     "message-db/message_store.csv",
     "message-db/messages.jsonl",
     "message-db/messages_copy_only.sql",
+    "pg17/axon-zstd",
+    "pg17/axon.tar.gz",
+    "pg17/messages-lz4",
+    "pg17/messages-lz4-inserts.dump",
+    "pg17/messages.tar.gz",
     "redux-devtools/lifted-state-full.json",
 ];
 

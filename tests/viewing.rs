@@ -35,7 +35,10 @@ fn stores() -> Vec<PathBuf> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
+            if path.join("toc.dat").is_file() {
+                // A dump in a directory.
+                stores.push(path);
+            } else if path.is_dir() {
                 folders.push(path);
             } else if !["truth.json", ".md", ".js", ".toml", ".py", ".mjs", ".gitattributes"]
                 .iter()
@@ -87,6 +90,18 @@ fn looked_at(store: &Path, home: &Path) {
     pty.close();
 }
 
+fn copy(original: &Path, to: &Path) {
+    if original.is_dir() {
+        std::fs::create_dir(to).unwrap();
+        for entry in std::fs::read_dir(original).unwrap() {
+            let path = entry.unwrap().path();
+            copy(&path, &to.join(path.file_name().unwrap()));
+        }
+    } else {
+        std::fs::copy(original, to).unwrap();
+    }
+}
+
 #[test]
 fn looking_changes_nothing() {
     for (number, original) in stores().into_iter().enumerate() {
@@ -95,7 +110,7 @@ fn looking_changes_nothing() {
         std::fs::create_dir_all(&kept).unwrap();
         std::fs::create_dir_all(&home).unwrap();
         let store = kept.join(original.file_name().unwrap());
-        std::fs::copy(&original, &store).unwrap();
+        copy(&original, &store);
         // Every other one lies where nothing could be written anyway, as on a disk of evidence.
         if number % 2 == 1 {
             let mut permissions = std::fs::metadata(&kept).unwrap().permissions();

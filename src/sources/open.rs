@@ -80,6 +80,7 @@ fn parts(path: &Path, is_directory: bool) -> Parts {
         false => live::file,
         true if chunks::is_store(path) => chunks::files,
         true if jetstream::is_store(path) => jetstream::files,
+        true if dumps::is_directory(path) => dumps::directory_files,
         true => documents::export_files,
     }
 }
@@ -149,6 +150,7 @@ fn open_input(mut input: Input, options: &OpenOptions) -> Result<Opened, Failure
             }
             Recognised::Sqlite => layouts::open_kept(input, &sqlite::FILE, options),
             Recognised::PostgresCustom => layouts::open_kept(input, &dumps::CUSTOM, options),
+            Recognised::PostgresTar => layouts::open_kept(input, &dumps::TAR, options),
             Recognised::Sql => {
                 lines = packed.is_none();
                 layouts::open_kept(input, &dumps::TEXT, options)
@@ -190,6 +192,9 @@ fn open_directory(path: &Path, options: &OpenOptions) -> Result<Opened, Failure>
     }
     if documents::is_export(path) {
         return documents::open_export(path, options).map(folder);
+    }
+    if dumps::is_directory(path) {
+        return layouts::open(dumps::directory_input(path)?, dumps::open_directory, options).map(folder);
     }
     let address = path.display().to_string();
     Err(Failure::new(FailureKind::Unsupported, address, "open", "it is a directory, and no event store")

@@ -1,7 +1,7 @@
 //! What a file is, told from its beginning, never from its name; and what to do about what cannot be read.
 
 use super::unpack::Packing;
-use super::{delimited, documents};
+use super::{delimited, documents, dumps};
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub enum Recognised {
     Sqlite,
     /// What `pg_dump -Fc` writes.
     PostgresCustom,
+    /// What `pg_dump -Ft` writes.
+    PostgresTar,
     /// A dump in SQL text.
     Sql,
     /// Rows with separators.
@@ -35,6 +37,9 @@ pub fn recognise(head: &[u8], whole: bool) -> Recognised {
         [(b"SQLite format 3\0", Recognised::Sqlite), (b"PGDMP", Recognised::PostgresCustom)];
     if let Some((_, recognised)) = magic.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *recognised;
+    }
+    if is_tar(head) && dumps::is_tar(head) {
+        return Recognised::PostgresTar;
     }
     if let Some(foreign) = foreign(head) {
         return Recognised::Foreign(foreign);
@@ -83,7 +88,7 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
     if let Some((_, what, hint)) = magic.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return says(what, hint);
     }
-    if head.get(257..262) == Some(b"ustar") {
+    if is_tar(head) {
         return says("a tar archive", "unpack it on the way: `tar -xOf FILE | stepback -`");
     }
     if head.starts_with(b"\xff\xfe") || is_wide(head, 1) {
@@ -94,12 +99,20 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
     }
     let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
     match text {
+        [b'<', ..] if memchr::memmem::find(text, b"<mysqldump").is_some() => {
+            says("a dump of MySQL or MariaDB in XML", "dump it as SQL: `mysqldump` without `--xml`")
+        }
         [b'<', ..] => says("XML or HTML", "convert it to JSON, one record a line"),
         _ if !head.contains(&b'\n') && head.windows(2).any(|pair| pair == b"}\r") => {
             says("text whose lines end in CR alone", "convert it: `tr '\\r' '\\n' < FILE | stepback -`")
         }
         _ => None,
     }
+}
+
+/// Whether it is a tar archive.
+fn is_tar(head: &[u8]) -> bool {
+    head.get(257..262) == Some(b"ustar")
 }
 
 /// Whether every second byte from `first` is zero, as in Latin text of two bytes a character.
@@ -166,6 +179,7 @@ mod tests {
             (&wide("{\"a\":1}\n", true), "big"),
             (&wide("\u{feff}{\"a\":1}\n", false), "little"),
             (b"<?xml", "XML"),
+            (b"<?xml version=\"1.0\"?>\n<mysqldump xmlns", "dump of MySQL or MariaDB in XML"),
             (b"{\"a\":1}\r{\"a\":2}\r", "CR alone"),
         ] {
             let found = foreign(head);

@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "source", run: source, cost: 1 },
     Target { name: "chunk", run: chunk, cost: 1 },
     Target { name: "block", run: block, cost: 1 },
+    Target { name: "directory", run: directory, cost: 1 },
     Target { name: "layout", run: layout, cost: 1 },
     Target { name: "map", run: map, cost: 1 },
     Target { name: "segment", run: segment, cost: 1 },
@@ -61,6 +62,24 @@ pub fn block(bytes: &[u8]) {
     put(folder.path(), "meta.inf", br#"{"name":"S","subjects":["a.>"],"created":"2025-01-01T00:00:00Z"}"#);
     std::fs::create_dir(folder.path().join("msgs")).expect("a folder");
     put(&folder.path().join("msgs"), "1.blk", bytes);
+    open_folder(folder.path());
+}
+
+/// Bytes as the table of contents of a dump in a directory, or, where they do not begin as one, as the file of its rows.
+pub fn directory(bytes: &[u8]) {
+    const CONTENTS: &[u8] = include_bytes!("../corpus/pg17/messages-zstd/toc.dat");
+    const ROWS: &[u8] = include_bytes!("../corpus/pg17/messages-zstd/3424.dat.zst");
+    let folder = tempfile::tempdir().expect("a folder");
+    let is_contents = bytes.starts_with(b"PGDMP");
+    let rows = if is_contents { ROWS } else { bytes };
+    put(folder.path(), "toc.dat", if is_contents { bytes } else { CONTENTS });
+    let name = match rows {
+        [0x1f, 0x8b, ..] => "3424.dat.gz",
+        [0x04, 0x22, 0x4d, 0x18, ..] => "3424.dat.lz4",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "3424.dat.zst",
+        _ => "3424.dat",
+    };
+    put(folder.path(), name, rows);
     open_folder(folder.path());
 }
 

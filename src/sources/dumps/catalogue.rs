@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::encoding::Encoding;
+use super::left_out::LeftOut;
 use super::rows::{Form, Kind, Section, Slot};
 use super::schema::{Declared, Definition};
 use super::tokens::Name;
@@ -70,7 +71,7 @@ pub struct Found {
     pub syntax: Syntax,
     /// The encoding of its text.
     pub encoding: Encoding,
-    /// How many values its first row has, where nothing names the columns.
+    /// How many values its first row has, where that says which columns they are of.
     pub values: usize,
     /// How many rows it has, where that is known.
     pub rows: Option<u64>,
@@ -107,6 +108,7 @@ pub struct Catalogue {
     text: usize,
     /// The table of the last statement with rows, while nothing else came after it.
     last: Option<usize>,
+    left_out: LeftOut,
     /// What the user must know.
     pub caveats: Vec<String>,
 }
@@ -125,6 +127,7 @@ impl Catalogue {
             heads: HashSet::new(),
             text: 0,
             last: None,
+            left_out: LeftOut::default(),
             caveats: Vec::new(),
         }
     }
@@ -168,7 +171,6 @@ impl Catalogue {
     /// Whether so many more bytes may be kept.
     fn room(&mut self, bytes: usize) -> bool {
         if self.text + bytes > MOST_TEXT {
-            self.caveat("it names more tables and columns than can be kept; the last of them are left out");
             return false;
         }
         self.text += bytes;
@@ -187,6 +189,7 @@ impl Catalogue {
         }
         let length = key.name.len() + key.schema.as_deref().map_or(0, str::len);
         if !self.room(2 * length + 256) {
+            self.left_out.table(key);
             return None;
         }
         self.numbers.insert(key.clone(), self.entries.len());
@@ -200,6 +203,7 @@ impl Catalogue {
         let length: usize = definition.columns.iter().map(|c| c.name.len() + c.declared.len() + 64).sum();
         let Some(number) = self.number(&self.key(&definition.name)) else { return };
         if !self.room(length) {
+            self.left_out.definitions += 1;
             return;
         }
         let inherits: Vec<Key> = definition.inherits.iter().map(|name| self.key(name)).collect();
@@ -226,6 +230,15 @@ impl Catalogue {
         self.numbers.get(&self.key(name)).is_some_and(|&number| self.entries[number].1.definition.is_some())
     }
 
+    /// Whether it is known which columns of a table the values of a row are of that names none. A computed column is held
+    /// by some dumps and not by others: MariaDB has its values, PostgreSQL has DEFAULT there, SQLite nothing.
+    pub fn knows_values(&self, name: &Name) -> bool {
+        let number = self.numbers.get(&self.key(name));
+        let definition = number.and_then(|&number| self.entries[number].1.definition.as_ref());
+        let computed = |columns: &[Declared]| columns.iter().any(|column| column.generated);
+        definition.is_some_and(|(own, _)| self.dialect == Dialect::Postgres || !computed(own))
+    }
+
     /// Rows were found. They join those before them when nothing else lies between.
     pub fn add(&mut self, mut found: Found) {
         let Some(number) = self.number(&self.key(&found.head.name)) else { return };
@@ -234,6 +247,7 @@ impl Catalogue {
             None => {
                 let columns: usize = found.head.columns.iter().flatten().map(|column| column.len() + 48).sum();
                 if !self.room(columns + found.head.name.name.len() + 128) {
+                    self.left_out.stretches += 1;
                     return;
                 }
                 self.heads.insert(found.head.clone());
@@ -252,7 +266,7 @@ impl Catalogue {
         {
             last.end = found.end;
         } else if full {
-            self.caveat("its rows lie in more places than can be kept; the last of them are left out");
+            self.left_out.stretches += 1;
         } else {
             self.sections += 1;
             self.entries[number].1.found.push(found);
@@ -370,6 +384,8 @@ impl Catalogue {
             stored.push(Stored { table: Table { schema, name: key.name.clone(), columns, rows }, sections });
         }
         left_out.into_iter().for_each(|caveat| self.caveat(caveat));
+        // However many there are already.
+        self.caveats.splice(0..0, self.left_out.caveats());
         if stored.iter().any(|stored| stored.table.columns.first().is_some_and(|c| c.name == "column1")) {
             self.caveat("the columns of some tables are not named in it: they are called column1, column2 and so on");
         }
@@ -395,8 +411,9 @@ impl Catalogue {
         let mut seen = HashSet::new();
         let heads: Vec<&Found> = entry.found.iter().filter(|found| seen.insert(Arc::as_ptr(&found.head))).collect();
         let named: HashSet<&String> = heads.iter().flat_map(|found| found.head.columns.iter().flatten()).collect();
+        let held = heads.iter().any(|found| self.holds_computed(&physical, found));
         for column in &physical {
-            match column.generated && !named.contains(&column.name) {
+            match column.generated && !held && !named.contains(&column.name) {
                 false => add(&column.name, &column.declared),
                 true => left_out.push(format!(
                     "column `{}` of `{}` is computed by the database: dumps do not hold it",
@@ -413,6 +430,11 @@ impl Catalogue {
         }
     }
 
+    /// Whether rows that name no columns have the values of computed ones.
+    fn holds_computed(&self, physical: &[Declared], found: &Found) -> bool {
+        self.dialect != Dialect::Postgres && found.head.columns.is_none() && found.values == physical.len()
+    }
+
     /// Where the values of a stretch go.
     fn slots(&self, part: usize, found: &Found, columns: &[Column], known: &HashMap<String, usize>) -> Arc<[Slot]> {
         let slot = |name: &str| {
@@ -422,9 +444,12 @@ impl Catalogue {
         let slots: Vec<Slot> = match &found.head.columns {
             Some(names) => names.iter().map(|name| slot(name)).collect(),
             None => {
-                // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it, and nowhere else.
-                let placed = found.form == Form::Inserts && self.dialect == Dialect::Postgres;
+                // A computed column has a place in an INSERT of PostgreSQL, with DEFAULT in it.
                 let physical = self.physical(part);
+                let placed = match self.dialect {
+                    Dialect::Postgres => found.form == Form::Inserts,
+                    _ => self.holds_computed(&physical, found),
+                };
                 match physical.is_empty() {
                     false => {
                         let physical = physical.iter().filter(|column| placed || !column.generated);

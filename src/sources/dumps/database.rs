@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::catalogue::Stored;
 use super::large::LargeObjects;
@@ -24,15 +25,32 @@ pub struct Dump {
     pub(super) tables: Vec<Table>,
     pub(super) sections: Vec<Vec<Section>>,
     pub(super) large: LargeObjects,
-    identity: Option<Identity>,
+    identities: Vec<Identity>,
+    /// What became known of each table by reading it.
+    learnt: Vec<Learnt>,
+}
+
+/// What becomes known of a table when it is read.
+#[derive(Default)]
+struct Learnt {
+    /// How many rows it has, when all of them were told once.
+    rows: OnceLock<u64>,
+    /// The last place of each of its sections, where they are counted as one run.
+    ends: OnceLock<Vec<u64>>,
 }
 
 impl Dump {
     /// A dump of these tables.
     pub fn new(kind: String, stored: Vec<Stored>, large: LargeObjects, path: Option<PathBuf>) -> Self {
-        let (tables, sections) = stored.into_iter().map(|stored| (stored.table, stored.sections)).unzip();
-        let identity = path.and_then(Identity::of);
-        Self { kind, reasons: Vec::new(), caveats: Vec::new(), tables, sections, large, identity }
+        let (tables, sections): (Vec<_>, _) = stored.into_iter().map(|stored| (stored.table, stored.sections)).unzip();
+        let identities = path.and_then(Identity::of).into_iter().collect();
+        let learnt = tables.iter().map(|_| Learnt::default()).collect();
+        Self { kind, reasons: Vec::new(), caveats: Vec::new(), tables, sections, large, identities, learnt }
+    }
+
+    /// The dump lies in these files, and not in the one it is called by.
+    pub fn lies_in(&mut self, files: impl IntoIterator<Item = PathBuf>) {
+        self.identities = files.into_iter().filter_map(Identity::of).collect();
     }
 
     fn sections(&self, table: usize) -> &[Section] {
@@ -42,7 +60,12 @@ impl Dump {
     /// The section a place is in, and what is to be taken off it to have its offset in there.
     fn section(&self, table: usize, place: u64) -> Result<Option<(&Section, u64)>, Halt> {
         let sections = self.sections(table);
-        if sections.iter().any(|section| section.own) {
+        if sections.first().is_some_and(|section| section.own) {
+            if let Some(ends) = self.ends(table) {
+                let at = ends.partition_point(|&end| end < place);
+                let base = at.checked_sub(1).map_or(0, |before| ends[before] + 1);
+                return Ok(sections.get(at).map(|section| (section, base)));
+            }
             let mut base = 0;
             for section in sections {
                 let length = length(section, place - base)?;
@@ -57,6 +80,22 @@ impl Dump {
         let at = sections.partition_point(|section| section.start <= place);
         let section = at.checked_sub(1).and_then(|at| sections.get(at)).filter(|section| place < section.end);
         Ok(section.map(|section| (section, 0)))
+    }
+
+    /// The last place of each section of its own, once all of them have been read to their ends.
+    fn ends(&self, table: usize) -> Option<&[u64]> {
+        let learnt = &self.learnt.get(table)?.ends;
+        if let Some(ends) = learnt.get() {
+            return Some(ends);
+        }
+        let mut base = 0_u64;
+        let mut ends = Vec::new();
+        for section in self.sections(table) {
+            let end = base.checked_add(section.bytes.length()?)?;
+            ends.push(end);
+            base = end.checked_add(1)?;
+        }
+        Some(learnt.get_or_init(|| ends))
     }
 }
 
@@ -99,7 +138,11 @@ impl Database for Dump {
             false => section.end - section.start,
         };
         let mut total: u64 = sections.iter().map(size).sum();
-        let (mut base, mut done) = (0, 0);
+        let (mut base, mut done, mut rows) = (0, 0, 0_u64);
+        let told = &mut |row: Row<'_>| {
+            rows += 1;
+            told(row)
+        };
         for section in sections {
             let mut seen = |at: u64| {
                 let done = done + at.saturating_sub(section.start);
@@ -109,7 +152,10 @@ impl Database for Dump {
             let mut window = Window::new(&*section.bytes, section.start, section.end, STRIDE, &mut seen);
             match section.scan(base, &mut window, told) {
                 Ok(()) => {}
-                Err(Halt::Unwanted) => return Ok(()),
+                Err(Halt::Unwanted) => {
+                    section.bytes.rest();
+                    return Ok(());
+                }
                 Err(Halt::Failed(failure)) => return Err(failure),
             }
             done += size(section);
@@ -117,7 +163,16 @@ impl Database for Dump {
                 base += section.bytes.known() + 1;
             }
         }
+        if let Some(learnt) = self.learnt.get(table) {
+            // However often it is read, it has as many.
+            let _ = learnt.rows.set(rows);
+        }
         Ok(())
+    }
+
+    fn rows(&self, table: usize) -> Option<u64> {
+        let said = self.tables.get(table).and_then(|table| table.rows);
+        said.or_else(|| self.learnt.get(table).and_then(|learnt| learnt.rows.get().copied()))
     }
 
     fn fetch(
@@ -168,6 +223,12 @@ impl Database for Dump {
     }
 
     fn look(&self) -> Result<Change, Failure> {
-        self.identity.as_ref().map_or(Ok(Change::Same), Identity::look)
+        for identity in &self.identities {
+            match identity.look()? {
+                Change::Same => {}
+                change => return Ok(change),
+            }
+        }
+        Ok(Change::Same)
     }
 }

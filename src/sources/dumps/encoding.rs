@@ -35,6 +35,15 @@ impl Encoding {
         }
     }
 
+    /// How many bytes text of this encoding had before it was decoded to this.
+    pub fn encoded_length(self, decoded: &[u8]) -> usize {
+        match self {
+            Self::AsIs => decoded.len(),
+            // A byte each: those that go on with a character are not counted.
+            _ => decoded.iter().filter(|&&byte| byte & 0xc0 != 0x80).count(),
+        }
+    }
+
     /// Text of this encoding as UTF-8.
     pub fn decode(self, text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
         if self == Self::AsIs || text.is_ascii() {
@@ -74,6 +83,9 @@ mod tests {
         assert_eq!(decode(Encoding::Latin1, b"Zo\xeb \xa4"), "Zoë ¤");
         assert_eq!(decode(Encoding::Latin9, b"\xa4 \xbd"), "€ œ");
         assert_eq!(decode(Encoding::Windows1252, b"\x80 \x93x\x94 \xe9"), "€ “x” é");
+        let text = "Zo\u{eb} \u{20ac} a".as_bytes();
+        assert_eq!(Encoding::Windows1252.encoded_length(text), 7);
+        assert_eq!(Encoding::AsIs.encoded_length(text), text.len());
         assert_eq!(Encoding::named("UTF8", false), (Encoding::AsIs, true));
         assert_eq!(Encoding::named("LATIN1", false), (Encoding::Latin1, true));
         assert_eq!(Encoding::named("latin1", true), (Encoding::Windows1252, true));

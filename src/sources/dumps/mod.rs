@@ -1,4 +1,5 @@
-//! SQL dumps, read where they lie and never restored: what `pg_dump`, `mysqldump` and the shell of SQLite write.
+//! SQL dumps, read where they lie and never restored: what `pg_dump` in any of its formats, `mysqldump` and the shell of
+//! SQLite write.
 //!
 //! A first pass finds where the rows of which table lie; it reads statements only as far as they say something of tables,
 //! and runs none. Rows are read afterwards, each from its place. Nothing here knows what an event is.
@@ -12,6 +13,8 @@ mod database;
 mod encoding;
 mod kept;
 mod large;
+mod left_out;
+mod members;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -24,6 +27,8 @@ mod window;
 
 use std::ops::ControlFlow;
 
+pub use self::members::{files as directory_files, input as directory_input, is_directory, is_tar};
+
 use super::cache::Sequence;
 use super::input::Input;
 use super::tables::{Database, OneFile};
@@ -34,6 +39,9 @@ pub const TEXT: OneFile = OneFile { open: open_text, reopen: Some(reopen_text), 
 
 /// A dump in PostgreSQL's custom format, whose table of contents says where its rows lie.
 pub const CUSTOM: OneFile = OneFile::new(open_custom);
+
+/// A dump in PostgreSQL's tar format, which says the same.
+pub const TAR: OneFile = OneFile::new(open_tar);
 
 /// Opens a dump in plain text.
 ///
@@ -63,4 +71,26 @@ pub fn open_custom(
     looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Box<dyn Database>, Failure> {
     Ok(Box::new(custom::open(input, looked)?))
+}
+
+/// Opens a dump in PostgreSQL's directory format: the input is that of [`directory_input`].
+///
+/// # Errors
+/// When it cannot be read.
+pub fn open_directory(
+    input: &Input,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Box<dyn Database>, Failure> {
+    Ok(Box::new(members::open_directory(input, looked)?))
+}
+
+/// Opens a dump in PostgreSQL's tar format, or a tar of one in its directory format.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn open_tar(
+    input: &Input,
+    looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Box<dyn Database>, Failure> {
+    Ok(Box::new(members::open_tar(input, looked)?))
 }

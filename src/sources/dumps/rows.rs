@@ -53,6 +53,10 @@ impl Kind {
             (Dialect::Mysql, "tinyint" | "mediumint") => Self::Integer,
             (Dialect::Postgres, "bytea") => Self::Bytea,
             (Dialect::Mysql, "blob" | "tinyblob" | "mediumblob" | "longblob" | "binary" | "varbinary") => Self::Bytes,
+            // Dumps have these as bytes too, in hexadecimal or as they are.
+            (Dialect::Mysql, "bit" | "vector" | "geometry" | "point" | "linestring" | "polygon") => Self::Bytes,
+            (Dialect::Mysql, "multipoint" | "multilinestring" | "multipolygon") => Self::Bytes,
+            (Dialect::Mysql, "geometrycollection" | "geomcollection") => Self::Bytes,
             _ => Self::Plain,
         }
     }
@@ -274,7 +278,7 @@ impl Section {
             }
             let begins = match window.at_least(at, known.len() + 1)?.starts_with(&known) && !known.is_empty() {
                 true => Some(at + known.len() as u64),
-                false => match head(window, at, self.syntax)? {
+                false => match head(window, at, self.syntax, self.encoding)? {
                     Some(found) if found.name == self.head.name && found.columns == self.head.columns => {
                         known = window.from(at)[..found.length].to_vec();
                         Some(at + found.length as u64)
@@ -379,14 +383,25 @@ impl Section {
 ///
 /// # Errors
 /// As [`Window::more`].
-pub fn head(window: &mut Window<'_>, at: u64, syntax: Syntax) -> Result<Option<schema::Insert>, Halt> {
+pub fn head(
+    window: &mut Window<'_>,
+    at: u64,
+    syntax: Syntax,
+    encoding: Encoding,
+) -> Result<Option<schema::Insert>, Halt> {
     let mut enough = 4 << 10;
     loop {
         window.hold(at);
         let text = window.at_least(at, enough)?;
         let all = text.len() < enough || enough >= LONGEST_HEAD;
-        match schema::insert(&text[..text.len().min(LONGEST_HEAD)], syntax) {
-            Ok(found) => return Ok(found),
+        let text = encoding.decode(Cow::Borrowed(&text[..text.len().min(LONGEST_HEAD)]));
+        match schema::insert(&text, syntax) {
+            Ok(found) => {
+                return Ok(found.map(|found| {
+                    let length = encoding.encoded_length(&text[..found.length]);
+                    schema::Insert { length, ..found }
+                }));
+            }
             Err(()) if all => return Ok(None),
             Err(()) => enough *= 16,
         }

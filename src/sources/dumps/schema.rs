@@ -63,6 +63,8 @@ pub enum Statement {
     SearchPath(String),
     /// The text that follows is in this encoding.
     Encoding(String),
+    /// Statements that make tables are in this encoding for a while; `None`: no longer.
+    Definitions(Option<String>),
     /// Whether a backslash is a plain character in strings from here on.
     PlainBackslash(bool),
     /// What follows is in this database.
@@ -279,6 +281,9 @@ fn set(tokens: &mut Tokens<'_>) -> Option<Statement> {
     }
     match name.to_ascii_lowercase().as_str() {
         "client_encoding" => text(tokens).map(Statement::Encoding),
+        // What a variable has is what was before.
+        "character_set_client" if tokens.peek() == Some(Token::Mark(b'@')) => Some(Statement::Definitions(None)),
+        "character_set_client" => text(tokens).map(|name| Statement::Definitions(Some(name))),
         "standard_conforming_strings" => {
             Some(Statement::PlainBackslash(!matches!(text(tokens)?.to_lowercase().as_str(), "off" | "false" | "0")))
         }

@@ -378,7 +378,7 @@ INSERT  IGNORE INTO `events` (`id`) VALUES (6) ON DUPLICATE KEY UPDATE `id`=`id`
     assert_eq!(
         rows(&*dump, "events"),
         [
-            r#"1i|x00ff|it\'s \"q\" \\ \n\r\t\x00\x1a \\% \\_ \'x\'|1.50|1i|101"#,
+            r#"1i|x00ff|it\'s \"q\" \\ \n\r\t\x00\x1a \\% \\_ \'x\'|1.50|1i|x05"#,
             "2i|xff00fe27|∅|-2i|0i|x00",
             "18446744073709551615|x726177|); --|∅|∅|∅",
             "4i|x||0i|0i|x05",
@@ -594,4 +594,88 @@ INSERT INTO public.\"t\" VALUES (1, E'\\x41', '\\x00'), (2, $$x$$, NULL);\nSELEC
             }
         }
     }
+}
+
+/// The first row of a statement lies where one reading ends and the next begins: it is looked at for its number of values,
+/// and the statement is walked all the same.
+#[test]
+fn a_first_row_may_lie_across_readings() {
+    let row = "x".repeat(3_000);
+    for before in [1_048_000_usize, 1_048_540, 1_048_576] {
+        let filler = format!("-- {}\n", "f".repeat(before - 4));
+        let text =
+            format!("{filler}INSERT INTO `t` VALUES\n(1,'{row}'),\n(2,'b');\nINSERT INTO `t` VALUES\n(3,'c');\n-- `\n");
+        let dump = open(format!("-- MySQL dump 10.13\n{text}-- Dump completed\n"));
+        assert_eq!(rows(&*dump, "t"), [format!("1i|{row}"), "2i|b".into(), "3i|c".into()], "{before}");
+        assert_eq!(dump.caveats().len(), 1, "{:?}", dump.caveats());
+    }
+}
+
+#[test]
+fn computed_columns_are_where_a_dump_has_them() {
+    let table =
+        "-- MySQL dump 10.13\nCREATE TABLE `t` (`a` int, `b` int GENERATED ALWAYS AS (`a` + 1) STORED, `c` text);\n";
+    let end = "-- Dump completed\n";
+    // MariaDB has their values.
+    let dump = open(format!("{table}INSERT INTO `t` VALUES (1,2,'x'),(2,3,'y');\n{end}"));
+    assert_eq!(rows(&*dump, "t"), ["1i|2i|x", "2i|3i|y"]);
+    assert_eq!(dump.caveats(), [""; 0]);
+    // MySQL names the others.
+    let dump = open(format!("{table}INSERT INTO `t` (`a`, `c`) VALUES (1,'x'),(2,'y');\n{end}"));
+    assert_eq!(rows(&*dump, "t"), ["1i|x", "2i|y"]);
+    assert!(dump.caveats()[0].contains("column `b` of `t` is computed"), "{:?}", dump.caveats());
+    // Others leave them out without a word.
+    let dump = open(format!("{table}INSERT INTO `t` VALUES (1,'x');\n{end}"));
+    assert_eq!(rows(&*dump, "t"), ["1i|x"]);
+}
+
+#[test]
+fn names_are_in_the_encoding_of_the_text() {
+    let mut text = b"-- MySQL dump 10.13\n/*!40101 SET NAMES latin1 */;\n".to_vec();
+    text.extend(
+        "/*!40101 SET character_set_client = utf8mb4 */;\nCREATE TABLE `Zo\u{eb}` (`\u{e4}` text);\n".as_bytes(),
+    );
+    text.extend(b"/*!40101 SET character_set_client = @saved_cs_client */;\n");
+    text.extend(
+        b"INSERT INTO `Zo\xeb` (`\xe4`) VALUES ('\xc5ngstr\xf6m \x80'),('b');\nINSERT INTO `Zo\xeb` VALUES ('c');\n",
+    );
+    text.extend(b"-- Dump completed\n");
+    let dump = open(&text);
+    assert_eq!(columns(&*dump, "Zo\u{eb}"), "\u{e4} text");
+    let shown = |text: &str| text.bytes().flat_map(std::ascii::escape_default).map(char::from).collect::<String>();
+    assert_eq!(rows(&*dump, "Zo\u{eb}"), [shown("\u{c5}ngstr\u{f6}m \u{20ac}"), "b".into(), "c".into()]);
+    assert_eq!(dump.tables().len(), 1);
+    let mut text = b"SET client_encoding = 'LATIN1';\nCREATE TABLE public.\"Zo\xeb\" (a text);\n".to_vec();
+    text.extend(b"COPY public.\"Zo\xeb\" (a) FROM stdin;\n\xe9\n\\.\n");
+    assert_eq!(rows(&*open(&text), "Zo\u{eb}"), [shown("\u{e9}")]);
+}
+
+#[test]
+fn what_is_beyond_the_room_is_counted() {
+    let mut text = "COPY public.t (a) FROM stdin;\n1\n\\.\n".repeat(200_007);
+    text.push_str("COPY public.u (a) FROM stdin;\n1\n\\.\n");
+    let dump = open(&text);
+    assert_eq!(dump.tables()[0].rows, Some(200_000));
+    assert_eq!(dump.caveats()[0], "its rows lie in more places than can be kept; 8 sections more are not shown");
+    // Names of two megabytes each.
+    let mut text = String::new();
+    for table in 0..12 {
+        let name = format!("t{table}{}", "x".repeat(2 << 20));
+        text.push_str(&format!("CREATE TABLE {name} (a int);\nALTER TABLE {name} ADD PRIMARY KEY (a);\n"));
+    }
+    text.push_str("COPY small (a) FROM stdin;\n1\n\\.\n");
+    let dump = open(&text);
+    assert_eq!(dump.tables().len(), 8);
+    assert_eq!(dump.caveats()[0], "it names more tables than can be kept; 5 tables more are not shown");
+}
+
+#[test]
+fn the_shell_of_sqlite_says_how_a_dump_ends() {
+    let begin = "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(a);\nINSERT INTO t VALUES(1);\n";
+    let caveats = |end: &str| open(format!("{begin}{end}")).caveats();
+    assert_eq!(caveats("COMMIT;\n"), [""; 0]);
+    assert!(caveats("")[0].contains("cut"));
+    assert!(caveats("ROLLBACK; -- due to errors\n")[0].contains("ROLLBACK"));
+    let trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t VALUES(2); END;\nCOMMIT;\n";
+    assert_eq!(caveats(trigger), [""; 0]);
 }

@@ -39,7 +39,13 @@ fn recognise(head: &[u8]) -> (Dialect, &'static str) {
         ("BEGIN TRANSACTION;\nCREATE TABLE", Dialect::Sqlite, "SQLite dump"),
     ];
     let found = signs.iter().find(|(sign, ..)| has(sign));
-    found.map_or((Dialect::Postgres, "SQL text"), |&(_, dialect, kind)| (dialect, kind))
+    // Rows and nothing else: only the shell of SQLite has no blank there.
+    let bare = || head.trim_ascii_start().starts_with(b"INSERT INTO ") && has(" VALUES(") && !has(" VALUES (");
+    match found {
+        Some(&(_, dialect, kind)) => (dialect, kind),
+        None if bare() => (Dialect::Sqlite, "SQLite dump"),
+        None => (Dialect::Postgres, "SQL text"),
+    }
 }
 
 /// Opens a dump in text.
@@ -91,6 +97,8 @@ pub struct Pass {
     pub syntax: Syntax,
     /// The encoding of text, here.
     pub encoding: Encoding,
+    /// The encoding of rows, while that of other statements is another one.
+    of_rows: Encoding,
     /// What was found.
     pub catalogue: Catalogue,
     large: Pieces,
@@ -111,6 +119,7 @@ impl Pass {
             bytes,
             syntax,
             encoding: Encoding::AsIs,
+            of_rows: Encoding::AsIs,
             head: None,
             versions: Vec::new(),
             open_dumps: 0,
@@ -142,9 +151,22 @@ impl Pass {
                 (_, b"copy") => self.copy(window, at)?,
                 (_, b"select") if self.syntax.dialect == Dialect::Postgres => self.select(window, at)?,
                 (_, b"create" | b"alter" | b"set" | b"use") => self.statement(window, at, &word)?,
+                (_, b"begin" | b"commit" | b"rollback") if self.syntax.dialect == Dialect::Sqlite => {
+                    self.transaction(&word);
+                    walk(window, at, self.syntax, Until::Semicolon)?.at
+                }
                 (_, b"delimiter") if self.syntax.dialect == Dialect::Mysql => self.delimiter(window, at)?,
                 _ => walk(window, at, self.syntax, Until::Semicolon)?.at,
             };
+        }
+    }
+
+    /// The shell of SQLite writes a dump as one transaction.
+    fn transaction(&mut self, word: &[u8]) {
+        self.open_dumps += if word == b"begin" { 1 } else { -1 };
+        if word == b"rollback" {
+            let caveat = "it ends with ROLLBACK: its database was damaged when it was dumped, and rows may be missing";
+            self.catalogue.caveat(caveat);
         }
     }
 
@@ -167,26 +189,44 @@ impl Pass {
             if syntax.dialect == Dialect::Mysql && comment.starts_with(b"/*!") {
                 let inside = comment[3..].trim_ascii_start();
                 let digits = inside.iter().take_while(|b| b.is_ascii_digit()).count();
-                if let Statement::Encoding(name) = schema::statement(&inside[digits..], syntax) {
-                    names = Some(name);
+                let said = schema::statement(&inside[digits..], syntax);
+                if matches!(said, Statement::Encoding(_) | Statement::Definitions(_)) {
+                    names = Some(said);
                 }
             }
         })?;
-        if let Some(name) = names {
-            self.encode(&name);
+        match names {
+            Some(Statement::Encoding(name)) => self.encode(&name),
+            Some(Statement::Definitions(name)) => self.encode_statements(name.as_deref()),
+            _ => {}
         }
         Ok(at)
     }
 
+    /// Reads a statement that is held whole.
+    pub fn statement_in(&self, text: &[u8]) -> Statement {
+        schema::statement(&self.encoding.decode(text.into()), self.syntax)
+    }
+
+    /// The statements that define tables are in an encoding of their own.
+    fn encode_statements(&mut self, name: Option<&str>) {
+        self.encoding = match name {
+            Some(name) => Encoding::named(name, self.syntax.dialect == Dialect::Mysql).0,
+            None => self.of_rows,
+        };
+    }
+
     fn encode(&mut self, name: &str) {
         let (encoding, right) = Encoding::named(name, self.syntax.dialect == Dialect::Mysql);
-        // `SET NAMES @saved` gives back what was; no rows follow it.
-        if !right && !name.starts_with('@') && !name.is_empty() {
+        if !right && !name.is_empty() {
             let caveat =
                 format!("its text is in {name}, which is not converted: characters that are not ASCII look wrong");
             self.catalogue.caveat(caveat);
         }
         self.encoding = encoding;
+        self.of_rows = encoding;
+        // The same bytes may be another name now.
+        self.head = None;
     }
 
     /// A statement of psql itself: one line.
@@ -228,11 +268,12 @@ impl Pass {
         };
         let end = walk(window, at, self.syntax, until)?.at;
         // CREATE TABLE with all columns there can be fits; what is longer is nothing that matters here.
-        match schema::statement(window.slice(at, end).unwrap_or_default(), self.syntax) {
+        match self.statement_in(window.slice(at, end).unwrap_or_default()) {
             Statement::Table(definition) => self.catalogue.define(definition),
             Statement::Part(part, parent) => self.catalogue.attach(&part, &parent),
             Statement::SearchPath(schema) => self.catalogue.search(&schema),
             Statement::Encoding(name) => self.encode(&name),
+            Statement::Definitions(name) => self.encode_statements(name.as_deref()),
             Statement::PlainBackslash(plain) => self.syntax.backslash = !plain,
             Statement::Database(name) => self.catalogue.enter(&name),
             Statement::Copy(_) | Statement::Other => {}
@@ -255,7 +296,7 @@ impl Pass {
     fn copy(&mut self, window: &mut Window<'_>, at: u64) -> Result<u64, Halt> {
         window.hold(at);
         let after = walk(window, at, self.syntax, Until::Semicolon)?.at;
-        let statement = schema::statement(window.slice(at, after).unwrap_or_default(), self.syntax);
+        let statement = self.statement_in(window.slice(at, after).unwrap_or_default());
         let Statement::Copy(copy) = statement else { return Ok(after) };
         window.hold(after);
         let start = window.find(b'\n', after)?.map_or_else(|end| end, |feed| feed + 1);
@@ -294,7 +335,7 @@ impl Pass {
         };
         let found = match known {
             Some(known) => Some(known),
-            None => rows::head(window, at, self.syntax)?.map(|found| {
+            None => rows::head(window, at, self.syntax, self.encoding)?.map(|found| {
                 let head = Arc::new(Head { name: found.name, columns: found.columns });
                 self.head = Some((head.clone(), window.from(at)[..found.length].to_vec()));
                 (head, found.length)
@@ -303,17 +344,16 @@ impl Pass {
         let Some((head, length)) = found else {
             return Ok(walk(window, at, self.syntax, Until::Semicolon)?.at);
         };
-        let begins = at + length as u64;
-        let values = match head.columns.is_some() || self.catalogue.is_defined(&head.name) {
-            true => 0,
-            false => {
-                let begins = after_blanks(window, begins, self.syntax, &mut |_| ())?;
-                first_row(window, begins, self.syntax)?
-            }
-        };
-        window.hold(begins);
+        let mut walked = at + length as u64;
+        let mut values = 0;
+        if head.columns.is_none() && !self.catalogue.knows_values(&head.name) {
+            walked = after_blanks(window, walked, self.syntax, &mut |_| ())?;
+            // What is before its end may be in the window no longer.
+            (values, walked) = first_row(window, walked, self.syntax)?;
+        }
+        window.hold(walked);
         window.limit(0);
-        let ending = walk(window, begins, self.syntax, Until::Semicolon)?;
+        let ending = walk(window, walked, self.syntax, Until::Semicolon)?;
         if !ending.found {
             self.catalogue.caveat(format!("it ends in the middle of the rows of `{}`: it was cut", head.name.name));
         }
@@ -390,18 +430,18 @@ impl Pass {
     }
 }
 
-/// How many values the row has that begins at `at`.
-pub fn first_row(window: &mut Window<'_>, at: u64, syntax: Syntax) -> Result<usize, Halt> {
+/// How many values the row has that begins at `at`, and where it ends.
+pub fn first_row(window: &mut Window<'_>, at: u64, syntax: Syntax) -> Result<(usize, u64), Halt> {
     window.hold(at);
     if window.at_least(at, 1)?.first() != Some(&b'(') {
-        return Ok(0);
+        return Ok((0, at));
     }
     window.limit(super::window::LARGEST);
     let ending = walk(window, at, syntax, Until::Parenthesis)?;
     let mut values = Vec::new();
     // What is wrong with a row is told when it is read.
     let _ = values::row(window.slice(at, ending.at).unwrap_or_default(), syntax, &mut values);
-    Ok(values.len())
+    Ok((values.len(), ending.at))
 }
 
 /// The lines of a COPY.

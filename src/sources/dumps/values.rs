@@ -175,6 +175,19 @@ pub fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
     digits.chunks_exact(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
 }
 
+/// Bits written as digits, as bytes, the last of which are the last bits; `None` when they are not.
+fn bits(digits: &[u8]) -> Option<Vec<u8>> {
+    let byte = |digits: &[u8]| {
+        digits.iter().try_fold(0_u8, |byte, digit| match digit {
+            b'0' | b'1' => Some(byte << 1 | (digit - b'0')),
+            _ => None,
+        })
+    };
+    let (first, rest) = digits.split_at(digits.len() % 8);
+    let first = if first.is_empty() { None } else { Some(byte(first)?) };
+    first.map(Some).into_iter().chain(rest.chunks_exact(8).map(byte)).collect()
+}
+
 /// Bytes as PostgreSQL writes them in text: `\x68` or, by the old way, `a\000\\`. `None` when it is neither.
 pub fn bytea(text: &[u8]) -> Option<Vec<u8>> {
     if let Some(digits) = text.strip_prefix(b"\\x") {
@@ -319,7 +332,14 @@ impl<'a> Reader<'a> {
                     (_, None) => Err("bytes in it are not hexadecimal".into()),
                 }
             }
-            [b'B' | b'b', b'\'', ..] => self.string(1, Escapes::None).map(Value::Text),
+            [b'B' | b'b', b'\'', ..] => {
+                let digits = self.string(1, Escapes::None)?;
+                Ok(match (dialect, bits(&digits)) {
+                    // As it writes them in its own dumps.
+                    (Dialect::Mysql, Some(bytes)) => Value::Bytes(bytes.into()),
+                    _ => Value::Text(digits),
+                })
+            }
             [b'0', b'x', digits @ ..] if dialect == Dialect::Mysql => {
                 let count = digits.iter().take_while(|b| b.is_ascii_hexdigit()).count();
                 self.at += 2 + count;

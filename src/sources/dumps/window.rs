@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::domain::Failure;
+use crate::domain::{Failure, FailureKind};
 use crate::sources::feed::Feed;
 
 /// The largest row that is read whole.
@@ -36,6 +36,14 @@ pub trait Bytes: Send + Sync {
 
     /// How many bytes there are, as far as that is known now.
     fn known(&self) -> u64;
+
+    /// How many bytes there are, once nothing more can come.
+    fn length(&self) -> Option<u64> {
+        None
+    }
+
+    /// Nobody reads on for now: what reading on needs may be let go.
+    fn rest(&self) {}
 
     /// Why they end where they end, when that is not where they should.
     fn fault(&self) -> Option<String> {
@@ -83,6 +91,16 @@ pub enum Halt {
     Unwanted,
     /// It cannot be read.
     Failed(Failure),
+}
+
+impl Halt {
+    /// As a failure of opening.
+    pub fn failure(self, source: &str) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Unwanted => Failure::new(FailureKind::Cancelled, source, "open", "nobody wants it any more"),
+        }
+    }
 }
 
 impl From<Failure> for Halt {

@@ -122,11 +122,11 @@ fn iso(text: &[u8]) -> Option<Timestamp> {
         at += 1;
         let start = at;
         while let Some(digit) = text.get(at).filter(|b| b.is_ascii_digit()) {
-            nanoseconds = nanoseconds * 10 + i32::from(digit - b'0');
-            at += 1;
-            if at - start > 9 {
+            if at - start == 9 {
                 return None;
             }
+            nanoseconds = nanoseconds * 10 + i32::from(digit - b'0');
+            at += 1;
         }
         if at == start {
             return None;
@@ -204,6 +204,10 @@ mod tests {
         }
         for raw in ["null", "\"\"", "\"soon\"", "{}", "\"2025-02-29T00:00:00Z\"", "true", "\"-\"", "\".\""] {
             assert_eq!(instant(raw.as_bytes()), None, "{raw}");
+        }
+        // More digits than nanoseconds have.
+        for fraction in ["4380000000", "6250024353", "99999999999999999999"] {
+            assert_eq!(instant(format!("\"2025-01-01T08:58:01.{fraction}Z\"").as_bytes()), None, "{fraction}");
         }
     }
 

@@ -38,7 +38,11 @@ pub fn listing(opened: &Opened) -> Vec<Beside> {
     let tables = opened.database.tables().iter().enumerate();
     let others = tables.filter(|(number, _)| !opened.found.events.contains(number));
     others
-        .map(|(number, table)| Beside { name: table.full_name(), role: role(opened, number, table), rows: table.rows })
+        .map(|(number, table)| Beside {
+            name: table.full_name(),
+            role: role(opened, number, table),
+            rows: opened.database.rows(number),
+        })
         .map(|mut beside| {
             if beside.role.is_empty() {
                 beside.role = layout.beside.get("*").cloned().unwrap_or_else(|| "not known".into());

@@ -175,7 +175,9 @@ impl Reading {
 
     fn read(&self) -> Result<Outcome, Failure> {
         let cancel = &self.cancel;
-        let found = opened(&self.address, &self.options)?;
+        // A store that is written to again and again is not worth an entry in the cache each time.
+        let options = OpenOptions { cache: None, ..self.options.clone() };
+        let found = opened(&self.address, &options)?;
         let source = &found.source;
         // What could not be read to its end before may still not be: what there is more of it counts.
         if let Err(failure) = source.complete(cancel, &mut |_| ())

@@ -116,6 +116,11 @@ pub trait Database: Send + Sync {
     /// The tables, those without rows too.
     fn tables(&self) -> &[Table];
 
+    /// How many rows a table has, where that is known: without reading them, or because all have been read.
+    fn rows(&self, table: usize) -> Option<u64> {
+        self.tables().get(table).and_then(|table| table.rows)
+    }
+
     /// Every row of a table, in the order they lie, until `told` breaks. Places are below 2^47, and unique in their table.
     /// Between rows it calls `looked` now and then with how many bytes of how many have been looked at for this table.
     ///

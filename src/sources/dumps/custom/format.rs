@@ -1,9 +1,12 @@
-//! The beginning of PostgreSQL's custom format: header and table of contents, as `pg_dump` 8.0 to 18 write them
-//! (versions 1.10 to 1.16 of the format).
+//! The beginning of PostgreSQL's custom format, which is the `toc.dat` of its directory and tar formats too: header and
+//! table of contents, as `pg_dump` 8.0 to 18 write them (versions 1.10 to 1.16 of the format).
 //!
 //! Facts: numbers are a sign byte and `int size` bytes, little end first; strings are a number and bytes, absent when the
-//! number is negative; offsets are a state byte and `offset size` bytes.
+//! number is negative; offsets are a state byte and `offset size` bytes. An entry ends with the offset of its data, or, in
+//! a `toc.dat`, with the name of the file its data is in, empty where it has none. The header of a `toc.dat` says that it
+//! is of the tar format whichever of the two it is of.
 
+use super::super::encoding::Encoding;
 use super::super::window::{Halt, Window};
 use crate::domain::{Failure, FailureKind};
 
@@ -12,6 +15,15 @@ const VERSIONS: std::ops::RangeInclusive<u8> = 10..=16;
 /// The longest string that is kept.
 const LONGEST: u64 = 4 << 20;
 
+/// What a table of contents is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Container {
+    /// The file that holds the data too.
+    Custom,
+    /// A file beside those that hold the data: a `toc.dat`.
+    Files,
+}
+
 /// How data is packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compression {
@@ -19,6 +31,8 @@ pub enum Compression {
     None,
     /// RFC 1950.
     Zlib,
+    /// RFC 1952: what the directory format has where the custom one has zlib.
+    Gzip,
     /// LZ4 frames.
     Lz4,
     /// RFC 8878.
@@ -31,6 +45,7 @@ impl Compression {
         match self {
             Self::None => "not compressed",
             Self::Zlib => "compressed with zlib",
+            Self::Gzip => "compressed with gzip",
             Self::Lz4 => "compressed with LZ4",
             Self::Zstd => "compressed with Zstandard",
         }
@@ -40,6 +55,7 @@ impl Compression {
 /// The header.
 #[derive(Clone, Debug)]
 pub struct Header {
+    container: Container,
     /// The minor version.
     pub version: u8,
     /// How many bytes a number has.
@@ -56,7 +72,7 @@ pub struct Header {
 }
 
 /// Where the data of an entry is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Data {
     /// Nowhere: it has none.
     None,
@@ -64,6 +80,8 @@ pub enum Data {
     Unknown,
     /// Here.
     At(u64),
+    /// In the file of this name. It is as written: no name that may be opened yet.
+    In(String),
 }
 
 /// An entry of the table of contents.
@@ -91,13 +109,15 @@ pub struct Reader<'w, 'a> {
     source: &'w str,
     at: u64,
     int_size: usize,
+    /// The encoding of names.
+    pub encoding: Encoding,
 }
 
 impl<'w, 'a> Reader<'w, 'a> {
     /// Reads from an offset.
     pub fn new(window: &'w mut Window<'a>, source: &'w str, at: u64, int_size: usize) -> Self {
         window.go(at, u64::MAX);
-        Self { window, source, at, int_size }
+        Self { window, source, at, int_size, encoding: Encoding::AsIs }
     }
 
     /// Where it is.
@@ -181,7 +201,8 @@ impl<'w, 'a> Reader<'w, 'a> {
     }
 
     fn string(&mut self) -> Result<String, Halt> {
-        Ok(String::from_utf8_lossy(&self.text()?.unwrap_or_default()).into_owned())
+        let text = self.text()?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&self.encoding.decode(text.into())).into_owned())
     }
 
     /// Passes a string.
@@ -208,7 +229,7 @@ impl<'w, 'a> Reader<'w, 'a> {
     ///
     /// # Errors
     /// When it is none that can be read.
-    pub fn header(&mut self) -> Result<Header, Halt> {
+    pub fn header(&mut self, container: Container) -> Result<Header, Halt> {
         let unsupported = |source: &str, why: String| {
             Halt::from(
                 Failure::new(FailureKind::Unsupported, source, "open", why)
@@ -229,13 +250,14 @@ impl<'w, 'a> Reader<'w, 'a> {
         if !(1..=32).contains(&int_size) || !(1..=32).contains(&offset_size) {
             return Err(self.malformed("its numbers have no size there can be"));
         }
-        if format != 1 {
-            let name = match format {
-                3 => "the tar format",
-                5 => "the directory format",
-                _ => "a format that is not known",
-            };
-            return Err(unsupported(self.source, format!("it is the contents of a dump in {name}")));
+        match (container, format) {
+            (Container::Custom, 1) | (Container::Files, 3 | 5) => {}
+            (Container::Custom, 3 | 5) => {
+                let why = "it is the table of contents of a dump in the directory or tar format, and holds no rows";
+                let failure = Failure::new(FailureKind::Unsupported, self.source, "open", why);
+                return Err(failure.hint("name the directory it lies in").into());
+            }
+            _ => return Err(unsupported(self.source, format!("it is of a format that is not known ({format})"))),
         }
         self.int_size = usize::from(int_size);
         let compression = match version {
@@ -251,13 +273,17 @@ impl<'w, 'a> Reader<'w, 'a> {
             _ if self.int()? == 0 => Compression::None,
             _ => Compression::Zlib,
         };
+        let compression = match (container, compression) {
+            (Container::Files, Compression::Zlib) => Compression::Gzip,
+            (_, compression) => compression,
+        };
         // When it was made: second, minute, hour, day, month, year, daylight saving.
         for _ in 0..7 {
             self.int()?;
         }
         let (database, server, dumper) = (self.string()?, self.string()?, self.string()?);
         let (int_size, offset_size) = (usize::from(int_size), usize::from(offset_size));
-        Ok(Header { version, int_size, offset_size, compression, database, server, dumper })
+        Ok(Header { container, version, int_size, offset_size, compression, database, server, dumper })
     }
 
     /// How many entries there are said to be.
@@ -305,13 +331,17 @@ impl<'w, 'a> Reader<'w, 'a> {
         self.skip_text()?;
         // What it depends on.
         while self.text()?.is_some() {}
-        let state = self.byte()?;
-        let offset = self.little_end_first(header.offset_size)?;
-        let data = match state {
-            1 => Data::Unknown,
-            2 => Data::At(offset),
-            3 => Data::None,
-            _ => return Err(self.malformed("an entry of its table of contents does not end as it should")),
+        let data = match header.container {
+            Container::Files => match self.string()? {
+                name if name.is_empty() => Data::None,
+                name => Data::In(name),
+            },
+            Container::Custom => match (self.byte()?, self.little_end_first(header.offset_size)?) {
+                (1, _) => Data::Unknown,
+                (2, offset) => Data::At(offset),
+                (3, _) => Data::None,
+                _ => return Err(self.malformed("an entry of its table of contents does not end as it should")),
+            },
         };
         Ok(Entry { id, tag, desc, definition, copy, schema, data })
     }

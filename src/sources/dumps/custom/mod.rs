@@ -1,37 +1,33 @@
 //! Dumps in PostgreSQL's custom format, what `pg_dump -Fc` writes, read without `pg_restore`.
 //!
 //! The table of contents says which tables there are; their rows are read as those of a dump in text, from what is
-//! unpacked of them. Checked with files of `pg_dump` 15 (not compressed, zlib); LZ4 and Zstandard and the versions of
-//! `pg_dump` 16 to 18 only with files made by the tests from the format's description.
+//! unpacked of them. Checked with files of `pg_dump` 15 (not compressed, zlib) and 17 (zlib, LZ4, Zstandard); what other
+//! versions write only with files made by the tests from the format's description.
 
-mod format;
+pub mod contents;
+pub mod format;
 mod objects;
 #[cfg(test)]
-mod tests;
-mod unpack;
+pub mod tests;
+pub mod unpack;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use self::format::{Data, Entry, Header, Reader};
+use self::contents::{Contents, Lies};
+use self::format::{Container, Data, Header, Reader};
 use self::objects::Objects;
-use self::unpack::{Spool, Unpacked};
-use super::catalogue::{Catalogue, Found, Head};
+use self::unpack::{Pieces, Spool, Unpacked, unpacker};
 use super::database::Dump;
 use super::large::LargeObjects;
-use super::rows::{self, Form};
-use super::schema::{self, Statement};
-use super::text::{Pass, first_row};
-use super::tokens::Name;
-use super::walk::{Dialect, after_blanks};
-use super::window::{Bytes, Halt, STRIDE, Window};
+use super::text::Pass;
+use super::walk::Dialect;
+use super::window::{Halt, STRIDE, Window};
 use crate::domain::{Failure, FailureKind};
 use crate::sources::input::Input;
 use crate::sources::tables::Database;
 
-/// What the names and statements of entries with data may take together.
-const MOST_TEXT: usize = 32 << 20;
 /// A block of rows, and one of large objects.
 const ROWS: u8 = 1;
 const OBJECTS: u8 = 3;
@@ -43,55 +39,32 @@ const OBJECTS: u8 = 3;
 pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Dump, Failure> {
     let mut seen = |at: u64| looked(at, input.feed.arrived().upto.max(at));
     let mut window = Window::new(&*input.feed, 0, u64::MAX, STRIDE / 4, &mut seen);
-    match contents(input, &mut window) {
-        Ok(dump) => Ok(dump),
-        Err(Halt::Failed(failure)) => Err(failure),
-        Err(Halt::Unwanted) => {
-            let why = "nobody wants it any more";
-            Err(Failure::new(FailureKind::Cancelled, input.feed.name(), "open", why))
-        }
-    }
+    whole(input, &mut window).map_err(|halt| halt.failure(input.feed.name()))
 }
 
-fn contents(input: &Input, window: &mut Window<'_>) -> Result<Dump, Halt> {
+fn whole(input: &Input, window: &mut Window<'_>) -> Result<Dump, Halt> {
     let source = input.feed.name();
-    let mut reader = Reader::new(window, source, 0, 4);
-    let header = reader.header()?;
     let mut pass = Pass::new(input.feed.clone(), Dialect::Postgres, source);
-    let mut with_data = Vec::new();
-    let mut text = 0;
-    for _ in 0..reader.count()? {
-        let entry = reader.entry(&header)?;
-        pass.catalogue.search(&entry.schema);
-        if !entry.definition.is_empty() {
-            pass.read(&entry.definition)?;
-        }
-        let is_data = matches!(entry.desc.as_str(), "TABLE DATA" | "BLOBS");
-        if is_data && entry.data != Data::None {
-            text += entry.tag.len() + entry.schema.len() + entry.copy.len() + 256;
-            if text > MOST_TEXT {
-                return Err(reader.malformed("its table of contents is longer than one can be"));
-            }
-            with_data.push(Entry { definition: Vec::new(), ..entry });
-        }
-    }
-    let end = reader.at();
+    let contents = Contents::read(window, source, Container::Custom, &mut pass)?;
     // So that whoever reads rows later need not wait for them.
     while !input.feed.arrived().finished {
         let upto = input.feed.arrived().upto;
         window.go(upto, u64::MAX);
         window.more(upto)?;
     }
-    let (blocks, cut) = blocks(window, source, &header, &with_data, end)?;
+    let (blocks, cut) = blocks(window, source, &contents)?;
+    let (int_size, compression) = (contents.header.int_size, contents.header.compression);
     let spool: Arc<Spool> = Arc::default();
     let mut starts = Vec::new();
-    for entry in with_data {
+    for entry in &contents.with_data {
         match blocks.get(&entry.id) {
             Some(&(OBJECTS, start)) => starts.push(start),
             Some(&(_, start)) => {
-                let compression = header.compression;
-                let bytes = Unpacked::new(input.feed.clone(), spool.clone(), header.int_size, start, compression);
-                add(&mut pass, &entry, Arc::new(bytes))?;
+                let feed = input.feed.clone();
+                let bytes = Unpacked::new(source, spool.clone(), move || {
+                    unpacker(Pieces::new(feed.clone(), int_size, start), compression)
+                });
+                contents::add(&mut pass, entry, Lies::own(Arc::new(bytes)))?;
             }
             None => pass.catalogue.caveat(format!("the rows of `{}` are not in it", entry.tag)),
         }
@@ -99,36 +72,33 @@ fn contents(input: &Input, window: &mut Window<'_>) -> Result<Dump, Halt> {
     if cut {
         pass.catalogue.caveat("it was cut: what is behind the cut is missing");
     }
-    finish(input, &header, pass.catalogue, starts)
+    let objects = Objects::new(input.feed.clone(), &contents.header, starts);
+    let large = LargeObjects::Blocks(Box::new(objects));
+    Ok(finish(input, &contents, pass, "PostgreSQL dump, custom format", large))
 }
 
-fn finish(input: &Input, header: &Header, mut catalogue: Catalogue, starts: Vec<u64>) -> Result<Dump, Halt> {
+/// A dump of what was found.
+pub fn finish(input: &Input, contents: &Contents, pass: Pass, kind: &str, large: LargeObjects) -> Dump {
+    let mut catalogue = pass.catalogue;
     let stored = catalogue.finish();
     let rows = stored.iter().filter(|stored| !stored.sections.is_empty()).count();
-    let objects = Objects::new(input.feed.clone(), header, starts);
-    let large = LargeObjects::Blocks(Box::new(objects));
-    let mut dump = Dump::new("PostgreSQL dump, custom format".into(), stored, large, input.path.clone());
+    let mut dump = Dump::new(kind.into(), stored, large, input.path.clone());
     dump.reasons = input.packed.iter().map(|packing| format!("unpacked from {packing}")).collect();
-    dump.reasons.push(format!("database {} of PostgreSQL {}", header.database, header.server));
-    dump.reasons.push(format!(
-        "dumped by pg_dump {}, format 1.{}, {}",
-        header.dumper,
-        header.version,
-        header.compression.name()
-    ));
+    dump.reasons.extend(contents.reasons());
     dump.reasons.push(format!("{} tables, {rows} of them with rows", dump.tables().len()));
     dump.caveats = catalogue.caveats;
-    Ok(dump)
+    dump
 }
 
 /// Where the pieces of each entry's data begin and what they are, and whether the dump ends too early.
 type Blocks = (HashMap<u64, (u8, u64)>, bool);
 
-fn blocks(window: &mut Window<'_>, source: &str, header: &Header, entries: &[Entry], end: u64) -> Result<Blocks, Halt> {
+fn blocks(window: &mut Window<'_>, source: &str, contents: &Contents) -> Result<Blocks, Halt> {
+    let Contents { header: Header { int_size, .. }, with_data: entries, end } = contents;
     let mut found = HashMap::new();
     for entry in entries {
         let Data::At(at) = entry.data else { break };
-        let mut reader = Reader::new(window, source, at, header.int_size);
+        let mut reader = Reader::new(window, source, at, *int_size);
         match (reader.byte(), reader.int()) {
             (Ok(kind @ (ROWS | OBJECTS)), Ok(id)) if u64::try_from(id) == Ok(entry.id) => {
                 found.insert(entry.id, (kind, reader.at()));
@@ -142,9 +112,10 @@ fn blocks(window: &mut Window<'_>, source: &str, header: &Header, entries: &[Ent
     }
     // Where they are is not said, or not so: they are looked for from the first on.
     found.clear();
-    let mut reader = Reader::new(window, source, end, header.int_size);
+    let wanted: HashSet<u64> = entries.iter().map(|entry| entry.id).collect();
+    let mut reader = Reader::new(window, source, *end, *int_size);
     loop {
-        match block(&mut reader, &mut found) {
+        match block(&mut reader, &wanted, &mut found) {
             Ok(true) => {}
             Ok(false) => return Ok((found, false)),
             Err(Halt::Failed(failure)) if failure.kind == FailureKind::Malformed => return Ok((found, true)),
@@ -154,17 +125,23 @@ fn blocks(window: &mut Window<'_>, source: &str, header: &Header, entries: &[Ent
 }
 
 /// Passes a block; `false` behind the last.
-fn block(reader: &mut Reader<'_, '_>, found: &mut HashMap<u64, (u8, u64)>) -> Result<bool, Halt> {
+fn block(
+    reader: &mut Reader<'_, '_>,
+    wanted: &HashSet<u64>,
+    found: &mut HashMap<u64, (u8, u64)>,
+) -> Result<bool, Halt> {
     if reader.is_at_end()? {
         return Ok(false);
     }
     let kind = reader.byte()?;
     let id = reader.int()?;
     let Ok(id) = u64::try_from(id) else { return Err(reader.malformed("a block has no number there can be")) };
-    if !matches!(kind, ROWS | OBJECTS) || found.len() > 1 << 20 {
+    if !matches!(kind, ROWS | OBJECTS) {
         return Err(reader.malformed("a block is of no kind there is"));
     }
-    found.insert(id, (kind, reader.at()));
+    if wanted.contains(&id) {
+        found.insert(id, (kind, reader.at()));
+    }
     match kind {
         ROWS => skip_pieces(reader)?,
         _ => {
@@ -185,53 +162,4 @@ fn skip_pieces(reader: &mut Reader<'_, '_>) -> Result<(), Halt> {
             Err(_) => return Err(reader.malformed("a piece of data has no length there can be")),
         }
     }
-}
-
-/// Adds the rows of an entry.
-fn add(pass: &mut Pass, entry: &Entry, bytes: Arc<dyn Bytes>) -> Result<(), Halt> {
-    pass.catalogue.search(&entry.schema);
-    let syntax = pass.syntax;
-    let mut values = 0;
-    let (head, form) = match schema::statement(&entry.copy, syntax) {
-        Statement::Copy(copy) => {
-            if let Some(why) = copy.unreadable {
-                pass.catalogue.caveat(format!("the rows of `{}` are left out: {why}", entry.tag));
-                return Ok(());
-            }
-            (Head { name: copy.name, columns: copy.columns }, Form::Copy)
-        }
-        _ => {
-            let mut seen = |_| ControlFlow::Continue(());
-            let mut window = Window::new(&*bytes, 0, u64::MAX, rows::LONGEST_HEAD / 16, &mut seen);
-            let at = after_blanks(&mut window, 0, syntax, &mut |_| ())?;
-            let Some(found) = rows::head(&mut window, at, syntax)? else {
-                // No rows: what was dumped as INSERT has none to begin with.
-                return Ok(());
-            };
-            let begins = after_blanks(&mut window, at + found.length as u64, syntax, &mut |_| ())?;
-            values = first_row(&mut window, begins, syntax)?;
-            (Head { name: found.name, columns: found.columns }, Form::Inserts)
-        }
-    };
-    let name = Name { schema: Some(entry.schema.clone()), name: entry.tag.clone() };
-    let named =
-        if head.name.schema.is_some() { head.name.clone() } else { Name { name: head.name.name.clone(), ..name } };
-    let head = Arc::new(Head { name: head.name, columns: head.columns });
-    if head.columns.is_some() || pass.catalogue.is_defined(&named) {
-        values = 0;
-    }
-    let encoding = pass.encoding;
-    pass.catalogue.add(Found {
-        head,
-        bytes,
-        own: true,
-        start: 0,
-        end: u64::MAX,
-        form,
-        syntax,
-        encoding,
-        values,
-        rows: None,
-    });
-    Ok(())
 }

@@ -71,9 +71,9 @@ impl LargeBlocks for Objects {
         let Ok(at) = known.binary_search_by_key(&oid, |&(oid, _)| oid) else { return Ok(None) };
         let fail = |why: &str| failure(self.feed.name(), oid, why);
         let pieces = Pieces::new(self.feed.clone(), self.int_size, known[at].1);
-        let (reader, _) = unpacker(pieces, self.compression).map_err(|e| fail(&e.to_string()))?;
+        let packed = unpacker(pieces, self.compression).map_err(|e| fail(&e.to_string()))?;
         let mut object = Vec::new();
-        reader.take(most as u64 + 1).read_to_end(&mut object).map_err(|e| fail(&e.to_string()))?;
+        packed.reader.take(most as u64 + 1).read_to_end(&mut object).map_err(|e| fail(&e.to_string()))?;
         match object.len() > most {
             true => Err(fail(&format!("it has more than {most} bytes"))),
             false => Ok(Some(object)),

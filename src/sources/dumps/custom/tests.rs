@@ -7,7 +7,7 @@ use crate::domain::FailureKind;
 use crate::sources::dumps::tests::{columns, open, opened, rows};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Packing {
+pub enum Packing {
     None,
     Zlib,
     Lz4,
@@ -16,43 +16,46 @@ enum Packing {
 
 /// What to write, and how.
 #[derive(Clone, Copy, Debug)]
-struct Shape {
-    version: u8,
-    int_size: u8,
-    packing: Packing,
+pub struct Shape {
+    pub version: u8,
+    pub int_size: u8,
+    pub packing: Packing,
     /// Whether the table of contents says where data is.
-    offsets: bool,
+    pub offsets: bool,
     /// The size of the pieces.
-    piece: usize,
+    pub piece: usize,
+    /// Which format it says it is of.
+    pub format: u8,
 }
 
-const USUAL: Shape = Shape { version: 16, int_size: 4, packing: Packing::Zlib, offsets: true, piece: 4096 };
+pub const USUAL: Shape =
+    Shape { version: 16, int_size: 4, packing: Packing::Zlib, offsets: true, piece: 4096, format: 1 };
 
-struct Writer {
-    shape: Shape,
-    bytes: Vec<u8>,
+pub struct Writer {
+    pub shape: Shape,
+    pub bytes: Vec<u8>,
 }
 
 /// An entry: what it is, its schema and name, its definition, its COPY.
-type Entry<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+pub type Entry<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
 impl Writer {
-    fn int(&mut self, number: i64) {
+    pub fn int(&mut self, number: i64) {
         self.bytes.push(u8::from(number < 0));
         let mut bytes = number.unsigned_abs().to_le_bytes().to_vec();
         bytes.resize(usize::from(self.shape.int_size), 0);
         self.bytes.extend(&bytes[..usize::from(self.shape.int_size)]);
     }
 
-    fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         self.int(text.len() as i64);
         self.bytes.extend(text.as_bytes());
     }
 
-    fn header(&mut self) {
-        let Shape { version, int_size, packing, .. } = self.shape;
+    pub fn header(&mut self) {
+        let Shape { version, int_size, packing, format, .. } = self.shape;
         self.bytes.extend(b"PGDMP");
-        self.bytes.extend([1, version, 0, int_size, 8, 1]);
+        self.bytes.extend([1, version, 0, int_size, 8, format]);
         match (version, packing) {
             (15.., _) => self.bytes.push(packing as u8),
             (_, Packing::None) => self.int(0),
@@ -63,7 +66,15 @@ impl Writer {
     }
 
     /// Gives where the offset of its data is written.
-    fn entry(&mut self, id: i64, (desc, schema, tag, definition, copy): Entry<'_>) -> usize {
+    fn entry(&mut self, id: i64, entry: Entry<'_>) -> usize {
+        self.entry_without_place(id, entry);
+        let state = self.bytes.len();
+        self.bytes.push(if entry.0 == "TABLE DATA" || entry.0 == "BLOBS" { 1 } else { 3 });
+        self.bytes.extend([0; 8]);
+        state
+    }
+
+    pub fn entry_without_place(&mut self, id: i64, (desc, schema, tag, definition, copy): Entry<'_>) {
         let version = self.shape.version;
         self.int(id);
         self.int(1);
@@ -92,10 +103,6 @@ impl Writer {
         self.text("false");
         self.text("12");
         self.int(-1);
-        let state = self.bytes.len();
-        self.bytes.push(if desc == "TABLE DATA" || desc == "BLOBS" { 1 } else { 3 });
-        self.bytes.extend([0; 8]);
-        state
     }
 
     fn stream(&mut self, data: &[u8]) {
@@ -214,7 +221,7 @@ fn every_version_and_compression_is_read() {
         };
         for &packing in packings {
             check(Shape { version, packing, ..USUAL });
-            check(Shape { version, packing, offsets: false, int_size: 8, piece: 37 });
+            check(Shape { version, packing, offsets: false, int_size: 8, piece: 37, format: 1 });
         }
     }
 }
@@ -228,11 +235,15 @@ fn what_is_no_such_dump_is_refused_with_a_hint() {
         opened(&bytes).err().expect("refused")
     };
     for (at, byte, says) in
-        [(5, 2, "format 2.16"), (6, 17, "format 1.17"), (6, 9, "format 1.9"), (10, 3, "tar"), (10, 5, "directory")]
+        [(5, 2, "format 2.16"), (6, 17, "format 1.17"), (6, 9, "format 1.9"), (10, 4, "not known (4)")]
     {
         let failure = failure(at, byte);
         assert_eq!(failure.kind, FailureKind::Unsupported, "{failure}");
         assert!(failure.why.contains(says) && failure.hint.contains("pg_restore"), "{failure}");
+    }
+    for format in [3, 5] {
+        let failure = failure(10, format);
+        assert!(failure.why.contains("table of contents") && failure.hint.contains("directory"), "{failure}");
     }
     assert!(failure(11, 9).why.contains("compressed in a way"));
     assert!(failure(8, 0).why.contains("size"));

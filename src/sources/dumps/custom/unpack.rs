@@ -1,7 +1,8 @@
-//! The data of a custom dump: pieces with their lengths before them, together one packed stream. It is unpacked into a
-//! temporary file without a name, and only as far as it is asked for.
+//! The packed data of a table: in a custom dump pieces with their lengths before them, together one packed stream, in the
+//! other formats a file. It is unpacked into a temporary file without a name, and only as far as it is asked for.
 //!
-//! Invariant: what is unpacked stays, at the same offset.
+//! Invariant: what is unpacked stays, at the same offset. What unpacks is let go by [`Bytes::rest`], so that no more of
+//! them are held than are read at the same time.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -125,38 +126,58 @@ impl Read for Pieces {
     }
 }
 
-/// What unpacks a stream of pieces, and how much of it is taken.
-pub fn unpacker(mut pieces: Pieces, compression: Compression) -> io::Result<(Box<dyn Read + Send>, Arc<AtomicU64>)> {
-    let taken = pieces.taken.clone();
-    // A table without rows may have no pieces, and then there is nothing to unpack either.
-    pieces.next_piece()?;
-    let reader: Box<dyn Read + Send> = match compression {
-        _ if pieces.ended => Box::new(io::empty()),
-        Compression::None => Box::new(pieces),
-        Compression::Zlib => Box::new(flate2::read::ZlibDecoder::new(pieces)),
-        Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(pieces)),
+/// What gives the bytes of a packed stream, and how much it has taken of what is packed.
+pub struct Packed {
+    /// Gives them.
+    pub reader: Box<dyn Read + Send>,
+    /// How many packed bytes were taken.
+    pub taken: Arc<AtomicU64>,
+}
+
+/// What unpacks a stream.
+///
+/// # Errors
+/// When there is no memory for it.
+pub fn unpacking(packed: impl Read + Send + 'static, compression: Compression) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match compression {
+        Compression::None => Box::new(packed),
+        Compression::Zlib => Box::new(flate2::read::ZlibDecoder::new(packed)),
+        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(packed)),
         Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::new(pieces)?;
+            let mut decoder = zstd::stream::read::Decoder::new(packed)?;
             decoder.window_log_max(27)?;
             Box::new(decoder)
         }
-    };
-    Ok((reader, taken))
+    })
 }
 
-/// A stream of pieces, unpacked as far as it was asked for.
+/// What unpacks a stream of pieces.
+///
+/// # Errors
+/// When the first piece is none.
+pub fn unpacker(mut pieces: Pieces, compression: Compression) -> io::Result<Packed> {
+    let taken = pieces.taken.clone();
+    // A table without rows may have no pieces, and then there is nothing to unpack either.
+    pieces.next_piece()?;
+    let reader = if pieces.ended { Box::new(io::empty()) } else { unpacking(pieces, compression)? };
+    Ok(Packed { reader, taken })
+}
+
+/// Opens a packed stream at its beginning.
+type Open = dyn Fn() -> io::Result<Packed> + Send + Sync;
+
+/// A stream, unpacked as far as it was asked for.
 pub struct Unpacked {
-    feed: Arc<Feed>,
+    source: String,
     spool: Arc<Spool>,
-    int_size: usize,
-    start: u64,
-    compression: Compression,
+    open: Box<Open>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    reader: Option<(Box<dyn Read + Send>, Arc<AtomicU64>)>,
+    reader: Option<Packed>,
     /// Where in the temporary file each block of it is.
     blocks: Vec<u64>,
     known: u64,
@@ -165,22 +186,31 @@ struct State {
 }
 
 impl Unpacked {
-    /// The stream whose pieces begin at an offset.
-    pub fn new(feed: Arc<Feed>, spool: Arc<Spool>, int_size: usize, start: u64, compression: Compression) -> Self {
-        Self { feed, spool, int_size, start, compression, state: Mutex::default() }
+    /// The stream that `open` opens.
+    pub fn new(source: &str, spool: Arc<Spool>, open: impl Fn() -> io::Result<Packed> + Send + Sync + 'static) -> Self {
+        Self { source: source.into(), spool, open: Box::new(open), state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Opens the stream where it was left.
+    fn reopened(&self, known: u64) -> io::Result<Packed> {
+        let mut packed = (self.open)()?;
+        let passed = io::copy(&mut packed.reader.by_ref().take(known), &mut io::sink())?;
+        match passed == known {
+            true => Ok(packed),
+            false => Err(damaged("it has changed since it was first read")),
+        }
+    }
+
     /// Unpacks another block.
     fn step(&self, state: &mut State) -> Result<(), Failure> {
-        let source = self.feed.name();
+        let source = self.source.as_str();
         if state.reader.is_none() {
-            let pieces = Pieces::new(self.feed.clone(), self.int_size, self.start);
-            match unpacker(pieces, self.compression) {
-                Ok(reader) => state.reader = Some(reader),
+            match self.reopened(state.known) {
+                Ok(packed) => state.reader = Some(packed),
                 Err(error) => {
                     state.fault = Some(self.words(&error));
                     state.ended = true;
@@ -188,7 +218,7 @@ impl Unpacked {
                 }
             }
         }
-        let Some((reader, taken)) = &mut state.reader else { return Ok(()) };
+        let Some(Packed { reader, taken }) = &mut state.reader else { return Ok(()) };
         let mut block = vec![0; BLOCK];
         let mut filled = 0;
         while filled < BLOCK {
@@ -250,13 +280,13 @@ impl Bytes for Unpacked {
         let last = ((offset + wanted as u64) / BLOCK as u64) as usize;
         let blocks: Vec<u64> = state.blocks[first..state.blocks.len().min(last + 1)].to_vec();
         drop(state);
-        let file = self.spool.file(self.feed.name())?;
+        let file = self.spool.file(&self.source)?;
         let mut filled = 0;
         let mut within = (offset % BLOCK as u64) as usize;
         for block in blocks {
             let count = (BLOCK - within).min(wanted - filled);
             file.read_exact_at(&mut buffer[filled..filled + count], block + within as u64)
-                .map_err(|e| Failure::io(self.feed.name(), "read what was unpacked", &e))?;
+                .map_err(|e| Failure::io(self.source.as_str(), "read what was unpacked", &e))?;
             filled += count;
             within = 0;
         }
@@ -265,6 +295,15 @@ impl Bytes for Unpacked {
 
     fn known(&self) -> u64 {
         self.lock().known
+    }
+
+    fn length(&self) -> Option<u64> {
+        let state = self.lock();
+        state.ended.then_some(state.known)
+    }
+
+    fn rest(&self) {
+        self.lock().reader = None;
     }
 
     fn fault(&self) -> Option<String> {
