@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use stepback::domain::{
     About, Anchor, Cancel, Change, Direction, Event, EventQuery, Failure, NoteKind, Position, Scope, StreamKind,
+    Version,
 };
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
@@ -338,6 +339,53 @@ fn links_show_their_events() {
     assert_eq!(found.source.translate(&links, 1, &all).unwrap(), Some(1), "from the link to its event");
     assert_eq!(found.source.translate(&links, 2, &all).unwrap(), None);
     assert!(found.warns("links whose events are not here: 1"));
+}
+
+#[test]
+fn events_and_links_of_one_stream_stand_in_the_order_of_their_numbers() {
+    let mut log = Log::new(SIZE);
+    let seconds = |number: i64| number * 10;
+    let link = |number, to: &str| Prepare::new("mine", number, "$>", to).flags(SINGLE & !JSON).at(seconds(number));
+    log.event("order-1", 0, "Placed", "{}");
+    log.prepare(link(0, "0@order-1"));
+    for (number, event_type) in [(1, "Noted"), (2, "Closed")] {
+        log.prepare(Prepare::new("mine", number, event_type, "{}").at(seconds(number)));
+    }
+    log.event("order-1", 1, "Paid", "{}");
+    log.prepare(link(3, "1@order-1"));
+    log.prepare(link(4, "7@order-1"));
+    log.prepare(Prepare::new("mine", 5, "Opened", "{}").at(seconds(5)));
+    let found = opened(&log);
+    assert_eq!(
+        found.lines(),
+        ["order-1/0 Placed", "mine/1 Noted", "mine/2 Closed", "order-1/1 Paid", "mine/5 Opened"],
+        "events once"
+    );
+    let mine = found.stream("mine");
+    assert_eq!(
+        mine.iter().map(|event| line(event)).collect::<Vec<_>>(),
+        ["mine/0 Placed", "mine/1 Noted", "mine/2 Closed", "mine/3 Paid", "mine/4 $>", "mine/5 Opened"]
+    );
+    assert!(!found.warns("versions go back"), "{:?}", found.about.caveats);
+    let summary = found.source.stream(&"mine".into()).unwrap().unwrap();
+    assert_eq!((summary.first_version.0, summary.last_version.0, summary.events), (0, 5, 6));
+    assert_eq!((summary.first_time, summary.last_time), (mine[0].time, mine[5].time));
+    assert_eq!(found.source.streams(0, 9).unwrap().streams.iter().find(|s| s.stream == summary.stream), Some(&summary));
+    let (scope, all) = (Scope::Stream("mine".into()), Scope::All);
+    let places = |from: &Scope, to: &Scope, count| -> Vec<Option<u64>> {
+        (0..count).map(|ordinal| found.source.translate(from, ordinal, to).unwrap()).collect()
+    };
+    assert_eq!(places(&scope, &all, 6), [Some(0), Some(1), Some(2), Some(3), None, Some(4)]);
+    assert_eq!(places(&all, &scope, 5), [None, Some(1), Some(2), None, Some(5)]);
+    for version in 0..6 {
+        let from = Anchor::Version(Version(version));
+        let query = EventQuery { scope: scope.clone(), from, direction: Direction::Forward, limit: 1 };
+        let page = found.source.events(&query, &Cancel::default()).unwrap();
+        assert_eq!((page.first, page.events[0].version.0), (version, version));
+    }
+    let query = EventQuery { scope, from: Anchor::End, direction: Direction::Backward, limit: 9 };
+    let back = found.source.events(&query, &Cancel::default()).unwrap().events;
+    assert_eq!(back.iter().map(|event| event.version.0).collect::<Vec<_>>(), [5, 4, 3, 2, 1, 0]);
 }
 
 #[test]

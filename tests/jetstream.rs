@@ -346,6 +346,71 @@ fn damage_costs_only_what_it_hits() {
     assert_eq!(page.len(), 6);
 }
 
+#[test]
+fn what_had_expired_when_the_server_was_killed_is_noted() {
+    let Some(program) = nats::program() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&program, directory.path(), &[]);
+    let mut client = server.client();
+    client.create("SHORT", &["short.*"], Value::Null);
+    client.create("LATER", &["later.*"], Value::Null);
+    let mut model = Model::default();
+    for n in 0..4 {
+        model.publish(&mut client, &format!("short.{n}"), &[], &n.to_string());
+    }
+    client.publish("later.1", &[], b"");
+    server.stop();
+    // As if it had been told to keep them no longer than that, and was killed before it came to it.
+    let description = stream(directory.path(), "SHORT").join("meta.inf");
+    let mut said: Value = serde_json::from_slice(&fs::read(&description).unwrap()).unwrap();
+    said["max_age"] = 1.into();
+    fs::write(&description, said.to_string()).unwrap();
+    let expired = |found: &Opened| found.all.iter().filter(|event| event.has(NoteKind::Deleted)).count();
+    let alone = try_open(&stream(directory.path(), "SHORT")).unwrap();
+    assert_eq!(alone.messages(), model.messages());
+    assert_eq!(expired(&alone), 3, "all but the newest, which says what time it was");
+    let note = "expired: its stream keeps messages for 1ns (max_age)";
+    assert_eq!(&*alone.all[0].notes[0].text, note);
+    assert!(alone.warns("stream SHORT: 3 messages that still lie in its blocks had expired at "));
+    // The server wrote the other stream later.
+    assert_eq!(expired(&try_open(directory.path()).unwrap()), 4);
+}
+
+#[test]
+fn messages_that_say_how_long_they_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let second = |n: i64| (1_700_000_000 + n) * 1_000_000_000;
+    let header = |ttl: &str| format!("NATS/1.0\r\nNats-TTL: {ttl}\r\n\r\n");
+    let (never, short, long) = (header("never"), header("5s"), header("3600"));
+    let marker = "NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\nNats-TTL: 1h\r\n\r\n";
+    let entries = [
+        ("o.1", second(0), 1, &*never, "{}"),
+        ("o.2", second(0), 2, "", "{}"),
+        ("o.3", second(70), 3, &*short, "{}"),
+        ("o.4", second(70), 4, &*long, "{}"),
+        ("o.5", second(100), 5, marker, ""),
+    ];
+    let noted = |config: Value| {
+        archive(directory.path(), &entries);
+        fs::write(directory.path().join("backup.json"), json!({"config": config}).to_string()).unwrap();
+        let found = try_open(directory.path()).unwrap();
+        let notes = |event: &Arc<Event>| event.notes.iter().map(|note| note.text.to_string()).collect::<Vec<_>>();
+        (found.all.iter().map(notes).collect::<Vec<_>>(), found.about.caveats.len())
+    };
+    let marked = vec!["the server's marker that the subject's last message was removed (MaxAge)".to_owned()];
+    let age = "expired: its stream keeps messages for 1m (max_age)".to_owned();
+    let own = "expired: it was to be kept for 5s (Nats-TTL)".to_owned();
+    let minute = 60_000_000_000_i64;
+    let with = |config: Value| noted(config).0;
+    assert_eq!(
+        noted(json!({"name": "O", "max_age": minute, "allow_msg_ttl": true})),
+        (vec![vec![], vec![age.clone()], vec![own.clone()], vec![], marked.clone()], 2)
+    );
+    assert_eq!(with(json!({"name": "O", "max_age": minute})), [vec![], vec![age], vec![], vec![], marked.clone()]);
+    assert_eq!(with(json!({"name": "O", "allow_msg_ttl": true})), [vec![], vec![], vec![own], vec![], marked.clone()]);
+    assert_eq!(noted(json!({"name": "O"})), (vec![vec![], vec![], vec![], vec![], marked], 1));
+}
+
 /// A backup as servers from 2.15 on write it, without compression: generated from the description of the format.
 fn archive(directory: &Path, entries: &[(&str, i64, u64, &str, &str)]) {
     let uvarint = |bytes: &mut Vec<u8>, mut number: u64| {

@@ -250,3 +250,41 @@ fn a_database_file_is_read_by_its_layout() {
     let source = open(&path, &OpenOptions::default()).unwrap();
     assert_eq!(source.about().layout.as_deref(), Some("eventsourcing-python"));
 }
+
+/// What is encrypted has events and no state: that is said, and not that there is nothing.
+#[cfg(feature = "sqlite")]
+#[test]
+fn an_encrypted_store_has_no_states() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("sealed.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let create = "CREATE TABLE stored_events (originator_id TEXT, originator_version INTEGER, topic TEXT, state BLOB, \
+                  PRIMARY KEY (originator_id, originator_version))";
+    database.execute(create, ()).unwrap();
+    let id = "2f61396f567044f499d00f3cf997a501";
+    for version in 1..4_u8 {
+        let state = [version.wrapping_mul(73), 0xfe, 0x90, 0x11, 0xc3, 0x28, version];
+        database
+            .execute("INSERT INTO stored_events VALUES (?, ?, 'shop:Order.Changed', ?)", (id, version, &state[..]))
+            .unwrap();
+    }
+    drop(database);
+    let path = path.display().to_string();
+    let stream = "2f61396f-5670-44f4-99d0-0f3cf997a501";
+    for command in
+        [&["state", &path, stream][..], &["state", &path, stream, "--json"], &["diff", &path, stream, "1", "3"]]
+    {
+        let output = run(&home, command);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(65), 0), "{command:?}");
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(said.matches("perhaps encrypted: its state cannot be folded").count(), 1, "{said}");
+    }
+    let types = run(&home, &["types", &path]);
+    let table = text(&types);
+    let cells: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(cells[cells.len() - 2..], ["-", "0"], "how many fields it has is not known: {table}");
+    let said = String::from_utf8(types.stderr).unwrap();
+    assert!(said.contains("3 payloads not looked into: binary, perhaps encrypted"), "{said}");
+    let start = run(&home, &["state", &path, stream, "--at", "start"]);
+    assert_eq!(start.status.code(), Some(0), "before the first event there is nothing to fold");
+}

@@ -5,10 +5,11 @@ mod desk;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use desk::{Desk, event, numbered, shop, unreadable};
 use stepback::app::panes::Pane;
 use stepback::app::{Effect, Msg};
-use stepback::domain::{Change, Event};
+use stepback::domain::{Change, Event, Payload};
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (120, 36), (160, 45), (40, 12)];
 
@@ -57,6 +58,18 @@ fn fault() {
     };
     pictures("fault", &events, "<enter>k");
     pictures("fault_whole", &events, "<enter>k!");
+}
+
+#[test]
+fn payloads_nobody_can_fold() {
+    let events = || {
+        let sealed = |event_type: &str, bytes: &'static [u8]| Event {
+            data: Payload::named(Bytes::from_static(bytes), "binary, perhaps encrypted"),
+            ..event("account-1", event_type, "")
+        };
+        numbered(vec![sealed("Opened", b"\x8a\x01\xfe\x90"), sealed("Deposited", b"\xff\x00\x13\x37")])
+    };
+    pictures("sealed", &events, "<enter>k");
 }
 
 #[test]

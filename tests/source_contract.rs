@@ -13,8 +13,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use proptest::prelude::*;
 use stepback::domain::{
-    Anchor, Cancel, Direction, Event, EventPage, EventQuery, FailureKind, Form, Payload, Position, Scope, StreamName,
-    Timestamp, Trouble, Version,
+    Anchor, Asked, Cancel, Direction, Event, EventPage, EventQuery, FailureKind, Form, Payload, Position, Scope,
+    StreamName, Timestamp, Trouble, Version,
 };
 use stepback::sources::Source;
 use stepback::sources::memory::Memory;
@@ -31,6 +31,7 @@ fn holds(source: &dyn Source, reference: &Memory) {
     for scope in &scopes {
         pages_agree(source, reference, scope);
         anchors_agree(source, reference, scope);
+        picks_agree(source, reference, scope);
         refuses(source, scope);
         for other in &scopes {
             for ordinal in 0..=total(reference, scope) {
@@ -96,6 +97,53 @@ fn pages_agree(source: &dyn Source, reference: &Memory, scope: &Scope) {
     assert_eq!((past.first, past.events.len(), past.total), (0, 0, all.total));
     let none = read(source, scope.clone(), Anchor::Start, Direction::Forward, 0);
     assert_eq!((none.events.len(), none.total), (0, all.total));
+}
+
+/// What an index says of types, streams and times is what reading says.
+fn picks_agree(source: &dyn Source, reference: &Memory, scope: &Scope) {
+    let all = read(reference, scope.clone(), Anchor::Start, Direction::Forward, usize::MAX).events;
+    let Some(some) = all.get(all.len() / 2) else { return };
+    let of_type = |name: &str| *name == *some.event_type;
+    let in_stream = |name: &str| name == some.stream.as_str();
+    let (types, streams): (&dyn Fn(&str) -> bool, &dyn Fn(&str) -> bool) = (&of_type, &in_stream);
+    let (after, before) = (some.time, some.time);
+    for asked in [
+        Asked { types: Some(types), ..Asked::default() },
+        Asked { streams: Some(streams), ..Asked::default() },
+        Asked { after, ..Asked::default() },
+        Asked { before, ..Asked::default() },
+        Asked { types: Some(types), streams: Some(streams), after, ..Asked::default() },
+    ] {
+        let passes = |event: &Event| {
+            event.trouble.is_none()
+                && asked.types.is_none_or(|wanted| wanted(&event.event_type))
+                && asked.streams.is_none_or(|wanted| wanted(event.stream.as_str()))
+                && asked.after.is_none_or(|after| event.time.is_some_and(|time| time >= after))
+                && asked.before.is_none_or(|before| event.time.is_some_and(|time| time < before))
+        };
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(picked) = source.pick(scope, from, 3, &asked).unwrap() {
+            assert_eq!(picked.total, all.len() as u64);
+            found.extend(picked.ordinals);
+            if picked.looked == from {
+                break;
+            }
+            from = picked.looked;
+        }
+        if from == 0 {
+            // It has no index to ask.
+            continue;
+        }
+        assert_eq!(from, all.len() as u64);
+        for &(ordinal, certain) in &found {
+            let event = &all[ordinal as usize];
+            assert!(!certain || passes(event), "{scope:?} {ordinal} {asked:?}");
+        }
+        let missing =
+            (0..).zip(&all).find(|(ordinal, event)| passes(event) && !found.iter().any(|(at, _)| at == ordinal));
+        assert!(missing.is_none(), "{scope:?} {missing:?} {asked:?}");
+    }
 }
 
 fn anchors_agree(source: &dyn Source, reference: &Memory, scope: &Scope) {

@@ -295,7 +295,7 @@ fn find_goes_along_while_one_types_and_esc_returns() {
     desk.type_keys("N");
     assert_eq!(desk.stands(), order(1));
     desk.type_keys("/zebra<enter>");
-    assert_eq!(desk.lines_with("nothing here contains zebra").len(), 1);
+    assert_eq!(desk.lines_with("nothing here contains zebra: 0, then n, looks in the whole store").len(), 1);
     desk.type_keys("/<up>");
     assert!(desk.text().contains("find: zebra"), "the last text can be recalled");
 }

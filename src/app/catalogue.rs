@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{About, Progress, Scope, StreamKind, StreamName, StreamSummary};
 
-/// The streams that share the part of their name before the first `-`.
+/// The streams that share the part of their name that says what they are of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Category {
     /// That part.

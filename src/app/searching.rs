@@ -3,7 +3,7 @@
 //! Two questions are asked at once. `Find` looks from the cursor and leads to what is next as soon as it is met; `Search`
 //! tells everything there is, counts it, and knows the neighbours of every hit once it has come by.
 
-use super::action::Finding;
+use super::action::{Action, Finding, Stepping};
 use super::effect::{Effect, Generation};
 use super::jobs::{Hits, Search};
 use super::mode::{Asking, Mode, Prompt};
@@ -177,7 +177,8 @@ impl App {
         let Some(search) = self.jobs.search(generation) else { return };
         search.running = None;
         search.failed = true;
-        let text = nothing(search);
+        let Some(search) = &self.jobs.search else { return };
+        let text = self.nothing(search, &search.pattern);
         if matches!(self.mode, Mode::Normal) {
             self.say(Severity::Warning, text);
         }
@@ -224,7 +225,7 @@ impl App {
             return Some((Severity::Warning, problem.clone()));
         }
         if search.failed {
-            return Some((Severity::Warning, "nothing here contains it".into()));
+            return Some((Severity::Warning, self.nothing(search, "it")));
         }
         self.hits_words().map(|words| (Severity::Info, words))
     }
@@ -245,12 +246,34 @@ impl App {
         })
     }
 
+    /// That nothing was found, and the keys that look further.
+    fn nothing(&self, search: &Search, what: &str) -> String {
+        let here = if search.wide { "in the whole store" } else { "here" };
+        let does = if search.expression { "matches" } else { "contains" };
+        let mut text = format!("nothing {here} {does} {what}");
+        if search.scope == Scope::All {
+            return text;
+        }
+        let contexts = self.contexts();
+        let key = |action| self.keys.map.keys_of(&contexts, action).into_iter().next();
+        let further = match self.mode {
+            Mode::Prompt(_) => key(Action::Find(Finding::Wider)),
+            _ => key(Action::Step(Stepping::WholeStore))
+                .zip(key(Action::Find(Finding::Next)))
+                .map(|(wider, again)| format!("{wider}, then {again},")),
+        };
+        if let Some(further) = further {
+            text.push_str(&format!(": {further} looks in the whole store"));
+        }
+        text
+    }
+
     /// What is said when a search that was accepted found nothing, or could not be made.
     pub(super) fn say_what_was_not_found(&mut self) {
         let Some(search) = &self.jobs.search else { return };
         match &search.problem {
             Some(problem) => self.say(Severity::Warning, problem.clone()),
-            None if search.failed => self.say(Severity::Warning, nothing(search)),
+            None if search.failed => self.say(Severity::Warning, self.nothing(search, &search.pattern)),
             None => {}
         }
     }
@@ -269,12 +292,6 @@ fn past(direction: Direction) -> &'static str {
         Direction::Forward => "past the end: found from the beginning on",
         Direction::Backward => "past the beginning: found from the end back",
     }
-}
-
-fn nothing(search: &Search) -> String {
-    let here = if search.wide { "in the whole store" } else { "here" };
-    let does = if search.expression { "matches" } else { "contains" };
-    format!("nothing {here} {does} {}", search.pattern)
 }
 
 #[cfg(test)]

@@ -75,12 +75,16 @@ pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Pl
     let stream = place::stream(source, name)?;
     let to = at.destination(source, &stream)?;
     let reached = walker.go(&Scope::Stream(stream.stream), 0, &to, &Cancel::default(), &mut |_, _| {})?;
+    let cannot = |why: String| {
+        let doing = format!("fold {}", place_of(&reached));
+        Err(Failure::new(FailureKind::Malformed, &reached.moment.reducer.name, doing, why).into())
+    };
+    if let Some(sealed) = reached.moment.sealed() {
+        return cannot(format!("its payload is {sealed}: its state cannot be folded"));
+    }
     match &reached.moment.fault {
         // An unknown state must not pass for that of an entity that does not exist.
-        Some(fault) if reached.moment.unknown => {
-            let doing = format!("fold {}", place_of(&reached));
-            Err(Failure::new(FailureKind::Malformed, &reached.moment.reducer.name, doing, fault.to_string()).into())
-        }
+        Some(fault) if reached.moment.unknown => cannot(fault.to_string()),
         _ => Ok(reached),
     }
 }

@@ -18,7 +18,7 @@ const PAGE: usize = 4096;
 pub struct StreamsArgs {
     #[command(flatten)]
     source: SourceArgs,
-    /// Only streams of this category: the part of the name before the first `-`
+    /// Only streams of this category: `order` of `order-7`, of `order|7` and `order$7`
     #[arg(long, value_name = "NAME")]
     category: Option<String>,
     /// Only streams whose name matches: `*` is any text, `?` any character

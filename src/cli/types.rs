@@ -58,6 +58,9 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
     } else {
         write_list(out, &shapes)?;
     }
+    if args.event_type.is_none() && !args.json {
+        shapes.sealed().iter().for_each(|sentence| output::say(&text::fit(sentence, WIDEST)));
+    }
     if shapes.left_out > 0 {
         output::say(&format!("{} events are of types beyond those told apart", grouped(shapes.left_out)));
     }
@@ -91,7 +94,7 @@ fn write_list(out: &mut dyn Write, shapes: &Shapes) -> io::Result<()> {
                 bytes(shape.bytes),
                 bytes(shape.bytes / shape.count.max(1)),
                 bytes(shape.largest),
-                shape.fields.len().saturating_sub(1).to_string(),
+                shape.field_count().map_or_else(|| "-".to_owned(), |count| count.to_string()),
                 shape.history.len().to_string(),
             ],
         )?;

@@ -20,18 +20,41 @@ impl StreamName {
         &self.0
     }
 
-    /// The part before the first `-` (`order` in `order-1002`); the whole name where there is none.
+    /// What the stream is one of: the part before the first `-`, `|` or `$` (`order` in `order-1002`, `Order` in `Order$7`),
+    /// or before a UUID (`Order` in `Order_2f61396f-5670-44f4-99d0-0f3cf997a501`). The whole name where there is no such
+    /// part: a UUID alone tells nothing of its kind, and half of one less.
     pub fn category(&self) -> &str {
         Self::category_of(&self.0)
     }
 
     /// The category of the stream of this name.
     pub fn category_of(name: &str) -> &str {
-        match memchr::memchr(b'-', name.as_bytes()) {
-            Some(0) | None => name,
-            Some(end) => &name[..end],
+        let bytes = name.as_bytes();
+        // What a name begins with belongs to it: `$ce-order`, `$$order-1`.
+        let lead = bytes.iter().take_while(|&&byte| byte == b'$').count();
+        let Some(end) = memchr::memchr3(b'-', b'|', b'$', &bytes[lead..]).map(|at| lead + at) else { return name };
+        match uuid_around(bytes, end) {
+            // What joins the two is of neither.
+            Some(start) => match name[..start].trim_end_matches(|c: char| !c.is_alphanumeric()) {
+                "" => name,
+                before => before,
+            },
+            None if end == 0 => name,
+            None => &name[..end],
         }
     }
+}
+
+/// Where a UUID begins whose first `-` is at this place.
+fn uuid_around(name: &[u8], dash: usize) -> Option<usize> {
+    const LENGTHS: [usize; 5] = [8, 4, 4, 4, 12];
+    let start = dash.checked_sub(LENGTHS[0])?;
+    let text = name.get(start..start.checked_add(36)?)?;
+    let mut parts = text.split(|&byte| byte == b'-');
+    let all = LENGTHS
+        .iter()
+        .all(|&length| parts.next().is_some_and(|part| part.len() == length && part.iter().all(u8::is_ascii_hexdigit)));
+    (all && parts.next().is_none()).then_some(start)
 }
 
 impl From<&str> for StreamName {
@@ -181,10 +204,48 @@ mod tests {
 
     #[test]
     fn a_category_ends_at_the_first_separator() {
-        for (name, category) in
-            [("order-1002", "order"), ("account:command-9-1", "account:command"), ("lonely", "lonely"), ("-x", "-x")]
-        {
+        for (name, category) in [
+            ("order-1002", "order"),
+            ("account:command-9-1", "account:command"),
+            ("Order$7", "Order"),
+            ("Order|7-b", "Order"),
+            ("lonely", "lonely"),
+            ("-x", "-x"),
+            ("", ""),
+            ("$ce-order", "$ce"),
+            ("$$order-1", "$$order"),
+            ("$settings", "$settings"),
+            ("$by_type_Paid", "$by_type_Paid"),
+        ] {
             assert_eq!(StreamName::from(name).category(), category);
+        }
+    }
+
+    #[test]
+    fn a_uuid_is_no_part_of_a_category_and_none_by_itself() {
+        const UUID: &str = "2f61396f-5670-44F4-99d0-0f3cf997a501";
+        for (before, after, category) in [
+            ("order-", "", Some("order")),
+            ("Order$", "", Some("Order")),
+            ("Order|", "", Some("Order")),
+            ("Order_", "", Some("Order")),
+            ("shop/order/", "", Some("shop/order")),
+            ("shopping_cart:", "", Some("shopping_cart")),
+            ("größe: ", "", Some("größe")),
+            ("", "", None),
+            ("", "-archived-2025-01-01", None),
+            ("$", "", None),
+        ] {
+            let name = format!("{before}{UUID}{after}");
+            assert_eq!(StreamName::category_of(&name), category.unwrap_or(&name), "{name}");
+        }
+        // Nearly one: the first separator ends it.
+        for (name, category) in [
+            ("2f61396f-5670-44f4-99d0-0f3cf997a50", "2f61396f"),
+            ("2f61396f-5670-44f4-99d0-0f3cf997g501", "2f61396f"),
+            ("ä61396f-5670-44f4-99d0-0f3cf997a501", "ä61396f"),
+        ] {
+            assert_eq!(StreamName::category_of(name), category);
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod json;
 pub mod path;
 pub mod payload;
+pub mod pick;
 pub mod query;
 pub mod text;
 pub mod time;
@@ -18,6 +19,7 @@ pub use failure::{Failure, FailureKind};
 pub use json::{Json, JsonError, Number, Parser};
 pub use path::{Path, Step};
 pub use payload::{Form, Payload};
+pub use pick::{Asked, Picked};
 pub use query::{
     About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, Pattern,
     Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamPage, StreamSummary,

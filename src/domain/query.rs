@@ -183,6 +183,8 @@ pub struct About {
     pub normal: Vec<(String, String)>,
     /// The version a stream begins with, where the layout says so.
     pub first_version: Option<u64>,
+    /// Whether positions are counted by the reader, because the store has none of its own.
+    pub counts_positions: bool,
 }
 
 /// A layout that was considered for a store.

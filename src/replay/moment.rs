@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{FoldError, Patch, ReducerInfo, State};
-use crate::domain::{Event, StreamName};
+use crate::domain::{Event, Form, StreamName};
 
 /// A place in the history of one stream: between two events, before the first, or after the last.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,4 +28,14 @@ pub struct Moment {
     pub fault: Option<FoldError>,
     /// Which reducer made the state.
     pub reducer: Arc<ReducerInfo>,
+}
+
+impl Moment {
+    /// What the payload of its event is, where that is why there is no state: bytes that nobody can fold, encrypted ones
+    /// among them. Said once it is enough; that each event fails on its own says nothing more.
+    pub fn sealed(&self) -> Option<&str> {
+        let data = self.event.as_ref().map(|event| &event.data).filter(|data| data.form() == Form::Opaque)?;
+        (!self.unknown && self.fault.is_some() && self.state.is_none())
+            .then(|| data.encoding().unwrap_or("bytes that are no JSON"))
+    }
 }

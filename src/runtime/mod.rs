@@ -18,6 +18,7 @@ mod probe;
 mod replay;
 mod run;
 mod signals;
+mod slot;
 mod surveys;
 mod tasks;
 mod terminal;

@@ -90,10 +90,12 @@ fn goal(kind: Kind, example: &Example) -> Goal {
 fn table(shapes: Shapes) -> TypeTable {
     let left_out = (shapes.left_out > 0)
         .then(|| format!("{} of types beyond those told apart", counted(shapes.left_out, "event")));
+    let mut remarks = shapes.sealed();
+    remarks.extend(left_out);
     TypeTable {
+        remarks,
         span: shapes.span.map(|(first, last)| (instant(first), instant(last))),
         types: shapes.types.into_iter().map(entry).collect(),
-        remarks: left_out.into_iter().collect(),
     }
 }
 

@@ -5,15 +5,17 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
 use super::live::{Outline, Outlined, Sketch};
+use super::picking::Picking;
+use super::woven::{Woven, put_in_order};
 use crate::domain::{
-    About, Anchor, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind,
-    Pattern, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage, StreamSummary, Timestamp,
-    Version,
+    About, Anchor, Asked, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure,
+    FailureKind, Pattern, Picked, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage,
+    StreamSummary, Timestamp, Version,
 };
 
 /// A page ends when its events have this many bytes.
@@ -153,6 +155,10 @@ pub struct Indexed<B: Backing> {
     backing: B,
     /// What is known of each category asked for.
     categories: Mutex<HashMap<Arc<str>, Category>>,
+    /// The order of each stream asked for that has events and links.
+    woven: Mutex<HashMap<StreamName, Arc<Woven>>>,
+    /// How many streams are in order, though the index does not say so.
+    put_in_order: OnceLock<u64>,
 }
 
 impl<B: Backing> Drop for Indexed<B> {
@@ -174,6 +180,8 @@ struct Category {
 enum Rows<'a> {
     All(usize),
     Some(&'a [u32]),
+    /// Of a stream that has events and links.
+    Woven(&'a Woven),
 }
 
 impl Rows<'_> {
@@ -181,6 +189,7 @@ impl Rows<'_> {
         match self {
             Self::All(len) => len,
             Self::Some(rows) => rows.len(),
+            Self::Woven(woven) => woven.rows().len(),
         }
     }
 
@@ -188,6 +197,7 @@ impl Rows<'_> {
         match self {
             Self::All(len) => (ordinal < len).then_some(ordinal as u32),
             Self::Some(rows) => rows.get(ordinal).copied(),
+            Self::Woven(woven) => woven.rows().get(ordinal).copied(),
         }
     }
 
@@ -195,6 +205,7 @@ impl Rows<'_> {
         match self {
             Self::All(len) => ((row as usize) < len).then_some(u64::from(row)),
             Self::Some(rows) => rows.binary_search(&row).ok().map(|ordinal| ordinal as u64),
+            Self::Woven(woven) => woven.ordinal_of(row),
         }
     }
 }
@@ -202,7 +213,7 @@ impl Rows<'_> {
 impl<B: Backing> Indexed<B> {
     /// A source over what stands behind it.
     pub fn new(backing: B) -> Self {
-        Self { backing, categories: Mutex::default() }
+        Self { backing, categories: Mutex::default(), woven: Mutex::default(), put_in_order: OnceLock::new() }
     }
 
     /// Asks the index; again, when it turned out broken and was filled anew.
@@ -215,6 +226,7 @@ impl<B: Backing> Indexed<B> {
             }
             drop(index);
             self.categories.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.woven.lock().unwrap_or_else(PoisonError::into_inner).clear();
             if !self.backing.renew() {
                 break;
             }
@@ -228,8 +240,11 @@ impl<B: Backing> Indexed<B> {
         self.ask(|index| match scope {
             Scope::All => ask(index, Rows::All(index.len()), None),
             Scope::Stream(name) => {
-                let stream = index.stream(name.as_str());
-                ask(index, Rows::Some(stream.map_or(&[], |stream| stream.rows())), stream)
+                let Some(stream) = index.stream(name.as_str()) else { return ask(index, Rows::Some(&[]), None) };
+                match self.woven(index, stream) {
+                    Some(woven) => ask(index, Rows::Woven(&woven), Some(stream)),
+                    None => ask(index, Rows::Some(stream.rows()), Some(stream)),
+                }
             }
             Scope::Category(name) => {
                 let Some(category) = index.category(name) else { return ask(index, Rows::Some(&[]), None) };
@@ -240,6 +255,15 @@ impl<B: Backing> Indexed<B> {
                 ask(index, Rows::Some(&known.rows), None)
             }
         })
+    }
+
+    /// The order of a stream that has events and links.
+    fn woven(&self, index: &Index, stream: &Stream) -> Option<Arc<Woven>> {
+        if !Woven::is_needed(index, stream) {
+            return None;
+        }
+        let mut woven = self.woven.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(woven.entry(stream.name().into()).or_insert_with(|| Arc::new(Woven::of(stream))).clone())
     }
 
     fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
@@ -253,7 +277,10 @@ impl<B: Backing> Indexed<B> {
             Anchor::Ordinal(ordinal) => Some(*ordinal),
             Anchor::End => self.over(&query.scope, |_, rows, _| (rows.len() as u64).checked_sub(1))?,
             Anchor::Version(Version(version)) => match &query.scope {
-                Scope::Stream(_) => self.over(&query.scope, |_, _, stream| stream?.rank_from(*version))?,
+                Scope::Stream(_) => self.over(&query.scope, |_, rows, stream| match rows {
+                    Rows::Woven(woven) => woven.rank_from(*version),
+                    _ => stream?.rank_from(*version),
+                })?,
                 _ => {
                     let why = "a version is a place in one stream";
                     return Err(Failure::new(FailureKind::Unsupported, self.backing.name(), "read events", why));
@@ -322,8 +349,9 @@ impl<B: Backing> Indexed<B> {
         })
     }
 
-    fn summary(&self, stream: &Stream) -> StreamSummary {
-        StreamSummary {
+    /// A stream; where the index does not know when its first and its last event were, where they lie.
+    fn summary(&self, index: &Index, stream: &Stream) -> (StreamSummary, [Option<Place>; 2]) {
+        let mut summary = StreamSummary {
             stream: StreamName::from(stream.name()),
             events: stream.len() as u64,
             first_version: Version(stream.version(0)),
@@ -331,6 +359,33 @@ impl<B: Backing> Indexed<B> {
             first_time: stream.first_time(),
             last_time: stream.last_time(),
             kind: self.backing.kind_of(stream.name()),
+        };
+        let Some(woven) = self.woven(index, stream) else { return (summary, [None, None]) };
+        let ends = woven.ends();
+        if let [Some((first, _)), Some((last, _))] = ends {
+            (summary.first_version, summary.last_version) = (Version(first), Version(last));
+        }
+        (summary, ends.map(|end| index.place(end?.1)))
+    }
+
+    /// The same with the times of the events that lie there.
+    fn dated(&self, (mut summary, ends): (StreamSummary, [Option<Place>; 2])) -> Result<StreamSummary, Failure> {
+        let [first, last] = ends;
+        for (place, time) in [(first, &mut summary.first_time), (last, &mut summary.last_time)] {
+            if let Some(place) = place {
+                let read = self.backing.events(&[place], PAGE, &Cancel::default())?;
+                *time = read.first().and_then(|event| event.time);
+            }
+        }
+        Ok(summary)
+    }
+
+    /// In how many streams versions go back or repeat.
+    fn disordered(&self) -> u64 {
+        let index = self.backing.index();
+        match index.disordered() {
+            some if some > 0 && index.has_links() => some - self.put_in_order.get_or_init(|| put_in_order(&index)),
+            some => some,
         }
     }
 }
@@ -339,7 +394,7 @@ impl<B: Backing> Source for Indexed<B> {
     fn about(&self) -> About {
         let mut about = self.backing.about();
         if self.backing.progress().complete {
-            match self.backing.index().disordered() {
+            match self.disordered() {
                 0 => {}
                 1 => about.caveats.push("in one stream versions go back or repeat: shown in file order".into()),
                 n => about.caveats.push(format!("in {n} streams versions go back or repeat: shown in file order")),
@@ -371,14 +426,12 @@ impl<B: Backing> Source for Indexed<B> {
 
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
         let partial = !self.backing.progress().complete;
-        self.ask(|index| {
+        let (listed, total) = self.ask(|index| {
             let listed = index.streams(from, from.saturating_add(limit));
-            StreamPage {
-                streams: listed.map(|stream| self.summary(stream)).collect(),
-                total: index.stream_count(),
-                partial,
-            }
-        })
+            (listed.map(|stream| self.summary(index, stream)).collect::<Vec<_>>(), index.stream_count())
+        })?;
+        let streams = listed.into_iter().map(|summary| self.dated(summary)).collect::<Result<_, _>>()?;
+        Ok(StreamPage { streams, total, partial })
     }
 
     fn types(&self) -> Result<Option<Vec<(Arc<str>, u64)>>, Failure> {
@@ -388,7 +441,8 @@ impl<B: Backing> Source for Indexed<B> {
     }
 
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {
-        self.ask(|index| index.stream(name.as_str()).map(|stream| self.summary(stream)))
+        let found = self.ask(|index| index.stream(name.as_str()).map(|stream| self.summary(index, stream)))?;
+        found.map(|summary| self.dated(summary)).transpose()
     }
 
     fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
@@ -435,6 +489,21 @@ impl<B: Backing> Source for Indexed<B> {
         })?;
         let Some((row, linked)) = row else { return Ok(None) };
         self.over(to, |_, rows, _| rows.ordinal_of(row).or_else(|| rows.ordinal_of(linked?)))
+    }
+
+    fn pick(&self, scope: &Scope, from: u64, limit: usize, asked: &Asked<'_>) -> Result<Option<Picked>, Failure> {
+        self.over(scope, |index, rows, _| {
+            let from = usize::try_from(from).unwrap_or(usize::MAX).min(rows.len());
+            let end = from.saturating_add(limit).min(rows.len());
+            let mut ordinals = Vec::new();
+            let mut picking = Picking::new(index, asked);
+            for ordinal in from..end {
+                if let Some(certain) = rows.get(ordinal).and_then(|row| picking.picks(row)) {
+                    ordinals.push((ordinal as u64, certain));
+                }
+            }
+            Some(Picked { ordinals, looked: end as u64, total: rows.len() as u64 })
+        })
     }
 
     fn snapshots(

@@ -37,18 +37,20 @@ pub mod layouts;
 mod live;
 pub mod memory;
 pub mod open;
+mod picking;
 mod recognise;
 mod search;
 mod sorted;
 mod sqlite;
 pub mod tables;
 mod unpack;
+mod woven;
 
 use std::ops::ControlFlow;
 
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, FailureKind, Pattern, Progress, Scope,
-    SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
+    About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, FailureKind, Pattern, Picked,
+    Progress, Scope, SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// A type of events, and how many there are of it.
@@ -124,6 +126,16 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure>;
+
+    /// Which of the events of a scope, from an ordinal on and at most `limit` of them looked at, are what is asked for, as
+    /// far as the index says. `None` where only reading all events could tell. A record broken behind what tells its stream,
+    /// type and version passes for an event.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn pick(&self, _scope: &Scope, _from: u64, _limit: usize, _asked: &Asked<'_>) -> Result<Option<Picked>, Failure> {
+        Ok(None)
+    }
 
     /// The snapshots the store keeps beside its events, in any order, until `told` breaks.
     ///

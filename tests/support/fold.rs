@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use stepback::domain::json::{Json, Object};
-use stepback::domain::{Event, Path, Step, StreamName, StreamSummary};
+use stepback::domain::{Event, Form, Path, Step, StreamName, StreamSummary};
 use stepback::replay::{Change, FoldError, Patch, ScriptPlace, State};
 
-/// Lays the data over the state; `…Deleted` ends it; a field `fault` cannot be folded.
+/// Lays the data over the state; `…Deleted` ends it; a field `fault`, and what is no JSON, cannot be folded.
 pub fn fold(state: &State, event: &Event) -> Result<State, FoldError> {
     if event.event_type.ends_with("Deleted") {
         return Ok(None);
+    }
+    if event.data.form() == Form::Opaque {
+        return Err(FoldError::new("data: not JSON"));
     }
     let Ok(Json::Object(data)) = event.data.json() else { return Ok(state.clone()) };
     if let Some(message) = data.get("fault") {

@@ -48,10 +48,7 @@ pub struct Facts {
 impl Facts {
     /// What a source says of itself.
     pub fn of(about: &About, events: u64, one_stream: bool) -> Self {
-        // A source that counts itself says so where a person reads it.
-        let counted = |caveat: &String| caveat.starts_with("no position") || caveat.starts_with("no global order");
-        let has_positions = !about.caveats.iter().any(counted);
-        Self { events, first_version: about.first_version, has_positions, one_stream }
+        Self { events, first_version: about.first_version, has_positions: !about.counts_positions, one_stream }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Anchor, Cancel, Direction, Event, EventQuery, Failure, Scope, Timestamp, time};
+use crate::domain::{Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, Timestamp, time};
 use crate::session::condition::{Condition, Judge, LONGEST, Problem};
 use crate::sources::Source;
 
@@ -331,6 +331,33 @@ impl Sieve {
             return Ok(false);
         }
         self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(event))
+    }
+}
+
+impl Sieve {
+    /// Asks the index of a source which events the words of the filter let through, from an ordinal on; `None` where there
+    /// are no words, or no index. What the condition says of them is not asked, so that nothing is certain where there is
+    /// one.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn pick(&self, source: &dyn Source, scope: &Scope, from: u64, limit: usize) -> Result<Option<Picked>, Failure> {
+        let (types, streams) = (&self.filter.types, &self.filter.streams);
+        if types.is_empty() && streams.is_empty() && self.after.is_none() && self.before.is_none() {
+            return Ok(None);
+        }
+        let (of_type, in_stream) = (|name: &str| any(types, name), |name: &str| any(streams, name));
+        let asked = Asked {
+            types: (!types.is_empty()).then_some(&of_type),
+            streams: (!streams.is_empty()).then_some(&in_stream),
+            after: self.after,
+            before: self.before,
+        };
+        let mut picked = source.pick(scope, from, limit, &asked)?;
+        if let (Some(picked), true) = (&mut picked, self.judge.is_some()) {
+            picked.ordinals.iter_mut().for_each(|(_, certain)| *certain = false);
+        }
+        Ok(picked)
     }
 }
 

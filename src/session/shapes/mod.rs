@@ -171,6 +171,30 @@ pub struct Shapes {
     pub left_out: u64,
 }
 
+impl TypeShape {
+    /// How many fields it has; `None` where no payload could be looked into.
+    pub fn field_count(&self) -> Option<usize> {
+        let is_sealed = self.read == 0 && !self.opaque.is_empty();
+        (!is_sealed).then(|| self.fields.len().saturating_sub(1))
+    }
+}
+
+impl Shapes {
+    /// Payloads of all types that cannot be looked into, one sentence for each of their encodings.
+    pub fn sealed(&self) -> Vec<String> {
+        let mut sealed: BTreeMap<&str, u64> = BTreeMap::new();
+        for (encoding, count) in self.types.iter().flat_map(|shape| &shape.opaque) {
+            *sealed.entry(encoding).or_default() += count;
+        }
+        let sentence = |(encoding, count): (&str, u64)| {
+            let encoding = if encoding.is_empty() { "no known encoding" } else { encoding };
+            let payloads = if count == 1 { "payload" } else { "payloads" };
+            format!("{count} {payloads} not looked into: {encoding}")
+        };
+        sealed.into_iter().map(sentence).collect()
+    }
+}
+
 /// Gathers shapes from events told one by one.
 #[derive(Debug)]
 pub struct Collector {

@@ -72,15 +72,6 @@ struct Numbered {
     event_type: u32,
 }
 
-/// What is known of a stream.
-#[derive(Clone, Copy, Default)]
-struct Last {
-    /// Its last number.
-    number: i64,
-    events: bool,
-    links: bool,
-}
-
 /// Names, each kept once.
 #[derive(Default)]
 struct Names {
@@ -115,8 +106,8 @@ pub struct Scan<'a> {
     streams: Names,
     types: Names,
     numbered: Vec<Numbered>,
-    /// Each stream by the hash of its name.
-    last: HashMap<u64, Last>,
+    /// The last number of each stream, by the hash of its name.
+    last: HashMap<u64, i64>,
     gathered: Gathered,
     caveats: Vec<String>,
     /// Events the node will cut off.
@@ -359,11 +350,7 @@ impl<'a> Scan<'a> {
             self.gathered.tombstone(&stream);
         } else {
             let last = self.last.entry(self.hasher.hash_one(stream.as_bytes())).or_default();
-            last.number = last.number.max(number as i64);
-            match prepare.event_type {
-                LINK | REFERENCE => last.links = true,
-                _ => last.events = true,
-            }
+            *last = (*last).max(number as i64);
         }
         if let Some(described) = stream.strip_prefix("$$").filter(|_| prepare.event_type == METADATA)
             && !self.gathered.metadata(described, order, prepare.data)
@@ -417,7 +404,6 @@ impl<'a> Scan<'a> {
     /// Tells the links, now that every event is known, and draws the conclusions.
     fn settled(mut self, walk: &mut Walk<'_>) -> Learnt {
         let mut broken = 0_u64;
-        let mixed = self.last.values().filter(|last| last.events && last.links).count() as u64;
         let mut links = Vec::with_capacity(self.links.len());
         if !self.links.is_empty() {
             self.numbered.sort_unstable_by_key(|numbered| (numbered.hash, numbered.at));
@@ -447,7 +433,6 @@ impl<'a> Scan<'a> {
             }
         };
         say(broken, &|n| format!("links whose events are not here: {n}"));
-        say(mixed, &|n| format!("streams that mix events and links, shown with the links behind the events: {n}"));
         say(self.displaced, &|n| format!("records whose positions are not those they lie at: {n}"));
         say(self.metadata, &|n| format!("metadata of streams that is no JSON and was not applied: {n}"));
         say(self.doomed, &|n| {
@@ -455,8 +440,7 @@ impl<'a> Scan<'a> {
             format!("truncate.chk: the node cuts the log at {at} when it starts next; events there or behind: {n}")
         });
         let (last, hasher) = (self.last, self.hasher);
-        let retention =
-            self.gathered.settled(|stream| last.get(&hasher.hash_one(stream.as_bytes())).map(|last| last.number));
+        let retention = self.gathered.settled(|stream| last.get(&hasher.hash_one(stream.as_bytes())).copied());
         Learnt { commits: self.commits, links, retention, caveats }
     }
 }

@@ -237,6 +237,7 @@ impl Records for Log {
                 ("version-gaps".into(), "truncated events leave when the log is scavenged".into()),
             ],
             first_version: Some(0),
+            counts_positions: false,
         }
     }
 

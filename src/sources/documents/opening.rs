@@ -73,7 +73,8 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     let mut reasons = vec![format!("{kind}: {} records looked at", sample.records())];
     reasons.extend(guessed.reasons);
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
-    let about = About { kind: kind.into(), reasons, caveats, ..About::default() };
+    let counts_positions = guessed.mapping.position.is_none();
+    let about = About { kind: kind.into(), reasons, caveats, counts_positions, ..About::default() };
     source(&[input], framing, Generic::new(guessed.mapping, about), options)
 }
 
@@ -130,6 +131,7 @@ pub fn cloud_events(
         caveats,
         mapping,
         layout: Some("cloudevents".into()),
+        counts_positions: sequence != Sequence::Store,
         ..About::default()
     };
     source(&[input], framing, CloudEvents { sequence, about }, options)
@@ -237,6 +239,7 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
         reasons,
         caveats,
         layout: Some("debezium".into()),
+        counts_positions: !has_log,
         normal: vec![("position-gaps".into(), "a log has other things between two rows of a table".into())],
         ..About::default()
     };
@@ -284,7 +287,8 @@ pub fn dynamo_db(
     }
     // The items lie in hash order, so nothing in the file is a place in the store.
     let mapping = Mapping { position: None, ..guessed.mapping };
-    let about = About { kind: kind.into(), reasons, caveats, layout: Some("dynamodb".into()), ..About::default() };
+    let layout = Some("dynamodb".into());
+    let about = About { kind: kind.into(), reasons, caveats, layout, counts_positions: true, ..About::default() };
     source(&inputs, framing, DynamoDb { shape, mapped: Generic::new(mapping, about) }, options)
 }
 

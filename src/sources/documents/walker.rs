@@ -1,7 +1,8 @@
 //! From the bytes of a document to its records, one after the other, whatever stands around them.
 //!
 //! Invariant: a fault costs the records it touches. After one, the next record is the next object that can be read as an
-//! event; the work spent on looking for it stays within a multiple of the bytes.
+//! event, or that begins a line as the broken one did; the work spent on looking for it stays within a multiple of the
+//! bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -39,6 +40,9 @@ pub enum Step {
 
 /// How much of the looking for the next record is paid for by each byte walked.
 const PATIENCE: u64 = 16;
+
+/// How far back the beginning of a line is looked for.
+const INDENTED: usize = 256;
 
 /// Walks through a document.
 pub struct Walker<'a> {
@@ -182,7 +186,25 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Looks for the next event after a fault; everything before it is one bad record.
+    /// What stands before an offset in its line, when that is blank; and the last byte before that which is not.
+    fn indentation(&self, at: u64) -> Option<(Vec<u8>, u8)> {
+        let mut before = [0; INDENTED];
+        let from = at.saturating_sub(INDENTED as u64);
+        let wanted = usize::try_from(at - from).ok()?;
+        let count = self.feed.read_at(from, &mut before[..wanted]).ok()?;
+        let before = before[..count].get(..wanted)?;
+        let solid = before.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
+        let line = memchr::memrchr(b'\n', before).filter(|line| *line > solid);
+        match (line, before[solid]) {
+            (Some(line), last) => Some((before[line + 1..].to_vec(), last)),
+            // The first element may stand in the line of its bracket, and the others under that.
+            (None, b'[') => Some((Vec::new(), b'[')),
+            (None, _) => None,
+        }
+    }
+
+    /// Looks for the next event after a fault; everything before it is one bad record. What follows a comma and begins a
+    /// line as the broken one does is the next element, whatever it is: nothing inside an element does.
     fn lost(
         &mut self,
         start: u64,
@@ -195,6 +217,7 @@ impl<'a> Walker<'a> {
             false => format!("{reason} at byte {fault}"),
         };
         let within = self.state != State::Outside;
+        let indentation = self.indentation(start).filter(|_| within).map(|(indentation, _)| indentation);
         self.cursor.seek(start)?;
         self.cursor.step();
         loop {
@@ -216,6 +239,12 @@ impl<'a> Walker<'a> {
                 self.state = State::Ended;
                 let why = format!("{told}; what follows is too broken to find records in it");
                 return Ok(Step::Bad(start, why));
+            }
+            if let Some(indentation) = &indentation
+                && self.indentation(at).is_some_and(|(other, last)| other == *indentation && last == b',')
+            {
+                self.state = State::Element;
+                return Ok(Step::Bad(start, told));
             }
             match self.cursor.value()? {
                 Value::Whole(range, _) => {

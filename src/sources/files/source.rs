@@ -55,11 +55,13 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
+    let counts_positions = mapping.position.is_none();
     let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
     reasons.push(format!("JSON Lines: {} records looked at", sample.records()));
     reasons.extend(guessed.reasons);
-    let about = About { name, kind: "JSON Lines".into(), reasons, caveats: guessed.caveats, ..About::default() };
+    let (kind, caveats) = ("JSON Lines".into(), guessed.caveats);
+    let about = About { name, kind, reasons, caveats, counts_positions, ..About::default() };
     let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
     let file = LinesFile { feed, mapping, build, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))

@@ -221,6 +221,11 @@ impl Index {
         self.offsets.len() - self.links.len()
     }
 
+    /// Whether some of the rows are links.
+    pub fn has_links(&self) -> bool {
+        self.links.len() > 0
+    }
+
     /// The row a link leads to.
     pub fn linked(&self, row: u32) -> Option<u32> {
         self.links.get((row as usize).checked_sub(self.len())?)?.checked_sub(1)

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::expiry::written;
 use crate::domain::Json;
 
 /// What describes a stream is never as large as this.
@@ -60,6 +61,8 @@ impl Stream {
         for name in ["max_msgs", "max_bytes", "max_msgs_per_subject"] {
             said.extend(self.limit(name).map(|limit| format!("{name} {limit}")));
         }
+        let age = self.limit("max_age").and_then(|age| i64::try_from(age).ok());
+        said.extend(age.map(|age| format!("max_age {}", written(age))));
         said.join(", ")
     }
 

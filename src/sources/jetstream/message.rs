@@ -52,7 +52,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The value of the first of these names that is there; they are in small letters.
-    fn first(&self, names: &[&str]) -> Option<&str> {
+    pub fn first(&self, names: &[&str]) -> Option<&str> {
         let of =
             |name: &&str| self.said.iter().find(|(said, value)| said.eq_ignore_ascii_case(name) && !value.is_empty());
         names.iter().find_map(of).map(|(_, value)| &**value)
@@ -131,7 +131,7 @@ pub struct Said {
     pub correlation: Option<Arc<str>>,
     /// What caused it.
     pub causation: Option<Arc<str>>,
-    /// That a key of a bucket was deleted.
+    /// That a key of a bucket was deleted, or the last message of a subject removed.
     pub notes: Vec<Note>,
 }
 
@@ -142,9 +142,12 @@ pub fn said(bytes: &[u8], headers: &Headers<'_>) -> Said {
     }
     let text = |names| headers.first(names).map(Arc::from);
     let operation = headers.first(&["kv-operation"]);
-    let note = match operation {
-        Some("DEL") => Some("its key was deleted"),
-        Some("PURGE") => Some("its key was deleted, with all its values"),
+    let note = match (operation, headers.first(&["nats-marker-reason"])) {
+        (Some("DEL"), _) => Some("its key was deleted".into()),
+        (Some("PURGE"), _) => Some("its key was deleted, with all its values".into()),
+        (_, Some(reason)) => {
+            Some(format!("the server's marker that the subject's last message was removed ({reason})"))
+        }
         _ => None,
     };
     Said {

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod deleted;
+mod expiry;
 mod folder;
 mod message;
 mod record;

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use super::blocks::{Backup, Block, Contents, Place, entry, of_folder, unpack};
 use super::deleted::Deleted;
+use super::expiry::Lifetime;
 use super::folder::{Kept, Stream};
 use super::message::{Headers, event_type, time};
 use super::record::{Record, record, resume};
@@ -27,6 +28,8 @@ struct Row {
     subject: u32,
     event_type: u32,
     size: u32,
+    /// When it expires, in nanoseconds since 1970.
+    expires: i64,
 }
 
 /// Names, each kept once.
@@ -59,6 +62,8 @@ pub struct Found {
     pub caveats: Vec<String>,
     /// What is worth telling, one sentence each.
     pub reasons: Vec<String>,
+    /// For each stream, what time it was when it was written last, as far as its messages say: in nanoseconds since 1970.
+    pub clocks: Vec<i64>,
 }
 
 /// What stands before the subjects of a stream when they are not unique.
@@ -104,8 +109,30 @@ impl<'a> Scan<'a> {
                 return Found::default();
             }
         }
+        self.expired();
         self.tell(walk);
         self.found
+    }
+
+    /// Counts what had expired when the streams were written last. A server writes all of its streams; backups were made
+    /// at different times.
+    fn expired(&mut self) {
+        let newest = |rows: &Vec<Row>| rows.iter().map(|row| row.time).max().unwrap_or(i64::MIN);
+        let live = |stream: &Stream| matches!(stream.kept, Kept::Blocks(_));
+        let all = self.rows.iter().zip(self.streams);
+        let together = all.clone().filter(|(_, stream)| live(stream)).map(|(rows, _)| newest(rows)).max();
+        let of = |rows, stream| together.filter(|_| live(stream)).unwrap_or_else(|| newest(rows));
+        self.found.clocks = all.clone().map(|(rows, stream)| of(rows, stream)).collect();
+        for ((rows, stream), &clock) in all.zip(&self.found.clocks) {
+            let count = rows.iter().filter(|row| row.expires <= clock).count();
+            if let (1.., Some(when)) = (count, time(clock)) {
+                self.found.caveats.push(format!(
+                    "stream {}: {count} messages that still lie in its blocks had expired at {when}, the time of the newest \
+                     message: shown and noted",
+                    stream.name
+                ));
+            }
+        }
     }
 
     /// The messages of a stream that are left.
@@ -169,7 +196,17 @@ impl<'a> Scan<'a> {
     fn block(&mut self, number: usize, rows: &mut Vec<Row>, deleted: &mut Deleted) {
         let block = &self.found.blocks[number];
         let place = |offset: u64| number as u64 * LARGEST_BLOCK + offset;
-        let lost = |offset: u64| Row { at: place(offset), seq: 0, time: 0, subject: NONE, event_type: 0, size: 0 };
+        let lost = |offset: u64| Row {
+            at: place(offset),
+            seq: 0,
+            time: 0,
+            subject: NONE,
+            event_type: 0,
+            size: 0,
+            expires: i64::MAX,
+        };
+        let lifetime = Lifetime::of(&self.streams[block.stream]);
+        let expires = |time: i64, headers: &Headers<'_>| lifetime.end(time, headers).map_or(i64::MAX, |end| end.at);
         if let Place::Archive(file, length) = &block.place {
             let mut offset = b"NATSARC1".len() as u64;
             loop {
@@ -191,6 +228,7 @@ impl<'a> Scan<'a> {
                         subject: self.subjects.id(&found.name),
                         event_type: self.types.id(event_type(&found.name, &headers, &found.payload).as_bytes()),
                         size: size as u32,
+                        expires: expires(found.time, &headers),
                     });
                 }
                 offset = found.next;
@@ -217,6 +255,7 @@ impl<'a> Scan<'a> {
                         subject: self.subjects.id(message.subject),
                         event_type: self.types.id(kind.as_bytes()),
                         size: length as u32,
+                        expires: expires(message.time, &headers),
                     });
                     offset += length;
                 }
@@ -286,9 +325,10 @@ impl<'a> Scan<'a> {
                 .push(format!("stream {name}: {gone} deleted messages still lie in its blocks, left out"));
         }
         if over > 0 {
-            self.found
-                .reasons
-                .push(format!("stream {name}: {over} messages beyond its limits still lie in its blocks, left out"));
+            self.found.caveats.push(format!(
+                "stream {name}: {over} messages beyond its limits (max_msgs, max_bytes, max_msgs_per_subject) still lie in \
+                 its blocks: left out"
+            ));
         }
         rows
     }

@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use bytes::Bytes;
 
 use super::blocks::{Cache, Place as Lies, entry};
+use super::expiry::Lifetime;
 use super::folder::{Kept, Stream, streams};
 use super::message::{Headers, event_type, payload, said, time};
 use super::record::{Record, record};
 use super::scan::{Found, Scan, prefix};
 use crate::domain::{
-    About, Cancel, Change, Event, Failure, FailureKind, Form, Payload, Position, StreamKind, StreamName, Trouble,
-    Version,
+    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StreamKind,
+    StreamName, Trouble, Version,
 };
 use crate::sources::index::{Place, PlacedEvent};
 use crate::sources::sorted::{Records, Walk};
@@ -112,7 +113,11 @@ impl Store {
         }
         let headers = Headers::read(&read.headers);
         let kind = event_type(&read.subject, &headers, &read.payload);
-        let said = said(&read.headers, &headers);
+        let mut said = said(&read.headers, &headers);
+        let clock = found.clocks.get(read.stream).copied().unwrap_or(i64::MIN);
+        if let Some(expiry) = Lifetime::of(stream).end(read.time, &headers).filter(|expiry| expiry.at <= clock) {
+            said.notes.push(Note::new(NoteKind::Deleted, format!("expired: {}", expiry.why)));
+        }
         let position = match self.streams.len() {
             1 => Position::Number(read.seq),
             _ => Position::Text(format!("{}/{}", stream.name, read.seq).into()),
@@ -221,6 +226,7 @@ impl Records for Store {
             beside: Vec::new(),
             normal: vec![("position-gaps".into(), "deleted, purged and expired messages leave gaps".into())],
             first_version: Some(1),
+            counts_positions: false,
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use super::aging::{self, Aging};
 use super::cells::Raw;
 use super::expression::Expression;
 use super::opened::Opened;
@@ -53,8 +54,10 @@ pub struct Counts {
     pub broken: u64,
     /// Events that are beyond what their streams show.
     pub hidden: u64,
-    /// Events of streams that show events for some time only.
-    pub aging: u64,
+    /// Events that are older than their streams show events for.
+    pub expired: u64,
+    /// The newest event, in seconds since 1970; 0 where no time is known.
+    pub newest: u64,
     /// For each rule of notes, how often it applied.
     pub notes: BTreeMap<usize, u64>,
 }
@@ -65,9 +68,9 @@ impl Counts {
     /// # Errors
     /// Of the operating system.
     pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
-        let Self { events, streamless, outside, homeless, timed, links, broken, hidden, aging, notes } = self;
+        let Self { events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, notes } = self;
         out.written(|out| {
-            for &count in [events, streamless, outside, homeless, timed, links, broken, hidden, aging] {
+            for &count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest] {
                 out.number(count);
             }
             for (&rule, &count) in notes {
@@ -81,9 +84,9 @@ impl Counts {
     pub fn load(front: &mut Sequence, rules: usize) -> Option<Self> {
         front.read(|read| {
             let mut counts = Self::default();
-            let Self { events, streamless, outside, homeless, timed, links, broken, hidden, aging, notes } =
+            let Self { events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, notes } =
                 &mut counts;
-            for count in [events, streamless, outside, homeless, timed, links, broken, hidden, aging] {
+            for count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest] {
                 *count = read.number()?;
             }
             while !read.is_done() {
@@ -122,6 +125,7 @@ pub struct EventReader {
     qualifiers: usize,
     /// The columns that may name large objects.
     large: Vec<usize>,
+    aging: Aging,
 }
 
 impl EventReader {
@@ -176,7 +180,21 @@ impl EventReader {
         let payloads = opened.rules.iter().filter(|rule| events.large_objects && rule.class == Class::Payload);
         let large = payloads.filter_map(|rule| ground.column(&rule.names[0])).collect();
         let has_order = reader.has(FIRST) || reader.has(SECOND);
-        Self { table: columns.full_name(), reader, columns, has_order, qualifiers: qualifiers.len(), large, layout }
+        Self {
+            table: columns.full_name(),
+            reader,
+            columns,
+            has_order,
+            qualifiers: qualifiers.len(),
+            large,
+            layout,
+            aging: Aging::default(),
+        }
+    }
+
+    /// Whether rows say what their positions are, of a reader of everything.
+    pub fn has_position(&self) -> bool {
+        self.reader.has(POSITION)
     }
 
     /// What the index keeps of a row.
@@ -192,6 +210,11 @@ impl EventReader {
     ) -> Result<Basics<'a>, String> {
         self.reader.row(place, cells);
         counts.events += 1;
+        if let (Some(age), time) = (self.age(cells), self.time(cells)) {
+            counts.expired += self.aging.met(time, age);
+            counts.newest =
+                counts.newest.max(self.aging.newest().and_then(|newest| newest.try_into().ok()).unwrap_or(0));
+        }
         let me = &*self;
         for note in 0..me.layout.notes.len() {
             if me.noted(note, cells) {
@@ -216,7 +239,6 @@ impl EventReader {
             true => Some(raw.whole().ok_or_else(|| unreadable("version", &raw.text(false).unwrap_or_default()))?),
         };
         counts.hidden += u64::from(me.hidden(version, cells).is_some());
-        counts.aging += u64::from(me.ages(cells));
         let time = me.time(cells);
         counts.timed += u64::from(time.is_some());
         let order = match (&me.layout.events.order, me.has_order) {
@@ -275,10 +297,10 @@ impl EventReader {
         (version?.checked_add(shown)? <= last).then_some(shown)
     }
 
-    /// Whether its stream shows events for some time only.
-    fn ages(&self, cells: &[Cell<'_>]) -> bool {
+    /// For how many seconds its stream shows events, if that is limited; `None` where streams have no such limits.
+    fn age(&self, cells: &[Cell<'_>]) -> Option<Option<u64>> {
         let role = QUALIFY + self.qualifiers + self.layout.notes.len() + 2;
-        self.reader.has(role) && self.reader.raw(role, cells).says()
+        self.reader.has(role).then(|| self.reader.raw(role, cells).whole())
     }
 
     fn noted(&self, note: usize, cells: &[Cell<'_>]) -> bool {
@@ -331,6 +353,11 @@ impl EventReader {
         }
         if let Some(shown) = self.hidden(Some(placed.version), cells) {
             notes.push(Note::new(NoteKind::Deleted, format!("hidden by the stream's limit of {shown}")));
+        }
+        if let (Some(Some(age)), Some(time)) = (self.age(cells), time)
+            && opened.newest().is_some_and(|newest| aging::end(time, age) <= newest)
+        {
+            notes.push(Note::new(NoteKind::Deleted, format!("expired: its stream keeps events for {age} s")));
         }
         let outside = opened.outside(row);
         if let Some(name) = outside {

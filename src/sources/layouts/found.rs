@@ -433,8 +433,8 @@ fn versions(layout: &Layout, ground: Ground<'_>, rows: &[Vec<Cell<'static>>]) ->
         return Err(format!("versions repeat: {repeated} of {count} do, first {version} of `{stream}`"));
     }
     let streams = streams.len();
-    Ok((pairs > 0)
-        .then(|| format!("versions count up by one in {neighbours} of {pairs} steps within {streams} streams")))
+    let within = if streams == 1 { "1 stream".to_owned() } else { format!("{streams} streams") };
+    Ok((pairs > 0).then(|| format!("versions count up by one in {neighbours} of {pairs} steps within {within}")))
 }
 
 fn likeness(is: Likeness) -> &'static str {

@@ -6,6 +6,7 @@
 //!
 //! Invariant: what the scan calls an event of a stream, a later look at the same row does too.
 
+mod aging;
 mod beside;
 mod catalogue;
 mod cells;

@@ -158,6 +158,11 @@ impl Opened {
         self.links().position(row)
     }
 
+    /// When the newest event was written, in seconds since 1970, of a store whose streams keep events for some time only.
+    pub fn newest(&self) -> Option<i64> {
+        self.learnt.get().and_then(|(counts, _)| i64::try_from(counts.newest).ok()).filter(|&newest| newest > 0)
+    }
+
     /// What an event is outside of.
     pub fn outside(&self, row: u64) -> Option<&str> {
         let all = self.found.layout.membership.as_ref()?.all.as_ref()?;
@@ -211,7 +216,15 @@ impl Opened {
             beside: beside::listing(self),
             normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
             first_version: layout.first_version,
+            counts_positions: self.counts_positions(),
         }
+    }
+
+    /// Whether no row says where it stands in the store.
+    fn counts_positions(&self) -> bool {
+        let is_all = self.found.layout.membership.as_ref().is_some_and(|membership| membership.all.is_some());
+        let said = |table: &usize| EventReader::whole(self, *table).has_position();
+        !is_all && !self.found.events.iter().any(said)
     }
 
     /// The caveats that have counts in them.
@@ -244,10 +257,11 @@ impl Opened {
                 events(counts.hidden)
             ));
         }
-        if counts.aging > 0 {
+        if counts.expired > 0 {
             told.push(format!(
-                "{} in streams with a greatest age: a live reader may not see them",
-                events(counts.aging)
+                "{} older than their streams keep events for, when the newest event was written: a live reader does not \
+                 see them",
+                events(counts.expired)
             ));
         }
         for (&note, &count) in &counts.notes {

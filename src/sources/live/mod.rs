@@ -32,8 +32,8 @@ pub use signature::{Parts, file};
 use super::open::{OpenOptions, Opened};
 use super::{Source, TypeCount};
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, Pattern, Progress, Scope, SearchStep,
-    StoredSnapshot, StreamName, StreamPage, StreamSummary,
+    About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, Pattern, Picked, Progress, Scope,
+    SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// How long a look waits for a reading: a small store is read within that, and told of at once.
@@ -338,6 +338,10 @@ impl Source for Live {
 
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {
         self.current().translate(from, ordinal, to)
+    }
+
+    fn pick(&self, scope: &Scope, from: u64, limit: usize, asked: &Asked<'_>) -> Result<Option<Picked>, Failure> {
+        self.current().pick(scope, from, limit, asked)
     }
 
     fn snapshots(

@@ -121,7 +121,10 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
         if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
             piece(instant(time), Role::Time, 4);
         }
-        if moment.reducer.approximate {
+        if let Some(sealed) = moment.sealed() {
+            let what = if sealed.contains("encrypted") { "encrypted" } else { sealed };
+            piece(format!("{}: no state", text::fit(what, 24)), Role::Caution, 7);
+        } else if moment.reducer.approximate {
             piece("approximate".into(), Role::Caution, 7);
         }
     }

@@ -63,6 +63,10 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
     let pane = &app.panes.state;
     let style = |role| theme.style(role);
     let mut pen = Pen::new(buffer, line);
+    if moment.sealed().is_some() {
+        pen.put(&text::fit(file(&moment.reducer.name), 24), style(Role::Muted));
+        return;
+    }
     if let (Some(fault), Against::Before) = (&moment.fault, pane.against) {
         let place =
             fault.place.as_ref().map_or(String::new(), |place| format!("{}:{} ", file(&place.file), place.line));
@@ -189,6 +193,10 @@ fn path(change: &Change) -> String {
 fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buffer) {
     let pane = &app.panes.state;
     if moment.state.is_none() && pane.tree.rows().is_empty() {
+        if let Some(sealed) = moment.sealed() {
+            let words = format!("Its payload is {sealed}: its state cannot be folded.");
+            return say(&[&words], Role::Muted, theme, list, buffer);
+        }
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
             _ if moment.unknown && moment.fault.is_none() => "The state is not known here.",

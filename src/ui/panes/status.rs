@@ -102,7 +102,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         return;
     }
     let moment = app.walk.moment.as_deref();
-    if let Some(fault) = moment.and_then(|moment| moment.fault.as_ref()) {
+    if let Some(fault) = moment.filter(|moment| moment.sealed().is_none()).and_then(|moment| moment.fault.as_ref()) {
         pen.put(&format!("! this event could not be folded: {fault}"), style(Role::Fault));
         return;
     }

@@ -385,6 +385,14 @@ mod tests {
     fn the_usual_spellings_are_understood() {
         for (expected, lines) in [
             (
+                ".repo.name .type - .created_at .id .payload - .id",
+                &[
+                    r#"{"id":"100","type":"PushEvent","actor":{"id":1,"login":"ann"},"repo":{"id":2,"name":"a/b"},"payload":{"n":1},"created_at":"2025-01-01T00:00:00Z"}"#,
+                    r#"{"id":"101","type":"PushEvent","actor":{"id":1,"login":"ann"},"repo":{"id":3,"name":"a/c"},"payload":{"n":1},"created_at":"2025-01-01T00:00:01Z"}"#,
+                    r#"{"id":"103","type":"ForkEvent","actor":{"id":4,"login":"bob"},"repo":{"id":2,"name":"a/b"},"payload":{"n":2},"created_at":"2025-01-01T00:00:01Z"}"#,
+                ][..],
+            ),
+            (
                 ".stream .type .version .timestamp .id .data .metadata -",
                 &[
                     r#"{"id":"a1","stream":"a-1","version":1,"type":"Opened","timestamp":"2025-01-01T00:00:00.025Z","data":{"type":"x","version":9},"metadata":{}}"#,

@@ -25,7 +25,9 @@ const STREAM: &[&str] = &[
     "streamkey",
     "subject",
     "partitionkey",
+    "reponame",
     "actor",
+    "actorlogin",
     "key",
 ];
 

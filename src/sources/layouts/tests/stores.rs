@@ -391,7 +391,7 @@ fn rails_event_store_has_one_event_in_many_streams() {
         all(&*source),
         [
             r#"Order$1/0@1 Placed {"a":1}"#,
-            "Order$1/1@3 Paid {} [valid at 2024-12-01 00:00:00]",
+            "Order$1/1@3 Paid {} [valid at another time than it was stored: 2024-12-01 00:00:00]",
             "(no stream)/0@4 Ticked {}"
         ]
     );
@@ -430,6 +430,7 @@ fn cqrs_es_is_ordered_by_versions_within_streams_only() {
     assert_eq!(snapshots(&*source), [r#"account-a/2 {"n":1}"#]);
     let about = source.about();
     assert!(about.caveats.iter().any(|caveat| caveat.contains("no global order")), "{:?}", about.caveats);
+    assert!(about.counts_positions);
     assert!(about.caveats.iter().any(|caveat| caveat.contains("2 events without a time")), "{:?}", about.caveats);
 }
 
@@ -470,6 +471,7 @@ fn eventuous_and_sql_stream_store_name_their_streams_elsewhere() {
         .table("eventuous.checkpoints", "id varchar, position bigint", &[])
         .open();
     is_read_as(&*source, "eventuous");
+    assert!(!source.about().counts_positions);
     assert_eq!(all(&*source), [r#"Order-1/0@3 V1.Paid {"a": 1}"#]);
     assert_eq!(events(&*source, Scope::All)[0].correlation.as_deref(), Some("c"));
     assert_eq!(declared(&*source), ["Order-1/0"]);
@@ -502,6 +504,47 @@ fn eventuous_and_sql_stream_store_name_their_streams_elsewhere() {
         ]
     );
     assert_eq!(streams(&*source), ["order-1 domain", "$$order-1 system"]);
+}
+
+#[test]
+fn what_sql_stream_store_shows_no_longer_is_noted_by_the_time_of_the_newest_event() {
+    let message = |stream: u32, version: u32, position: u32, time: &str| {
+        format!(r"{stream} | {version} | {position} | {A} | 2025-01-01 {time} | Placed | {{}} | \N")
+    };
+    let rows = [
+        message(1, 0, 0, "10:00:00"),
+        message(2, 0, 1, "10:00:00"),
+        message(1, 1, 2, "10:00:30.5"),
+        message(1, 2, 3, "10:00:31"),
+        message(2, 1, 4, "10:01:30.7"),
+    ];
+    let source = Store::default()
+        .table(
+            "messages",
+            "stream_id_internal int, stream_version int, position bigint, message_id uuid, created_utc timestamp, \
+             type varchar, json_data varchar, json_metadata varchar",
+            &rows.each_ref().map(String::as_str),
+        )
+        .table(
+            "streams",
+            "id char(42), id_original varchar, id_internal int, version int, position bigint, max_age int, max_count int",
+            &[r"aaaa | short-1 | 1 | 2 | 3 | 60 | \N", r"bbbb | long-1 | 2 | 1 | 4 | \N | \N"],
+        )
+        .open();
+    is_read_as(&*source, "sql-stream-store");
+    let note = "[expired: its stream keeps events for 60 s]";
+    assert_eq!(
+        all(&*source),
+        [
+            format!("short-1/0@0 Placed {{}} {note}"),
+            "long-1/0@1 Placed {}".into(),
+            // Half a second more than what is known to have passed.
+            "short-1/1@2 Placed {}".into(),
+            "short-1/2@3 Placed {}".into(),
+            "long-1/1@4 Placed {}".into(),
+        ]
+    );
+    assert!(source.about().caveats.iter().any(|caveat| caveat.starts_with("1 event older than their streams keep")));
 }
 
 #[test]
