@@ -448,9 +448,8 @@ fn broken_neighbours_are_told_one_by_one_where_each_begins_a_line() {
         serde_json::to_string_pretty(&value).unwrap().replace('\n', "\n  ")
     };
     let cut = |text: String| text.replacen("\"version\":", "\"version\" ", 1);
-    let forms: [(&str, &str, &str, &dyn Fn(usize) -> String); 2] =
-        [("a line each", "[", ",\n", &good), ("spread out", "[\n  ", ",\n  ", &pretty)];
-    for (name, open, between, form) in forms {
+    for (name, open, between) in [("a line each", "[", ",\n"), ("spread out", "[\n  ", ",\n  ")] {
+        let form: &dyn Fn(usize) -> String = if name == "spread out" { &pretty } else { &good };
         let [a, b, c, d] = [19, 20, 21, 22].map(form);
         let whole = [first(between, form), cut(a), cut(b), cut(c), d].join(between);
         let (_, events) = read_text(format!("{open}{whole}\n]\n"));

@@ -105,7 +105,8 @@ fn picks_agree(source: &dyn Source, reference: &Memory, scope: &Scope) {
     let Some(some) = all.get(all.len() / 2) else { return };
     let of_type = |name: &str| *name == *some.event_type;
     let in_stream = |name: &str| name == some.stream.as_str();
-    let (types, streams): (&dyn Fn(&str) -> bool, &dyn Fn(&str) -> bool) = (&of_type, &in_stream);
+    let types: &dyn Fn(&str) -> bool = &of_type;
+    let streams: &dyn Fn(&str) -> bool = &in_stream;
     let (after, before) = (some.time, some.time);
     for asked in [
         Asked { types: Some(types), ..Asked::default() },
