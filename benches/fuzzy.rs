@@ -7,16 +7,20 @@ use std::time::Instant;
 
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
+use sha2::{Digest, Sha256};
 use stepback::domain::{Cancel, StreamName, StreamSummary, Version};
 use stepback::session::StreamFilter;
+use uuid::Builder;
 
 const ROUNDS: usize = 5;
 const WORDS: [&str; 3] = ["acc12", "shp0421", "order-00"];
 
 fn main() {
-    for count in [50_000, 1_000_000] {
-        let streams = Arc::new(names(count));
-        println!("{count} names");
+    for (count, tail) in
+        [(50_000, Tail::Number), (50_000, Tail::Uuid), (1_000_000, Tail::Number), (1_000_000, Tail::Uuid)]
+    {
+        let streams = Arc::new(names(count, &tail));
+        println!("{count} names like {}", streams[0].stream.as_str());
         let mut slowest = Vec::new();
         for word in WORDS {
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -78,9 +82,26 @@ fn typed(word: &str, mut press: impl FnMut(&str)) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-fn names(count: usize) -> Vec<StreamSummary> {
+/// What stands behind the category of a name.
+enum Tail {
+    Number,
+    Uuid,
+}
+
+fn names(count: usize, tail: &Tail) -> Vec<StreamSummary> {
     let categories = ["order", "cart", "account", "shipment"];
-    let name = |n: usize| StreamName::from(&*format!("{}-{n:06}", categories[n % 4]));
+    let name = |n: usize| {
+        let tail = match tail {
+            Tail::Number => format!("{n:06}"),
+            // Digits as if by chance, and the same in each run.
+            Tail::Uuid => {
+                Builder::from_random_bytes(Sha256::digest(n.to_le_bytes())[..16].try_into().expect("16 bytes"))
+                    .into_uuid()
+                    .to_string()
+            }
+        };
+        StreamName::from(&*format!("{}-{tail}", categories[n % 4]))
+    };
     let summary = |n| StreamSummary {
         stream: name(n),
         events: 1,

@@ -1,6 +1,7 @@
 //! Narrows a long list of streams by a fuzzy pattern, as one types.
 //!
-//! The score is `fuzzy-matcher`'s; this module decides which names are scored at all, and shares them between threads.
+//! The score is `fuzzy-matcher`'s (`score`); this module decides which names are scored at all, and shares them between
+//! threads.
 //! Each name has a mask of the characters it contains, so that most names of a large store cost one comparison, and a
 //! pattern that was grown by typing is looked for only among the hits of the shorter one. The invariant: the answer is
 //! the one that scoring every name would give, best first, equal scores in the order of the list.
@@ -9,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use fuzzy_matcher::FuzzyMatcher;
-use fuzzy_matcher::skim::SkimMatcherV2;
-
+use super::score::Pattern;
 use crate::domain::{Cancel, StreamSummary};
 
 /// How many names a thread takes at a time, and looks at between two looks at the token.
@@ -23,13 +22,13 @@ const FIRST_PART: usize = 8_192;
 /// How many threads score at most.
 const THREADS: usize = 2;
 
-/// The score takes time and memory by the length of a name times that of the pattern; above this it is a simpler one.
-const ELEMENT_LIMIT: usize = 65_536;
+/// Scores that lie within so many different ones are sorted by counting them.
+const COUNTED: usize = 4_096;
 
 /// Searches the streams of one source. It remembers masks and the last answer: the list it is asked about may grow
 /// between two searches, but a stream keeps its index.
+#[derive(Default)]
 pub struct StreamFilter {
-    matcher: SkimMatcherV2,
     /// By the index of the stream; 0 as long as it is not known.
     masks: Vec<AtomicU64>,
     last: Option<Last>,
@@ -40,15 +39,8 @@ struct Last {
     pattern: String,
     /// How many names were looked at.
     looked: usize,
-    /// The hits, in no order.
+    /// The hits, in the order of the list.
     hits: Vec<u32>,
-}
-
-impl Default for StreamFilter {
-    fn default() -> Self {
-        let matcher = SkimMatcherV2::default().smart_case().element_limit(ELEMENT_LIMIT);
-        Self { matcher, masks: Vec::new(), last: None }
-    }
 }
 
 impl StreamFilter {
@@ -79,7 +71,7 @@ impl StreamFilter {
         let mut next_part = FIRST_PART;
         while done < total {
             let end = next_part.min(total);
-            candidates.score((done, end), &self.matcher, pattern, wanted, cancel, &mut scored);
+            candidates.score((done, end), pattern, wanted, cancel, &mut scored);
             if cancel.is_cancelled() {
                 return None;
             }
@@ -107,18 +99,19 @@ struct Candidates<'a> {
 }
 
 impl Candidates<'_> {
-    /// Scores the candidates of a range, by their number among the candidates. Ends early when cancelled.
+    /// Scores the candidates of a range, by their number among the candidates. Ends early when cancelled. Both the
+    /// candidates and `scored` are in the order of the list.
     fn score(
         &self,
         (start, end): (usize, usize),
-        matcher: &SkimMatcherV2,
         pattern: &str,
         wanted: u64,
         cancel: &Cancel,
-        scored: &mut Vec<(i64, u32)>,
+        scored: &mut Vec<(i32, u32)>,
     ) {
         let next = AtomicUsize::new(start);
-        let work = |scored: &mut Vec<(i64, u32)>| {
+        let work = |scored: &mut Vec<(i32, u32)>| {
+            let mut pattern = Pattern::new(pattern);
             loop {
                 let first = next.fetch_add(STRIDE, Ordering::Relaxed);
                 if first >= end || cancel.is_cancelled() {
@@ -129,7 +122,7 @@ impl Candidates<'_> {
                     if self.mask(index) & wanted != wanted {
                         continue;
                     }
-                    if let Some(score) = matcher.fuzzy_match(self.streams[index as usize].stream.as_str(), pattern) {
+                    if let Some(score) = pattern.score(self.streams[index as usize].stream.as_str()) {
                         scored.push((score, index));
                     }
                 }
@@ -139,6 +132,7 @@ impl Candidates<'_> {
         if threads < 2 {
             return work(scored);
         }
+        let known = scored.len();
         thread::scope(|scope| {
             let alongside = || {
                 let mut scored = Vec::new();
@@ -156,6 +150,8 @@ impl Candidates<'_> {
                 }
             }
         });
+        // Each thread found its own in order, and this sort merges what is in order already.
+        scored[known..].sort_by_key(|&(_, index)| index);
     }
 
     fn index(&self, number: usize) -> u32 {
@@ -178,38 +174,62 @@ impl Candidates<'_> {
     }
 }
 
-fn best_first(scored: &[(i64, u32)]) -> Vec<u32> {
-    // Score and index in one number are sorted several times as fast as pairs of them; every usual score fits.
-    let packed = |&(score, index): &(i64, u32)| {
-        let rank = u32::try_from((1_i64 << 31).checked_sub(score)?).ok()?;
-        Some(u64::from(rank) << 32 | u64::from(index))
-    };
-    if let Some(mut packed) = scored.iter().map(packed).collect::<Option<Vec<_>>>() {
-        packed.sort_unstable();
-        return packed.into_iter().map(|number| number as u32).collect();
+/// Indices by score, equal ones in the order given.
+fn best_first(scored: &[(i32, u32)]) -> Vec<u32> {
+    let scores = || scored.iter().map(|&(score, _)| i64::from(score));
+    let (Some(least), Some(most)) = (scores().min(), scores().max()) else { return Vec::new() };
+    let rank = |score: i32| (most - i64::from(score)) as usize;
+    if most - least >= COUNTED as i64 {
+        let mut scored = scored.to_vec();
+        scored.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
+        return scored.into_iter().map(|(_, index)| index).collect();
     }
-    let mut scored = scored.to_vec();
-    scored.sort_unstable_by_key(|&(score, index)| (std::cmp::Reverse(score), index));
-    scored.into_iter().map(|(_, index)| index).collect()
+    // Where the next index of each score goes, the best score first.
+    let mut places = vec![0; (most - least) as usize + 1];
+    for &(score, _) in scored {
+        places[rank(score)] += 1;
+    }
+    let mut total = 0;
+    for place in &mut places {
+        total += std::mem::replace(place, total);
+    }
+    let mut best = vec![0; scored.len()];
+    for &(score, index) in scored {
+        let place = &mut places[rank(score)];
+        best[*place] = index;
+        *place += 1;
+    }
+    best
 }
 
-/// The characters of a text, one bit for a letter (either case) or digit, and the rest sharing the other bits. What
+/// The characters of a text, one bit for a letter (either case) or digit, and all other bytes sharing the other bits. What
 /// matches has all bits of the pattern.
 fn mask(text: &str) -> u64 {
-    text.chars().fold(0, |mask, c| {
-        let bit = match c {
-            'a'..='z' => c as u32 - 'a' as u32,
-            'A'..='Z' => c as u32 - 'A' as u32,
-            '0'..='9' => 26 + c as u32 - '0' as u32,
-            _ => 36 + c as u32 % 28,
-        };
-        mask | 1 << bit
-    })
+    text.bytes().fold(0, |mask, byte| mask | BITS[usize::from(byte)])
 }
+
+const BITS: [u64; 256] = {
+    let mut bits = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        bits[at] = 1
+            << match byte {
+                b'a'..=b'z' => byte - b'a',
+                b'A'..=b'Z' => byte - b'A',
+                b'0'..=b'9' => 26 + byte - b'0',
+                _ => 36 + byte % 28,
+            };
+        at += 1;
+    }
+    bits
+};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use fuzzy_matcher::FuzzyMatcher;
+    use fuzzy_matcher::skim::SkimMatcherV2;
     use proptest::prelude::*;
 
     use super::*;
@@ -230,6 +250,15 @@ mod tests {
 
     fn found(filter: &mut StreamFilter, streams: &Arc<Vec<StreamSummary>>, pattern: &str) -> Vec<u32> {
         filter.search(streams, pattern, &Cancel::default(), &mut |_| {}).unwrap()
+    }
+
+    /// What scoring every name gives, each by a matcher that has scored nothing else.
+    fn expected(names: &[String], pattern: &str) -> Vec<u32> {
+        let alone = |name: &str| SkimMatcherV2::default().smart_case().fuzzy_match(name, pattern);
+        let scored = names.iter().enumerate().filter_map(|(at, name)| Some((alone(name)?, at as u32)));
+        let mut scored: Vec<_> = scored.collect();
+        scored.sort_by_key(|&(score, at)| (std::cmp::Reverse(score), at));
+        scored.into_iter().map(|(_, at)| at).collect()
     }
 
     #[test]
@@ -275,24 +304,22 @@ mod tests {
         let kinds = ["order", "cart", "account", "Shipment", "reorder"];
         let names: Vec<String> = (0..40_000).map(|n| format!("{}-{:05}", kinds[n % 5], n * 7919 % 40_000)).collect();
         let streams = list(&names);
-        let matcher = SkimMatcherV2::default().smart_case().element_limit(ELEMENT_LIMIT);
         let mut filter = StreamFilter::default();
-        for pattern in ["o", "or", "or1", "or12", "S", "t0", "-"] {
-            let scored = names.iter().enumerate();
-            let scored = scored.filter_map(|(at, name)| Some((matcher.fuzzy_match(name, pattern)?, at as u32)));
-            let mut expected: Vec<_> = scored.collect();
-            expected.sort_by_key(|&(score, at)| (std::cmp::Reverse(score), at));
-            let expected: Vec<_> = expected.into_iter().map(|(_, at)| at).collect();
-            assert_eq!(found(&mut filter, &streams, pattern), expected, "{pattern}");
+        for pattern in ["o", "or", "or1", "or12", "S", "t0", "-", "00"] {
+            assert_eq!(found(&mut filter, &streams, pattern), expected(&names, pattern), "{pattern}");
         }
     }
 
     #[test]
-    fn scores_beyond_the_usual_are_in_order_too() {
-        let scored = [(i64::MIN, 0), (5, 2), (i64::MAX, 3), (5, 1)];
-        assert_eq!(best_first(&scored), [3, 1, 2, 0]);
-        assert_eq!(best_first(&scored[1..2]), [2]);
-        assert_eq!(best_first(&[(-1, 0), (0, 5), (0, 4)]), [4, 5, 0]);
+    fn scores_far_apart_are_in_order_too() {
+        let scored = [(i32::MIN, 0), (5, 1), (i32::MAX, 2), (5, 3)];
+        assert_eq!(best_first(&scored), [2, 1, 3, 0]);
+        assert_eq!(best_first(&scored[1..2]), [1]);
+        assert_eq!(best_first(&[(-1, 0), (0, 4), (0, 5)]), [4, 5, 0]);
+        let (span, beyond) = (COUNTED as i32 - 1, COUNTED as i32);
+        assert_eq!(best_first(&[(0, 0), (span, 1), (0, 2)]), [1, 0, 2]);
+        assert_eq!(best_first(&[(0, 0), (beyond, 1), (0, 2)]), [1, 0, 2]);
+        assert_eq!(best_first(&[]), [0; 0]);
     }
 
     #[test]
@@ -309,18 +336,13 @@ mod tests {
             seen in 0usize..40,
         ) {
             let streams = list(&names);
-            let matcher = SkimMatcherV2::default().smart_case().element_limit(ELEMENT_LIMIT);
             let mut filter = StreamFilter::default();
             for end in typed.char_indices().map(|(start, _)| start).chain([typed.len()]) {
                 let pattern = &typed[..end];
-                let scored = names.iter().enumerate();
-                let scored = scored.filter_map(|(at, name)| Some((matcher.fuzzy_match(name, pattern)?, at as u32)));
                 let known = if end == 0 { list(&names[..seen.min(names.len())]) } else { Arc::clone(&streams) };
                 let found = found(&mut filter, &known, pattern);
                 if end > 0 {
-                    let mut expected: Vec<_> = scored.collect();
-                    expected.sort_by_key(|&(score, at)| (std::cmp::Reverse(score), at));
-                    prop_assert_eq!(found, expected.into_iter().map(|(_, at)| at).collect::<Vec<_>>());
+                    prop_assert_eq!(found, expected(&names, pattern));
                 }
             }
         }

@@ -11,6 +11,7 @@ mod find;
 mod open;
 mod pages;
 mod reducers;
+mod score;
 pub mod search;
 pub mod shapes;
 mod similar;
