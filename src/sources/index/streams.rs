@@ -74,24 +74,41 @@ impl Posted {
     }
 }
 
-/// The times of the first and the last event of a stream; in less room than two optional instants take.
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    seconds: [i64; 2],
-    /// `i32::MIN` where there is no time.
-    nanoseconds: [i32; 2],
-}
+/// The times of the first and the last event of a stream, in half the room two optional instants take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Times([u64; 2]);
+
+/// No time.
+const TIMELESS: u64 = u64::MAX;
+/// The bits of the nanoseconds within a millisecond.
+const FINE: u32 = 20;
+/// Milliseconds so far from 1970 leave room for them: from 1830 to 2109. Instants beyond are kept to the millisecond.
+const NEAR: i64 = 1 << 42;
+/// The mark of an instant beyond, and what is added to its milliseconds.
+const FAR: u64 = 1 << 63;
+const BIAS: i64 = 1 << 61;
 
 impl Times {
-    const NONE: Self = Self { seconds: [0; 2], nanoseconds: [i32::MIN; 2] };
+    const NONE: Self = Self([TIMELESS; 2]);
 
     fn set(&mut self, which: usize, time: Option<Timestamp>) {
-        self.seconds[which] = time.map_or(0, |time| time.as_second());
-        self.nanoseconds[which] = time.map_or(i32::MIN, |time| time.subsec_nanosecond());
+        self.0[which] = time.map_or(TIMELESS, |time| {
+            let nanoseconds = time.as_nanosecond();
+            let milliseconds = nanoseconds.div_euclid(1_000_000) as i64;
+            match (-NEAR..NEAR).contains(&milliseconds) {
+                true => ((milliseconds + NEAR) as u64) << FINE | nanoseconds.rem_euclid(1_000_000) as u64,
+                false => FAR | (milliseconds + BIAS) as u64,
+            }
+        });
     }
 
     fn get(self, which: usize) -> Option<Timestamp> {
-        Timestamp::new(self.seconds[which], self.nanoseconds[which]).ok().filter(|_| self.nanoseconds[which] > i32::MIN)
+        let (milliseconds, rest) = match self.0[which] {
+            TIMELESS => return None,
+            far if far >= FAR => ((far & !FAR) as i64 - BIAS, 0),
+            near => ((near >> FINE) as i64 - NEAR, near & ((1 << FINE) - 1)),
+        };
+        Timestamp::from_nanosecond(i128::from(milliseconds) * 1_000_000 + i128::from(rest)).ok()
     }
 }
 
@@ -181,8 +198,7 @@ impl Stream {
         out.number(u64::from(self.category));
         out.number(start as u64);
         out.number(self.len() as u64);
-        out.fixed(&self.times.seconds, i64::to_le_bytes);
-        out.fixed(&self.times.nanoseconds, i32::to_le_bytes);
+        out.fixed(&self.times.0, u64::to_le_bytes);
         self.versions.save(out);
     }
 }
@@ -203,7 +219,7 @@ impl<'a> Described<'a> {
         let category = u32::try_from(read.number()?).ok()?;
         let start = read.count()?;
         let len = read.count().filter(|&len| len > 0)?;
-        let times = Times { seconds: read.array(i64::from_le_bytes)?, nanoseconds: read.array(i32::from_le_bytes)? };
+        let times = Times(read.array(u64::from_le_bytes)?);
         Some(Self { name, category, start, len, times, versions: Versions::load(read, len as u64)? })
     }
 }
@@ -478,4 +494,31 @@ impl Names {
 /// How a name is hashed in what is kept: the same way each time, in 32 bits.
 fn kept_hash(name: &[u8]) -> u64 {
     HighwayHasher::new(Key([0x6e61_6d65, 0x7320_6f66, 0x2073_7472, 0x6561_6d73])).hash64(name) >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_come_back() {
+        let exact = ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999999Z", "2025-02-03T04:05:06.123456789Z"];
+        let exact = exact.into_iter().chain(["1831-01-01T00:00:00.000000001Z", "2109-01-01T00:00:00.5Z"]);
+        let far =
+            ["0001-01-01T00:00:00.007Z", "9999-12-30T22:00:00.999Z", "1700-06-01T12:00:00Z", "2200-01-01T00:00:00.25Z"];
+        let mut times = Times::NONE;
+        assert_eq!((times.get(0), times.get(1)), (None, None));
+        for text in exact.chain(far) {
+            let time: Timestamp = text.parse().unwrap();
+            times.set(1, Some(time));
+            assert_eq!((times.get(0), times.get(1)), (None, Some(time)));
+        }
+        times.set(1, "1700-06-01T12:00:00.123456789Z".parse().ok());
+        assert_eq!(times.get(1), "1700-06-01T12:00:00.123Z".parse().ok());
+        for any in [0, 1, FAR, TIMELESS - 1, FAR - 1] {
+            // Whatever is read is a time or none.
+            assert!(Times([any; 2]).get(0).is_none_or(|time| time <= Timestamp::MAX));
+        }
+        assert_eq!(size_of::<Stream>(), 80);
+    }
 }
