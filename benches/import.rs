@@ -94,19 +94,18 @@ impl Made {
             random % 3000
         );
         Event {
-            stream: StreamName::from(name.as_str()),
-            version: Version(u64::from(version)),
-            position: Position::Number(n + 1),
             id: Some(id(1).into()),
-            event_type: ["AccountOpened", "MoneyDeposited", "MoneyWithdrawn", "TransferSent"][random as usize % 4]
-                .into(),
             time: Timestamp::from_millisecond(1_735_689_600_000 + n as i64 * 31).ok(),
             correlation: Some(correlation.into()),
             causation: Some(id(3).into()),
             data: Payload::json_text(data),
             metadata: Payload::json_text(metadata),
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new(
+                name.as_str(),
+                Version(u64::from(version)),
+                Position::Number(n + 1),
+                ["AccountOpened", "MoneyDeposited", "MoneyWithdrawn", "TransferSent"][random as usize % 4],
+            )
         }
     }
 }

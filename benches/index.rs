@@ -109,7 +109,7 @@ fn head(path: &str) -> Result<()> {
 
 /// Pages through the complete index.
 fn jumps(path: &Path) -> Result<()> {
-    let source = open(&path.to_string_lossy(), &OpenOptions::default())?;
+    let source = open(path, &OpenOptions::default())?;
     source.complete(&Cancel::default(), &mut |_| ())?;
     let streams = source.streams(0, usize::MAX)?.streams;
     let largest = streams.iter().max_by_key(|stream| stream.events).ok_or("no streams")?;

@@ -19,7 +19,7 @@ const SCREEN: usize = 45;
 fn main() -> Result<()> {
     for path in rivals::dumps() {
         println!("{}", path.display());
-        let source = open(&path.to_string_lossy(), &OpenOptions::default())?;
+        let source = open(&path, &OpenOptions::default())?;
         source.complete(&Cancel::default(), &mut |_| ())?;
         let mut streams = source.streams(0, usize::MAX)?.streams;
         streams.sort_by_key(|stream| stream.events);

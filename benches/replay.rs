@@ -41,6 +41,7 @@ impl Slots {
             approximate: false,
             fingerprint: Fingerprint(1),
             cost: StateCost::Pointer,
+            stale: None,
         };
         Self { state: None, parser: Parser::default(), info }
     }
@@ -55,7 +56,7 @@ impl Reducer for Slots {
         Ok(())
     }
 
-    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
         for event in events {
             let data = self.parser.parse(event.data.stored()).expect("JSON");
             let Some(Json::Object(state)) = &mut self.state else { panic!("an object") };
@@ -68,7 +69,7 @@ impl Reducer for Slots {
                 slots.insert(slot, data);
             }
         }
-        Ok(())
+        Ok(events.len())
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -162,6 +163,7 @@ fn go(timeline: &mut Timeline, stream: &stream::Stream, mut goal: Goal) {
                 timeline.feed(EventPage { first: from, events, total: EVENTS as u64, partial: false });
             }
             Advance::Failed(why) => panic!("{why}"),
+            Advance::Suspended(suspension) => panic!("{suspension}"),
         }
     }
 }

@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         println!("{}", path.display());
         let cache = tempfile::tempdir()?;
         let options = OpenOptions { cache: Some(cache.path().into()), ..OpenOptions::default() };
-        let source = open(&path.to_string_lossy(), &options)?;
+        let source = open(&path, &options)?;
         source.complete(&Cancel::default(), &mut |_| ())?;
         for line in LINES {
             let filter = EventFilter::parse(line).map_err(|problem| problem.why)?;

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod reducers;
+pub mod regular;
 pub mod replay;
 pub mod runtime;
 pub mod session;

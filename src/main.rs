@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use stepback::cli::{self, Arguments};
+use stepback::cli::{self, Arguments, Command};
 use stepback::config::{self, Folders};
 use stepback::{reducers, runtime};
 
@@ -16,9 +16,22 @@ fn main() -> ExitCode {
     if let Some(probe) = runtime::probe_from_environment() {
         return probe;
     }
-    let arguments = Arguments::parse();
+    // Events are somebody's business: what is made of them here (stores, indexes, copies) is its owner's alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    if let Some(why) = std::env::args_os().nth(1).and_then(|word| cli::unknown(&word.to_string_lossy())) {
+        cli::say(&why);
+        return ExitCode::from(cli::USAGE);
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return cli::refused(&error),
+    };
     let folders = Folders::of_user();
     match &arguments.command {
+        Some(Command::Doctor(doctor)) if let Some(printed) = doctor.about_itself() => {
+            let settings = config::read(folders.configuration.as_deref());
+            runtime::say_surroundings(&folders, &settings, printed)
+        }
         Some(command) => {
             runtime::end_on_panic();
             cli::run(command, folders.configuration)

@@ -14,6 +14,7 @@ use stepback::domain::{
     About, Anchor, Cancel, Change, Direction, Event, EventQuery, Failure, NoteKind, Position, Scope, StreamKind,
     Version,
 };
+use stepback::session::doctor::{Kind, Severity};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
@@ -297,6 +298,34 @@ fn tombstones_truncation_and_soft_deletes_are_marked() {
     found.source.declared(&Cancel::default(), &mut told).unwrap();
     let expected = [("gone-1", "its tombstone"), ("gone-2", "its tombstone"), ("soft-1", "$$soft-1")];
     assert_eq!(deleted.into_iter().collect::<Vec<_>>(), expected.map(|(stream, place)| (stream.into(), place.into())));
+}
+
+/// A stream that is deleted, or was and is written to again, is as the server leaves it: nothing is wrong with it.
+#[test]
+fn the_doctor_finds_no_error_in_deleted_streams() {
+    let mut log = Log::new(SIZE);
+    for stream in ["gone-1", "old-1", "soft-1", "again-1", "there-1", "there-2"] {
+        for number in 0..4 {
+            log.event(stream, number, "Happened", "{}");
+        }
+    }
+    for stream in ["soft-1", "again-1"] {
+        log.event(&format!("$${stream}"), 0, "$metadata", r#"{"$tb":9223372036854775807}"#);
+    }
+    let tombstone = Prepare::new("gone-1", i64::MAX, "$streamDeleted", "");
+    log.prepare(tombstone.clone().flags(DELETE | BEGIN | END | COMMITTED));
+    // As it was written before numbers had 64 bits.
+    let old = Prepare { stream: "old-1".into(), ..tombstone.version(0) };
+    log.prepare(old.flags(DELETE | BEGIN | END | COMMITTED));
+    log.event("again-1", 4, "Happened", "{}");
+    log.event("$$again-1", 1, "$metadata", r#"{"$tb":4}"#);
+    let found = opened(&log);
+    let (questions, cancel) = (Default::default(), Cancel::default());
+    let report =
+        stepback::session::doctor::examine(&*found.source, None, &questions, &cancel, &mut |_, _, _| ()).unwrap();
+    let wrong: Vec<_> = report.findings.iter().filter(|finding| finding.kind.severity() != Severity::Note).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(report.finding(Kind::DeletedStreams).is_some(), "{:#?}", report.findings);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The commands from outside: the real binary on the sample data, and on what is meant to break it.
 
+mod fields;
+mod mapped;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -92,7 +95,7 @@ fn events_keep_every_byte_of_data_and_metadata() {
     let text = stdout(&output);
     assert_eq!(
         text.lines().next(),
-        Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata}}}").as_str())
+        Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata},\"correlation\":\"c\"}}").as_str())
     );
     let versions = |arguments: &[&str]| -> Vec<i64> {
         let all: Vec<&str> =
@@ -116,7 +119,7 @@ fn states_and_diffs_have_exactly_the_promised_names() {
     let output = run(&["state", &dump, "a-1", "--json"]);
     assert_eq!(
         stdout(&output),
-        "{\"stream\":\"a-1\",\"version\":6,\"reducer\":\"merge\",\"approximate\":true,\"state\":{\"n\":9007199254740993,\"gone\":true,\"new\":[1]}}\n"
+        "{\"stream\":\"a-1\",\"version\":6,\"position\":2,\"reducer\":\"merge\",\"approximate\":true,\"faults\":0,\"state\":{\"n\":9007199254740993,\"gone\":true,\"new\":[1]}}\n"
     );
     assert!(
         stdout(&run(&["state", &dump, "a-1", "--at", "5", "--json"])).contains("\"state\":{\"n\":1,\"gone\":true}")
@@ -125,7 +128,7 @@ fn states_and_diffs_have_exactly_the_promised_names() {
     assert!(stdout(&run(&["state", &dump, "a-1", "--at", "start", "--json"])).contains("\"version\":null"));
     assert_eq!(
         stdout(&run(&["diff", &dump, "a-1", "5", "6", "--json"])),
-        "{\"stream\":\"a-1\",\"from\":5,\"to\":6,\"changes\":[{\"path\":\"/n\",\"before\":1,\"after\":9007199254740993},{\"path\":\"/new\",\"after\":[1]}]}\n"
+        "{\"stream\":\"a-1\",\"from\":5,\"to\":6,\"reducer\":\"merge\",\"approximate\":true,\"faults\":0,\"changes\":[{\"path\":\"/n\",\"before\":1,\"after\":9007199254740993},{\"path\":\"/new\",\"after\":[1]}]}\n"
     );
     let table = stdout(&run(&["diff", &dump, "a-1", "5", "6"]));
     assert!(table.contains("~ /n  1 -> 9007199254740993") && table.contains("approximate"), "{table}");
@@ -219,11 +222,26 @@ fn unreadable_lines_are_counted_shown_in_place_and_harm_nothing() {
     let output = run(&["events", &dump]);
     assert!(stdout(&output).lines().any(|line| line.contains("! line 2")), "{}", stdout(&output));
     assert!(!stdout(&output).contains('\u{1b}'));
-    for arguments in [&["events", &dump, "a-1", "--json"][..], &["events", &dump, "--json"], &["export", &dump]] {
+    assert_eq!(code(&output), 65);
+    for (arguments, count) in [
+        (&["events", &dump, "a-1", "--json"][..], 2),
+        (&["events", &dump, "--json"], 3),
+        (&["export", &dump], 2),
+        (&["streams", &dump, "--json"], 1),
+        (&["types", &dump, "--json"], 2),
+        (&["search", &dump, "Made", "--json"], 1),
+        (&["state", &dump, "a-1", "--json"], 1),
+        (&["diff", &dump, "a-1", "1", "2", "--json"], 1),
+    ] {
         let output = run(arguments);
-        assert_eq!(lines(&output).len(), 2);
-        assert_eq!(stderr(&output).matches("1 record could not be read").count(), 1, "{}", stderr(&output));
+        assert_eq!((code(&output), stdout(&output).lines().count()), (65, count), "{arguments:?}");
+        assert_eq!(stderr(&output).matches("1 record could not be read as an event").count(), 1, "{}", stderr(&output));
     }
+    let line = stdout(&run(&["events", &dump, "--json"])).lines().nth(1).map(str::to_owned).expect("a line");
+    assert!(line.starts_with("{\"position\":2,\"stream\":null,\"version\":null,\"id\":null,\"type\":null,"), "{line}");
+    assert!(line.contains("\"trouble\":\"line 2: "), "{line}");
+    // Nothing is found in it: what could not be read may hold it.
+    assert_eq!(code(&run(&["events", &dump, "--type", "Nosuch"])), 65);
 }
 
 /// Arguments of every command that prints, each with enough to print.
@@ -354,17 +372,25 @@ fn a_state_that_is_not_known_is_no_answer() {
             assert!(stderr(&output).contains(why), "{arguments:?}: {}", stderr(&output));
         }
     }
-    // One event that cannot be folded is a remark: the state is that of the event before.
+    // One event that cannot be folded leaves the state of the event before, which is said to be not whole.
     let one = script(
         "one.js",
         "export const initialState = { n: 0 };\nexport function evolve(state, event) {\n  if (event.type === 'Bad') throw new Error('bad');\n  return { n: state.n + 1 };\n}",
     );
     let output = run(&["state", &dump, "a-1", "--reducer", &one, "--json"]);
-    assert_eq!(code(&output), 0);
-    assert!(
-        stdout(&output).ends_with("\"version\":2,\"reducer\":\"one.js\",\"approximate\":false,\"state\":{\"n\":1}}\n")
+    assert_eq!(code(&output), 65);
+    assert_eq!(
+        stdout(&output),
+        "{\"stream\":\"a-1\",\"version\":2,\"position\":2,\"reducer\":\"one.js\",\"approximate\":false,\"faults\":1,\
+         \"first_fault\":{\"position\":2,\"stream\":\"a-1\",\"version\":2,\"id\":null,\"type\":\"Bad\",\"time\":null,\
+         \"message\":\"bad\",\"line\":\"one.js:3:39\"},\"state\":{\"n\":1}}\n"
     );
-    assert!(stderr(&output).contains("bad (one.js:3:"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains("1 of 2 events failed before here, the first at a-1 version 2 (Bad): bad (one.js:3:"),
+        "{said}"
+    );
+    assert!(said.contains("version 2 (Bad) itself failed: the state is that of the event before"), "{said}");
 }
 
 #[test]
@@ -379,7 +405,7 @@ fn versions_that_go_back_are_found() {
     for version in ["3", "10", "18446744073709551615"] {
         let output = run(&["state", &dump, "a-1", "--at", version]);
         assert_eq!(code(&output), 1);
-        assert!(stderr(&output).contains(&format!("has no version {version}")), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("there is no version {version}; ")), "{}", stderr(&output));
     }
 }
 
@@ -460,7 +486,7 @@ fn what_was_imported_exports_as_it_was() {
     dump.push_str("garbage\n{\"half\":");
     std::fs::write(path("dump.jsonl"), &dump).expect("written");
     let output = run(&["import", &path("dump.jsonl"), &path("store")]);
-    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(code(&output), 65, "{}", stderr(&output));
     assert!(stdout(&output).starts_with(&format!("{count} events imported, 2 not imported")), "{}", stdout(&output));
     assert!(stderr(&output).contains(&format!("line {}", count + 1)), "{}", stderr(&output));
     let output = run(&["import", &path("dump.jsonl"), &path("store")]);
@@ -517,4 +543,413 @@ fn a_store_that_is_being_written_names_the_writer_and_can_be_read() {
     }
     drop(writer);
     assert_eq!(code(&run(&["append", &store, "a-1", "--type", "T", "--data", "1"])), 0);
+}
+
+#[test]
+fn into_a_pipe_no_name_is_cut() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/field/51-long-type-names.jsonl");
+    let file = file.display().to_string();
+    let name = |last: &str| format!("Acme.Commerce.Ordering.Domain.Events.{last}, Acme.Commerce.Ordering.Domain");
+    let stream = "ordering.order-5a1e0000-0000-4000-8000-00000000000a";
+    let events = stdout(&run(&["events", &file]));
+    assert!(events.contains(&name("PaymentReceived")) && events.contains(stream), "{events}");
+    assert!(stdout(&run(&["types", &file])).contains(&name("OrderCancelled")));
+    assert!(stdout(&run(&["streams", &file])).contains(stream));
+    let found = stdout(&run(&["search", &file, "9007199254740993"]));
+    assert!(found.contains(&name("PaymentReceived")) && found.contains(stream), "{found}");
+    for arguments in
+        [&["events", &file][..], &["types", &file], &["streams", &file], &["inspect", &file], &["doctor", &file]]
+    {
+        let text = stdout(&run(arguments));
+        assert!(!text.contains('…'), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn what_is_broken_behind_its_front_is_counted_by_every_writer() {
+    let (_folder, dump) = written(
+        "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{\"n\":1}}\n{\"stream\":\"a-1\",\"version\":2,\"type\":\"Made\",\"data\":{\"n\":}}\n\
+         {\"stream\":\"a-1\",\"version\":3,\"type\":\"Made\",\"data\":{\"n\":3}}\n",
+    );
+    for arguments in [
+        &["export", &dump][..],
+        &["events", &dump, "--json"],
+        &["events", &dump, "a-1"],
+        &["streams", &dump],
+        &["types", &dump],
+        &["search", &dump, "Made"],
+        &["state", &dump, "a-1"],
+        &["diff", &dump, "a-1", "1", "3"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(code(&output), 65, "{arguments:?}");
+        assert!(
+            stderr(&output).contains("1 record could not be read as an event"),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
+    let said = stderr(&run(&["export", &dump]));
+    assert!(said.contains("the first: line 2: "), "{said}");
+}
+
+/// Exports a file of many events through a pipe that is read slowly; `act` is done once it has begun.
+fn exported_while(act: impl FnOnce(&Path, &std::process::Child)) -> (usize, i32, String) {
+    let line = |n: usize| {
+        format!(
+            "{{\"stream\":\"a-{}\",\"version\":{n},\"type\":\"Made\",\"data\":{{\"n\":{n},\"pad\":\"{}\"}}}}\n",
+            n % 7,
+            "x".repeat(150)
+        )
+    };
+    let (_folder, dump) = written(&(0..20_000).map(line).collect::<String>());
+    let mut child =
+        command(&["export", &dump]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("stepback runs");
+    let mut out = child.stdout.take().expect("a pipe");
+    let mut first = vec![0; 50_000];
+    out.read_exact(&mut first).expect("it has begun");
+    act(Path::new(&dump), &child);
+    out.read_to_end(&mut first).expect("the rest");
+    let ended = child.wait_with_output().expect("it ends");
+    (first.iter().filter(|byte| **byte == b'\n').count(), code(&ended), stderr(&ended))
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_exported_is_told() {
+    let open = |path: &Path| std::fs::OpenOptions::new().write(true).open(path).expect("the file");
+    let (count, code, said) = exported_while(|path, _| open(path).set_len(1_000_000).expect("cut"));
+    assert!(count < 20_000 && code == 74, "{count} {code} {said}");
+    assert!(said.contains("was cut from") && said.contains("records could not be read as events"), "{said}");
+    let (count, code, said) = exported_while(|path, _| {
+        use std::os::unix::fs::FileExt;
+        open(path).write_all_at(&[b'#'; 3_000_000], 500_000).expect("written over");
+    });
+    assert!(count < 20_000 && code == 74 && said.contains("was written over"), "{count} {code} {said}");
+    // The same bytes but for one: nothing is missing, and it is not what was opened.
+    let (count, code, said) = exported_while(|path, _| {
+        let text = std::fs::read_to_string(path).expect("the file");
+        open(path).write_all(text.replace("\"pad\":\"x", "\"pad\":\"y").as_bytes()).expect("written over");
+    });
+    assert!(count == 20_000 && code == 74 && said.contains("was written over"), "{count} {code} {said}");
+    // What is added at its end is no change to what was opened.
+    let (count, code, said) = exported_while(|path, _| {
+        let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("the file");
+        file.write_all(b"{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n").expect("appended");
+    });
+    assert_eq!((count, code, said.as_str()), (20_000, 0, ""));
+}
+
+#[test]
+fn a_command_that_is_stopped_gives_what_it_has() {
+    let (count, code, said) = exported_while(|_, child| {
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("stopped");
+        // Until it has heard of it, it may not go on.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    });
+    assert!(count < 20_000 && code == 130 && said.contains("stopped"), "{count} {code} {said}");
+}
+
+/// A folder with an account of so many events of these types, and reducers.
+fn folded(types: &[&str], scripts: &[(&str, &str)]) -> (tempfile::TempDir, String) {
+    let line = |(n, kind): (usize, &&str)| {
+        format!("{{\"stream\":\"a-1\",\"version\":{},\"id\":\"e{n}\",\"type\":\"{kind}\",\"data\":{{}}}}\n", n + 1)
+    };
+    let (folder, dump) = written(&types.iter().enumerate().map(line).collect::<String>());
+    for (name, text) in scripts {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    (folder, dump)
+}
+
+const COUNTS: &str = "export const initialState = 0;
+export function evolve(n, event) {
+  if (event.type === 'Bad') throw new TypeError('no such thing');
+  if (event.type === 'Hot') for (;;);
+  return n + 1;
+}";
+
+#[test]
+#[cfg(feature = "javascript")]
+fn events_that_failed_are_counted_in_everything_folded() {
+    let (folder, dump) = folded(&["Good", "Bad", "Good", "Bad", "Good"], &[("counts.js", COUNTS)]);
+    let reducer = folder.path().join("counts.js").display().to_string();
+    let faults = |output: &Output| {
+        let line = Json::parse(stdout(output).trim_end().as_bytes()).expect("one line of JSON");
+        let first = line.get("first_fault").map(|first| {
+            let text = |name| first.get(name).and_then(Json::as_str).map(str::to_owned);
+            (first.get("version").and_then(Json::as_i64), text("id"), text("message"), text("line"))
+        });
+        (code(output), line.get("faults").and_then(Json::as_i64), first)
+    };
+    let first = Some((
+        Some(2),
+        Some("e1".to_owned()),
+        Some("TypeError: no such thing".to_owned()),
+        Some("counts.js:3:39".to_owned()),
+    ));
+    let state = |more: &[&str]| run(&[&["state", &dump, "a-1", "--json", "--reducer", &reducer], more].concat());
+    assert_eq!(faults(&state(&[])), (65, Some(2), first.clone()));
+    assert_eq!(faults(&state(&["--allow-faults"])), (0, Some(2), first.clone()));
+    assert_eq!(faults(&state(&["--at", "3"])), (65, Some(1), first.clone()));
+    assert_eq!(faults(&state(&["--at", "1"])), (0, Some(0), None));
+    assert!(stderr(&state(&["--at", "1"])).is_empty());
+    let said = stderr(&state(&["--allow-faults"]));
+    assert!(said.contains("2 of 5 events failed before here, the first at a-1 version 2 (Bad): TypeError"), "{said}");
+    let diff = |from, to, more: &[&str]| {
+        run(&[&["diff", &dump, "a-1", from, to, "--json", "--reducer", &reducer], more].concat())
+    };
+    assert_eq!(faults(&diff("start", "1", &[])), (0, Some(0), None));
+    assert_eq!(faults(&diff("1", "5", &[])), (65, Some(2), first.clone()));
+    assert_eq!(faults(&diff("5", "1", &["--allow-faults"])), (0, Some(2), first));
+    let said = stderr(&diff("3", "5", &[]));
+    assert!(said.contains("1 of 3 events failed before version 3") && said.contains("2 of 5"), "{said}");
+    let text = stdout(&run(&["state", &dump, "a-1", "--reducer", &reducer]));
+    assert!(text.starts_with("a-1 after version 5") && text.contains("2 of 5 events failed"), "{text}");
+}
+
+#[test]
+#[cfg(feature = "javascript")]
+fn a_reducer_that_times_out_is_suspended_and_gives_no_state() {
+    let types = ["Good", "Hot", "Good", "Hot", "Hot", "Good", "Hot", "Good"];
+    let (folder, dump) = folded(&types, &[("counts.js", COUNTS)]);
+    let reducer = folder.path().join("counts.js").display().to_string();
+    let state = |more: &[&str]| run(&[&["state", &dump, "a-1", "--json", "--reducer", &reducer], more].concat());
+    for allowed in [&[][..], &["--allow-faults"]] {
+        let output = state(allowed);
+        assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
+        let said = stderr(&output);
+        assert!(said.contains("suspended: it timed out 3 times, the last at a-1 version 5 (Hot)"), "{said}");
+        assert!(said.contains("--keep-going"), "{said}");
+    }
+    // What lies before it is known.
+    let before = state(&["--at", "4"]);
+    assert_eq!(code(&before), 65);
+    assert!(stdout(&before).contains("\"faults\":2,") && stdout(&before).ends_with("\"state\":2}\n"), "{before:?}");
+    let on = state(&["--keep-going"]);
+    assert_eq!(code(&on), 65);
+    assert!(stdout(&on).contains("\"faults\":4,") && stdout(&on).ends_with("\"state\":4}\n"), "{on:?}");
+}
+
+#[test]
+fn one_number_is_one_place_in_every_command() {
+    // The store numbers its events itself, and leaves numbers out.
+    let line = |position: u64, stream: &str, version: u64| {
+        format!(
+            "{{\"globalPosition\":{position},\"stream\":\"{stream}\",\"version\":{version},\"type\":\"Made\",\"time\":\"2025-01-01T00:00:{:02}Z\",\"data\":{{\"n\":{version}}}}}\n",
+            position - 100
+        )
+    };
+    let all = [(100, "a-1", 1), (104, "eve@b-1", 1), (108, "a-1", 2), (134, "a-1", 4), (136, "a-1", 5)];
+    let (_folder, dump) = written(&all.map(|(position, stream, version)| line(position, stream, version)).concat());
+    let positions = |arguments: &[&str]| -> Vec<i64> {
+        let all = [&["events", dump.as_str(), "--json"], arguments].concat();
+        let output = run(&all);
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", stderr(&output));
+        stdout(&output)
+            .lines()
+            .filter_map(|line| Json::parse(line.as_bytes()).ok()?.get("position")?.as_i64())
+            .collect()
+    };
+    assert_eq!(positions(&["--from", "108"]), [108, 134, 136]);
+    assert_eq!(positions(&["--from", "108", "--to", "134"]), [108, 134]);
+    assert_eq!(positions(&["--to", "108", "--backward"]), [108, 104, 100]);
+    assert_eq!(positions(&["--from", "#2", "--to", "#3"]), [104, 108]);
+    assert_eq!(positions(&["--from", "start", "--to", "first"]), [100]);
+    assert_eq!(positions(&["--from", "last"]), [136]);
+    assert_eq!(positions(&["--from", "-2s"]), [134, 136], "before the last event");
+    assert_eq!(positions(&["--from", "2025-01-01T00:00:08Z", "--to", "2025-01-01T00:00:34Z"]), [108, 134]);
+    assert_eq!(positions(&["--from", "7", "--to", "9999"]).len(), 5, "beyond the ends is at the ends");
+    assert_eq!(positions(&["a-1", "--from", "2", "--to", "2"]), [108], "of a stream the versions");
+    assert_eq!(positions(&["a-1", "--from", "5"]), [136]);
+    for (arguments, said) in [
+        (&["events", &dump, "--from", "120"][..], "there is no position 120; 108 and 134 are its neighbours"),
+        (&["events", &dump, "a-1", "--to", "3"], "there is no version 3; 2 and 4 are its neighbours"),
+        (&["state", &dump, "a-1", "--at", "3"], "there is no version 3; 2 and 4 are its neighbours"),
+        (&["diff", &dump, "a-1", "1", "3"], "there is no version 3; 2 and 4 are its neighbours"),
+        (&["state", &dump, "a-1", "--at", "0"], "there is no version 0; 1 is the first"),
+        (&["state", &dump, "a-1", "--at", "2025"], "there is no version 2025; 5 is the last"),
+        (&["state", &dump, "a-1", "--at", "#9"], "there is no event #9: the last is #4"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(code(&output), 1, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
+    }
+    let state = |at: &str| run(&["state", &dump, "a-1", "--at", at, "--json"]);
+    assert_eq!(stdout(&state("4")), stdout(&state("#3")));
+    assert!(stdout(&state("-2s")).contains("\"version\":4"), "{}", stdout(&state("-2s")));
+    assert_eq!(code(&run(&["state", &dump, "a-1", "--at", "2/1041"])), 2, "no position in a stream");
+}
+
+#[test]
+fn a_word_that_is_nothing_is_an_unknown_command() {
+    for (word, said) in [("strems", "did you mean streams?"), ("evnts", "events"), ("nosuch.jsonl", "no such file")] {
+        let output = run(&[word]);
+        assert_eq!((code(&output), stdout(&output).as_str()), (2, ""), "{word}: {}", stderr(&output));
+        assert!(stderr(&output).contains("is no command") && stderr(&output).contains(said), "{}", stderr(&output));
+    }
+    // A file named like a command is opened by its path; one of another name by its name.
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n";
+    std::fs::write(folder.path().join("streams"), line).expect("written");
+    let output = command(&["events", "./streams", "--json"]).current_dir(folder.path()).output().expect("it runs");
+    assert_eq!((code(&output), stdout(&output).lines().count()), (0, 1));
+    for word in ["./streams", "/nosuch"] {
+        let output = command(&[word]).current_dir(folder.path()).output().expect("it runs");
+        assert!(!stderr(&output).contains("is no command"), "{word}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn no_password_of_an_address_is_echoed() {
+    let address = "postgres://user:hunter2@host/db?password=hunter3&x=1";
+    for arguments in [
+        &[address][..],
+        &["streams", address],
+        &["events", address, "--json"],
+        &["state", address, "a-1"],
+        &["inspect", address],
+        &["doctor", address, "--json"],
+        &["import", address, address],
+        &["events", "x", "y", address],
+        &["events", "--limit", address, "x"],
+        &["state", "x", "y", "--at", address],
+    ] {
+        let output = run(arguments);
+        let said = stdout(&output) + &stderr(&output);
+        assert!(code(&output) != 0 && !said.contains("hunter"), "{arguments:?}: {said}");
+    }
+    let said = stderr(&run(&["streams", address]));
+    assert!(said.contains("postgres://user:***@host/db?password=***&x=1"), "{said}");
+    assert!(said.contains("only files and folders"), "{said}");
+}
+
+#[test]
+fn no_line_of_the_help_is_wider_than_the_terminal() {
+    let commands =
+        ["", "streams", "events", "search", "state", "diff", "types", "doctor", "export", "inspect", "layouts"];
+    for width in [80, 100] {
+        for name in commands.iter().chain(&["append", "import", "cache", "verify"]) {
+            let arguments: Vec<&str> = [*name, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+            let output = command(&arguments).env("COLUMNS", width.to_string()).output().expect("it runs");
+            let text = stdout(&output);
+            assert!(code(&output) == 0 && text.contains("Usage:"), "{text}");
+            let lines: Vec<&str> = text.lines().collect();
+            for (line, next) in lines.iter().zip(lines.iter().skip(1).chain(&[""])) {
+                assert!(line.chars().count() <= width, "{name} at {width}: {line}");
+                // A word alone on its line, with room for more: somebody broke the line before the terminal did.
+                let paragraph = !line.starts_with(' ') && !next.starts_with(' ') && !next.is_empty();
+                let word = next.split(' ').next().unwrap_or_default();
+                let fits = line.chars().count() + 1 + word.chars().count() <= width;
+                let is_text = paragraph && line.len() > 40 && !line.ends_with([':', '.']);
+                assert!(!(is_text && fits), "{name} at {width}: {line} / {next}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_project_file_says_what_of_it_means_nothing() {
+    let line = "{\"stream\":\"order-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n";
+    let (folder, dump) = written(line);
+    let project = |text: &str| std::fs::write(folder.path().join("stepback.toml"), text).expect("written");
+    let caveats = || {
+        let output = run(&["inspect", &dump, "--json"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let about = Json::parse(output.stdout.trim_ascii()).expect("JSON");
+        about.get("caveats").expect("caveats").to_string()
+    };
+    project("[reducer]\n[reducers]\nordr = \"o.js\"\n\"x-*\" = \"o.js\"\na.b = \"o.js\"\n");
+    for said in [
+        "`reducer` is not known",
+        "`ordr` in [reducers] is no category",
+        "`x-*` in [reducers] matches no",
+        "a.b without quotes",
+    ] {
+        assert!(caveats().contains(said), "{said}: {}", caveats());
+    }
+    // A pattern folds what it covers.
+    std::fs::write(folder.path().join("o.js"), "export const initialState = 7; export const evolve = s => s;")
+        .expect("written");
+    project("[reducers]\n\"order-*\" = \"o.js\"\n");
+    assert!(!caveats().contains("[reducers]"), "{}", caveats());
+    let output = run(&["state", &dump, "order-1", "--json"]);
+    assert!(stdout(&output).contains("\"state\":7"), "{} {}", stdout(&output), stderr(&output));
+    // One that does not parse: what folds refuses, what lists goes on.
+    project("[reducers]\norder = \n");
+    assert_eq!(code(&run(&["streams", &dump])), 0);
+    assert_eq!(code(&run(&["events", &dump, "--json"])), 0);
+    let output = run(&["state", &dump, "order-1"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (65, ""), "{}", stderr(&output));
+    assert!(caveats().contains("stepback.toml") && caveats().contains("line 2"), "{}", caveats());
+}
+
+#[test]
+fn events_carry_their_causes_and_what_was_undone() {
+    let inner = "{\\\"n\\\":1.0}";
+    let (_folder, dump) = written(&format!(
+        "{{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"correlationId\":\"c-1\",\"causationId\":\"e-0\",\"data\":\"{inner}\"}}\n"
+    ));
+    let line = stdout(&run(&["events", &dump, "--json"]));
+    assert!(
+        line.contains("\"data\":{\"n\":1.0}") && line.contains("\"encoding\":{\"data\":[\"JSON string\"]}"),
+        "{line}"
+    );
+    assert!(line.contains("\"correlation\":\"c-1\",\"causation\":\"e-0\""), "{line}");
+    let raw = stdout(&run(&["events", &dump, "--json", "--raw"]));
+    assert!(raw.contains(&format!("\"data\":\"{inner}\"")) && !raw.contains("encoding"), "{raw}");
+}
+
+#[test]
+fn a_range_loses_no_event_of_a_number_that_stands_twice() {
+    let line = |version: u64, type_: &str| {
+        format!("{{\"stream\":\"a-1\",\"version\":{version},\"type\":\"{type_}\",\"data\":{{}}}}\n")
+    };
+    let (_folder, dump) = written(&[line(1, "One"), line(2, "Two"), line(2, "Again"), line(3, "Three")].concat());
+    for (range, types, said) in [
+        (&["--from", "2", "--to", "2"][..], &["Two", "Again"][..], 1),
+        (&["--from", "2"], &["Two", "Again", "Three"], 1),
+        (&["--to", "2"], &["One", "Two", "Again"], 1),
+        (&["--from", "1", "--to", "1"], &["One"], 0),
+    ] {
+        let output = run(&[&["events", &dump, "a-1", "--json"], range].concat());
+        let found: Vec<String> =
+            lines(&output).iter().filter_map(|line| Some(line.get("type")?.as_str()?.to_owned())).collect();
+        assert_eq!((code(&output), found), (0, types.iter().map(|&name| name.to_owned()).collect()), "{range:?}");
+        assert_eq!(stderr(&output).matches("version 2 stands twice").count(), said, "{range:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_events_printed_opens_again_with_its_unreadable_records() {
+    let made = |n: u64| {
+        format!(
+            "{{\"stream\":\"a-1\",\"version\":{n},\"type\":\"Made\",\"id\":\"e{n}\",\"time\":\"2025-01-01T00:00:0{n}Z\",\"data\":{{}}}}\n"
+        )
+    };
+    let (_folder, dump) = written(&[made(1), "not json\n".into(), made(2)].concat());
+    let (_again, file) = written(&stdout(&run(&["events", &dump, "--json"])));
+    let output = run(&["events", &file, "--json"]);
+    assert_eq!(code(&output), 65, "{}", stderr(&output));
+    let text = stdout(&output);
+    let printed: Vec<Json> = text.lines().map(|line| Json::parse(line.as_bytes()).expect("JSON")).collect();
+    assert_eq!(printed.len(), 3);
+    assert!(printed[1].get("trouble").is_some(), "{}", stdout(&output));
+    for (event, id) in [(&printed[0], "e1"), (&printed[2], "e2")] {
+        assert_eq!(event.get("id").and_then(Json::as_str), Some(id), "{}", stdout(&output));
+        assert!(event.get("fields").is_none() && event.get("time").is_some(), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn an_id_of_an_event_with_fields_is_taken() {
+    let (folder, dump) = written(
+        "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"id\":\"one\",\"time\":\"2025-01-01T00:00:01Z\",\"data\":{\"a\":1},\"userId\":\"eve\"}\n",
+    );
+    let store = folder.path().join("store").display().to_string();
+    assert_eq!(code(&run(&["import", &dump, &store])), 0);
+    assert!(stdout(&run(&["events", &store, "--json"])).contains("\"fields\":{\"userId\":\"eve\"}"));
+    let output = run(&["append", &store, "a-1", "--type", "Made", "--id", "one", "--data", "{\"a\":1}"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (69, ""), "{}", stderr(&output));
+    assert!(stderr(&output).contains("one"), "{}", stderr(&output));
 }

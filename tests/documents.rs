@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "sqlite")]
+#[path = "identity/mod.rs"]
+mod identity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
@@ -17,6 +21,7 @@ use stepback::domain::{
     Anchor, Cancel, Direction, Event, EventQuery, Failure, Form, Json, NoteKind, Position, Scope, StoredSnapshot,
     StreamKind, StreamName, Version,
 };
+use stepback::session::{ReducerBook, Walker};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open, open_pipe};
 
@@ -292,6 +297,19 @@ fn redux_in_its_other_shapes() {
         })
         .unwrap();
     assert_eq!(versions[..2], [0, 2], "not the one that threw");
+    // What the tool computed is the state; what threw failed, and the tool's own place is known.
+    assert_eq!(source.about().stood_at, Some(("actions".into(), Version(3))));
+    let mut walker = Walker::new(source.clone(), ReducerBook::empty());
+    let mut state = |version| {
+        let to = stepback::domain::Destination::Version(version);
+        let scope = Scope::Stream("actions".into());
+        let moment = walker.go(&scope, 0, &to, &Cancel::default(), &mut |_, _| {}).expect("an action").moment;
+        assert_eq!((moment.reducer.name.as_str(), moment.reducer.approximate), ("computedStates", false));
+        (moment.state.map(|state| state.to_string()), moment.fault.map(|fault| fault.message), moment.faults.before)
+    };
+    assert_eq!(state(0), (Some("0".into()), None, 0));
+    assert_eq!(state(2), (Some("1".into()), None, 0));
+    assert_eq!(state(3), (Some("1".into()), Some("thrown".into()), 1));
 
     let actions = json!([{"type": "a", "n": 1}, {"type": "PERFORM_ACTION", "action": {"type": "b"}, "timestamp": 1795408117147_u64}, {"x": 1}]);
     let exported = json!({"payload": actions.to_string(), "preloadedState": "{\"n\":5}"});

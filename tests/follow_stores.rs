@@ -276,7 +276,7 @@ fn what_is_inserted_or_changed_in_the_middle_is_told() {
     let (_directory, path) = scratch("events.csv");
     let text = String::from_utf8(csv(40)).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let inserted = [&lines[..10], &["99,a-9,0,T,{},2025-01-01T00:00:00Z"], &lines[10..]].concat().join("\n") + "\n";
+    let inserted = [&lines[..10], &["8,a-9,0,T,{},2025-01-01T00:00:00Z"], &lines[10..]].concat().join("\n") + "\n";
     let exchanged = text.replace("\n5,a-5", "\n5,a-6");
     let payload = text.replace("{\"\"n\"\":5}", "{\"\"n\"\":6}");
     for changed in [inserted, exchanged, payload] {

@@ -1,57 +1,25 @@
 //! Hostile files, given to the program itself: it ends, in words, with the memory it is allowed, and touches nothing.
+//!
+//! Alone in its process: the memory of a command counts from that of the process that starts it.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/hostile.rs"]
 mod files;
+#[path = "support/running.rs"]
+mod running;
 #[path = "support/untouched.rs"]
 mod untouched;
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Output;
 
 use files::{Hostile, Outcome};
+use running::stepback;
 use untouched::Untouched;
 
 /// The most memory a command may take, whatever it opens.
 const MEMORY: u64 = 300 << 20;
-/// A command that takes longer hangs.
-const HANGS: Duration = Duration::from_secs(120);
-
-/// Runs a command on a file. Fails when it hangs.
-fn stepback(folder: &Path, arguments: &[&str]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stepback"))
-        .args(arguments)
-        .env("XDG_CACHE_HOME", folder.join("cache"))
-        .env("XDG_CONFIG_HOME", folder.join("config"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let reading = |mut from: Box<dyn std::io::Read + Send>| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            from.read_to_end(&mut bytes).map(|_| bytes)
-        })
-    };
-    let (out, err) = (reading(Box::new(out)), reading(Box::new(err)));
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if start.elapsed() > HANGS {
-            child.kill().unwrap();
-            panic!("{arguments:?} hangs");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    Output { status, stdout: out.join().unwrap().unwrap(), stderr: err.join().unwrap().unwrap() }
-}
-
 /// The most memory any command of this process took so far.
 fn most_memory() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
@@ -71,14 +39,19 @@ fn ends_well(name: &str, output: &Output) -> bool {
     if code != Some(0) {
         assert!(!said.trim().is_empty(), "{name}: refused without a word");
     }
-    code == Some(0)
+    // With 65 it was answered, but not whole; without an answer, refused.
+    code == Some(0) || (code == Some(65) && !output.stdout.is_empty())
 }
 
 /// What `events --json` gives: how many events, and how many records it says cannot be read.
 fn counted(output: &Output) -> (u64, u64) {
-    let events = output.stdout.iter().filter(|&&b| b == b'\n').count() as u64;
+    let is_event = |line: &&[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+        !line.is_empty() && value.get("trouble").is_none()
+    };
+    let events = output.stdout.split(|&b| b == b'\n').filter(is_event).count() as u64;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let troubles = said.lines().find(|line| line.contains("could not be read as events"));
+    let troubles = said.lines().find(|line| line.contains("could not be read as"));
     let troubles = troubles.and_then(|line| line.split_whitespace().find_map(|word| word.parse().ok()));
     (events, troubles.unwrap_or(0))
 }

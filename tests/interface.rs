@@ -121,13 +121,99 @@ fn a_reducer_that_is_saved_is_folded_anew_where_one_stands() {
         at_home(home.path(), &[&dump.display().to_string(), "--stream", "account-5008", "--at", "7"], (120, 36));
     pty.wait_for("first 7");
     std::fs::write(&reducer, counting("second_one")).unwrap();
-    pty.wait_for("second_one 7").wait_for("mine.js changed");
-    std::fs::write(&reducer, "export const initialState = {};\nexport function evolve(s) {\n  oops(;\n}\n").unwrap();
-    pty.wait_for("mine.js:3");
+    pty.wait_for("second_one 7").wait_for("mine.js saved: 2 paths differ here");
+    // What does not compile changes nothing, and every state says so.
+    let broken = "export const initialState = {};\nexport function evolve(s) {\n  oops(;\n}\n";
+    std::fs::write(&reducer, broken).unwrap();
+    pty.wait_for("! mine.js:3").wait_for("3 │   oops(;").wait_for("from before the save").wait_for("second_one 7");
     pty.keys("..").ready();
-    pty.wait_for("9/18");
+    pty.wait_for("9/18").wait_for("! mine.js:3").wait_for("second_one 9");
+    // Nor does one that is away for a moment, and another stream of the kind is folded with the last good one too.
+    std::fs::remove_file(&reducer).unwrap();
+    pty.wait_for("! mine.js cannot be read").wait_for("second_one 9");
+    pty.keys("1j").ready();
+    pty.wait_for("! mine.js cannot be read").wait_for("second_one");
+    pty.keys("k").ready();
+    pty.wait_for("second_one 9");
+    std::fs::write(&reducer, counting("second_one") + "// as before\n").unwrap();
+    pty.wait_for("mine.js saved: nothing differs here");
     std::fs::write(&reducer, counting("third")).unwrap();
     pty.wait_for("third 9");
+    let project = home.path().join("stepback.toml");
+    std::fs::write(&project, "[reducers]\naccount = mine.js\n").unwrap();
+    pty.wait_for("! stepback.toml:2").wait_for("2 │ account = mine.js").wait_for("third 9");
+    std::fs::write(&project, "[reducers]\n").unwrap();
+    pty.wait_for("stepback.toml saved: ").wait_for("paths differ here").wait_for("approximate");
+    pty.keys("Q");
+    assert_eq!(pty.exit(), 0);
+    pty.close();
+}
+
+/// A dump of one stream, and a reducer for it.
+fn metered(home: &Path, events: u32, reducer: &str) -> [String; 4] {
+    let event = |n: u32| format!(r#"{{"stream":"meter-1","version":{n},"type":"Read","data":{{"n":{n}}}}}"#) + "\n";
+    let (dump, script) = (home.join("dump.jsonl"), home.join("meter.js"));
+    std::fs::write(&dump, (1..=events).map(event).collect::<String>()).unwrap();
+    std::fs::write(&script, reducer).unwrap();
+    [dump.display().to_string(), "--reducer".into(), script.display().to_string(), "--stream=meter-1".into()]
+}
+
+#[test]
+fn events_that_fail_are_counted_behind_what_is_typed_and_walked() {
+    let home = tempfile::tempdir().unwrap();
+    let text = "export const initialState = { sum: 0 };
+export function evolve(s, e) {
+  if (e.data.n % 1000 === 7) throw new Error('bad reading');
+  return { sum: s.sum + 1 };
+}
+";
+    let args = metered(home.path(), 3_000, text);
+    let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+    args.extend(["--at", "100"]);
+    let mut pty = at_home(home.path(), &args, (120, 36));
+    pty.wait_for("! 1 of 100 events failed before here")
+        .wait_for("  3 in the whole stream")
+        .wait_for("! 1 of 100 failed")
+        .wait_for("sum 99");
+    pty.keys("]e").ready();
+    pty.wait_for("@1007/3000").wait_for("! 2 of 1,007 events failed up to here").wait_for("bad reading");
+    pty.keys("]e]e").ready();
+    pty.wait_for("no event after this one failed").wait_for("@2007/3000").wait_for("! 3 of 2,007 events failed");
+    pty.keys("[e[e").ready();
+    pty.wait_for("@7/3000");
+    // A repaired reducer takes the faults away.
+    std::fs::write(home.path().join("meter.js"), text.replace("=== 7", "=== -1")).unwrap();
+    pty.wait_for("meter.js saved: 1 path differs here").wait_for("sum 7");
+    assert!(!pty.text().contains("failed"), "{}", pty.text());
+    pty.keys("Q");
+    assert_eq!(pty.exit(), 0);
+    pty.close();
+}
+
+#[test]
+fn events_are_read_while_a_reducer_hardly_gets_on() {
+    let home = tempfile::tempdir().unwrap();
+    // Some milliseconds an event: minutes for all of them.
+    let text = "export const initialState = { sum: 0 };
+export function evolve(s) {
+  let n = 0;
+  for (let i = 0; i < 200000; i++) n += i;
+  return { sum: s.sum + 1 };
+}
+";
+    let args = metered(home.path(), 20_000, text).to_vec();
+    let setup = Setup { args, size: (120, 36), ..Setup::default() };
+    let mut pty = Pty::run(setup.env("HOME", &home.path().display().to_string()));
+    pty.wait_for("@20000/20000").wait_for("folding").wait_for("Esc stops");
+    pty.keys("g").wait_for("sum 0").wait_for("@start");
+    pty.keys("G").wait_for("@20000/20000").wait_for("folding");
+    pty.keys("kkkkk").wait_for("@19995/20000");
+    pty.keys("/:12345<enter>").wait_for("@12345/20000");
+    pty.keys("<esc>").wait_for("folding was stopped").wait_for("+ goes on with it");
+    pty.keys("+").wait_for("Esc stops");
+    // A repaired reducer is not waited for either.
+    std::fs::write(home.path().join("meter.js"), text.replace("200000", "0")).unwrap();
+    pty.wait_for("sum 12345");
     pty.keys("Q");
     assert_eq!(pty.exit(), 0);
     pty.close();

@@ -8,7 +8,7 @@ mod reducing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reducing::{begin, event, events, fold, script_within, stream, text};
+use reducing::{apply_all, begin, event, events, fold, script_within, stream, text};
 use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, Trouble, Version, time};
 use stepback::reducers::javascript::{JavaScript, Limits};
 use stepback::reducers::protocol::Level;
@@ -357,7 +357,7 @@ export function evolve(state, event) {
         (0..2000).map(|n| Arc::new(event(n, "A", if n % 3 == 1 { r#"{"fail":true}"# } else { "{}" }))).collect();
     let mut faults = Vec::new();
     for batch in list.chunks(700) {
-        reducer.apply(batch, &mut faults).expect("not lost");
+        faults.extend(apply_all(&mut reducer, batch).expect("not lost"));
     }
     assert_eq!(faults.len(), 667);
     assert_eq!(faults[0].1.message, "TypeError: event 1 is bad");
@@ -523,6 +523,37 @@ fn the_fingerprint_follows_the_source() {
 }
 
 #[test]
+fn names_that_are_not_unicode_stay_what_they_are() {
+    let source = r#"
+export const initialState = {};
+export function evolve(state, event) {
+  if (event.type === 'Look') return { found: state['\ud800'], own: state['\udfffx'], other: state['"\\ud800"'] };
+  return { ...state, ...event.data, "\udfffx": "\udc00" };
+}"#;
+    let state = r#"{"\ud800":1,"k":{"x\udfffy":2},"\"\\ud800\"":3,"\udfffx":"\udc00"}"#;
+    let list = events(&[("Set", r#"{"\ud800":1,"k":{"x\udfffy":2},"\"\\ud800\"":3}"#), ("Look", "{}")]);
+    let found = r#"{"found":1,"own":"\udc00","other":3}"#;
+    let mut reducer = script(source);
+    reducer.start(Start::Initial(&stream())).expect("it starts");
+    reducer.apply(&list[..1], &mut Vec::new()).expect("folded");
+    let given = reducer.state().expect("a state").expect("there is one");
+    assert_eq!(given.to_string(), state);
+    // Gone on from the state that was given, the script finds the same names.
+    let mut resumed = script(source);
+    resumed.start(Start::Resume(&stream(), &Some(given))).expect("it resumes");
+    for reducer in [&mut reducer, &mut resumed] {
+        reducer.apply(&list[1..], &mut Vec::new()).expect("folded");
+        assert_eq!(text(reducer), found);
+    }
+    // The same where a state holds numbers a double cannot.
+    let big = source.replace("\"\\udfffx\":", "big: 9007199254740993n, \"\\udfffx\":");
+    let mut reducer = script(&big);
+    reducer.start(Start::Initial(&stream())).expect("it starts");
+    reducer.apply(&list[..1], &mut Vec::new()).expect("folded");
+    assert_eq!(text(&mut reducer), state.replace(",\"\\udfffx", ",\"big\":9007199254740993,\"\\udfffx"));
+}
+
+#[test]
 fn the_process_says_how_far_it_is_locked_in() {
     let mut reducer = script(ACCOUNT);
     assert!(reducer.sandbox().is_none());
@@ -613,8 +644,7 @@ export function evolve(state, event) {
         let (mut faults, mut at, mut round) = (Vec::new(), 0, 0);
         while at < list.len() {
             let end = (at + sizes[round % sizes.len()]).min(list.len());
-            let mut found = Vec::new();
-            reducer.apply(&list[at..end], &mut found).expect("not lost");
+            let found = apply_all(&mut reducer, &list[at..end]).expect("not lost");
             faults.extend(found.into_iter().map(|(index, fault)| (at + index, fault.to_string())));
             (at, round) = (end, round + 1);
             if round % resume_every == 0 {
@@ -650,4 +680,40 @@ fn a_fold_that_is_no_longer_wanted_ends_early_and_blames_nobody() {
     begin(&mut reducer).expect("it starts again");
     assert_eq!(fold(&mut reducer, &events(&[("Quick", "{}")])), [""; 0]);
     assert_eq!(text(&mut reducer), "1");
+}
+
+#[test]
+fn a_call_ends_at_the_first_event_that_times_out_and_the_rest_can_be_given_again() {
+    let source = "export const initialState = 0;
+        export function evolve(n, e) { if (e.data.hot) for (;;) {} return n + 1; }";
+    let mut reducer = script_within(source, Limits::default());
+    begin(&mut reducer).expect("it starts");
+    // More than one request of them: what is under way already is not folded either.
+    let data = format!(r#"{{"hot":false,"text":"{}"}}"#, "x".repeat(2000));
+    let mut list: Vec<Arc<Event>> = (0..600).map(|n| Arc::new(event(n, "A", &data))).collect();
+    list[50] = Arc::new(event(50, "A", r#"{"hot":true}"#));
+    list[599] = Arc::new(event(599, "A", r#"{"hot":true}"#));
+    let mut faults = Vec::new();
+    assert_eq!(reducer.apply(&list, &mut faults), Ok(51));
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].0 == 50 && faults[0].1.is_timed_out(), "{faults:?}");
+    assert_eq!(text(&mut reducer), "50");
+    let faults = apply_all(&mut reducer, &list[51..]).expect("not lost");
+    assert_eq!(faults.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [599 - 51]);
+    assert_eq!(text(&mut reducer), "598");
+}
+
+#[test]
+fn slow_events_are_folded_a_few_at_a_time() {
+    // Each takes its while, none too long.
+    let source = "export const initialState = 0;
+        export function evolve(n) { let x = 0; for (let i = 0; i < 2e5; i++) x += i; return n + 1; }";
+    let mut reducer = script_within(source, Limits { event: Duration::from_secs(5), ..Limits::default() });
+    begin(&mut reducer).expect("it starts");
+    let list: Vec<Arc<Event>> = (0..400).map(|n| Arc::new(event(n, "A", "{}"))).collect();
+    let dealt = reducer.apply(&list, &mut Vec::new()).expect("not lost");
+    assert!(dealt > 0 && dealt < list.len(), "{dealt}");
+    assert_eq!(text(&mut reducer), dealt.to_string());
+    assert_eq!(apply_all(&mut reducer, &list[dealt..]), Ok(vec![]));
+    assert_eq!(text(&mut reducer), "400");
 }

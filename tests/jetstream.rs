@@ -130,7 +130,11 @@ fn what_is_left_is_shown_from_the_store_and_from_its_backup() {
     assert_eq!(found.messages(), model.messages());
     assert_eq!(found.about.kind, "NATS JetStream store");
     assert!(found.about.reasons[0].contains(r#"stream ORDERS, subjects ["orders.>"], retention limits"#));
-    assert!(found.warns("versions are not stored") && found.about.caveats.len() == 1, "{:?}", found.about.caveats);
+    assert!(
+        found.warns("no versions: counted for each subject") && found.about.caveats.len() == 1,
+        "{:?}",
+        found.about.caveats
+    );
     let event = &found.all[found.messages().iter().position(|(seq, ..)| *seq == 4).unwrap()];
     assert_eq!((&*event.event_type, event.id.as_deref()), ("Shipped", Some("id-3")));
     assert_eq!(

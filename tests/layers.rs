@@ -9,19 +9,24 @@ use std::path::{Path, PathBuf};
 /// (module, modules of this crate it may use, outside names it must not use)
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("domain", &[], NO_IO),
+    ("regular", &[], &["ratatui", "crossterm", "sled", "tokio", "rquickjs", "std::thread", "std::process", "std::env"]),
     ("replay", &["domain"], NO_IO),
     ("reducers", &["domain", "replay"], &["ratatui", "crossterm", "sled", "tokio"]),
-    ("sources", &["domain", "store"], &["ratatui", "crossterm", "sled"]),
-    ("store", &["domain"], &["ratatui", "crossterm", "tokio", "rquickjs"]),
-    ("session", &["domain", "replay", "reducers", "sources", "store"], &["ratatui", "crossterm", "sled", "rquickjs"]),
+    ("sources", &["domain", "regular", "store"], &["ratatui", "crossterm", "sled"]),
+    ("store", &["domain", "regular"], &["ratatui", "crossterm", "tokio", "rquickjs"]),
+    (
+        "session",
+        &["domain", "regular", "replay", "reducers", "sources", "store"],
+        &["ratatui", "crossterm", "sled", "rquickjs"],
+    ),
     ("app", &["domain", "replay"], &["tokio", "crossterm", "sled", "std::fs", "std::thread", "Instant", "SystemTime"]),
     (
         "ui",
         &["app", "domain", "replay"],
         &["tokio", "crossterm", "sled", "std::fs", "std::thread", "&mut App", "RefCell", "Cell<"],
     ),
-    ("config", &["domain", "app", "ui"], &["sled", "tokio", "crossterm"]),
-    ("cli", &["domain", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
+    ("config", &["domain", "regular", "app", "ui"], &["sled", "tokio", "crossterm"]),
+    ("cli", &["domain", "regular", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
     (
         "runtime",
         &["domain", "cli", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],

@@ -94,6 +94,10 @@ COPY public.streams (stream_id, stream_uuid, stream_version, created_at, deleted
 1	order-1	3	2025-01-01 00:00:00+00	\N
 2	payments	1	2025-01-01 00:00:00+00	\N
 \.
+
+--
+-- PostgreSQL database dump complete
+--
 "#;
 
 #[test]

@@ -55,10 +55,112 @@ fn keys_mouse_and_pastes_arrive() {
 #[test]
 fn thousands_of_keys_at_once_all_arrive() {
     let mut pty = started();
-    // More than crossterm reads at once.
+    // More than is read at once.
     pty.keys(&"x".repeat(3_000)).ready();
     pty.keys("q");
     assert_eq!(pty.exit(), 0);
+    pty.close();
+}
+
+/// What a terminal may send unasked, or cut off, and then nobody types for a while.
+const STRAY: [&str; 20] = [
+    "\x1b[?997;1n",
+    "\x1b[?2026;2$y",
+    "\x1b[?62;22c",
+    "\x1b]11;rgb:1e1e/1e1e/1e1e\x07",
+    "\x1b]52;c;Y29waWVk\x1b\\",
+    "\x1bP>|tmux 3.4\x1b\\",
+    "\x1b[8;24;80t",
+    "\x1b[<35;10;5M",
+    "\x1b[<0;0;0M",
+    "\x1b[I\x1b[O",
+    "\x1b[201~",
+    "\x1b[",
+    "\x1b[?",
+    "\x1b[?997;1",
+    "\x1b[<35;10",
+    "\x1b[M!",
+    "\x1b[1;",
+    "\x1b]11;rgb:1e",
+    "\x1bP>|tmux",
+    "\x1b[200~half a paste",
+];
+
+#[test]
+fn stray_and_half_replies_leave_the_keyboard_alive() {
+    for stray in STRAY {
+        let mut pty = started();
+        pty.send(stray, 0);
+        std::thread::sleep(Duration::from_millis(if stray.contains("200~") { 1_300 } else { 200 }));
+        pty.send("q", 0);
+        assert_eq!(pty.exit(), 0, "{stray:?}");
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+#[test]
+fn control_c_ends_what_a_terminal_began() {
+    for stray in STRAY {
+        let mut pty = started();
+        pty.send(stray, 0);
+        if stray.contains("200~") {
+            // Read apart from the paste, as a person types it.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        pty.send("\x03", 0);
+        assert_eq!(pty.exit(), 0, "{stray:?}");
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+#[test]
+fn keys_arrive_byte_by_byte_and_after_anything() {
+    let mut pty = started();
+    let mut state = 0x5eed_u64;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..60 {
+        let stray = STRAY[next(STRAY.len())];
+        let cut: String = stray.chars().take(1 + next(stray.len())).collect();
+        match next(3) {
+            0 => {
+                pty.send(&cut, 0);
+            }
+            1 => {
+                pty.send(&format!("{cut}{}", STRAY[next(11)]), 0);
+            }
+            _ => {
+                for byte in cut.bytes() {
+                    pty.send_bytes(&[byte]);
+                }
+            }
+        }
+    }
+    // A quiet second, after which nothing is unfinished.
+    std::thread::sleep(Duration::from_millis(1_500));
+    pty.send("<keys>", 0);
+    for byte in "é\x1b[A".bytes() {
+        pty.send_bytes(&[byte]);
+    }
+    pty.wait_for("<keys>é<Up>");
+    pty.send("q", 0);
+    assert_eq!(pty.exit(), 0);
+    pty.assert_restored();
+    pty.close();
+}
+
+#[test]
+fn a_lone_escape_is_a_key_and_so_is_one_with_alt() {
+    let mut pty = started();
+    pty.keys("a<esc>").ready();
+    pty.keys("b").ready();
+    pty.wait_for("typed a<Esc>b");
+    pty.send("\x1bx\x1b[1;5C", 2).ready();
+    pty.wait_for("typed a<Esc>bx^<Right>");
     pty.close();
 }
 
@@ -104,7 +206,12 @@ fn it_follows_the_size_of_the_terminal() {
 
 #[test]
 fn signals_that_end_programs_end_it_in_order() {
-    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::QUIT, 131), (Signal::HUP, 129)] {
+    let asked = [(Signal::TERM, 143), (Signal::INT, 130), (Signal::QUIT, 131), (Signal::HUP, 129)];
+    let told = [(Signal::USR1, 138), (Signal::USR2, 140), (Signal::ALARM, 142), (Signal::VTALARM, 154)];
+    let limits = [(Signal::PROF, 155), (Signal::XCPU, 152), (Signal::XFSZ, 153), (Signal::IO, 157)];
+    let faults = [(Signal::ABORT, 134), (Signal::BUS, 135), (Signal::SYS, 159), (Signal::TRAP, 133)];
+    let rare = [(Signal::POWER, 158), (Signal::STKFLT, 144)];
+    for (signal, status) in [&asked[..], &told, &limits, &faults, &rare].concat() {
         let mut pty = start(Setup { before: "trap : INT; ulimit -c 0;".to_owned(), ..setup() });
         pty.signal(signal);
         assert_eq!(pty.exit(), status, "{signal:?}");
@@ -355,4 +462,66 @@ fn signals_at_any_moment_leave_the_terminal_as_it_was() {
 /// How often chance is tried: more before a release.
 fn rounds() -> u64 {
     std::env::var("STEPBACK_PTY_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(25)
+}
+
+#[test]
+fn whoever_waits_for_a_source_is_told_and_can_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let plain = || {
+        let variables =
+            [("TERM", "xterm-256color"), ("XDG_CONFIG_HOME", "/nonexistent"), ("XDG_CACHE_HOME", "/nonexistent")];
+        let env = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        // The shell keeps the pipe open, and never writes to it.
+        let before = format!("exec 9<>{};", pipe.display());
+        Setup { env, args: vec![pipe.display().to_string()], before, ..Setup::default() }
+    };
+    for keys in ["q", "\x1b", "\x03"] {
+        let mut pty = Pty::run(plain());
+        // Nothing comes out of the pipe, and nobody knows what it will be.
+        pty.wait_for("looking at what this is").wait_for("nothing has come yet");
+        pty.assert_entered();
+        let pressed = std::time::Instant::now();
+        pty.send_bytes(keys.as_bytes());
+        assert_eq!(pty.exit(), 0, "{keys:?}");
+        assert!(pressed.elapsed() < Duration::from_secs(3), "{keys:?} after {:?}", pressed.elapsed());
+        pty.assert_restored();
+        pty.close();
+    }
+    // What ends a program ends it there too.
+    let mut pty = Pty::run(plain());
+    pty.wait_for("looking at what this is");
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.exit(), 128 + 15);
+    pty.assert_restored();
+    pty.close();
+}
+
+/// On a terminal JSON cannot command it: the same value leaves as escapes. Into a pipe it is what is stored.
+#[test]
+fn json_on_a_terminal_is_harmless() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.jsonl");
+    let text = "x\u{9b}2J\u{7f}\u{202e}y\u{200b}z\u{e0041}";
+    let line = format!("{{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{{\"t\":\"{text}\"}}}}\n");
+    std::fs::write(&path, line).unwrap();
+    let path = path.display().to_string();
+    for arguments in [
+        vec!["events", &path, "--json"],
+        vec!["export", &path],
+        vec!["state", &path, "a-1", "--json"],
+        vec!["search", &path, "y", "--json"],
+        vec!["diff", &path, "a-1", "start", "last", "--json"],
+    ] {
+        let args = arguments.iter().map(|&word| word.to_owned()).collect();
+        let mut pty = Pty::run(Setup { args, size: (200, 30), ..Setup::default() });
+        assert_eq!(pty.exit(), 0, "{arguments:?}");
+        let shown = pty.text().replace('\n', "");
+        let escaped = "x\\u009b2J\\u007f\\u202ey\\u200bz\\udb40\\udc41";
+        assert!(shown.contains(escaped), "{arguments:?}: {shown}");
+        pty.close();
+        let piped = std::process::Command::new(env!("CARGO_BIN_EXE_stepback")).args(&arguments).output().unwrap();
+        assert!(String::from_utf8(piped.stdout).unwrap().contains(text), "{arguments:?}");
+    }
 }

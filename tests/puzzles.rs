@@ -24,7 +24,8 @@ fn run(arguments: &[&str]) -> Output {
 
 fn lines(arguments: &[&str]) -> Vec<Json> {
     let output = run(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    // Some of the planted bugs are events that their reducer refuses: their states say so, and are not whole.
+    assert!(matches!(output.status.code(), Some(0 | 65)), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("text");
     text.lines().map(|line| Json::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
@@ -44,7 +45,7 @@ fn number(value: &Json, key: &str) -> i64 {
 
 fn live(file: &str) -> live::Live {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data").join(file);
-    let origin = Origin { address: path.display().to_string(), options: Vec::new() };
+    let origin = Origin { address: path.clone().into(), ..Origin::default() };
     live::Live::open(&path, Setup { width: 120, height: 36, origin, ..Setup::default() })
 }
 
@@ -217,4 +218,78 @@ fn a_step_across_the_store_leads_to_what_caused_the_second_capture() {
     assert_eq!(live.moment().event.as_ref().map(|event| &*event.event_type), Some("TipAdded"));
     live.type_keys("s");
     assert_eq!(live.stands(), ("payment-9318".to_owned(), Some(5)));
+}
+
+#[test]
+fn a_copied_command_prints_what_is_on_the_screen() {
+    let printed = |live: &mut live::Live, keys: &str| {
+        live.type_keys(keys);
+        let copied = live.copied.take().expect("a command");
+        let line = copied.replacen("stepback", env!("CARGO_BIN_EXE_stepback"), 1);
+        let output = Command::new("sh")
+            .args(["-c", &line])
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .stdin(Stdio::null())
+            .output()
+            .expect("a shell");
+        assert!(output.status.success(), "{copied}: {}", String::from_utf8_lossy(&output.stderr));
+        (copied, String::from_utf8(output.stdout).expect("text"))
+    };
+    let mut live = live("orders.jsonl");
+    let (copied, text) = printed(&mut live, "1/order-1002<enter>:12<enter>yc");
+    assert!(copied.contains(" state ") && text.starts_with("order-1002 after version 12 (CouponApplied"), "{text}");
+    let shown = live.moment().state.clone().expect("a state");
+    let (_, body) = text.split_once('\n').expect("a heading");
+    assert_eq!(Json::parse(body.as_bytes()).map(|json| json.to_string()), Ok(shown.to_string()));
+
+    // The pin is at 12; what differs at the end is what the pane tells.
+    let (copied, text) = printed(&mut live, "PG4Dyc");
+    assert!(copied.contains(" diff ") && copied.ends_with(" order-1002 12 23"), "{copied}");
+    let told: Vec<&str> = text.lines().skip(1).collect();
+    let changes = &live.app.panes.state.patch.0;
+    assert_eq!(told.len(), changes.len(), "{text}");
+    for (line, change) in told.iter().zip(changes) {
+        assert!(line.contains(&format!(" {}  ", change.path)), "{line} for {}", change.path);
+    }
+    assert!(text.contains("~ /total  -12.5 -> 37.5"), "{text}");
+
+    // A filtered list is the list, whatever the scope.
+    let (copied, text) = printed(&mut live, "D2&type:Coupon* && event.data.code != \"it's\"<enter>yc");
+    assert!(copied.contains(" events "), "{copied}");
+    let places = |live: &live::Live| live.app.panes.events.sifted.as_ref().expect("a filter").places.len();
+    assert_eq!(text.lines().count() - 1, places(&live), "{text}");
+    let (_, text) = printed(&mut live, "02yc");
+    assert_eq!(text.lines().count() - 1, places(&live), "{text}");
+    live.type_keys("1qgj");
+    assert!(matches!(live.app.walk.scope, Some(stepback::domain::Scope::Category(_))), "{:?}", live.app.walk.scope);
+    let (copied, text) = printed(&mut live, "2yc");
+    assert!(copied.contains(" --category "), "{copied}");
+    assert_eq!(text.lines().count() - 1, places(&live), "{text}");
+}
+
+#[test]
+fn long_names_of_one_list_can_be_told_apart() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/field/51-long-type-names.jsonl");
+    for (width, height) in [(130, 34), (80, 24), (160, 45)] {
+        let mut live = live::Live::open(&path, Setup { width, height, ..Setup::default() });
+        let screen = |live: &live::Live| {
+            let cells = live.drawn(width, height).content;
+            let text: String = cells.iter().map(|cell| cell.symbol()).collect();
+            text
+        };
+        let streams = screen(&live);
+        for end in ["00a", "00b", "00c"] {
+            assert!(streams.contains(&format!("…{end} ")), "{end} at {width}x{height}: {streams}");
+        }
+        live.type_keys("02");
+        let events = screen(&live);
+        for part in ["Placed", "Coupon", "PaymentRec", "Cancel", "LineAdd", "Shipp"] {
+            assert!(events.contains(part), "{part} at {width}x{height}: {events}");
+        }
+        live.type_keys("Y");
+        let types = screen(&live);
+        for part in ["OrderPlaced", "CouponApplied", "PaymentReceived", "OrderCancelled", "LineAdded", "OrderShipped"] {
+            assert!(types.contains(part), "{part} at {width}x{height}: {types}");
+        }
+    }
 }

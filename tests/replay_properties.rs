@@ -8,9 +8,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use stepback::domain::Json;
 use stepback::domain::json::adopt;
-use stepback::replay::{Goal, Limits, Patch, Spacing, State, StateCost, Timeline};
+use stepback::replay::{Goal, Limits, Patch, Patience, Spacing, State, StateCost, Timeline};
 
-use folds::{Deed, Edits, Store, assert_plain, deed, go, harmless, plain_fold, stream};
+use folds::{
+    Deed, Edits, Found, Store, assert_counted, assert_plain, count_on, deed, failed_at, go, harmless, plain_fold,
+    stream, try_to_go,
+};
 
 /// Limits of every size, the smallest first.
 fn limits() -> impl Strategy<Value = Limits> {
@@ -42,6 +45,8 @@ enum Move {
     Go(Goal, u64),
     /// The store gets so many more events.
     Grow(usize),
+    /// Counts faults for so many calls, of so many events each.
+    Count(usize, u64),
     /// Another reducer, then the cursor's place again.
     Replace(StateCost, i64),
 }
@@ -62,6 +67,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     let step = prop_oneof![
         12 => (goal(), prop_oneof![1..20u64, Just(u64::MAX)]).prop_map(|(goal, budget)| Move::Go(goal, budget)),
         2 => (1..40usize).prop_map(Move::Grow),
+        6 => (1..12usize, prop_oneof![1..20u64, Just(u64::MAX)]).prop_map(|(calls, budget)| Move::Count(calls, budget)),
         1 => (cost(), 0..3i64).prop_map(|(cost, flavour)| Move::Replace(cost, flavour)),
     ];
     prop::collection::vec(step, 1..40)
@@ -69,6 +75,21 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 
 fn deeds(deed: impl Strategy<Value = Deed>) -> impl Strategy<Value = Arc<Vec<Deed>>> {
     prop::collection::vec(deed, 0..120).prop_map(Arc::new)
+}
+
+/// Asserts that what is counted so far is what a plain fold finds, every place of it, and reaches the cursor.
+fn assert_count(timeline: &Timeline, found: &[Found], deeds: &[Deed]) -> Result<(), TestCaseError> {
+    let counted = timeline.counted();
+    let end = counted.events as usize;
+    prop_assert!(timeline.at() <= counted.events && counted.events <= counted.total);
+    assert_counted(&counted.faults, found, end, deeds)?;
+    for place in 0..=end {
+        assert_counted(&timeline.faults_before(place as u64), found, place, deeds)?;
+    }
+    let failed: Vec<u64> = timeline.failed().flatten().collect();
+    let expected: Vec<u64> = (1..=end).filter(|place| failed_at(found, *place)).map(|place| place as u64 - 1).collect();
+    prop_assert_eq!(failed, expected);
+    Ok(())
 }
 
 proptest! {
@@ -83,7 +104,7 @@ proptest! {
     ) {
         let mut store = Store { deeds: deeds.clone(), written: written.min(deeds.len()), page };
         let mut found = plain_fold(&deeds, 0);
-        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits);
+        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits).with_patience(Patience::endless());
         let mut at = 0u64;
         for step in moves {
             let (goal, budget) = match step {
@@ -91,6 +112,16 @@ proptest! {
                 Move::Grow(events) => {
                     store.written = (store.written + events).min(deeds.len());
                     timeline.grow(store.written as u64);
+                    continue;
+                }
+                Move::Count(calls, budget) => {
+                    let before = timeline.moment();
+                    let whole = count_on(&mut timeline, &store, calls, budget);
+                    let counted = timeline.counted();
+                    prop_assert!(!whole || (counted.is_whole() && counted.events == store.written as u64));
+                    let moment = timeline.moment();
+                    prop_assert_eq!((moment.at, &moment.state, &moment.faults), (before.at, &before.state, &before.faults));
+                    assert_count(&timeline, &found, &deeds)?;
                     continue;
                 }
                 Move::Replace(cost, flavour) => {
@@ -113,6 +144,7 @@ proptest! {
             at = moment.at;
             assert_plain(&moment, &found, &deeds)?;
             prop_assert_eq!(timeline.moment(), moment);
+            assert_count(&timeline, &found, &deeds)?;
         }
     }
 
@@ -126,7 +158,7 @@ proptest! {
         page in 1..40usize,
     ) {
         let store = Store { written: deeds.len(), deeds: deeds.clone(), page };
-        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits);
+        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits).with_patience(Patience::endless());
         timeline.grow(deeds.len() as u64);
         let start = go(&mut timeline, &store, Goal::To(start), 50);
         let mut seen = vec![start.clone()];
@@ -152,14 +184,59 @@ proptest! {
     ) {
         let store = Store { written: deeds.len(), deeds: deeds.clone(), page: 16 };
         let reducer = |cost, flavour| Box::new(Edits::new(deeds.clone(), cost, flavour));
-        let mut used = Timeline::new(stream(), reducer(costs.0, 1), limits);
+        let mut used = Timeline::new(stream(), reducer(costs.0, 1), limits).with_patience(Patience::endless());
         let at = go(&mut used, &store, Goal::To(places.0), 10).at;
         used.replace_reducer(reducer(costs.1, 2));
         prop_assert_eq!(used.at(), at);
-        let mut new = Timeline::new(stream(), reducer(costs.1, 2), limits);
+        let mut new = Timeline::new(stream(), reducer(costs.1, 2), limits).with_patience(Patience::endless());
         for goal in [Goal::To(at), Goal::To(places.1), Goal::Back(1)] {
             prop_assert_eq!(go(&mut used, &store, goal, 10), go(&mut new, &store, goal, 10));
         }
+    }
+
+    #[test]
+    fn a_fold_is_suspended_after_three_time_outs_and_goes_on_when_told(
+        deeds in deeds(prop_oneof![5 => deed(), 1 => Just(Deed::TimeOut)]),
+        limits in limits(),
+        cost in cost(),
+        goals in prop::collection::vec((goal(), prop_oneof![1..20u64, Just(u64::MAX)]), 1..12),
+        page in 1..40usize,
+        counts in any::<bool>(),
+    ) {
+        let store = Store { written: deeds.len(), deeds: deeds.clone(), page };
+        let found = plain_fold(&deeds, 0);
+        let timed_out = deeds.iter().enumerate().filter(|(_, deed)| matches!(deed, Deed::TimeOut));
+        let third = timed_out.map(|(index, _)| index + 1).nth(2);
+        // Records that are no events need no reducer.
+        let untried = |third: usize, end: usize| {
+            (third..end).all(|index| matches!(deeds[index], Deed::Unreadable))
+        };
+        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits);
+        timeline.grow(deeds.len() as u64);
+        if counts && third.is_none() {
+            prop_assert!(count_on(&mut timeline, &store, 10_000, 7));
+        }
+        for (goal, budget) in goals {
+            let before = timeline.moment();
+            match try_to_go(&mut timeline, &store, goal, budget) {
+                Ok(moment) => {
+                    prop_assert!(third.is_none_or(|third| untried(third, moment.at as usize)));
+                    assert_plain(&moment, &found, &deeds)?;
+                }
+                Err(suspension) => {
+                    let third = third.expect("three of them");
+                    prop_assert_eq!(suspension.times, 3);
+                    prop_assert_eq!(suspension.event, Some(folds::event(third - 1, &deeds[third - 1])));
+                    prop_assert!(timeline.counted().events >= third as u64);
+                    prop_assert!(untried(third, timeline.counted().events as usize));
+                    prop_assert_eq!(timeline.moment(), before);
+                    assert_count(&timeline, &found, &deeds)?;
+                }
+            }
+        }
+        timeline.patience().go_on();
+        let moment = go(&mut timeline, &store, Goal::To(u64::MAX), 30);
+        assert_plain(&moment, &found, &deeds)?;
     }
 
     #[test]
@@ -170,7 +247,7 @@ proptest! {
         goals in prop::collection::vec(goal(), 1..20),
     ) {
         let store = Store { written: deeds.len(), deeds: deeds.clone(), page: 16 };
-        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits);
+        let mut timeline = Timeline::new(stream(), Box::new(Edits::new(deeds.clone(), cost, 0)), limits).with_patience(Patience::endless());
         for goal in goals {
             go(&mut timeline, &store, goal, 100);
             let memory = timeline.memory();

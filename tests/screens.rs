@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use desk::{Desk, event, numbered, shop, unreadable};
+use ratatui::style::Color;
 use stepback::app::panes::Pane;
 use stepback::app::{Effect, Msg};
-use stepback::domain::{Change, Event, Payload};
+use stepback::domain::{Change, Event, Payload, text};
+use stepback::replay::{FoldError, ScriptPlace, Stale};
+use stepback::ui::theme::{Role, Theme};
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (120, 36), (160, 45), (40, 12)];
 
@@ -58,6 +61,26 @@ fn fault() {
     };
     pictures("fault", &events, "<enter>k");
     pictures("fault_whole", &events, "<enter>k!");
+}
+
+#[test]
+fn states_that_are_not_whole() {
+    let events = || {
+        numbered(vec![
+            event("order-1", "OrderPlaced", r#"{"status":"Open","total":10}"#),
+            event("order-1", "OrderRepriced", r#"{"fault":"total is negative: -12.5"}"#),
+            event("order-1", "OrderShipped", r#"{"status":"Shipped"}"#),
+        ])
+    };
+    pictures("faults_before", &events, "<enter>");
+    for (width, height) in SIZES {
+        let mut desk = Desk::open_in(shop(), width, height);
+        let place = Some(ScriptPlace { file: "order.js".into(), line: 41, column: 38 });
+        let why = FoldError { place, ..FoldError::new("Unexpected token ')'") };
+        desk.stale = Some(Arc::new(Stale { why, line: Some("  return withTotal({ ...order,)".into()) }));
+        desk.send(Msg::ReducerRefused("order.js:41 Unexpected token ')': this state is from before the save".into()));
+        insta::assert_snapshot!(format!("stale_{width}x{height}"), desk.picture());
+    }
 }
 
 #[test]
@@ -191,7 +214,7 @@ fn hostile_text() {
 fn indexing() {
     for (width, height) in SIZES {
         let mut desk = Desk::start(shop(), width, height);
-        desk.send(Msg::SourceDescribed(desk.about.clone()));
+        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
         insta::assert_snapshot!(format!("nothing_yet_{width}x{height}"), desk.picture());
         desk.read(42);
         insta::assert_snapshot!(format!("indexing_{width}x{height}"), desk.picture());
@@ -203,12 +226,19 @@ fn a_slow_walk_and_a_slow_search() {
     for (width, height) in SIZES {
         let mut desk = Desk::open_in(shop(), width, height);
         desk.type_keys("<enter>");
-        desk.answers = false;
-        desk.type_keys("g");
-        let Some(Effect::Go { generation, .. }) = desk.wanted.last() else { panic!("a walk is wanted") };
-        desk.send(Msg::WalkProgressed { generation: *generation, folded: 120_000, total: 200_000 });
+        desk.folds = false;
+        desk.type_keys("k");
+        desk.folding(82_000, 200_000, 2);
         insta::assert_snapshot!(format!("slow_walk_{width}x{height}"), desk.picture());
-        desk.type_keys("<esc>/nee");
+        desk.folding(250, 200_000, 11);
+        desk.type_keys("1j");
+        desk.folding(250, 200_000, 11);
+        insta::assert_snapshot!(format!("slow_walk_elsewhere_{width}x{height}"), desk.picture());
+        desk.type_keys("<esc>");
+        insta::assert_snapshot!(format!("slow_walk_stopped_{width}x{height}"), desk.picture());
+        desk.type_keys("2");
+        desk.answers = false;
+        desk.type_keys("/nee");
         let Some(Effect::Search { generation, .. }) = desk.wanted.last() else { panic!("a search is wanted") };
         desk.send(Msg::HitsFound { generation: *generation, ordinals: vec![2, 3, 5], percent: 12 });
         insta::assert_snapshot!(format!("slow_search_{width}x{height}"), desk.picture());
@@ -223,6 +253,30 @@ fn empty_store() {
 #[test]
 fn failure() {
     pictures("failure", &shop, ":e-9999<enter>");
+}
+
+#[test]
+fn a_theme_with_a_ground_leaves_no_cell_to_the_terminal() {
+    let shown = ["<enter>kk", "?", "i", ":12", "/ite", "g.PG4D", "q", "3vv", "y", "&type:Item*<enter>"];
+    for name in ["light", "dark"] {
+        let theme = Theme::named(name);
+        let ground = theme.style(Role::Text).bg;
+        assert!(ground.is_some(), "{name}");
+        for (width, height) in [(160, 45), (120, 36), (80, 24), (40, 12), (30, 5)] {
+            for keys in shown {
+                let mut desk = Desk::open_in(shop(), width, height);
+                desk.type_keys(keys);
+                let buffer = desk.drawn(&theme);
+                // The second half of a wide character is drawn with the first.
+                let hidden = |n: usize| n > 0 && text::width(buffer.content[n - 1].symbol()) > 1;
+                let bare = |n: &usize| buffer.content[*n].bg == Color::Reset || buffer.content[*n].fg == Color::Reset;
+                let bare = (0..buffer.content.len()).filter(bare).filter(|n| !hidden(*n));
+                assert_eq!(bare.count(), 0, "{name} {keys} at {width}x{height}");
+                let grounded = buffer.content.iter().filter(|cell| Some(cell.bg) == ground).count();
+                assert!(grounded * 2 > buffer.content.len(), "{name} {keys}: the ground is where nothing else is");
+            }
+        }
+    }
 }
 
 #[test]
@@ -270,7 +324,7 @@ fn a_long_name_of_the_source_gives_way_to_where_one_stands() {
     for (width, height) in [(40, 12), (60, 20), (80, 24), (120, 36), (160, 45)] {
         let mut desk = Desk::start(shop(), width, height);
         desk.about.name = "/var/backups/production/2026/03/01/a-very-long-directory/orders.jsonl".into();
-        desk.send(Msg::SourceDescribed(desk.about.clone()));
+        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
         desk.read(100);
         let text = desk.text();
         let header = text.lines().next().expect("a header");
@@ -302,7 +356,7 @@ fn layouts_follow_each_other() {
 fn events_are_there_while_the_first_state_is_still_folded() {
     let mut desk = Desk::start(shop(), 120, 36);
     desk.answers = false;
-    desk.send(Msg::SourceDescribed(desk.about.clone()));
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
     desk.read(100);
     // Pages come at once, the walk does not.
     let (walks, loads): (Vec<_>, Vec<_>) =

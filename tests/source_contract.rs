@@ -14,7 +14,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use stepback::domain::{
     Anchor, Asked, Cancel, Direction, Event, EventPage, EventQuery, FailureKind, Form, Payload, Position, Scope,
-    StreamName, Timestamp, Trouble, Version,
+    Timestamp, Trouble, Version,
 };
 use stepback::sources::Source;
 use stepback::sources::memory::Memory;
@@ -64,7 +64,8 @@ fn streams_agree(source: &dyn Source, reference: &Memory) {
         let (first, last) = (page.events.first().unwrap(), page.events.last().unwrap());
         assert_eq!(summary.events, page.events.len() as u64);
         assert_eq!((summary.first_version, summary.last_version), (first.version, last.version));
-        assert_eq!((summary.first_time, summary.last_time), (first.time, last.time));
+        let times = || page.events.iter().filter_map(|event| event.time);
+        assert_eq!((summary.first_time, summary.last_time), (times().min(), times().max()));
     }
     assert_eq!(source.stream(&"no such stream".into()).unwrap(), None);
     assert_eq!(source.stream(&"".into()).unwrap(), None);
@@ -379,56 +380,34 @@ fn store() -> impl Strategy<Value = Vec<Event>> {
             let by = format!(r#"{{"by":"event-{number}","more":{}}}"#, metadata.text());
             let caused = metadata.form() == Form::Json;
             events.push(Event {
-                stream: StreamName::from(stream),
-                version: Version(*version),
-                position: Position::Number(0),
                 id: (id || number % 2 == 0).then(|| format!("event {number}").into()),
-                event_type: ["Opened", "Closed", "Renamed \"x\""][number % 3].into(),
                 time: time.and_then(|(second, nanosecond)| Timestamp::new(1_735_689_600 + second, nanosecond).ok()),
                 data,
                 causation: caused.then(|| format!("event-{number}").into()),
                 metadata: if caused { Payload::json_text(by) } else { metadata },
                 correlation: correlation.then(|| "transaction".into()),
-                notes: Vec::new(),
-                trouble: None,
+                ..Event::new(
+                    stream,
+                    Version(*version),
+                    Position::Number(0),
+                    ["Opened", "Closed", "Renamed \"x\""][number % 3],
+                )
             });
         }
         if events.iter().all(|event| event.trouble.is_some()) {
             let (data, metadata) = (Payload::json_text("{}"), Payload::default());
-            events.push(Event {
-                stream: "a-1".into(),
-                version: Version(1),
-                position: Position::Number(0),
-                id: None,
-                event_type: "Opened".into(),
-                time: None,
-                data,
-                metadata,
-                correlation: None,
-                causation: None,
-                notes: Vec::new(),
-                trouble: None,
-            });
+            events.push(Event { data, metadata, ..Event::new("a-1", Version(1), Position::Number(0), "Opened") });
         }
         events
     })
 }
 
 fn bad_record(line: &[u8]) -> Event {
-    Event {
-        stream: "".into(),
-        version: Version(0),
-        position: Position::Number(0),
-        id: None,
-        event_type: "".into(),
-        time: None,
-        data: Payload::new(Form::Opaque, Bytes::copy_from_slice(line)),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: Some(Trouble { place: String::new(), reason: String::new() }),
-    }
+    Event::unreadable(
+        Position::Number(0),
+        Trouble { place: String::new(), reason: String::new() },
+        Payload::new(Form::Opaque, Bytes::copy_from_slice(line)),
+    )
 }
 
 fn style() -> impl Strategy<Value = Style> {
@@ -567,21 +546,18 @@ fn large() -> Vec<Event> {
                 return bad_record(b"{\"cut\":");
             }
             Event {
-                stream: format!("c{}-{stream}", stream % 3).as_str().into(),
-                version: Version(versions[stream]),
-                position: Position::Number(0),
                 id: Some(format!("{number:08}").into()),
-                event_type: format!("T{}", number % 9).into(),
                 time: Timestamp::from_millisecond(1_735_689_600_000 + number as i64 * 37 % 5000).ok(),
                 data: Payload::json_text(format!(
                     r#"{{"number":{number},"text":"{}"}}"#,
                     "x".repeat(number as usize % 500)
                 )),
-                metadata: Payload::default(),
-                correlation: None,
-                causation: None,
-                notes: Vec::new(),
-                trouble: None,
+                ..Event::new(
+                    format!("c{}-{stream}", stream % 3).as_str(),
+                    Version(versions[stream]),
+                    Position::Number(0),
+                    format!("T{}", number % 9),
+                )
             }
         })
         .collect()

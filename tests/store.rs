@@ -5,9 +5,12 @@ use std::process::Command;
 use std::sync::{Arc, Barrier, mpsc};
 
 use stepback::domain::{
-    Anchor, Cancel, Direction, Event, EventQuery, Form, Json, Payload, Scope, StreamName, Timestamp, Version,
+    Anchor, Cancel, Direction, Event, EventQuery, Form, Json, Payload, Position, Scope, StreamName, Timestamp, Version,
 };
-use stepback::store::{Appended, Expected, History, NewEvent, Notice, Snapshot, Store, StoreError, Viewer, verify};
+use stepback::store::{
+    Appended, Appender, Expected, History, NewEvent, Notice, Options, Snapshot, Store, StoreError, Taken, Viewer,
+    verify,
+};
 
 fn stream(name: &str) -> StreamName {
     StreamName::from(name)
@@ -169,11 +172,17 @@ fn the_same_batch_again_is_answered_as_the_first_time() {
         let conflict = |events: Vec<NewEvent>| {
             let result = store.append(&name, events, Expected::Any);
             assert!(matches!(result, Err(StoreError::WrongExpectedVersion { actual: Some(4), .. })), "{result:?}");
+            result.unwrap_err().to_string()
         };
         let [one, two] = batch();
         conflict(vec![two.clone(), one.clone()]);
         conflict(vec![one.clone(), NewEvent::new("T", "2")]);
-        conflict(vec![NewEvent::new("T", "other data").id("one")]);
+        assert_eq!(
+            conflict(vec![NewEvent::new("T", "other data").id("one")]),
+            "stream `a-1`: the id `one` is taken by version 2 (T, position 2), which has another data"
+        );
+        let taken = conflict(vec![NewEvent::new("Other", "2").id("two").metadata("{}")]);
+        assert!(taken.ends_with("version 3 (T, position 3), which has another type and metadata"), "{taken}");
         conflict(vec![NewEvent::new("T", "new").id("three"), two]);
         // The half of a batch is a batch of its own, and it is there.
         assert!(store.append(&name, [one], Expected::Any).expect("known").repeated);
@@ -517,6 +526,157 @@ fn viewers_follow_a_writer_and_never_block_it() {
         assert_eq!(all(viewer.history(), Scope::All), all(store.history(), Scope::All));
         assert!(viewer.progress().complete);
     }
+}
+
+/// A store of so many streams of one event each, in several segments.
+fn of_many_streams(directory: &std::path::Path, streams: usize) {
+    let store = Store::open_with(directory, Options { segment: 256 << 10, ..Options::default() }).expect("a new store");
+    let names: Vec<StreamName> = (0..streams).map(|n| stream(&format!("account-{n}"))).collect();
+    for (at, chunk) in names.chunks(64).enumerate() {
+        let taken = chunk.iter().enumerate().map(|(m, name)| {
+            let number = at * 64 + m;
+            let event = Event {
+                id: Some(format!("id-{number}").into()),
+                data: Payload::json_text(format!("{{\"n\":{number}}}")),
+                ..Event::new(name.clone(), Version(1 + (m as u64 % 3)), Position::Number(0), "Opened")
+            };
+            Taken { event: Arc::new(event), next: number as u64 + 1 }
+        });
+        store.take_over(7, taken.collect()).expect("taken");
+    }
+}
+
+fn copied(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("readable").flatten() {
+        match entry.path() {
+            path if path.is_dir() => copied(&path, &to.join(entry.file_name())),
+            path => drop(std::fs::copy(path, to.join(entry.file_name())).expect("copied")),
+        }
+    }
+}
+
+#[test]
+fn an_append_to_a_large_store_is_decided_as_by_the_store_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+    of_many_streams(&one, 22_000);
+    copied(&one, &other);
+    let event = |data: &str| NewEvent::new("T", data);
+    let known = |data: &str| NewEvent::new("Opened", data);
+    let cases = [
+        ("account-7", event("1"), Expected::Any),
+        ("account-7", event("2"), Expected::Exact(3)),
+        ("account-7", event("2"), Expected::Exact(2)),
+        ("account-7", event("3"), Expected::NoStream),
+        ("account-21999", event("4"), Expected::Exact(1)),
+        ("account-9", known("{\"n\":9}").id("id-9"), Expected::Any),
+        ("account-9", known("{\"n\":8}").id("id-9"), Expected::Any),
+        ("account-10", known("{\"n\":9}").id("id-9"), Expected::Any),
+        ("nobody", event("5").id("mine"), Expected::Exact(1)),
+        ("nobody", event("5").id("mine"), Expected::NoStream),
+        ("nobody", event("5").id("mine"), Expected::NoStream),
+        ("nobody", event("6").id("mine"), Expected::Any),
+        ("nobody", event("7"), Expected::Exact(1)),
+        ("", event("8"), Expected::Any),
+    ];
+    for (name, event, expected) in cases {
+        let mut appender = Appender::open(&one).expect("opens").expect("there is a lookup");
+        let swift = appender.append(&stream(name), &event, expected);
+        let whole = Store::open(&other).expect("opens").append(&stream(name), [event.clone()], expected);
+        let swift = swift.map(|appended| appended.expect("decided")).map_err(|error| error.to_string());
+        assert_eq!(swift, whole.map_err(|error| error.to_string()), "{name} {event:?} {expected:?}");
+    }
+    let what = |directory: &std::path::Path| -> Vec<(String, u64, String)> {
+        let store = Store::open(directory).expect("opens");
+        assert!(store.notices().is_empty(), "{:?}", store.notices());
+        let events = all(store.history(), Scope::All);
+        events.iter().map(|event| (event.stream.to_string(), event.version.0, event.data.text().into_owned())).collect()
+    };
+    assert_eq!(what(&one), what(&other));
+    let report = verify(&one, &Cancel::default(), &mut |_| {}).expect("readable");
+    assert!(!report.is_damaged(), "{report}");
+}
+
+#[test]
+fn an_append_to_a_large_store_reads_its_last_segment_and_little_else() {
+    let directory = tempfile::tempdir().expect("a directory");
+    of_many_streams(directory.path(), 30_000);
+    let read = || {
+        let counters = std::fs::read_to_string("/proc/thread-self/io").expect("counters");
+        let line = counters.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("bytes read").to_owned();
+        line.parse::<u64>().expect("a number")
+    };
+    let journal: u64 = std::fs::read_dir(directory.path().join("journal"))
+        .expect("readable")
+        .map(|entry| entry.expect("readable").metadata().expect("known").len())
+        .sum();
+    let before = read();
+    let mut appender = Appender::open(directory.path()).expect("opens").expect("there is a lookup");
+    let appended = appender.append(&stream("account-3"), &NewEvent::new("T", "1"), Expected::Any);
+    let bytes = read() - before;
+    assert_eq!(appended.expect("appended").expect("decided").last_position, 30_001);
+    // A segment, and of the lookup the first keys of its blocks and a few blocks.
+    assert!(bytes < (256 << 10) + (96 << 10), "{bytes} bytes read for one append");
+    assert!(journal > 3 * bytes, "{journal} bytes of journal: a test that shows something");
+    // A lookup that is not what was written is not believed, and the store itself answers.
+    drop(appender);
+    let lookup = directory.path().join("index/lookup");
+    let whole = std::fs::read(&lookup).expect("readable");
+    for at in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        std::fs::write(&lookup, bytes).expect("written");
+        if let Some(mut appender) = Appender::open(directory.path()).expect("opens") {
+            let again =
+                appender.append(&stream("account-5"), &NewEvent::new("T", "1"), Expected::Exact(7)).expect_err("6");
+            assert!(again.to_string().ends_with("but it is at version 3"), "{again}");
+        }
+        let report = verify(directory.path(), &Cancel::default(), &mut |_| {}).expect("readable");
+        assert!(report.is_damaged() || !lookup.exists(), "byte {at}\n{report}");
+    }
+}
+
+#[test]
+fn what_a_store_makes_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("above/store");
+    let store = Store::open_with(&path, Options { segment: 1 << 10, ..Options::default() }).expect("a new store");
+    for n in 0..20 {
+        store
+            .append(&stream("a-1"), [NewEvent::new("T", format!("[{n},\"{}\"]", "x".repeat(200)))], Expected::Any)
+            .expect("appended");
+    }
+    store.project("counts", &Cancel::default(), &mut count_by_type).expect("folded");
+    drop(store);
+    fn modes(path: &std::path::Path, found: &mut Vec<(String, u32)>) {
+        let metadata = std::fs::symlink_metadata(path).expect("known");
+        found.push((path.display().to_string(), metadata.permissions().mode() & 0o777));
+        if metadata.is_dir() {
+            std::fs::read_dir(path).expect("readable").flatten().for_each(|entry| modes(&entry.path(), found));
+        }
+    }
+    let mut found = Vec::new();
+    modes(&directory.path().join("above"), &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    for (name, mode) in &found {
+        assert!(matches!(mode, 0o600 | 0o700), "{name} {mode:o}");
+    }
+    let said = || verify(&path, &Cancel::default(), &mut |_| {}).expect("readable").to_string();
+    assert!(!said().contains("access"), "{}", said());
+    // What is there keeps its rights, and it is said who has them.
+    std::fs::set_permissions(path.join("journal/000001.evj"), std::fs::Permissions::from_mode(0o644)).expect("changed");
+    Store::open(&path)
+        .expect("opens")
+        .append(&stream("a-1"), [NewEvent::new("T", "1")], Expected::Any)
+        .expect("appended");
+    assert_eq!(std::fs::metadata(path.join("journal/000001.evj")).expect("known").permissions().mode() & 0o777, 0o644);
+    assert!(
+        said().contains("access    1 of its files and folders are open to other users, first journal/000001.evj"),
+        "{}",
+        said()
+    );
 }
 
 #[test]

@@ -57,18 +57,11 @@ impl Source for Listed {
 
 fn event(stream: &str, version: u64, id: Option<&str>, data: &str) -> Arc<Event> {
     Arc::new(Event {
-        stream: StreamName::from(stream),
-        version: Version(version),
-        position: Position::Text("0/17".into()),
         id: id.map(Arc::from),
-        event_type: "T".into(),
         time: Timestamp::from_nanosecond(1_700_000_000_123_456_789 + i128::from(version)).ok(),
         data: Payload::json_text(data),
-        metadata: Payload::default(),
-        correlation: None,
         causation: Some("c".into()),
-        notes: Vec::new(),
-        trouble: None,
+        ..Event::new(stream, Version(version), Position::Text("0/17".into()), "T")
     })
 }
 
@@ -348,7 +341,7 @@ fn the_commands_append_import_and_verify() {
     bytes[at] ^= 1;
     fs::write(&segment, bytes).expect("written");
     let (code, out, _) = stepback(&["verify", store], "");
-    assert_eq!(code, Some(65), "{out}");
+    assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("damage    journal/000001.evj at byte"), "{out}");
     let (code, _, err) = stepback(&piped, "{}");
     assert_eq!(code, Some(65), "{err}");
@@ -358,4 +351,20 @@ fn the_commands_append_import_and_verify() {
     fs::create_dir(&empty).expect("made");
     assert_eq!(stepback(&["verify", empty.to_str().expect("a path")], "").0, Some(69));
     assert_eq!(fs::read_dir(&empty).expect("readable").count(), 0, "nothing is left where no store is");
+}
+
+#[test]
+fn data_without_an_end_is_refused_in_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let zero = fs::File::open("/dev/zero").expect("a device");
+    let output = Command::new(env!("CARGO_BIN_EXE_stepback"))
+        .args(["append", store.to_str().expect("a path"), "s", "--type", "T", "--data", "-"])
+        .stdin(zero)
+        .output()
+        .expect("the program");
+    assert_eq!(output.status.code(), Some(65));
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(err.contains("it is too large: at most 64"), "{err}");
+    assert!(!store.exists(), "nothing was made");
 }

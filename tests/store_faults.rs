@@ -458,6 +458,100 @@ fn damage_is_never_silent() {
     assert!(outcomes.contains_key("damage reported") && outcomes.contains_key("index set aside"), "{outcomes:?}");
 }
 
+/// Loses parts of a journal, each with its head and without.
+#[test]
+fn lost_segments_are_said_with_the_head_and_without() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let original = directory.path().join("original");
+    let (truth, _) = filled(&original);
+    let last = files(&original.join("journal")).iter().filter(|path| path.extension().is_some()).count();
+    let name = |number: usize| format!("journal/{number:06}.evj");
+    type Loss = Box<dyn Fn(&Path)>;
+    let remove =
+        |number: usize| -> Loss { Box::new(move |path| fs::remove_file(path.join(name(number))).expect("lost")) };
+    let losses: Vec<(&str, Loss)> = vec![
+        ("last", remove(last)),
+        ("first", remove(1)),
+        ("middle", remove(3)),
+        (
+            "last two",
+            Box::new(move |path| {
+                fs::remove_file(path.join(name(last))).expect("lost");
+                fs::remove_file(path.join(name(last - 1))).expect("lost");
+            }),
+        ),
+        ("all", Box::new(move |path| (1..=last).for_each(|n| fs::remove_file(path.join(name(n))).expect("lost")))),
+        (
+            "last renamed",
+            Box::new(move |path| fs::rename(path.join(name(last)), path.join("journal/last.bak")).expect("renamed")),
+        ),
+        (
+            "middle renamed to the end",
+            Box::new(move |path| fs::rename(path.join(name(3)), path.join(name(last + 1))).expect("renamed")),
+        ),
+        (
+            "middle cut",
+            Box::new(move |path| {
+                fs::File::options()
+                    .write(true)
+                    .open(path.join(name(3)))
+                    .and_then(|file| file.set_len(3_000))
+                    .expect("cut")
+            }),
+        ),
+        (
+            "last a copy of another",
+            Box::new(move |path| assert_ne!(fs::copy(path.join(name(2)), path.join(name(last))).expect("copied"), 0)),
+        ),
+        (
+            "one more, a copy",
+            Box::new(move |path| {
+                assert_ne!(fs::copy(path.join(name(last)), path.join(name(last + 1))).expect("copied"), 0)
+            }),
+        ),
+    ];
+    for (what, lose) in &losses {
+        for head in [true, false] {
+            let path = directory.path().join("case");
+            copy(&original, &path);
+            lose(&path);
+            if !head {
+                fs::remove_file(path.join("journal/head")).expect("lost");
+            }
+            let what = format!("{what}, {} the head", if head { "with" } else { "without" });
+            assert!(stepback::store::is_store(&path), "{what}: no store any more");
+            let report =
+                verify(&path, &Cancel::default(), &mut |_| {}).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert!(report.damage.is_some(), "{what}: verified as whole\n{report}");
+            match Viewer::open(&path) {
+                Ok(viewer) => {
+                    viewer.read_all(&Cancel::default(), &mut |_| {}).expect("readable");
+                    assert!(viewer.damage().is_some(), "{what}: a viewer does not say so");
+                    assert_eq!(viewer.damage(), report.damage, "{what}: a viewer says something else");
+                    let events = all(viewer.history()).expect("readable");
+                    assert!(truth.starts_with(&events), "{what}: other events are shown");
+                }
+                Err(StoreError::Damaged(damage)) => assert_eq!(Some(damage), report.damage, "{what}"),
+                Err(error) => panic!("{what}: {error}"),
+            }
+            let opened = Store::open_with(&path, small()).map(|_| ());
+            assert!(matches!(opened, Err(StoreError::Damaged(_))), "{what}: opened for writing {opened:?}");
+            fs::remove_dir_all(&path).expect("removed");
+        }
+    }
+    // A copy beside it under a name of its own changes nothing.
+    fs::copy(original.join(name(2)), original.join("journal/2.evj")).expect("copied");
+    fs::copy(original.join(name(2)), original.join("journal/000002 (copy).evj")).expect("copied");
+    assert_eq!(look(&original), truth);
+    sound(&original);
+    // Without its head alone a store is whole, and it is said that nothing tells so.
+    fs::remove_file(original.join("journal/head")).expect("lost");
+    let viewer = Viewer::open(&original).expect("opens");
+    viewer.read_all(&Cancel::default(), &mut |_| {}).expect("readable");
+    assert!(viewer.is_headless());
+    assert_eq!((viewer.damage(), all(viewer.history()).expect("readable")), (None, truth));
+}
+
 #[test]
 fn a_torn_tail_is_cut_and_said_and_nothing_acknowledged_with_it() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -554,18 +648,8 @@ fn sample(number: u64) -> Arc<Event> {
     use stepback::domain::{Payload, Position, Version};
     let text: String = (0..20).map(|n| format!("{:x}", number.wrapping_mul(0x9e37_79b9 + n))).collect();
     Arc::new(Event {
-        stream: stream(&format!("s-{}", number % 7)),
-        version: Version(1 + number / 7),
-        position: Position::Number(number),
-        id: None,
-        event_type: "T".into(),
-        time: None,
         data: Payload::json_text(format!("{{\"n\":{number},\"text\":\"{}\"}}", text.repeat(4))),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: None,
+        ..Event::new(stream(&format!("s-{}", number % 7)), Version(1 + number / 7), Position::Number(number), "T")
     })
 }
 

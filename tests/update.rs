@@ -8,12 +8,14 @@ use std::sync::Arc;
 use desk::{Desk, event, keys_of, numbered, shop, unreadable};
 use proptest::prelude::*;
 use stepback::app::action::{ACTIONS, Context};
+use stepback::app::failing::Failing;
 use stepback::app::keymap::{Keymap, markdown};
 use stepback::app::mode::Mode;
 use stepback::app::panes::Pane;
-use stepback::app::walk::Fact;
+use stepback::app::walk::{Arrival, Fact};
 use stepback::app::{Effect, Generation, MouseKind, Msg, Setup};
-use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Scope};
+use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Progress, Scope};
+use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
 
 fn order(place: u64) -> (String, u64) {
@@ -40,7 +42,27 @@ fn the_first_screen_is_the_end_of_the_first_stream() {
     let desk = Desk::open(shop());
     assert_eq!(desk.stands(), order(6));
     assert_eq!(desk.app.panes.focus, Pane::Streams);
-    assert_eq!(desk.lines_with("\"Shipped").len(), 2, "in the event list and in the state");
+    assert_eq!(desk.lines_with("\"Shipped").len(), 3, "in the list, above the state, and in it");
+}
+
+#[test]
+fn the_end_that_is_opened_first_is_that_of_all_that_is_read() {
+    let mut desk = Desk::start(long(60), 80, 24);
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.answers = false;
+    desk.read(50);
+    let Some(Effect::Go { generation, .. }) = desk.wanted.iter().find(|effect| matches!(effect, Effect::Go { .. }))
+    else {
+        panic!("a walk")
+    };
+    let (generation, scope) = (*generation, Scope::Stream("counter-1".into()));
+    // Meanwhile more is read than was listed.
+    let arrival = Arrival { scope, scope_at: 30, event: None, stream_at: 30, total: 45 };
+    desk.send(Msg::PlaceReached { generation, arrival });
+    let progress = Progress { events: 60, complete: true, ..Progress::default() };
+    desk.send(Msg::SourceProgressed(progress));
+    desk.read(100);
+    assert_eq!(goes(&desk.wanted).last(), Some(&&Destination::To(60)));
 }
 
 #[test]
@@ -52,14 +74,14 @@ fn a_stream_that_is_asked_for_is_opened_where_it_is_asked() {
         ..Setup::default()
     };
     let mut desk = Desk::with(shop(), setup("order-1002"));
-    desk.send(Msg::SourceDescribed(desk.about.clone()));
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
     desk.read(10);
     assert_eq!(desk.stands().0, "nowhere", "it is not known yet");
     desk.read(50);
     assert_eq!(desk.stands(), ("order-1002".into(), 2));
 
     let mut desk = Desk::with(shop(), setup("order-404"));
-    desk.send(Msg::SourceDescribed(desk.about.clone()));
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
     desk.read(100);
     assert_eq!(desk.stands().0, "order-1001");
     assert_eq!(desk.lines_with("no stream order-404").len(), 1);
@@ -167,6 +189,244 @@ fn a_walk_that_does_not_arrive_can_be_stopped() {
     desk.wanted.retain(|effect| matches!(effect, Effect::Go { .. }));
     desk.answer();
     assert_eq!(desk.stands(), order(6), "a late answer is dropped");
+}
+
+#[test]
+fn events_are_browsed_while_a_state_is_folded() {
+    let mut desk = Desk::open_in(long(60), 160, 45);
+    desk.type_keys("<enter>");
+    desk.folds = false;
+    desk.type_keys("10G");
+    assert_eq!(desk.app.walk.place, 10);
+    assert_eq!(desk.app.walk.event().map(|event| event.version.0), Some(10));
+    assert_eq!(desk.app.panes.event.event.as_ref().map(|event| event.version.0), Some(10));
+    assert!(desk.app.walk.here().is_none(), "the state is that of the end still");
+    desk.folding(41, 100, 1);
+    let text = desk.text();
+    assert!(text.contains("@10/60") && text.contains("folding 41 %, Esc stops"), "{text}");
+    assert!(text.contains("@60, not here"), "the old state says whose it is: {text}");
+    for (keys, place) in [("jj", 12), ("5k", 7), ("G", 60), ("g", 0), ("15G", 15), ("p", 15)] {
+        desk.type_keys(keys);
+        assert_eq!(desk.app.walk.place, place, "{keys}");
+    }
+    desk.send(Msg::PlayTicked);
+    assert_eq!(desk.app.walk.place, 15, "playing waits for states");
+    desk.type_keys("p/33<enter>");
+    assert_eq!(desk.app.walk.place, 34, "so is found");
+    desk.type_keys("&event.data.n > 30<enter>G");
+    assert_eq!(desk.app.walk.place, 60, "and filtered");
+    desk.fold();
+    assert_eq!(desk.app.walk.here().map(|moment| moment.at), Some(60));
+    assert!(!desk.text().contains("not here"));
+}
+
+#[test]
+fn what_needs_a_state_is_not_done_with_one_of_before() {
+    let mut desk = Desk::open_in(long(60), 160, 45);
+    desk.type_keys("4");
+    desk.folds = false;
+    desk.type_keys(",");
+    for (keys, words) in [
+        ("P", "no state here yet to pin"),
+        ("ys", "no state here yet"),
+        ("yd", "no state here yet"),
+        ("yy", "no state here yet"),
+        ("yp", "select one"),
+    ] {
+        desk.type_keys(keys);
+        assert!(desk.text().contains(words), "{keys}: {}", desk.text());
+    }
+    assert!(desk.app.walk.pin.is_none() && desk.copied().is_none());
+    desk.type_keys("yc");
+    assert_eq!(desk.copied(), Some("stepback state shop.jsonl counter-1 --at 59"));
+}
+
+#[test]
+fn a_fold_that_is_stopped_leaves_its_event_and_is_gone_on_with() {
+    let mut desk = Desk::open_in(long(60), 160, 45);
+    desk.type_keys("<enter>");
+    desk.folds = false;
+    desk.type_keys("20G");
+    desk.folding(7, 20, 9);
+    desk.type_keys("<esc>");
+    assert!(!desk.app.is_busy());
+    let text = desk.text();
+    assert!(text.contains("folding was stopped after 7 of 20"), "{text}");
+    assert!(text.contains("+ goes on with it"), "{text}");
+    desk.fold();
+    assert!(desk.app.walk.here().is_none(), "nobody waits for it");
+    desk.type_keys("+");
+    desk.fold();
+    assert_eq!(desk.app.walk.here().map(|moment| moment.at), Some(20));
+    desk.type_keys("+");
+    assert!(desk.text().contains("nothing was stopped"));
+}
+
+#[test]
+fn a_fold_that_fails_says_why_where_the_state_would_stand() {
+    let mut desk = Desk::open_in(long(60), 160, 45);
+    desk.type_keys("<enter>");
+    desk.folds = false;
+    desk.type_keys("20G");
+    let Some(Effect::Go { generation, .. }) = desk.log.iter().rfind(|effect| matches!(effect, Effect::Go { .. }))
+    else {
+        panic!("a walk")
+    };
+    let generation = *generation;
+    let failure = Failure::new(FailureKind::Io, "shop.jsonl", "read events", "the file is shorter than it was");
+    desk.send(Msg::JobFailed { generation, failure });
+    assert_eq!((desk.app.walk.place, desk.app.is_busy()), (20, false));
+    assert!(!desk.lines_with("no state here: ").is_empty(), "{}", desk.text());
+}
+
+#[test]
+fn moments_that_are_passed_are_shown_as_what_they_are() {
+    let mut desk = Desk::open_in(long(60), 160, 45);
+    desk.type_keys("<enter>");
+    desk.folds = false;
+    desk.type_keys("20G");
+    let (earlier, generation) = (desk.clone_unfolded(), desk.app.walk.fold.clone());
+    desk.type_keys("j");
+    assert_ne!(generation, desk.app.walk.fold);
+    earlier.into_iter().for_each(|msg| desk.send(msg));
+    assert_eq!(desk.app.walk.place, 21);
+    assert!(desk.text().contains("@20, not here"), "{}", desk.text());
+    desk.fold();
+    assert!(desk.app.walk.here().is_some_and(|moment| moment.at == 21));
+}
+
+#[test]
+fn a_first_walk_that_is_stopped_leaves_the_streams_to_choose_from() {
+    let mut desk = Desk::start(shop(), 100, 30);
+    desk.answers = false;
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.read(100);
+    desk.type_keys("<esc>");
+    assert!(desk.text().contains("Choose a stream"), "{}", desk.text());
+    desk.wanted.clear();
+    desk.answers = true;
+    desk.type_keys("<enter>");
+    assert_eq!(desk.stands(), order(6));
+}
+
+/// A stream of which the events at these places fail.
+fn failing(events: u64, failed: &[u64]) -> Vec<Arc<stepback::domain::Event>> {
+    let data = |place| match failed.contains(&place) {
+        true => r#"{"fault":"total is negative"}"#.to_owned(),
+        false => format!("{{\"n\":{place}}}"),
+    };
+    numbered((1..=events).map(|place| event("counter-1", "Counted", &data(place))).collect())
+}
+
+/// So many of the events of that stream are counted.
+fn counted(events: u64, total: u64, failed: &[u64]) -> Msg {
+    let failed: Vec<_> = failed.iter().filter(|place| **place <= events).map(|place| place - 1..*place).collect();
+    let faults = FaultCount { before: failed.len() as u64, first: None };
+    let counted = Counted { faults, events, total, suspended: None };
+    Msg::FaultsCounted(Failing { stream: "counter-1".into(), counted, failed: failed.into() })
+}
+
+#[test]
+fn a_state_that_lacks_events_says_how_many() {
+    let failed = [3, 7, 20];
+    let mut desk = Desk::open_in(failing(30, &failed), 160, 45);
+    desk.type_keys("<enter>gj");
+    assert!(!desk.text().contains("failed"), "nothing is missing before the first fault");
+    for (keys, header, state) in [
+        ("jj", "! 1 of 3 failed", "! 1 of 3 events failed up to here"),
+        ("jjj", "! 1 of 6 failed", "! 1 of 6 events failed before here"),
+        ("19G", "! 2 of 19 failed", "! 2 of 19 events failed before here"),
+        ("G", "! 3 of 30 failed", "! 3 of 30 events failed before here"),
+    ] {
+        desk.type_keys(keys);
+        assert!(desk.lines_with(header).iter().any(|line| line.contains("shop.jsonl")), "{keys}: {}", desk.text());
+        assert_eq!(desk.lines_with(state).len(), 1, "{keys}: {}", desk.text());
+    }
+    desk.type_keys("10G");
+    desk.send(counted(25, 30, &failed));
+    assert_eq!(desk.lines_with("! 2 of 10 events failed before here").len(), 1, "{}", desk.text());
+    assert_eq!(desk.lines_with("  3 so far in the whole stream").len(), 1, "{}", desk.text());
+    desk.send(counted(30, 30, &failed));
+    assert_eq!(desk.lines_with("  3 in the whole stream").len(), 1, "{}", desk.text());
+    desk.type_keys("!");
+    let text = desk.text();
+    assert!(text.contains("The first is @3 Counted") && text.contains("total is negative"), "{text}");
+}
+
+#[test]
+fn events_that_failed_are_walked() {
+    let failed = [3, 7, 20];
+    let mut desk = Desk::open(failing(30, &failed));
+    desk.type_keys("<enter>g]e");
+    assert_eq!(desk.app.walk.place, 0);
+    assert!(desk.text().contains("not counted yet"), "{}", desk.text());
+    desk.send(counted(10, 30, &failed));
+    for (keys, place) in [("]e", 3), ("]e", 7), ("]e", 7), ("[e", 3), ("[e", 3)] {
+        desk.type_keys(keys);
+        assert_eq!(desk.app.walk.place, place, "{keys}");
+    }
+    desk.type_keys("]e]e");
+    assert!(desk.text().contains("no event after this one failed so far: 33 % counted"), "{}", desk.text());
+    desk.send(counted(30, 30, &failed));
+    desk.type_keys("]e]e");
+    assert_eq!(desk.app.walk.place, 20);
+    assert!(desk.text().contains("no event after this one failed"), "{}", desk.text());
+    desk.type_keys("g5]e");
+    assert_eq!(desk.app.walk.place, 20, "a count repeats, as far as there are any");
+    desk.type_keys("]");
+    assert!(desk.text().lines().last().is_some_and(|hints| hints.contains("e fault")), "{}", desk.text());
+    desk.type_keys("<esc>g");
+    assert!(desk.lines_with("├").iter().any(|line| line.matches('!').count() == 3), "the timeline: {}", desk.text());
+    desk.send(Msg::ReducerReloaded("counter.js saved".into()));
+    assert!(!desk.lines_with("├").iter().any(|line| line.contains('!')), "another reducer, other faults");
+}
+
+#[test]
+fn a_state_from_before_a_save_that_does_not_compile_says_so() {
+    let mut desk = Desk::open_in(shop(), 120, 36);
+    desk.type_keys("2");
+    let place = Some(ScriptPlace { file: "order.js".into(), line: 41, column: 38 });
+    let why = FoldError { place, ..FoldError::new("Unexpected token ')'") };
+    let line = Some("  return withTotal({ ...order,)".to_owned());
+    desk.stale = Some(Arc::new(Stale { why, line }));
+    desk.send(Msg::ReducerRefused("order.js:41 Unexpected token ')': this state is from before the save".into()));
+    for keys in ["", "k", "k"] {
+        desk.type_keys(keys);
+        let text = desk.text();
+        assert!(text.contains("from before the save ─"), "{text}");
+        assert_eq!(desk.lines_with("│! order.js:41 Unexpected token ')'").len(), 1, "{text}");
+        assert_eq!(desk.lines_with("    41 │   return withTotal({ ...order,)").len(), 1, "{text}");
+        let status = desk.lines_with("this state is from before the save");
+        assert_eq!(status.len(), 1, "{text}");
+        assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()), "the state stays");
+    }
+    desk.stale = None;
+    desk.send(Msg::ReducerReloaded("order.js saved: folding anew …".into()));
+    desk.send(Msg::SaveCompared("order.js saved: nothing differs here".into()));
+    assert!(!desk.text().contains("before the save"));
+    assert_eq!(desk.lines_with("order.js saved: nothing differs here").len(), 1);
+}
+
+#[test]
+fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
+    let mut desk = Desk::open_in(shop(), 120, 36);
+    desk.type_keys("<enter>");
+    let event = desk.app.walk.event().cloned();
+    let error = Arc::new(FoldError::new("an event took longer than 50 ms"));
+    desk.suspended = Some(Suspension { times: 3, event, error });
+    desk.type_keys(",");
+    let text = desk.text();
+    assert!(text.contains("suspended: it timed out 3 times") && text.contains("+ goes on with it"), "{text}");
+    assert!(desk.lines_with("shop.jsonl")[0].contains("suspended"), "{text}");
+    assert_eq!(desk.app.walk.facts.of(desk.app.walk.event().expect("an event")), None, "nobody tried it");
+    desk.type_keys("!");
+    assert!(desk.text().contains("longer than 50 ms"), "{}", desk.text());
+    desk.type_keys("<esc>");
+    desk.suspended = None;
+    desk.type_keys("+");
+    assert!(desk.log.contains(&Effect::KeepGoing("order-1001".into())));
+    assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()));
+    assert!(!desk.text().contains("suspended"));
 }
 
 #[test]
@@ -384,13 +644,13 @@ fn streams_come_in_the_order_one_likes() {
 #[test]
 fn a_growing_source_keeps_the_cursor_and_counts_so_far() {
     let mut desk = Desk::start(shop(), 80, 24);
-    desk.send(Msg::SourceDescribed(desk.about.clone()));
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
     assert!(desk.text().contains("Reading"));
     desk.read(42);
     assert_eq!(desk.stands(), order(3));
     assert!(desk.text().contains("so far (42 %)"));
     let mut untouched = Desk::start(shop(), 80, 24);
-    untouched.send(Msg::SourceDescribed(desk.about.clone()));
+    untouched.send(Msg::SourceDescribed(desk.about.clone().into()));
     untouched.read(42);
     untouched.read(100);
     assert_eq!(untouched.stands(), order(6), "nobody chose a place: the end is where one stands in the end");
@@ -430,7 +690,7 @@ fn only_a_window_of_a_long_stream_is_read() {
 fn a_read_that_fails_is_told_once_and_not_repeated() {
     let mut desk = Desk::start(long(10), 80, 24);
     desk.answers = false;
-    desk.send(Msg::SourceDescribed(desk.about.clone()));
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
     desk.read(100);
     let reads = |desk: &Desk| desk.log.iter().filter(|effect| matches!(effect, Effect::LoadEvents { .. })).count();
     let Some(Effect::LoadEvents { generation, .. }) =
@@ -506,7 +766,53 @@ fn pinned_states_are_compared_with() {
     assert!(!desk.text().contains("vs order-1001@1"));
     desk.type_keys(":1<enter>P");
     assert!(desk.text().contains("unpinned"));
-    assert_eq!(desk.log.iter().filter(|effect| matches!(effect, Effect::Pin | Effect::Unpin)).count(), 2);
+    assert_eq!(desk.log.iter().filter(|effect| matches!(effect, Effect::Pin(_) | Effect::Unpin)).count(), 2);
+}
+
+#[test]
+fn a_pin_is_compared_with_another_stream_only_when_asked_twice() {
+    let mut desk = Desk::open(shop());
+    desk.type_keys(":order-1002<enter>P:order-1001<enter>4");
+    let own = desk.app.panes.state.patch.clone();
+    desk.type_keys("D");
+    assert!(desk.text().contains("the pin is of order-1002: D again compares all the same"), "{}", desk.text());
+    assert_eq!(desk.app.panes.state.patch, own, "what the event changed is still shown");
+    desk.type_keys("v");
+    assert!(desk.text().contains("pinned order-1002@3: of another stream"), "{}", desk.text());
+    desk.type_keys("vD");
+    assert!(desk.text().contains("vs order-1002@3"), "{}", desk.text());
+    desk.type_keys("yc");
+    assert_eq!(desk.copied(), None, "no command compares two streams");
+    assert!(desk.text().contains("no command compares two streams"), "{}", desk.text());
+
+    // Asked for in one stream is not asked for in the next.
+    desk.type_keys(":payment-77<enter>4");
+    assert!(!desk.text().contains("vs order-1002@3"), "{}", desk.text());
+    desk.type_keys(":order-1002<enter>4,");
+    assert!(desk.text().contains("vs order-1002@3"), "{}", desk.text());
+    desk.type_keys("D");
+    assert!(!desk.text().contains("vs order-1002@3"), "{}", desk.text());
+}
+
+#[test]
+fn the_command_that_is_copied_shows_what_is_on_the_screen() {
+    let mut desk = Desk::open(shop());
+    desk.app.origin.options = vec!["--map".into(), "stream=.a b".into()];
+    desk.app.origin.folding = vec!["--reducer".into(), "order.js".into()];
+    for (keys, command) in [
+        ("<enter>:2<enter>yc", "state shop.jsonl order-1001 --at 2 --map 'stream=.a b' --reducer order.js"),
+        ("PG4Dyc", "diff shop.jsonl order-1001 2 6 --map 'stream=.a b' --reducer order.js"),
+        ("gyc", "diff shop.jsonl order-1001 2 6 --map 'stream=.a b' --reducer order.js"),
+        ("2gyc", "diff shop.jsonl order-1001 2 start --map 'stream=.a b' --reducer order.js"),
+        ("GDyc", "state shop.jsonl order-1001 --at 6 --map 'stream=.a b' --reducer order.js"),
+        ("&type:Item*<enter>yc", "events shop.jsonl order-1001 --where 'type:Item*' --map 'stream=.a b'"),
+        ("4yc", "state shop.jsonl order-1001 --at 3 --map 'stream=.a b' --reducer order.js"),
+        ("0yc2yc", "events shop.jsonl --where 'type:Item*' --map 'stream=.a b'"),
+        ("&<ctrl+u><enter>2yc", "events shop.jsonl --map 'stream=.a b'"),
+    ] {
+        desk.type_keys(keys);
+        assert_eq!(desk.copied(), Some(format!("stepback {command}").as_str()), "{keys}\n{}", desk.text());
+    }
 }
 
 #[test]
@@ -672,6 +978,12 @@ fn quitting_is_asked_for_and_forced() {
     assert!(matches!(desk.app.mode, Mode::Normal) && !desk.log.contains(&Effect::Quit));
     desk.type_keys("qy");
     assert_eq!(desk.log.last(), Some(&Effect::Quit));
+
+    let mut desk = Desk::open(shop());
+    desk.type_keys("q");
+    assert!(desk.text().lines().last().is_some_and(|hints| hints.contains("q quit")), "{}", desk.text());
+    desk.type_keys("q");
+    assert_eq!(desk.log.last(), Some(&Effect::Quit), "the key that asks is the key that quits");
 
     let mut desk = Desk::open(shop());
     desk.type_keys("Q");
@@ -914,7 +1226,7 @@ proptest! {
         events.insert(3, unreadable(4, "\u{1b}[2J"));
         events.push(event("evil-\u{202e}山", "Odd\u{7}", r#"{"a":[1,[2,{"b":null}]],"a":2,"fault":"x"}"#));
         let mut desk = Desk::start(numbered(events), 80, 24);
-        desk.send(Msg::SourceDescribed(desk.about.clone()));
+        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
         desk.read(40);
         let mut read = 40;
         for deed in deeds {
@@ -960,4 +1272,139 @@ fn keys_typed_before_the_filter_has_answered_are_meant_for_what_it_finds() {
     desk.answers = true;
     desk.answer();
     assert_eq!(desk.stands().0, "order-1002", "Esc takes it back");
+}
+
+/// An entity with sixty fields, of which each later event changes one.
+fn wide() -> Vec<Arc<stepback::domain::Event>> {
+    let all: Vec<String> = (0..60).map(|n| format!("\"path{n:02}\":0")).collect();
+    let mut events = vec![event("host-1", "HostRegistered", &format!("{{{}}}", all.join(",")))];
+    for (turn, n) in [55, 54, 2, 3, 30].into_iter().enumerate() {
+        events.push(event("host-1", "HostChanged", &format!("{{\"path{n:02}\":{}}}", turn + 1)));
+    }
+    numbered(events)
+}
+
+#[test]
+fn state_keeps_its_place_and_what_changed_in_sight() {
+    for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+        let mut desk = Desk::open_in(wide(), width, height);
+        desk.type_keys("<enter>g.");
+        let changed = |desk: &Desk, n: usize, before: usize| {
+            let row = format!("path{n:02} ");
+            let lines = desk.lines_with(&format!("was {before}"));
+            assert!(lines.iter().any(|line| line.contains(&row)), "{n} at {width}x{height}\n{}", desk.text());
+        };
+        let top = |desk: &Desk| desk.app.panes.state.tree.top();
+        desk.type_keys(".");
+        changed(&desk, 55, 0);
+        let at = top(&desk);
+        desk.type_keys(".");
+        changed(&desk, 54, 0);
+        assert_eq!(top(&desk), at, "the next one is in sight already");
+        for keys in ["P", "D", "D", "v", "v"] {
+            desk.type_keys(keys);
+            assert_eq!(top(&desk), at, "{keys} at {width}x{height}");
+        }
+        desk.send(Msg::ReducerReloaded("host.js was loaded anew".into()));
+        assert_eq!(top(&desk), at, "a save at {width}x{height}");
+        desk.type_keys(".");
+        changed(&desk, 2, 0);
+        desk.type_keys(",");
+        changed(&desk, 54, 0);
+        // What somebody selected stays in sight, and the change is told above.
+        desk.type_keys("4G2g......");
+        let text = desk.text();
+        assert!(text.contains("path59") && text.contains("/path30 0 → 5"), "{text}");
+        desk.type_keys("4");
+        assert_eq!(desk.app.panes.state.tree.selected_path().to_string(), "/path59");
+    }
+}
+
+#[test]
+fn panes_keep_their_size_while_a_key_is_held_down() {
+    for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+        for scope in ["<enter>", "0"] {
+            let mut desk = Desk::open_in(shop(), width, height);
+            desk.type_keys(scope);
+            desk.type_keys("2g............");
+            let areas = desk.app.areas();
+            let told = desk.app.panes.state.told(20);
+            for step in [",", ",", ",", ",", ",", ",", ".", ".", "."] {
+                desk.type_keys(step);
+                assert_eq!(desk.app.areas(), areas, "{scope} {width}x{height}");
+                assert_eq!(desk.app.panes.state.told(20), told, "the tree begins where it did");
+            }
+        }
+    }
+}
+
+#[test]
+fn times_of_a_column_are_written_alike_wherever_one_stands() {
+    let days = || {
+        let mut events: Vec<_> = ["2026-02-27T23:59:59.9Z", "2026-03-01T14:02:00Z", "2026-03-01T14:02:07.25Z"]
+            .into_iter()
+            .zip(["a-1", "a-1", "b-2"])
+            .map(|(time, stream)| {
+                let mut event = event(stream, "Made", "{\"n\":1}");
+                event.time = stepback::domain::time::parse(time);
+                event
+            })
+            .collect();
+        events.push(event("b-2", "Made", "{}"));
+        if let Some(last) = events.last_mut() {
+            last.time = stepback::domain::time::parse("2026-03-02T00:00:00Z");
+        }
+        numbered(events)
+    };
+    for (width, height) in [(40, 12), (80, 24), (120, 36), (160, 45)] {
+        let mut desk = Desk::open_in(days(), width, height);
+        desk.type_keys("02g");
+        for _ in 0..4 {
+            desk.type_keys(".");
+            let text = desk.text();
+            for time in ["02-27 23:59:59", "03-01 14:02:00", "03-01 14:02:07", "03-02 00:00:00"] {
+                assert!(text.contains(time), "{time} at {width}x{height}\n{text}");
+            }
+        }
+    }
+    // Within one day the clock is enough.
+    let mut desk = Desk::open(shop());
+    desk.type_keys("02gg");
+    assert!(desk.text().contains(" 14:02:08 ") && !desk.text().contains("03-01 14:02:08"), "{}", desk.text());
+}
+
+#[test]
+fn the_timeline_tells_the_pace_of_the_whole_scope_and_when_it_begins_and_ends() {
+    for scope in ["<enter>", "0"] {
+        let mut desk = Desk::open_in(long(5_000), 120, 36);
+        desk.type_keys(scope);
+        let text = desk.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let track = lines.iter().position(|line| line.contains(" ├")).expect("a track");
+        let paces = lines[track - 1].chars().skip(3).take(100).filter(|c| ('▁'..='█').contains(c)).count();
+        assert!(paces >= 98, "{scope}: {}", lines[track - 1]);
+        let events = long(5_000);
+        for end in [events.first(), events.last()] {
+            let time = end.and_then(|event| event.time).expect("a time");
+            let time = time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
+            assert!(lines[track + 1].contains(&time), "{scope}: {time} in {}", lines[track + 1]);
+        }
+        let sampled = desk.log.iter().filter(|effect| matches!(effect, Effect::SampleTimes { .. })).count();
+        assert!(sampled <= 2, "asked once for each scope: {sampled}");
+    }
+}
+
+#[test]
+fn data_without_room_leaves_a_sign() {
+    for (width, height) in [(40, 12), (80, 24), (120, 36), (160, 45)] {
+        for keys in ["02", "<enter>2", "<enter>2<f2>", "<enter>2<f2><f2>", "<enter>2\\"] {
+            let mut desk = Desk::open_in(shop(), width, height);
+            desk.type_keys(keys);
+            let head = desk.lines_with("time ").into_iter().chain(desk.lines_with("ver ")).next().expect("a head");
+            let head: String = head.chars().take_while(|c| *c != '4').collect();
+            let column =
+                head.find(" data ").map(|at| head[at..].split(['┃', '│', '█']).next().unwrap_or("").chars().count());
+            assert!(head.contains('…') || column.is_some_and(|cells| cells > 12), "{keys} at {width}x{height}: {head}");
+        }
+    }
 }

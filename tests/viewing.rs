@@ -64,6 +64,7 @@ fn environment(home: &Path) -> [(&'static str, String); 4] {
 
 fn looked_at(store: &Path, home: &Path) {
     let address = store.display().to_string();
+    let mut opens = true;
     for command in COMMANDS {
         let arguments = command.iter().map(|argument| argument.replace("{}", &address));
         let output = Command::new(env!("CARGO_BIN_EXE_stepback"))
@@ -73,7 +74,12 @@ fn looked_at(store: &Path, home: &Path) {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{command:?} {address}: {said}");
+        // Some are refused until they are mapped, and of some not everything can be read.
+        assert!(matches!(output.status.code(), Some(0 | 1 | 65)), "{command:?} {address}: {said}");
+        opens &= !said.contains("cannot open");
+    }
+    if !opens {
+        return;
     }
     let mut setup = Setup { args: vec![address], size: (120, 36), ..Setup::default() };
     for (name, value) in environment(home) {

@@ -113,18 +113,10 @@ pub fn accounts(count: usize) -> Stream {
         line_bytes += line.len();
         out.write_all(line.as_bytes()).expect("the temporary file takes it");
         events.push(Arc::new(Event {
-            stream: name.clone(),
-            version: Version(n as u64 + 1),
-            position: Position::Number(n as u64 + 1),
             id: Some(id.into()),
-            event_type: event_type.clone(),
-            time: None,
             data: Payload::json_text(data),
             metadata: Payload::json_text(metadata),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new(name.clone(), Version(n as u64 + 1), Position::Number(n as u64 + 1), event_type.clone())
         }));
     }
     out.flush().expect("the temporary file takes it");

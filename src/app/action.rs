@@ -104,6 +104,12 @@ pub enum Stepping {
     Open,
     /// The whole store as scope, at the event of the cursor.
     WholeStore,
+    /// Go on with a fold that was stopped or is suspended.
+    FoldOn,
+    /// To the next event that failed.
+    NextFault,
+    /// To the previous event that failed.
+    PreviousFault,
 }
 
 /// Looking for something.
@@ -333,6 +339,9 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Move(Motion::PageUp), "page-up", "page up", "A page up", "Move", LISTS),
     spec(Action::Step(Stepping::Open), "open", "open", "Open: a stream's events; the stream of an event of a wider scope; an event's data", "Move", &[Context::Streams, Context::Events]),
     spec(Action::Step(Stepping::WholeStore), "whole-store", "whole store", "Make the whole store the scope, standing at the same event", "Move", ANY),
+    spec(Action::Step(Stepping::NextFault), "next-fault", "fault", "To the next event of the stream that failed", "Move", ANY),
+    spec(Action::Step(Stepping::PreviousFault), "previous-fault", "fault", "To the previous event of the stream that failed", "Move", ANY),
+    spec(Action::Step(Stepping::FoldOn), "fold-on", "fold on", "Go on folding where that was stopped, or suspended because the reducer took too long", "Move", ANY),
     spec(Action::Fold(Folding::Toggle), "toggle", "fold", "Open or close a node; show whole what cannot be folded", "Trees", TREE),
     spec(Action::Fold(Folding::Expand), "expand", "expand", "Open a node, or enter an open one", "Trees", TREE),
     spec(Action::Fold(Folding::Collapse), "collapse", "collapse", "Close a node, or go to its parent", "Trees", TREE),
@@ -348,9 +357,9 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Find(Finding::Expression), "find-regex", "regex", "While typing what to find: take it for a regular expression, or again for text", "Find", &[Context::Prompt]),
     spec(Action::Find(Finding::Filter), "filter-streams", "filter", "Narrow the list of streams, as you type", "Find", ANY),
     spec(Action::Find(Finding::Sift), "filter-events", "filter events", "Show only some events: a condition in CEL, `type:Payment*`, `stream:order-*`, `after:2025-03-01T14:00`, `before:-2h`; an empty line shows all", "Find", ANY),
-    spec(Action::Find(Finding::GoTo), "go-to", "go to", "Go to `:312` a version, `:+10` `:-10` `:50%` `:first` `:last`, `:@14:03` or `:@2025-03-01T14:03` a time, an event id, a stream", "Find", ANY),
+    spec(Action::Find(Finding::GoTo), "go-to", "go to", "Go to `:312` a version (in the whole store a position), `:#5` the fifth event, `:+10` `:-10` `:50%` `:first` `:last`, `:@14:03` or `:2025-03-01T14:03` a time, `:-2h` before the last event, an event id, a stream, `:order-7@12`", "Find", ANY),
     spec(Action::Watch(Watching::Pin), "pin", "pin", "Pin this state to compare with; again at the same place to unpin", "Compare", ANY),
-    spec(Action::Watch(Watching::Compare), "compare", "compare", "Mark in State what differs from the pinned state, or again what the event changed", "Compare", ANY),
+    spec(Action::Watch(Watching::Compare), "compare", "compare", "Mark in State what differs from the pinned state, or again what the event changed; with another stream only when pressed twice", "Compare", ANY),
     spec(Action::View(Viewing::FocusNext), "focus-next", "next pane", "To the next pane", "Panes", ANY),
     spec(Action::View(Viewing::FocusPrevious), "focus-previous", "previous pane", "To the previous pane", "Panes", ANY),
     spec(Action::View(Viewing::Focus(Pane::Streams)), "focus-streams", "streams", "To Streams", "Panes", ANY),
@@ -373,7 +382,7 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Copy(Copying::Event), "copy-event", "event", "Copy the event as JSON, data and metadata as stored", "Copy", ANY),
     spec(Action::Copy(Copying::State), "copy-state", "state", "Copy the state as JSON", "Copy", ANY),
     spec(Action::Copy(Copying::Diff), "copy-diff", "diff", "Copy what changed as JSON: path, before, after", "Copy", ANY),
-    spec(Action::Copy(Copying::Command), "copy-command", "command", "Copy the command that shows this state", "Copy", ANY),
+    spec(Action::Copy(Copying::Command), "copy-command", "command", "Copy the command that shows what is on the screen: the state, what differs from the pin, or in Events the filtered list", "Copy", ANY),
     spec(Action::View(Viewing::Help), "help", "help", "The keys; type to narrow, Enter runs the selected one", "Program", ANY),
     spec(Action::Session(Session::Back), "back", "back", "Cancel what is typed or running; otherwise back to the pane before", "Program", LEAVE),
     spec(Action::Session(Session::Close), "close", "close", "Close what is open over or beside the panes; with nothing open, ask whether to quit", "Program", LEAVE),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::effect::{Effect, Generation};
+use super::folding::Fold;
 use super::msg::Msg;
 use super::panes::Pane;
 use super::panes::state::Against;
 use super::panes::streams::Narrowing;
-use super::walk::Fact;
+use super::walk::{Arrival, Fact, Wanted};
 use super::{App, Severity, words};
 use crate::domain::{Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
@@ -16,7 +17,17 @@ impl App {
     /// Answers about the source and from the walk.
     pub(super) fn learned(&mut self, msg: Msg, out: &mut Vec<Effect>) {
         match msg {
-            Msg::SourceDescribed(about) => self.catalogue.about = Some(about),
+            Msg::SourceDescribed(mut about) => {
+                about.caveats.extend(self.catalogue.remarks.iter().cloned());
+                self.catalogue.about = Some(*about);
+            }
+            Msg::ProjectRemarked(remarks) => {
+                if let Some(about) = &mut self.catalogue.about {
+                    about.caveats.retain(|caveat| !self.catalogue.remarks.contains(caveat));
+                    about.caveats.extend(remarks.iter().cloned());
+                }
+                self.catalogue.remarks = remarks;
+            }
             Msg::SourceProgressed(progress) => self.progressed(progress, out),
             Msg::StreamsListed(streams) => self.streams_listed(streams, out),
             Msg::StreamsFiltered { generation, matches, complete } => {
@@ -32,18 +43,17 @@ impl App {
                     sifted.loaded(generation, events, &self.walk.facts, height);
                 }
             }
+            Msg::TimesSampled { generation, times } => self.panes.pace.sampled(generation, &times),
             Msg::SiftBegan { generation } => self.sift_began(generation, out),
             Msg::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
             Msg::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
             Msg::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
+            Msg::PlaceReached { generation, arrival } => self.place_reached(generation, arrival, out),
             Msg::MomentReached { generation, scope, scope_at, moment } => {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
-            Msg::WalkProgressed { generation, folded, total } => {
-                if let Some(wanted) = self.walk.wanted.as_mut().filter(|wanted| wanted.generation == generation) {
-                    wanted.progress = Some((folded, total));
-                }
-            }
+            Msg::WalkProgressed { generation, progress } => self.walk.folded_so_far(generation, progress),
+            Msg::FaultsCounted(failing) => self.walk.failing = Some(failing),
             // One for a walk that is no longer shown compares with nothing on the screen.
             Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
                 self.walk.difference = Some((generation, patch));
@@ -100,6 +110,13 @@ impl App {
         self.open_first(out);
     }
 
+    /// The walk has arrived. What is so there is still being folded.
+    fn place_reached(&mut self, generation: Generation, arrival: Arrival, out: &mut Vec<Effect>) {
+        let Some(wanted) = self.walk.wanted.take_if(|wanted| wanted.generation == generation) else { return };
+        self.stand(arrival, generation, out);
+        self.go_on_from_here(&wanted, out);
+    }
+
     fn moment_reached(
         &mut self,
         generation: Generation,
@@ -108,59 +125,90 @@ impl App {
         moment: Box<Moment>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(wanted) = self.walk.wanted.take_if(|wanted| wanted.generation == generation) else { return };
-        let elsewhere = self.walk.scope.as_ref() != Some(&scope);
-        if elsewhere {
-            let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
-            self.walk.leave(total);
+        let wanted = self.walk.wanted.take_if(|wanted| wanted.generation == generation);
+        if wanted.is_some() {
+            let total = match &scope {
+                Scope::Stream(_) => moment.total,
+                Scope::Category(_) | Scope::All => place,
+            };
+            let (event, stream_at) = (moment.event.clone(), moment.at);
+            let arrival = Arrival { scope: scope.clone(), scope_at: place, event, stream_at, total };
+            self.stand(arrival, generation, out);
+        }
+        let is_here = self.walk.fold.is_running(generation);
+        // A key that is held down outruns a slow fold: the moments it passes are shown as what they are.
+        let is_on_the_way =
+            !is_here && matches!(self.walk.fold, Fold::Running { generation: last, .. } if generation < last);
+        let is_awaited = is_on_the_way && generation > self.walk.shown;
+        if !is_here && !is_awaited {
+            return;
         }
         // A state of another kind has other folds; one of the same kind is read with the same ones.
         let category = |moment: &Moment| moment.stream.category().to_owned();
         if self.walk.moment.as_ref().is_none_or(|before| category(before) != category(&moment)) {
             self.panes.state.tree.reset();
         }
-        let fact = Fact::of(&moment);
-        let total = match &scope {
-            Scope::Stream(_) => moment.total,
-            Scope::Category(_) | Scope::All => place,
-        };
-        self.panes.events.arrive(&scope, total.max(self.catalogue.events_in(&scope)));
-        if let Some(event) = &moment.event {
-            self.walk.facts.note(event, fact);
-            if let Some(window) = &mut self.panes.events.window {
-                window.note(place, fact);
-            }
-            if let Some(sifted) = &mut self.panes.events.sifted {
-                sifted.note(place, fact);
-            }
+        self.note(&scope, place, &moment);
+        if is_here {
+            self.walk.fold = Fold::Done;
         }
-        if elsewhere {
-            let height = self.height(Pane::Streams);
-            self.panes.streams.select_scope(&self.catalogue, &scope, height);
-        }
-        self.panes.event.show(moment.event.clone());
-        self.walk.scope = Some(scope);
-        self.walk.place = place;
         self.walk.shown = generation;
         self.walk.moment = Some(moment);
         self.show_state();
+        self.follow_changes();
+        if let Some(wanted) = wanted {
+            self.go_on_from_here(&wanted, out);
+        }
+    }
+
+    /// Stands at a place: every pane but State shows it.
+    fn stand(&mut self, arrival: Arrival, generation: Generation, out: &mut Vec<Effect>) {
+        let elsewhere = self.walk.scope.as_ref() != Some(&arrival.scope);
+        if elsewhere {
+            let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
+            self.walk.leave(total);
+            self.panes.state.begin_anew();
+        }
+        let total = arrival.total.max(self.catalogue.events_in(&arrival.scope));
+        self.panes.events.arrive(&arrival.scope, total);
+        if elsewhere {
+            let height = self.height(Pane::Streams);
+            self.panes.streams.select_scope(&self.catalogue, &arrival.scope, height);
+        }
+        self.panes.event.show(arrival.event.clone());
+        self.walk.stand(arrival, generation);
         self.sift_on(out);
         self.follow_cursor();
-        self.follow_changes();
+    }
+
+    /// Makes the steps that waited for the walk to arrive.
+    fn go_on_from_here(&mut self, wanted: &Wanted, out: &mut Vec<Effect>) {
         self.step_queued(out);
         if wanted.steps != 0
             && let Some(scope) = self.walk.scope.clone()
         {
-            self.go_to_place(scope, place.saturating_add_signed(wanted.steps), out);
+            self.go_to_place(scope, self.walk.place.saturating_add_signed(wanted.steps), out);
         }
     }
 
-    /// Scrolls State to a change, unless somebody reads there.
-    pub(super) fn follow_changes(&mut self) {
-        if self.panes.focus != Pane::State {
-            let height = self.height(Pane::State);
-            self.panes.state.tree.follow_changes(height);
+    /// Remembers what the event of a moment did.
+    fn note(&mut self, scope: &Scope, place: u64, moment: &Moment) {
+        // Where a fold is suspended nobody has tried the event.
+        let Some(event) = moment.event.as_ref().filter(|_| moment.suspended.is_none()) else { return };
+        let fact = Fact::of(moment);
+        self.walk.facts.note(event, fact);
+        if let Some(window) = self.panes.events.window.as_mut().filter(|window| window.scope == *scope) {
+            window.note(place, fact);
         }
+        if let Some(sifted) = self.panes.events.sifted.as_mut().filter(|sifted| sifted.scope == *scope) {
+            sifted.note(place, fact);
+        }
+    }
+
+    /// Scrolls State only so far that what is selected in it or changed is seen.
+    pub(super) fn follow_changes(&mut self) {
+        let height = self.height(Pane::State);
+        self.panes.state.tree.keep_in_sight(height);
     }
 
     /// Scrolls Events to the cursor.
@@ -171,6 +219,10 @@ impl App {
 
     /// Shows the state of the moment with the marks that are asked for.
     pub(super) fn show_state(&mut self) {
+        self.panes.state.against = match self.panes.state.asked {
+            Against::Pinned if self.walk.compares_here() => Against::Pinned,
+            _ => Against::Before,
+        };
         let Some(moment) = &self.walk.moment else { return };
         let none = Arc::default();
         let patch = match self.panes.state.against {
@@ -192,6 +244,13 @@ impl App {
             self.walk.queued = None;
             self.panes.events.incoming = None;
             self.select_shown_scope();
+        }
+        if self.walk.fold.is_running(generation) {
+            ours = true;
+            self.walk.fold.stop();
+            if failure.kind != FailureKind::Cancelled {
+                self.walk.fold = Fold::Failed { why: why.clone() };
+            }
         }
         if let Some(sifted) = self.panes.events.sifted_of(generation) {
             ours = true;
@@ -229,6 +288,7 @@ impl App {
     pub(super) fn reducer_reloaded(&mut self, text: String, out: &mut Vec<Effect>) {
         self.say(Severity::Info, text);
         self.forget_diagnosis();
+        self.walk.failing = None;
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();
@@ -236,6 +296,17 @@ impl App {
         if let Some(sifted) = &mut self.panes.events.sifted {
             sifted.forget_facts();
         }
+        self.fold_here_again(out);
+    }
+
+    /// What was saved is not used: the state stays, and says so.
+    pub(super) fn reducer_refused(&mut self, text: String, out: &mut Vec<Effect>) {
+        self.say(Severity::Error, text);
+        self.fold_here_again(out);
+    }
+
+    /// Asks again for the moment of the cursor.
+    fn fold_here_again(&mut self, out: &mut Vec<Effect>) {
         if let Some(scope) = self.walk.scope.clone() {
             let place = self.walk.place;
             self.go(scope, Destination::To(place), Some(place), out);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::{About, Progress, Scope, StreamKind, StreamName, StreamSummary};
+use super::words::{Span, together};
+use crate::domain::{About, Progress, Scope, StreamKind, StreamName, StreamSummary, text};
 
 /// The streams that share the part of their name that says what they are of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +15,8 @@ pub struct Category {
     pub streams: u64,
     /// How many events they have together.
     pub events: u64,
+    /// Their first and their last time.
+    pub span: Span,
 }
 
 /// Everything known of the source.
@@ -21,6 +24,8 @@ pub struct Category {
 pub struct Catalogue {
     /// What it is.
     pub about: Option<About>,
+    /// What the project files say that means nothing for it; told among its caveats.
+    pub remarks: Vec<String>,
     /// How far it is read.
     pub progress: Progress,
     /// Its streams, in the order of their first events.
@@ -31,6 +36,10 @@ pub struct Catalogue {
     pub categories: Vec<Category>,
     /// Whether the list of streams has come at all.
     pub listed: bool,
+    /// The first and the last time of all of them.
+    pub span: Span,
+    /// How wide the longest name is.
+    pub widest: usize,
     index: HashMap<StreamName, u32>,
     category_of: Vec<u32>,
     category_names: HashMap<Arc<str>, u32>,
@@ -52,22 +61,25 @@ impl Catalogue {
             };
             self.category_of.push(number);
             self.apart += usize::from(summary.kind != StreamKind::Domain);
+            self.widest = self.widest.max(text::width(&text::safe(summary.stream.as_str())));
             self.index.insert(summary.stream.clone(), n as u32);
         }
-        let mut sums = vec![(0, 0); self.category_names.len()];
+        let mut sums = vec![(0, 0, None); self.category_names.len()];
         for (summary, category) in streams.iter().zip(&self.category_of) {
-            let sum: &mut (u64, u64) = &mut sums[*category as usize];
+            let sum: &mut (u64, u64, Span) = &mut sums[*category as usize];
             if summary.kind == StreamKind::Domain {
                 sum.0 += 1;
             }
             sum.1 += summary.events;
+            sum.2 = together(sum.2, span_of(summary));
         }
+        self.span = sums.iter().fold(None, |all, (_, _, span)| together(all, *span));
         self.categories = self
             .category_names
             .iter()
             .map(|(name, number)| (name, sums[*number as usize]))
-            .filter(|(_, (streams, _))| *streams > 1)
-            .map(|(name, (streams, events))| Category { name: name.clone(), streams, events })
+            .filter(|(_, (streams, ..))| *streams > 1)
+            .map(|(name, (streams, events, span))| Category { name: name.clone(), streams, events, span })
             .collect();
         self.categories.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.name.cmp(&b.name)));
         self.streams = streams;
@@ -95,6 +107,15 @@ impl Catalogue {
         }
     }
 
+    /// The first and the last time of a scope, as far as the list of streams tells.
+    pub fn span_in(&self, scope: &Scope) -> Span {
+        match scope {
+            Scope::All => self.span,
+            Scope::Stream(name) => self.summary(name).and_then(span_of),
+            Scope::Category(name) => self.categories.iter().find(|category| category.name == *name)?.span,
+        }
+    }
+
     /// Whether it is known that the source holds no event at all.
     pub fn is_empty(&self) -> bool {
         self.progress.complete && self.listed && self.streams.is_empty() && self.progress.troubles == 0
@@ -105,4 +126,10 @@ impl Catalogue {
         let Progress { done, total, complete, .. } = self.progress;
         (!complete && total > 0).then(|| super::words::percent(done, total).min(99))
     }
+}
+
+/// The times of a stream, the earlier one first.
+fn span_of(summary: &StreamSummary) -> Span {
+    let (first, last) = (summary.first_time?, summary.last_time?);
+    Some((first.min(last), first.max(last)))
 }

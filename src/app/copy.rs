@@ -1,13 +1,18 @@
 //! Copying: exactly the thing, as text for another program.
 
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 
 use super::action::Copying;
 use super::effect::Effect;
 use super::panes::Pane;
-use super::panes::state::StateView;
+use super::panes::state::{Against, StateView};
 use super::{App, Severity};
-use crate::domain::{Event, Json, Path, Step, json::write_string};
+use crate::domain::{
+    Event, Json, Path, Scope, Step, Version,
+    json::{write_key, write_string},
+    shell,
+};
 use crate::replay::Patch;
 
 impl App {
@@ -20,10 +25,10 @@ impl App {
             Copying::Event => ("the event", self.walk.event().map(|event| event_json(event))),
             Copying::State => (
                 "the state",
-                self.walk.moment.as_ref().map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
+                self.walk.here().map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
             ),
             Copying::Diff => {
-                let moment = self.walk.moment.as_ref();
+                let moment = self.walk.here();
                 ("the changes", moment.map(|_| changes_json(&self.panes.state.patch)))
             }
             Copying::Command => ("the command", self.command()),
@@ -39,6 +44,12 @@ impl App {
             None if matches!(copying, Copying::Path | Copying::Jq) => {
                 self.say(Severity::Warning, format!("{what} is that of a value: select one in Event or State first"));
             }
+            None if matches!(copying, Copying::Command) && self.panes.state.against == Against::Pinned => {
+                self.say(Severity::Warning, "no command compares two streams: the pin is of another one");
+            }
+            None if self.panes.focus == Pane::State && self.walk.here().is_none() => {
+                self.say(Severity::Warning, format!("{what} cannot be copied: there is no state here yet"));
+            }
             None => self.say(Severity::Warning, format!("{what} cannot be copied: there is none here")),
         }
     }
@@ -50,9 +61,9 @@ impl App {
             Pane::Streams => {
                 let scope = self.panes.streams.scope(&self.catalogue, self.panes.streams.selected);
                 let name = scope.and_then(|scope| match scope {
-                    crate::domain::Scope::Stream(name) => Some(name.to_string()),
-                    crate::domain::Scope::Category(name) => Some(name.to_string()),
-                    crate::domain::Scope::All => None,
+                    Scope::Stream(name) => Some(name.to_string()),
+                    Scope::Category(name) => Some(name.to_string()),
+                    Scope::All => None,
                 });
                 ("the name", name)
             }
@@ -61,6 +72,7 @@ impl App {
                 Some(tree) => ("the value", tree.selected_value().map(plain)),
                 None => ("the data", self.walk.event().map(|event| event.data.text().into_owned())),
             },
+            Pane::State if self.walk.here().is_none() => ("the value", None),
             Pane::State => match self.panes.state.view {
                 StateView::Tree => ("the value", self.panes.state.tree.selected_value().map(plain)),
                 StateView::Changes => {
@@ -73,32 +85,85 @@ impl App {
 
     fn selected_path(&self) -> Option<Path> {
         match (self.panes.focus, self.panes.state.view) {
+            (Pane::State, _) if self.walk.here().is_none() => None,
             (Pane::Event, _) => Some(self.panes.event.tree()?.selected_path()),
             (Pane::State, StateView::Changes) => {
                 Some(self.panes.state.patch.0.get(self.panes.state.selected)?.path.clone())
             }
-            (Pane::State, StateView::Tree) => self.walk.moment.as_ref().map(|_| self.panes.state.tree.selected_path()),
+            (Pane::State, StateView::Tree) => Some(self.panes.state.tree.selected_path()),
             (Pane::Streams | Pane::Events, _) => None,
         }
     }
 
-    /// The command that shows the same state without the interface.
+    /// The command that shows without the interface what is on the screen: in Events the list, where it is more or less
+    /// than a stream; elsewhere the state, or what differs from the pinned one.
     fn command(&self) -> Option<String> {
-        let moment = self.walk.moment.as_ref().filter(|moment| !moment.stream.as_str().is_empty())?;
-        let at = moment.event.as_ref().map_or_else(|| "start".to_owned(), |event| event.version.to_string());
-        let mut command =
-            format!("stepback state {} {} --at {at}", shell(&self.origin.address), shell(moment.stream.as_str()));
-        for option in &self.origin.options {
-            let _ = write!(command, " {}", shell(option));
+        let listed = self.panes.focus == Pane::Events;
+        match &self.walk.scope {
+            Some(scope) if listed && self.panes.state.against == Against::Before => {
+                let filter = self.sifted_in(scope).map(|sifted| sifted.text.as_str());
+                match (scope, filter) {
+                    (Scope::Stream(_), None) => self.command_of_state(),
+                    _ => Some(self.command_of_events(scope, filter)),
+                }
+            }
+            _ => self.command_of_state(),
         }
-        Some(command)
+    }
+
+    fn command_of_state(&self) -> Option<String> {
+        let place =
+            |version: Option<Version>| version.map_or_else(|| "start".to_owned(), |version| version.to_string());
+        let (stream, here) = (self.walk.stream()?.as_str(), place(self.walk.event().map(|event| event.version)));
+        let address = self.origin.address.as_bytes();
+        let options = self.origin.options.iter().chain(&self.origin.folding).map(String::as_str);
+        match (self.panes.state.against, &self.walk.pin) {
+            (Against::Pinned, Some(pin)) if pin.stream.as_str() == stream => Some(written(
+                "diff",
+                &[address, stream.as_bytes(), place(pin.version).as_bytes(), here.as_bytes()],
+                options,
+            )),
+            (Against::Pinned, _) => None,
+            (Against::Before, _) => {
+                Some(written("state", &[address, stream.as_bytes()], ["--at", &here].into_iter().chain(options)))
+            }
+        }
+    }
+
+    fn command_of_events(&self, scope: &Scope, filter: Option<&str>) -> String {
+        let mut places = vec![self.origin.address.as_bytes()];
+        let mut options = Vec::new();
+        match scope {
+            Scope::Stream(name) => places.push(name.as_str().as_bytes()),
+            Scope::Category(name) => options.extend(["--category", name]),
+            Scope::All => {}
+        }
+        options.extend(filter.into_iter().flat_map(|filter| ["--where", filter]));
+        written("events", &places, options.into_iter().chain(self.origin.options.iter().map(String::as_str)))
     }
 }
 
-/// A word of a shell command.
-fn shell(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+/// A command of this program, as it is typed into a shell. What begins like an option and is none stands behind all
+/// options, or with the name of the one it belongs to.
+fn written<'a>(command: &str, places: &[&[u8]], options: impl Iterator<Item = &'a str>) -> String {
+    let mut spoken: Vec<String> = Vec::new();
+    for word in options {
+        match spoken.last_mut().filter(|name| word.starts_with('-') && name.starts_with("--") && !name.contains('=')) {
+            Some(name) => *name = format!("{name}={word}"),
+            None => spoken.push(word.to_owned()),
+        }
+    }
+    let mut words: Vec<&[u8]> = vec![b"stepback", command.as_bytes()];
+    let spoken = spoken.iter().map(String::as_bytes);
+    if places.iter().any(|place| place.len() > 1 && place.starts_with(b"-")) {
+        words.extend(spoken);
+        words.push(b"--");
+        words.extend(places);
+    } else {
+        words.extend(places);
+        words.extend(spoken);
+    }
+    words.into_iter().map(shell::word).collect::<Vec<_>>().join(" ")
 }
 
 /// A path as jq writes it: `.total.amount`, `.items[0]`, `."a b"`.
@@ -114,7 +179,7 @@ fn jq(path: &Path) -> String {
                 if plain && key.bytes().next().is_some_and(|byte| !byte.is_ascii_digit()) {
                     out.push_str(key);
                 } else {
-                    let _ = write_string(&mut out, key);
+                    let _ = write_key(&mut out, key);
                 }
             }
         }
@@ -144,7 +209,7 @@ fn event_json(event: &Event) -> String {
     field("id", &event.id.as_deref().map_or("null".into(), text));
     field("type", &text(&event.event_type));
     field("time", &event.time.map_or("null".into(), |time| text(&time.to_string())));
-    for (name, payload) in [("data", &event.data), ("metadata", &event.metadata)] {
+    for (name, payload) in event.payloads() {
         let value = match payload.json_bytes() {
             Ok(bytes) if Json::parse(&bytes).is_ok() => String::from_utf8_lossy(&bytes).into_owned(),
             _ => text(&payload.text()),
@@ -179,11 +244,12 @@ mod tests {
 
     #[test]
     fn words_for_shell_and_jq() {
-        assert_eq!(shell("orders.jsonl"), "orders.jsonl");
-        assert_eq!(shell("it's here"), r"'it'\''s here'");
-        assert_eq!(shell(""), "''");
         let path = Path::root().key(&"a".into()).index(3).key(&"b c".into()).key(&"9".into());
         assert_eq!(jq(&path), r#".a[3]."b c"."9""#);
+        assert_eq!(
+            written("events", &[b"x.jsonl", b"-o"], ["--where", "-1 < event.data.n", "--map", "id=.a"].into_iter()),
+            "stepback events '--where=-1 < event.data.n' --map id=.a -- x.jsonl -o"
+        );
         assert_eq!(jq(&Path::root()), ".");
         assert_eq!(jq(&Path::root().index(1)), ".[1]");
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::panes::survey::Survey;
-use crate::domain::{Destination, Direction, EventQuery, Scope};
+use crate::domain::{Destination, Direction, EventQuery, Scope, StreamName};
+use crate::replay::State;
 
 /// Numbers the questions of one kind: an answer with an older number is dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -21,6 +22,15 @@ pub enum Effect {
     },
     /// Read events for the list, one by one.
     LoadSome {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// Of which scope.
+        scope: Scope,
+        /// Their ordinals in it, in order.
+        ordinals: Vec<u64>,
+    },
+    /// Tell when events were recorded that stand anywhere in a scope.
+    SampleTimes {
         /// To be repeated in the answer.
         generation: Generation,
         /// Of which scope.
@@ -105,8 +115,10 @@ pub enum Effect {
     StopSurvey,
     /// Stop the running jobs (walk, find, search, filters, survey).
     StopJobs,
-    /// Keep the current state to compare with.
-    Pin,
+    /// Go on with the fold of a stream that is suspended.
+    KeepGoing(StreamName),
+    /// Keep this state to compare with.
+    Pin(State),
     /// No longer compare.
     Unpin,
     /// Hand text to the terminal's clipboard.

@@ -118,12 +118,9 @@ impl App {
 
     /// The source has been opened anew: everything known of the old one is forgotten, and the place is gone to again.
     pub(super) fn reopened(&mut self) {
-        let stream = match (&self.walk.scope, &self.walk.moment) {
-            (Some(Scope::Stream(name)), _) => Some(name.clone()),
-            (Some(Scope::Category(_)), Some(moment)) if !moment.stream.as_str().is_empty() => {
-                Some(moment.stream.clone())
-            }
-            _ => None,
+        let stream = match &self.walk.scope {
+            Some(Scope::Stream(_) | Scope::Category(_)) => self.walk.stream().cloned(),
+            Some(Scope::All) | None => None,
         };
         let at = match (&stream, self.walk.event()) {
             (Some(_), Some(event)) => Some(Destination::Version(event.version.0)),
@@ -137,6 +134,7 @@ impl App {
         self.panes.streams = StreamsPane::default();
         self.panes.events = EventsPane::default();
         self.panes.events.refilter = filter;
+        self.panes.pace.forget();
         let (event, state) = (self.panes.event.view, self.panes.state.view);
         self.panes.event = EventPane::default();
         self.panes.event.view = event;

@@ -1,17 +1,19 @@
-//! Going somewhere: steps, jumps, other scopes, searches. Nothing moves before the walk has arrived.
+//! Going somewhere: steps, jumps, other scopes, searches. Nothing moves before the walk has arrived; what is so there may
+//! come later.
 
 use std::sync::Arc;
 
-use super::action::{Motion, Stepping, Watching};
+use super::action::{Action, Motion, Stepping, Watching};
 use super::effect::{Effect, Generation};
+use super::folding::Fold;
 use super::goto::Goto;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::state::Against;
 use super::panes::streams::{Narrowing, Row};
 use super::panes::{self, Pane};
-use super::walk::{Pin, Play, Wanted};
+use super::walk::{Across, Pin, Play, Wanted};
 use super::{App, Severity, words};
-use crate::domain::{Destination, Direction, Scope};
+use crate::domain::{Destination, Direction, Place, Scope, StreamName, place};
 
 impl App {
     /// Asks for a walk. `place` is where it leads, when that is known beforehand.
@@ -27,7 +29,7 @@ impl App {
         }
         let known = !matches!(to, Destination::Store(_) | Destination::InStore(_) | Destination::Id(_));
         let wanted = known.then(|| scope.clone());
-        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, progress: None, steps: 0 });
+        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, steps: 0 });
         out.push(Effect::Go { generation, scope, from, to });
     }
 
@@ -64,8 +66,6 @@ impl App {
             && !self.catalogue.streams.is_empty()
             && let Some(at) = self.opening.at.take()
         {
-            // A place without a stream is one of the whole store, whose events have no versions of its own.
-            let at = if let Destination::Version(number) = at { Destination::To(number) } else { at };
             self.opening.done = true;
             self.go(Scope::All, at, None, out);
             let height = self.height(Pane::Streams);
@@ -115,7 +115,8 @@ impl App {
         let Some((scope, end)) = self.opening.end.clone() else { return };
         let (untouched, total) = (!self.keys.pressed && self.walk.target() == (Some(&scope), end), self.total(&scope));
         if !untouched || (self.catalogue.progress.complete && total > end) {
-            self.opening.end = None;
+            // The list of streams may come later than the word that all is read, and know of more.
+            self.opening.end = untouched.then(|| (scope.clone(), total));
             if untouched {
                 self.go_to_place(scope, total, out);
                 self.say(Severity::Info, "everything is read: this is the last event");
@@ -132,6 +133,9 @@ impl App {
             Stepping::StoreBack => self.step_store(Direction::Backward, times, out),
             Stepping::Open => self.open_selected(out),
             Stepping::WholeStore => self.whole_store(out),
+            Stepping::FoldOn => self.fold_on(out),
+            Stepping::NextFault => self.step_to_fault(Direction::Forward, times, out),
+            Stepping::PreviousFault => self.step_to_fault(Direction::Backward, times, out),
         }
     }
 
@@ -197,17 +201,36 @@ impl App {
                     self.panes.focus = Pane::Events;
                 }
             }
-            _ => match (&self.walk.scope, self.walk.moment.as_deref()) {
-                (Some(Scope::All | Scope::Category(_)), Some(moment)) => match &moment.event {
-                    Some(event) if event.trouble.is_none() => {
-                        let (scope, at) = (Scope::Stream(event.stream.clone()), moment.at);
-                        self.go(scope, Destination::To(at), Some(at), out);
-                    }
-                    Some(_) => self.say(Severity::Warning, "this record belongs to no stream"),
-                    None => self.say(Severity::Info, "this is before the first event: step on to open a stream"),
-                },
+            _ => match (&self.walk.scope, self.walk.event()) {
+                (Some(Scope::All | Scope::Category(_)), Some(event)) if event.trouble.is_none() => {
+                    let (scope, at) = (Scope::Stream(event.stream.clone()), self.walk.stream_at);
+                    self.go(scope, Destination::To(at), Some(at), out);
+                }
+                (Some(Scope::All | Scope::Category(_)), Some(_)) => {
+                    self.say(Severity::Warning, "this record belongs to no stream");
+                }
+                (Some(Scope::All | Scope::Category(_)), None) => {
+                    self.say(Severity::Info, "this is before the first event: step on to open a stream");
+                }
                 _ => self.panes.focus = Pane::Event,
             },
+        }
+    }
+
+    /// Goes on with a fold that was stopped or is suspended.
+    fn fold_on(&mut self, out: &mut Vec<Effect>) {
+        match (&self.walk.fold, self.walk.scope.clone()) {
+            (Fold::Stopped { .. } | Fold::Failed { .. }, Some(scope)) => {
+                let place = self.walk.place;
+                self.go(scope, Destination::To(place), Some(place), out);
+            }
+            (Fold::Done, Some(scope)) if self.walk.here().is_some_and(|moment| moment.suspended.is_some()) => {
+                out.extend(self.walk.stream().cloned().map(Effect::KeepGoing));
+                let place = self.walk.place;
+                self.go(scope, Destination::To(place), Some(place), out);
+            }
+            (Fold::Running { .. }, _) => self.say(Severity::Info, "the state is being folded already"),
+            _ => self.say(Severity::Info, "the state is here: nothing was stopped"),
         }
     }
 
@@ -258,27 +281,38 @@ impl App {
         let scope = scope.clone();
         let total = self.total(&scope);
         match goto {
-            Goto::Number(version) if matches!(scope, Scope::Stream(_)) => {
+            Goto::Place(Place::Start) => self.go_to_place(scope, 0, out),
+            Goto::Place(Place::First) => self.go_to_place(scope, total.min(1), out),
+            Goto::Place(Place::Last) => self.go_to_place(scope, total, out),
+            Goto::Place(place) => {
                 self.walk.queued = None;
-                self.go(scope, Destination::Version(version), None, out);
+                self.go(scope, Destination::At(place), None, out);
             }
-            Goto::Number(number) => self.go_to_place(scope, number, out),
             Goto::By(by) => self.go_to_place(scope, place.saturating_add_signed(by), out),
             Goto::Part(part) => {
                 self.go_to_place(scope, (u128::from(total) * u128::from(part) / 100_000) as u64, out);
             }
-            Goto::AsOf(time) => self.go(scope, Destination::AsOf(time), None, out),
-            Goto::First => self.go_to_place(scope, 1, out),
-            Goto::Last => self.go_to_place(scope, total, out),
-            Goto::Name(name) => match self.catalogue.index_of(&Arc::clone(&name).into()) {
-                Some(_) => self.open(Scope::Stream(name.into()), out),
-                None if name.chars().any(char::is_whitespace) => {
+            Goto::Name(name) => match (self.catalogue.index_of(&Arc::clone(&name).into()), self.place_in_stream(&name))
+            {
+                (Some(_), _) => self.open(Scope::Stream(name.into()), out),
+                (None, Some((stream, place))) => {
+                    self.walk.queued = None;
+                    self.go(stream, Destination::At(place), None, out);
+                }
+                (None, None) if name.chars().any(char::is_whitespace) => {
                     return Err(format!("{name} is no version, time or id"));
                 }
-                None => self.go(scope, Destination::Id(name), None, out),
+                (None, None) => self.go(scope, Destination::Id(name), None, out),
             },
         }
         Ok(())
+    }
+
+    /// The stream and the place `STREAM@PLACE` names, where there is such a stream.
+    pub(super) fn place_in_stream(&self, name: &str) -> Option<(Scope, Place)> {
+        let (stream, place) = place::divided(name).ok()?;
+        let stream = StreamName::from(stream);
+        self.catalogue.index_of(&stream).map(|_| (Scope::Stream(stream), place))
     }
 
     // Streams
@@ -343,31 +377,32 @@ impl App {
             Watching::Pin if self.walk.is_at_pin() => {
                 self.walk.pin = None;
                 self.walk.difference = None;
-                self.panes.state.against = Against::Before;
+                self.panes.state.asked = Against::Before;
                 self.say(Severity::Info, "unpinned");
                 out.push(Effect::Unpin);
             }
             Watching::Pin => {
-                let Some(moment) = &self.walk.moment else { return };
+                let Some(moment) = self.walk.here() else {
+                    return self.say(Severity::Warning, "there is no state here yet to pin");
+                };
                 let name = match &moment.event {
                     Some(event) => format!("{}@{}", moment.stream, event.version),
                     None => format!("{} at its start", moment.stream),
                 };
-                self.walk.pin = Some(Pin { stream: moment.stream.clone(), at: moment.at, name: name.clone() });
+                let state = moment.state.clone();
+                self.walk.pin = Some(Pin {
+                    stream: moment.stream.clone(),
+                    at: moment.at,
+                    version: moment.event.as_ref().map(|event| event.version),
+                    name: name.clone(),
+                    across: Across::No,
+                });
                 // A state does not differ from itself.
                 self.walk.difference = Some((self.walk.shown, Arc::default()));
                 self.say(Severity::Info, format!("pinned {name}: step away and compare"));
-                out.push(Effect::Pin);
+                out.push(Effect::Pin(state));
             }
-            Watching::Compare if self.walk.pin.is_none() => {
-                self.say(Severity::Info, "nothing is pinned to compare with");
-            }
-            Watching::Compare => {
-                self.panes.state.against = match self.panes.state.against {
-                    Against::Before => Against::Pinned,
-                    Against::Pinned => Against::Before,
-                };
-            }
+            Watching::Compare => self.compare(),
             Watching::Play if !self.walk.play.running && self.is_at_the_end() => {
                 self.say(Severity::Info, "this is the last event: there is nothing to play");
             }
@@ -393,6 +428,28 @@ impl App {
         self.follow_changes();
     }
 
+    /// Goes round what the state can be compared with: what was before the event, and the pinned state. That of another
+    /// stream only when it is asked for twice.
+    fn compare(&mut self) {
+        let key = self.keys.map.keys_of(&self.contexts(), Action::Watch(Watching::Compare)).into_iter().next();
+        let (Some(pin), Some(moment)) = (&mut self.walk.pin, &self.walk.moment) else {
+            return self.say(Severity::Info, "nothing is pinned to compare with");
+        };
+        if self.panes.state.against == Against::Pinned {
+            self.panes.state.asked = Against::Before;
+        } else if pin.stream == moment.stream {
+            self.panes.state.asked = Against::Pinned;
+        } else if pin.across == Across::Offered(moment.stream.clone()) {
+            pin.across = Across::Asked(moment.stream.clone());
+            self.panes.state.asked = Against::Pinned;
+        } else {
+            pin.across = Across::Offered(moment.stream.clone());
+            let key = key.unwrap_or_else(|| "the same key".into());
+            let words = format!("the pin is of {}: {key} again compares all the same", pin.stream);
+            self.say(Severity::Warning, words);
+        }
+    }
+
     /// Whether no event follows, now or later.
     fn is_at_the_end(&self) -> bool {
         let (scope, place) = self.walk.target();
@@ -401,7 +458,7 @@ impl App {
 
     pub(super) fn play_ticked(&mut self, out: &mut Vec<Effect>) {
         // A slow walk is not overtaken: the next tick steps on.
-        if !self.walk.play.running || self.walk.wanted.is_some() {
+        if !self.walk.play.running || self.walk.is_under_way() {
             return;
         }
         let Some(scope) = self.walk.scope.clone() else { return };
@@ -427,6 +484,7 @@ impl App {
     /// Stops everything under way. Where one stands stays.
     pub(super) fn stop_jobs(&mut self, out: &mut Vec<Effect>) {
         self.walk.wanted = None;
+        self.walk.fold.stop();
         self.walk.queued = None;
         self.panes.events.incoming = None;
         if let Some(search) = &mut self.jobs.search {

@@ -2,24 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Timestamp, time};
+use crate::domain::{Place, Timestamp, time};
 
-/// A place to go to, as typed.
+/// Where to go, as typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Goto {
-    /// The event with this version; in a wider scope the n-th event.
-    Number(u64),
+    /// A place of the scope, in the grammar of every command.
+    Place(Place),
     /// So many events on (or, when negative, back).
     By(i64),
     /// This part of the scope, in thousandths of a percent.
     Part(u64),
-    /// The last event at or before an instant.
-    AsOf(Timestamp),
-    /// Before the first event.
-    First,
-    /// The last event.
-    Last,
-    /// A stream, or an event with this id.
+    /// A stream, a place of one (`order-7@12`), an event with this id, or a position that is no number.
     Name(Arc<str>),
 }
 
@@ -32,13 +26,12 @@ impl Goto {
         let text = text.trim();
         let number = |digits: &str| digits.replace([',', '_'], "").parse::<u64>().ok();
         match text {
-            "" => return Err("a version, +10, -10, 50%, @14:03, an event id, or a stream".into()),
-            "first" | "start" => return Ok(Self::First),
-            "last" | "end" => return Ok(Self::Last),
+            "" => return Err("a version or position, #5, +10, -10, 50%, @14:03, -2h, an event id, or a stream".into()),
+            "end" => return Ok(Self::Place(Place::Last)),
             _ => {}
         }
         if let Some(moment) = text.strip_prefix('@') {
-            return instant(moment.trim(), today).map(Self::AsOf);
+            return instant(moment.trim(), today).map(|time| Self::Place(Place::Time(time)));
         }
         if let Some(part) = text.strip_suffix('%') {
             let part: f64 = part.trim().parse().map_err(|_| format!("{text} is not a percentage"))?;
@@ -54,9 +47,15 @@ impl Goto {
             return Ok(Self::By(-i64::try_from(by).unwrap_or(i64::MAX)));
         }
         if let Some(version) = number(text) {
-            return Ok(Self::Number(version));
+            return Ok(Self::Place(Place::Number(version)));
         }
-        Ok(Self::Name(text.into()))
+        match text.parse() {
+            // What else has a number in it may be the name of a stream or an id as well as a position.
+            Ok(Place::Position(_)) => Ok(Self::Name(text.into())),
+            Ok(place) => Ok(Self::Place(place)),
+            Err(why) if text.starts_with('#') => Err(why),
+            Err(_) => Ok(Self::Name(text.into())),
+        }
     }
 }
 
@@ -79,21 +78,29 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_understood() {
-        let at = |text| time::parse(text).expect("an instant");
+        let at = |text: &str| crate::domain::time::parse(text).expect("an instant");
+        let time = |text: &str| Goto::Place(Place::Time(at(text)));
         let today = Some(at("2026-03-01T23:00:00Z"));
         for (text, meant) in [
-            ("312", Goto::Number(312)),
-            ("1,000_000", Goto::Number(1_000_000)),
+            ("312", Goto::Place(Place::Number(312))),
+            ("1,000_000", Goto::Place(Place::Number(1_000_000))),
             ("+10", Goto::By(10)),
             ("-10", Goto::By(-10)),
             ("50%", Goto::Part(50_000)),
             ("12.5%", Goto::Part(12_500)),
-            ("@14:03", Goto::AsOf(at("2026-03-01T14:03:00Z"))),
-            ("@9:03:02.5", Goto::AsOf(at("2026-03-01T09:03:02.5Z"))),
-            ("@2025-03-01", Goto::AsOf(at("2025-03-01"))),
-            ("@2025-03-01T14:03", Goto::AsOf(at("2025-03-01T14:03:00Z"))),
-            (" first ", Goto::First),
-            ("end", Goto::Last),
+            ("@14:03", time("2026-03-01T14:03:00Z")),
+            ("@9:03:02.5", time("2026-03-01T09:03:02.5Z")),
+            ("@2025-03-01", time("2025-03-01")),
+            ("@2025-03-01T14:03", time("2025-03-01T14:03:00Z")),
+            (" first ", Goto::Place(Place::First)),
+            ("start", Goto::Place(Place::Start)),
+            ("#5", Goto::Place(Place::Ordinal(5))),
+            ("-2h", Goto::Place(Place::Ago(7200))),
+            ("2025-03-01", time("2025-03-01")),
+            ("2025", Goto::Place(Place::Number(2025))),
+            ("2/1041", Goto::Name("2/1041".into())),
+            ("order-7@3", Goto::Name("order-7@3".into())),
+            ("end", Goto::Place(Place::Last)),
             ("order-7", Goto::Name("order-7".into())),
             ("5f0c8f1e-0b7e-4f6a-9b53-2f2d9a1c7a10", Goto::Name("5f0c8f1e-0b7e-4f6a-9b53-2f2d9a1c7a10".into())),
         ] {
@@ -103,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_said() {
-        for text in ["", "101%", "x%", "@noon", "@25:99", "@14:03"] {
+        for text in ["", "#0", "#x", "101%", "x%", "@noon", "@25:99", "@14:03"] {
             assert!(Goto::parse(text, None).is_err(), "{text}");
         }
     }

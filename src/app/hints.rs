@@ -6,6 +6,7 @@ use super::App;
 use super::action::{
     Action, Context, Copying, Editing, Finding, Folding, Motion, Session, Stepping, Viewing, Watching,
 };
+use super::folding::Fold;
 use super::mode::{Asking, Mode, Prompt};
 use super::notation;
 use super::panes::Pane;
@@ -158,7 +159,8 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let about = (Action::View(Viewing::About), None);
     let quit = (Action::Session(Session::Close), Some("quit"));
     let zoom = (Action::View(Viewing::Zoom), Some(if app.panes.zoomed { "all panes" } else { "zoom" }));
-    let mut list = Vec::new();
+    let on = (Action::Step(Stepping::FoldOn), None);
+    let mut list = vec![on];
     if app.follow.changed.is_some() {
         list.push((Action::Session(Session::Reopen), None));
     }
@@ -195,6 +197,14 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
 }
 
 impl App {
+    /// What is said of the state at the cursor while it is not there.
+    pub fn fold_words(&self) -> Option<(String, String)> {
+        let contexts = self.contexts();
+        let key = |action| self.keys.map.keys_of(&contexts, action).into_iter().next().unwrap_or_default();
+        let stop = if matches!(self.mode, Mode::Normal) { Session::Back } else { Session::Stop };
+        self.walk.fold.words(&key(Action::Session(stop)), &key(Action::Step(Stepping::FoldOn)))
+    }
+
     /// The contexts that hold now, the most special first.
     pub fn contexts(&self) -> Vec<Context> {
         match &self.mode {
@@ -216,7 +226,7 @@ impl App {
 
     /// Whether an action would do something now: hints show no others.
     pub fn offers(&self, action: Action) -> bool {
-        let moment = self.walk.moment.as_deref();
+        let moment = self.walk.here();
         let event = self.walk.event();
         let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
         let place = self.walk.target().1;
@@ -224,6 +234,14 @@ impl App {
             Action::Step(Stepping::Forward) => self.walk.scope.is_some() && place < total,
             Action::Step(Stepping::Back) => self.walk.scope.is_some() && place > 0,
             Action::Step(Stepping::StoreForward | Stepping::StoreBack | Stepping::Open) => self.walk.scope.is_some(),
+            Action::Step(Stepping::NextFault | Stepping::PreviousFault) => {
+                matches!(self.walk.scope, Some(Scope::Stream(_)))
+                    && self.failing().is_some_and(|failing| !failing.counted.faults.is_none())
+            }
+            Action::Step(Stepping::FoldOn) => {
+                matches!(self.walk.fold, Fold::Stopped { .. } | Fold::Failed { .. })
+                    || moment.is_some_and(|moment| moment.suspended.is_some())
+            }
             Action::Step(Stepping::WholeStore) => self.walk.scope.is_some() && self.walk.scope != Some(Scope::All),
             Action::Watch(Watching::Play) => self.walk.play.running || (self.walk.scope.is_some() && place < total),
             Action::Watch(Watching::Slower | Watching::Faster) => self.walk.play.running,
@@ -239,7 +257,8 @@ impl App {
             Action::Fold(Folding::NextChange | Folding::PreviousChange) => self.panes.state.tally.total() > 0,
             Action::Copy(Copying::Id) => event.is_some_and(|event| event.id.is_some()),
             Action::Copy(Copying::Event) => event.is_some(),
-            Action::Copy(Copying::State | Copying::Diff | Copying::Command) => moment.is_some(),
+            Action::Copy(Copying::State | Copying::Diff) => moment.is_some(),
+            Action::Copy(Copying::Command) => self.walk.stream().is_some(),
             Action::View(Viewing::Failure) => self.whole_message().is_some(),
             Action::View(Viewing::About) => self.catalogue.about.is_some(),
             _ => true,

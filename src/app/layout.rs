@@ -39,6 +39,32 @@ impl Areas {
     }
 }
 
+/// What the contents of the panes ask for. State takes what they leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Columns of Streams that show its longest name whole.
+    pub streams: u16,
+    /// Columns of Events without the data, with times to the second.
+    pub events: u16,
+    /// Columns that times to the millisecond take beside them.
+    pub milliseconds: u16,
+    /// Columns of the longest data.
+    pub data: u16,
+    /// Rows of the data of an event.
+    pub event: u16,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { streams: 28, events: 40, milliseconds: 4, data: 0, event: 3 }
+    }
+}
+
+/// The columns that stand between a type and the data beside it.
+pub const BEFORE_DATA: u16 = 2;
+/// Data in fewer columns than this is not drawn: it would say nothing.
+pub const LEAST_DATA: u16 = 12;
+
 /// What gets the most room where several panes are side by side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Layout {
@@ -81,10 +107,10 @@ impl Layout {
 
 /// The arrangement of a window; `None` when it is too small.
 ///
-/// From 150 columns on everything is side by side; from 110 on Event lies under Events; from 80 on Streams is beside
-/// Events and State while it has the focus, and gives way to Event otherwise; below that, or below 20 rows, the pane with
-/// the focus is alone.
-pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layout) -> Option<Areas> {
+/// From 110 columns on Streams, Events over Event, and State are beside each other; from 80 on Streams is beside Events and
+/// State while it has the focus, and gives way to Event otherwise; below that, or below 20 rows, the pane with the focus is
+/// alone. Streams, Events and Event are as large as what they show, within limits.
+pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layout, room: &Room) -> Option<Areas> {
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }
@@ -104,38 +130,50 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
         panes: [None; 4],
     };
     let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
+    let streams = room.streams.clamp(22, 36);
     if zoomed || width < 80 || height < 20 {
         place(focus, body);
-    } else if width >= 150 {
-        let (streams, rest) = beside(body, part(width, 22));
-        let (events, right) = beside(rest, part(width, layout.choose(38, 30, 47)));
-        let (state, event) = above(right, layout.choose(68, 76, 62));
-        place(Pane::Streams, streams);
-        place(Pane::Events, events);
-        place(Pane::State, state);
-        place(Pane::Event, event);
-    } else if width >= 110 {
-        let (streams, rest) = beside(body, part(width, 23));
-        let (middle, state) = beside(rest, part(width, layout.choose(39, 33, 47)));
-        let (events, event) = above(middle, layout.choose(62, 62, 70));
-        place(Pane::Streams, streams);
-        place(Pane::Events, events);
-        place(Pane::Event, event);
-        place(Pane::State, state);
-    } else if focus == Pane::Streams {
-        let (streams, right) = beside(body, part(width, 43));
-        let (events, state) = above(right, layout.choose(50, 36, 64));
+    } else if width < 110 && focus == Pane::Streams {
+        let (streams, right) = beside(body, streams);
+        let (events, state) = above(right, part(body.height, layout.choose(50, 36, 64)));
         place(Pane::Streams, streams);
         place(Pane::Events, events);
         place(Pane::State, state);
     } else {
-        let (left, state) = beside(body, part(width, layout.choose(52, 42, 64)));
-        let (events, event) = above(left, 56);
+        let mut rest = body;
+        if width >= 110 {
+            let streams = beside(body, streams);
+            place(Pane::Streams, streams.0);
+            rest = streams.1;
+        }
+        let (left, state) = beside(rest, columns_of_events(rest.width, layout, room));
+        let (events, event) = above(left, left.height - rows_of_event(left.height, room));
         place(Pane::Events, events);
         place(Pane::Event, event);
         place(Pane::State, state);
     }
     Some(areas)
+}
+
+/// How many columns Events gets: what its columns need, then milliseconds, then data, as long as State keeps its part.
+fn columns_of_events(width: u16, layout: Layout, room: &Room) -> u16 {
+    const NARROWEST: u16 = 24;
+    let most = part(width, layout.choose(55, 36, 70));
+    let mut columns = room.events.clamp(NARROWEST, most.max(NARROWEST));
+    if columns + room.milliseconds <= most {
+        columns += room.milliseconds;
+    }
+    let left = most.saturating_sub(columns);
+    match room.data {
+        1.. if left >= BEFORE_DATA + LEAST_DATA => columns + left.min(BEFORE_DATA + room.data.max(LEAST_DATA)),
+        _ => columns,
+    }
+}
+
+/// How many rows Event gets: as many as its data, three to 45 percent of the column.
+fn rows_of_event(height: u16, room: &Room) -> u16 {
+    const LEAST: u16 = 3;
+    (room.event.max(LEAST) + 2).min(part(height, 45)).max(LEAST + 2)
 }
 
 /// So many percent of a length.
@@ -148,10 +186,10 @@ fn beside(area: Rect, width: u16) -> (Rect, Rect) {
     (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
 }
 
-/// The upper so many percent, and what is below: neither so low that it shows nothing.
-fn above(area: Rect, percent: u16) -> (Rect, Rect) {
+/// The upper so many rows, and what is below: neither so low that it shows nothing.
+fn above(area: Rect, height: u16) -> (Rect, Rect) {
     const LOWEST: u16 = 5;
-    let height = part(area.height, percent).min(area.height.saturating_sub(LOWEST));
+    let height = height.min(area.height.saturating_sub(LOWEST)).max(LOWEST);
     (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
 }
 
@@ -223,7 +261,14 @@ mod tests {
             for height in [0, 9, 10, 13, 19, 20, 24, 29, 30, 36, 45, 100] {
                 for focus in Pane::ALL {
                     for (zoomed, layout) in [false, true].into_iter().flat_map(|z| Layout::ALL.map(|l| (z, l))) {
-                        let Some(areas) = arrange(width, height, focus, zoomed, layout) else {
+                        let wide = u16::MAX / 2;
+                        let [streams, events, data, event] = match (width + height) % 3 {
+                            0 => [0; 4],
+                            1 => [wide; 4],
+                            _ => [28, 44, 30, 6],
+                        };
+                        let room = Room { streams, events, milliseconds: 4, data, event };
+                        let Some(areas) = arrange(width, height, focus, zoomed, layout, &room) else {
                             assert!(width < 40 || height < 10);
                             continue;
                         };
@@ -242,6 +287,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn panes_are_as_large_as_what_they_show_and_state_has_the_rest() {
+        let room = Room { streams: 27, events: 44, milliseconds: 4, data: 26, event: 4 };
+        let areas = |width, height, room: &Room| {
+            arrange(width, height, Pane::Events, false, Layout::Balanced, room).expect("large enough")
+        };
+        let of = |areas: &Areas, pane| areas.pane(pane).expect("on the screen");
+        for (width, height) in [(120, 36), (160, 45), (200, 60)] {
+            let areas = areas(width, height, &room);
+            let [streams, events, event, state] = Pane::ALL.map(|pane| of(&areas, pane));
+            assert_eq!((streams.width, event.height), (27, 6), "{width}");
+            assert_eq!((event.x, event.y, event.width), (events.x, events.bottom(), events.width), "{width}");
+            assert_eq!((state.right(), state.height), (width, areas.body().height), "{width}");
+            assert!(state.width * 100 >= 45 * (width - 27), "{width}");
+        }
+        let narrow = of(&areas(120, 36, &room), Pane::Events).width;
+        assert_eq!(narrow, 48, "there is room for milliseconds, and no use in five columns of data");
+        assert_eq!(of(&areas(160, 45, &room), Pane::Events).width, 44 + 4 + 2 + 23);
+        let tall = Room { event: 90, ..room };
+        let tall = areas(160, 45, &tall);
+        assert_eq!(of(&tall, Pane::Event).height, part(tall.body().height, 45));
     }
 
     #[test]

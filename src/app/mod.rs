@@ -9,6 +9,8 @@ mod arriving;
 pub mod catalogue;
 mod copy;
 pub mod effect;
+pub mod failing;
+pub mod folding;
 pub mod following;
 mod going;
 pub mod goto;
@@ -25,6 +27,7 @@ pub mod notation;
 pub mod overlay;
 pub mod panes;
 mod perform;
+pub mod room;
 mod searching;
 pub mod sifting;
 mod surveying;
@@ -40,6 +43,7 @@ pub use msg::Msg;
 
 use action::{Context, Viewing};
 use catalogue::Catalogue;
+use folding::Fold;
 use jobs::Jobs;
 use layout::{Areas, Layout};
 use mode::Mode;
@@ -55,9 +59,11 @@ use crate::domain::{Destination, Scope, StreamName};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Origin {
     /// The address.
-    pub address: String,
-    /// Options that belong to it, one word each: `--reducer`, `order.js`.
+    pub address: std::ffi::OsString,
+    /// Options that say how it is read, one word each: `--layout`, `marten`.
     pub options: Vec<String>,
+    /// Options that say how it is folded: `--reducer`, `order.js`.
+    pub folding: Vec<String>,
 }
 
 /// With what the interface starts.
@@ -118,6 +124,8 @@ pub struct Panes {
     pub zoomed: bool,
     /// How the others share the window when it is not.
     pub layout: Layout,
+    /// How much of it their contents ask for.
+    pub room: room::Rooms,
     /// The list of streams.
     pub streams: StreamsPane,
     /// The events of the scope.
@@ -126,6 +134,8 @@ pub struct Panes {
     pub event: EventPane,
     /// The state after it.
     pub state: StatePane,
+    /// How close the events of the scope follow each other.
+    pub pace: panes::pace::Pace,
 }
 
 /// The keyboard: what is bound, and what has been begun.
@@ -280,18 +290,30 @@ impl App {
     pub fn is_busy(&self) -> bool {
         let filtering = self.panes.streams.narrowing.as_ref().is_some_and(|narrowing| !narrowing.complete);
         let sifting = self.panes.events.sifted.as_ref().is_some_and(|sifted| sifted.running);
-        self.walk.wanted.is_some() || self.jobs.is_searching() || filtering || sifting || self.is_surveying()
+        self.walk.is_under_way() || self.jobs.is_searching() || filtering || sifting || self.is_surveying()
+    }
+
+    /// Whether nothing is open and nothing is on its way: the first walk was stopped, or failed.
+    pub fn is_nothing_open(&self) -> bool {
+        self.opening.done && self.walk.scope.is_none() && self.walk.wanted.is_none()
     }
 
     /// Where everything is on the screen; `None` when it is too small for anything.
     pub fn areas(&self) -> Option<Areas> {
         let Panes { focus, zoomed, layout, .. } = self.panes;
-        layout::arrange(self.size.width, self.size.height, focus, zoomed, layout)
+        layout::arrange(self.size.width, self.size.height, focus, zoomed, layout, &self.panes.room.asked)
+    }
+
+    /// Where what is said above a state stands, and the rows below that.
+    pub fn noted(&self, area: Rect) -> (Rect, Rect) {
+        let rows = layout::rows(Pane::State, area);
+        let notes = u16::try_from(self.state_notes().len()).unwrap_or(u16::MAX).min(rows.height / 3);
+        (Rect { height: notes, ..rows }, Rect { y: rows.y + notes, height: rows.height - notes, ..rows })
     }
 
     /// Where the rows of a pane's list stand. Above the tree of State its changes are told.
     pub fn list(&self, pane: Pane, area: Rect) -> Rect {
-        let list = layout::rows(pane, area);
+        let list = if pane == Pane::State { self.noted(area).1 } else { layout::rows(pane, area) };
         let told = if pane == Pane::State { self.panes.state.told(list.height) } else { 0 };
         Rect { y: list.y + told, height: list.height - told, ..list }
     }
@@ -320,7 +342,10 @@ impl App {
             Msg::Resumed => out.push(Effect::Repaint),
             Msg::PlayTicked => self.play_ticked(&mut out),
             Msg::Copied(result) => self.copied(result),
+            Msg::PlaceNoticed(text) => self.say(Severity::Warning, text),
             Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
+            Msg::ReducerRefused(text) => self.reducer_refused(text, &mut out),
+            Msg::SaveCompared(text) => self.say(Severity::Info, text),
             Msg::JobFailed { generation, failure } => {
                 self.job_failed(generation, &failure);
                 self.open_elsewhere(&mut out);
@@ -381,8 +406,16 @@ impl App {
         if let Some(notice) = self.notice.as_ref().filter(|notice| notice.severity == Severity::Error) {
             return Some(notice.text.clone());
         }
-        let moment = self.walk.moment.as_ref()?;
-        if let Some(fault) = &moment.fault {
+        if let Fold::Failed { why } = &self.walk.fold {
+            return Some(format!("There is no state here:\n\n{why}"));
+        }
+        if let Some((words, help)) = self.suspended_words() {
+            let error = self.walk.here().and_then(|moment| Some(moment.suspended.as_ref()?.error.to_string()));
+            return Some(format!("There is no state here, {words}:\n\n{}\n\n{help}.", error.unwrap_or_default()));
+        }
+        if let (Some(moment), Some(fault)) =
+            (self.walk.here(), self.walk.here().and_then(|moment| moment.fault.as_ref()))
+        {
             let mut text =
                 format!("The reducer {} could not fold this event:\n\n{}\n", moment.reducer.name, fault.message);
             if let Some(place) = &fault.place {
@@ -398,12 +431,15 @@ impl App {
             text.push_str("\n\nSave the repaired reducer, and the history is folded anew.");
             return Some(text);
         }
-        let trouble = moment.event.as_ref()?.trouble.as_ref()?;
-        Some(format!("This record could not be read as an event.\n\n{trouble}"))
+        match self.walk.event().and_then(|event| event.trouble.as_ref()) {
+            Some(trouble) => Some(format!("This record could not be read as an event.\n\n{trouble}")),
+            None => self.what_is_lacking(),
+        }
     }
 
     /// Makes everything fit the window, and asks for what will be seen soon.
     fn settle(&mut self, out: &mut Vec<Effect>) {
+        self.measure();
         let [streams, state, event] = [Pane::Streams, Pane::State, Pane::Event].map(|pane| self.height(pane));
         self.panes.streams.fit(&self.catalogue, streams);
         self.panes.state.fit(state);
@@ -420,5 +456,6 @@ impl App {
         self.panes.events.scroll(0, height);
         let Self { panes, jobs, .. } = self;
         out.extend(panes.events.load(height, || jobs.number()));
+        self.ask_for_pace(out);
     }
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::effect::Generation;
+use super::failing::Failing;
+use super::folding::FoldProgress;
 use super::key::{Key, Mouse};
 use super::panes::survey::Answer;
-use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary};
+use super::walk::Arrival;
+use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary, Timestamp};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -25,7 +28,7 @@ pub enum Msg {
         height: u16,
     },
     /// The source said what it is (once at the start, again when its words changed).
-    SourceDescribed(About),
+    SourceDescribed(Box<About>),
     /// The source has been read further.
     SourceProgressed(Progress),
     /// The list of all streams known now, in the order of their first events. Longer lists follow while the source is
@@ -56,6 +59,13 @@ pub enum Msg {
         generation: Generation,
         /// The events.
         events: Vec<(u64, Arc<Event>)>,
+    },
+    /// Answer to `Effect::SampleTimes`: ordinals with their times. Some may be missing.
+    TimesSampled {
+        /// Of the effect.
+        generation: Generation,
+        /// When they were recorded, as far as the store says.
+        times: Vec<(u64, Option<Timestamp>)>,
     },
     /// `Effect::Sift` was understood; its answers follow.
     SiftBegan {
@@ -89,6 +99,13 @@ pub enum Msg {
         /// What could not be judged, in words; empty when everything could.
         unjudged: String,
     },
+    /// First answer to `Effect::Go`: where it leads. What is so there follows, unless it followed already.
+    PlaceReached {
+        /// Of the effect.
+        generation: Generation,
+        /// Where.
+        arrival: Arrival,
+    },
     /// Answer to `Effect::Go`: the walk stands here now. `scope_at` is the same place counted in the scope's events.
     MomentReached {
         /// Of the effect.
@@ -104,10 +121,8 @@ pub enum Msg {
     WalkProgressed {
         /// Of the effect.
         generation: Generation,
-        /// Events folded for it so far.
-        folded: u64,
-        /// Events to fold for it in all.
-        total: u64,
+        /// How far it is.
+        progress: FoldProgress,
     },
     /// Answer to `Effect::Pin` and to every walk while something is pinned: what differs from the pinned state.
     DiffMade {
@@ -185,8 +200,18 @@ pub enum Msg {
         /// Why.
         failure: Failure,
     },
-    /// A reducer file changed on disk and has been loaded anew (or cannot be: the text says why).
+    /// What the project files say that means nothing for the source.
+    ProjectRemarked(Vec<String>),
+    /// Something to know of the place that was gone to, in a sentence.
+    PlaceNoticed(String),
+    /// A reducer file changed on disk and has been loaded anew.
     ReducerReloaded(String),
+    /// A reducer file changed on disk and cannot be used: the text says why. The one before is used still.
+    ReducerRefused(String),
+    /// What a reducer that was loaded anew changed at the cursor.
+    SaveCompared(String),
+    /// Events that failed have been counted so far.
+    FaultsCounted(Failing),
     /// The text was handed to the terminal's clipboard: how many bytes, or why not.
     Copied(Result<usize, String>),
     /// The source is no longer what it was.

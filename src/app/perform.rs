@@ -31,7 +31,14 @@ impl App {
             Mode::Survey(_) => return self.move_in_survey(motion, count),
             Mode::Popup(popup) => {
                 let size = self.size;
-                let areas = layout::arrange(size.width, size.height, self.panes.focus, false, self.panes.layout);
+                let areas = layout::arrange(
+                    size.width,
+                    size.height,
+                    self.panes.focus,
+                    false,
+                    self.panes.layout,
+                    &self.panes.room.asked,
+                );
                 let height = areas.map_or(10, |areas| layout::inner(layout::popup(&areas)).height);
                 popup.lines.go(motion, count, usize::from(height));
                 return;
@@ -204,7 +211,7 @@ impl App {
         } else if self.panes.zoomed {
             self.panes.zoomed = false;
         } else if self.panes.state.against == Against::Pinned {
-            self.panes.state.against = Against::Before;
+            self.panes.state.asked = Against::Before;
             self.show_state();
         } else if self.panes.streams.narrowing.is_some() && self.panes.focus == Pane::Streams {
             self.narrow("", out);
@@ -264,7 +271,7 @@ impl App {
             counts.push(format!("… {} more categories", count(self.catalogue.categories.len() as u64 - 20)));
         }
         section("What it holds", &counts);
-        if let Some(moment) = &self.walk.moment {
+        if let Some(moment) = self.walk.here() {
             let kind = if moment.reducer.approximate {
                 "approximate: a generic fold, not the program's own reducer"
             } else {

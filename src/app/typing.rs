@@ -11,6 +11,7 @@ use super::mode::{self, Asking, Entry, Help, Mode, Prompt};
 use super::panes::{Pane, keep_visible, moved};
 use super::{App, Severity, layout, words};
 use crate::domain::Direction;
+use crate::domain::Place;
 
 impl App {
     /// Takes a key, or holds it until the stream it is meant for is known: who types fast, or pastes, or sits behind a
@@ -339,16 +340,22 @@ impl App {
     fn goto_words(&self, goto: &Goto) -> String {
         let stream = matches!(self.walk.target().0, Some(crate::domain::Scope::Stream(_)));
         match goto {
-            Goto::Number(n) if stream => format!("version {n}"),
-            Goto::Number(n) => format!("event {} of the scope", words::count(*n)),
+            Goto::Place(Place::Number(n)) if stream => format!("version {n}"),
+            Goto::Place(Place::Number(n)) => format!("position {n}"),
+            Goto::Place(Place::Position(text)) => format!("position {text}"),
+            Goto::Place(Place::Ordinal(n)) => format!("event {} of the scope", words::count(*n)),
+            Goto::Place(Place::Time(time)) => format!("as of {}", words::instant(*time)),
+            Goto::Place(Place::Ago(_)) => "so long before the last event".into(),
+            Goto::Place(Place::Start) => "before the first event".into(),
+            Goto::Place(Place::First) => "the first event".into(),
+            Goto::Place(Place::Last) => "the last event".into(),
             Goto::By(by @ 0..) => format!("{} on", words::counted(*by as u64, "event")),
             Goto::By(by) => format!("{} back", words::counted(by.unsigned_abs(), "event")),
             Goto::Part(part) => format!("{} % of the scope", *part as f64 / 1_000.0),
-            Goto::AsOf(time) => format!("as of {}", words::instant(*time)),
-            Goto::First => "the first event".into(),
-            Goto::Last => "the last event".into(),
             Goto::Name(name) if self.catalogue.index_of(&name.clone().into()).is_some() => "this stream".into(),
-            Goto::Name(_) => "the event with this id".into(),
+            Goto::Name(name) if self.place_in_stream(name).is_some() => "this place of that stream".into(),
+            Goto::Name(_) if stream => "the event with this id".into(),
+            Goto::Name(_) => "the event with this id, or at this position".into(),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Where the walk stands and where it is going.
 //!
-//! Invariant: what is shown (scope, place, moment) changes only all at once, when the newest walk has arrived. What was
-//! asked for and has not arrived is `wanted`; no pane shows it but as a mark.
+//! Invariant: where one stands (scope, place, event) changes only all at once, when the newest walk has arrived there. What
+//! was asked for and has not arrived is `wanted`; no pane shows it but as a mark. The moment follows: until `fold` says
+//! that it is done, the moment is one of before, and no pane shows it as that of the cursor.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::effect::Generation;
+use super::failing::Failing;
+use super::folding::{Fold, FoldProgress};
 use crate::domain::{Direction, Event, Scope, StreamName, Version};
 use crate::replay::{Moment, Patch};
 
@@ -67,6 +70,21 @@ impl Facts {
     }
 }
 
+/// Where a walk leads, known before anything is folded.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Arrival {
+    /// The scope that is walked.
+    pub scope: Scope,
+    /// How many events of the scope lie at or before the cursor (0 is before the first).
+    pub scope_at: u64,
+    /// The event there.
+    pub event: Option<Arc<Event>>,
+    /// How many events of its own stream lie at or before it; 0 where it belongs to no stream.
+    pub stream_at: u64,
+    /// How many events the scope has as far as known.
+    pub total: u64,
+}
+
 /// A walk that has not arrived.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Wanted {
@@ -76,8 +94,6 @@ pub struct Wanted {
     pub scope: Option<Scope>,
     /// To which place, where that is known.
     pub place: Option<u64>,
-    /// Events folded for it so far, and to fold in all, once it says so.
-    pub progress: Option<(u64, u64)>,
     /// Steps within the scope to be made from where it leads, when that is not known beforehand.
     pub steps: i64,
 }
@@ -89,8 +105,24 @@ pub struct Pin {
     pub stream: StreamName,
     /// After how many of its events.
     pub at: u64,
+    /// The version of its event; `None` before the first one.
+    pub version: Option<Version>,
     /// What is said of that place.
     pub name: String,
+    /// Whether it is compared with the states of another stream.
+    pub across: Across,
+}
+
+/// Whether the pinned state is compared with the states of another stream: never unasked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Across {
+    /// No.
+    #[default]
+    No,
+    /// It was said in this stream how to do so.
+    Offered(StreamName),
+    /// With the states of this one.
+    Asked(StreamName),
 }
 
 /// Stepping by itself.
@@ -133,9 +165,15 @@ pub struct Walk {
     pub scope: Option<Scope>,
     /// The place in it: 0 is before the first event.
     pub place: u64,
-    /// What is so there.
+    /// The event there.
+    event: Option<Arc<Event>>,
+    /// The place of that event in its own stream.
+    pub stream_at: u64,
+    /// What is so there once it is folded; until then what was so at a place before.
     pub moment: Option<Box<Moment>>,
-    /// The number of the walk that is shown.
+    /// Whether it is.
+    pub fold: Fold,
+    /// The number of the walk whose moment it is.
     pub shown: Generation,
     /// The walk that is waited for.
     pub wanted: Option<Wanted>,
@@ -149,6 +187,8 @@ pub struct Walk {
     pub play: Play,
     /// What events did.
     pub facts: Facts,
+    /// Those of the stream walked last that failed.
+    pub failing: Option<Failing>,
     /// Where one stood in scopes that were left.
     pub left: HashMap<Scope, u64>,
 }
@@ -162,30 +202,87 @@ impl Walk {
         }
     }
 
+    /// Stands somewhere. What is so there is not known yet.
+    pub fn stand(&mut self, arrival: Arrival, generation: Generation) {
+        let Arrival { scope, scope_at, event, stream_at, .. } = arrival;
+        self.scope = Some(scope);
+        self.place = scope_at;
+        self.event = event;
+        self.stream_at = stream_at;
+        self.fold = Fold::Running { generation, progress: None };
+    }
+
+    /// The moment of the cursor, once it is folded.
+    pub fn here(&self) -> Option<&Moment> {
+        self.moment.as_deref().filter(|_| self.fold == Fold::Done)
+    }
+
+    /// The moment of before that is shown while the one of the cursor is being folded: one of the same stream.
+    pub fn before(&self) -> Option<&Moment> {
+        let running = matches!(self.fold, Fold::Running { .. });
+        self.moment.as_deref().filter(|moment| running && self.stream() == Some(&moment.stream))
+    }
+
+    /// The stream one stands in: that of the event, or of the scope.
+    pub fn stream(&self) -> Option<&StreamName> {
+        match (&self.event, &self.scope) {
+            (Some(event), _) if event.trouble.is_none() => Some(&event.stream),
+            (_, Some(Scope::Stream(name))) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// A fold says how far it is.
+    pub fn folded_so_far(&mut self, asked: Generation, so_far: FoldProgress) {
+        if let Fold::Running { generation, progress } = &mut self.fold
+            && *generation == asked
+        {
+            *progress = Some(so_far);
+        }
+    }
+
+    /// Whether somebody waits for a place or a state.
+    pub fn is_under_way(&self) -> bool {
+        self.wanted.is_some() || matches!(self.fold, Fold::Running { .. })
+    }
+
     /// Whether a walk is under way that may take its time: any but a step to the event beside this one.
     pub fn is_going_far(&self) -> bool {
         let beside = |wanted: &Wanted| {
             wanted.scope == self.scope && wanted.place.is_some_and(|place| place.abs_diff(self.place) <= 1)
         };
-        self.wanted.as_ref().is_some_and(|wanted| self.moment.is_none() || !beside(wanted))
+        self.wanted.as_ref().is_some_and(|wanted| self.scope.is_none() || !beside(wanted))
     }
 
-    /// The event of the moment.
+    /// The event one stands at.
     pub fn event(&self) -> Option<&Arc<Event>> {
-        self.moment.as_ref()?.event.as_ref()
+        self.event.as_ref()
     }
 
     /// Whether the moment is the pinned one.
     pub fn is_at_pin(&self) -> bool {
-        match (&self.pin, &self.moment) {
+        match (&self.pin, self.here()) {
             (Some(pin), Some(moment)) => pin.stream == moment.stream && pin.at == moment.at,
+            (Some(pin), None) => self.stream() == Some(&pin.stream) && pin.at == self.stream_at,
+            (None, _) => false,
+        }
+    }
+
+    /// Whether the state shown is compared with the pinned one: it is of the same stream, or that was asked for.
+    pub fn compares_here(&self) -> bool {
+        match (&self.pin, &self.moment) {
+            (Some(pin), Some(moment)) => {
+                pin.stream == moment.stream || pin.across == Across::Asked(moment.stream.clone())
+            }
             _ => false,
         }
     }
 
     /// What differs from the pinned state here, when it is known.
     pub fn difference_here(&self) -> Option<&Arc<Patch>> {
-        self.pin.as_ref()?;
+        if !self.compares_here() {
+            return None;
+        }
         self.difference.as_ref().filter(|(generation, _)| *generation == self.shown).map(|(_, patch)| patch)
     }
 

@@ -30,31 +30,87 @@ pub fn instant(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string()
 }
 
-/// An instant in at most twelve cells: the clock time on the day of `reference`, otherwise the date.
-pub fn short_instant(time: Timestamp, reference: Option<Timestamp>) -> String {
-    // A list of events asks this for every row of every frame: the usual case formats nothing twice.
-    const DAY: i64 = 86_400_000;
-    let milliseconds = time.as_millisecond();
-    if reference.is_some_and(|reference| reference.as_millisecond().div_euclid(DAY) == milliseconds.div_euclid(DAY)) {
-        let of_day = milliseconds.rem_euclid(DAY);
-        let (seconds, rest) = (of_day / 1_000, of_day % 1_000);
-        return format!("{:02}:{:02}:{:02}.{rest:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+/// The instants of a column, all written alike: the clock where they are of one day, else the day too, and the year where
+/// there are several. Seconds are always there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Instants {
+    dates: Dates,
+}
+
+/// What of its date an instant needs to be told from the others of its column.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+enum Dates {
+    /// All are of one day.
+    #[default]
+    None,
+    /// All are of one year.
+    Day,
+    /// Nothing is known of them, or they are of several years.
+    Year,
+}
+
+/// How finely an instant is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Precision {
+    /// To the second.
+    Seconds,
+    /// To the millisecond.
+    Milliseconds,
+}
+
+impl Instants {
+    /// For the instants between these two, which are those of the whole scope, whatever of it is seen.
+    pub fn between(first: Timestamp, last: Timestamp) -> Self {
+        let date = |time: Timestamp| time.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let (first, last) = (date(first), date(last));
+        let dates = match (first == last, first.year() == last.year()) {
+            (true, _) => Dates::None,
+            (false, true) => Dates::Day,
+            (false, false) => Dates::Year,
+        };
+        Self { dates }
     }
-    let year = |time: Timestamp| time.strftime("%Y").to_string();
-    match reference {
-        Some(reference) if year(reference) == year(time) => time.strftime("%m-%d %H:%M").to_string(),
-        _ => time.strftime("%Y-%m-%d").to_string(),
+
+    /// How wide each is.
+    pub fn width(self, precision: Precision) -> usize {
+        let date = match self.dates {
+            Dates::None => 0,
+            Dates::Day => "03-01 ".len(),
+            Dates::Year => "2026-03-01 ".len(),
+        };
+        date + match precision {
+            Precision::Seconds => "12:00:00".len(),
+            Precision::Milliseconds => "12:00:00.000".len(),
+        }
+    }
+
+    /// One of them.
+    pub fn write(self, time: Timestamp, precision: Precision) -> String {
+        // A list of events asks this for every row of every frame: the clock is written without a calendar.
+        const DAY: i64 = 86_400_000;
+        let of_day = time.as_millisecond().rem_euclid(DAY);
+        let (seconds, rest) = (of_day / 1_000, of_day % 1_000);
+        let mut written = match self.dates {
+            Dates::None => String::new(),
+            Dates::Day => time.strftime("%m-%d ").to_string(),
+            Dates::Year => time.strftime("%Y-%m-%d ").to_string(),
+        };
+        written.push_str(&format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60));
+        if precision == Precision::Milliseconds {
+            written.push_str(&format!(".{rest:03}"));
+        }
+        written
     }
 }
 
-/// An instant in at most eight cells: the clock time on the day of `reference`, otherwise the date.
-pub fn shorter_instant(time: Timestamp, reference: Option<Timestamp>) -> String {
-    let written = |format: &str, time: Timestamp| time.strftime(format).to_string();
-    let same = |format: &str| reference.is_some_and(|reference| written(format, reference) == written(format, time));
-    match (same("%F"), same("%Y")) {
-        (true, _) => written("%T", time),
-        (false, true) => written("%m-%d", time),
-        (false, false) => written("%Y-%m", time),
+/// The first and the last of some instants, in whatever order they come.
+pub type Span = Option<(Timestamp, Timestamp)>;
+
+/// What two spans are together.
+pub fn together(one: Span, other: Span) -> Span {
+    match (one, other) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (one, other) => one.or(other),
     }
 }
 
@@ -217,14 +273,18 @@ mod tests {
         let at = |text: &str| time::parse(text).expect("an instant");
         let noon = at("2026-03-01T12:00:00.5Z");
         let old = at("1969-12-31T23:59:59.999Z");
-        assert_eq!(short_instant(old, Some(at("1969-12-31"))), "23:59:59.999");
         assert_eq!(instant(noon), "2026-03-01 12:00:00.500Z");
-        assert_eq!(short_instant(noon, Some(at("2026-03-01"))), "12:00:00.500");
-        assert_eq!(short_instant(noon, Some(at("2026-05-01"))), "03-01 12:00");
-        assert_eq!(short_instant(noon, Some(at("2025-03-01"))), "2026-03-01");
-        assert_eq!(shorter_instant(noon, Some(at("2026-03-01"))), "12:00:00");
-        assert_eq!(shorter_instant(noon, Some(at("2026-05-01"))), "03-01");
-        assert_eq!(shorter_instant(noon, None), "2026-03");
+        let (seconds, whole) = (Precision::Seconds, Precision::Milliseconds);
+        for (first, last, brief, long) in [
+            ("2026-03-01", "2026-03-01T23:59:59.999Z", "12:00:00", "12:00:00.500"),
+            ("2026-02-28", "2026-03-01T12:00:00.5Z", "03-01 12:00:00", "03-01 12:00:00.500"),
+            ("2025-12-31", "2026-03-02", "2026-03-01 12:00:00", "2026-03-01 12:00:00.500"),
+        ] {
+            let format = Instants::between(at(first), at(last));
+            assert_eq!((format.write(noon, seconds).as_str(), format.write(noon, whole).as_str()), (brief, long));
+            assert_eq!((format.width(seconds), format.width(whole)), (brief.len(), long.len()));
+        }
+        assert_eq!(Instants::between(old, old).write(old, whole), "23:59:59.999");
         for (to, words) in [
             ("2026-03-01T12:00:00.5Z", "+0ms"),
             ("2026-03-01T12:00:03.3Z", "+2.8s"),
@@ -239,18 +299,8 @@ mod tests {
     #[test]
     fn a_digest_leaves_out_what_the_row_already_says() {
         let event = |data: &str| Event {
-            stream: "order-7".into(),
-            version: Version(1),
-            position: Position::Number(1),
-            id: None,
-            event_type: "X".into(),
-            time: None,
             data: Payload::json_text(data),
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new("order-7", Version(1), Position::Number(1), "X")
         };
         assert_eq!(digest(&event(r#"{"orderId":"order-7","qty":2,"sku":{"a":[1,2]}}"#)), "qty 2  sku {a: [1, 2]}");
         assert_eq!(digest(&event(r#"{"id":"7","n":9007199254740993}"#)), "n 9007199254740993");

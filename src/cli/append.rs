@@ -1,12 +1,16 @@
 //! `stepback append`: one event into an embedded store.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::domain::text::safe;
 use crate::domain::{Failure, FailureKind};
+use crate::regular;
 use crate::session::embedded::{self, Entry, Expected};
+
+/// The largest data of an event that is read from standard input.
+const LARGEST: u64 = 64 << 20;
 
 /// Append one event to a stream of an embedded store
 #[derive(clap::Args, Debug)]
@@ -46,10 +50,10 @@ fn expected(text: &str) -> Result<Expected, String> {
 /// When data is not JSON, the stream is elsewhere than expected, or the store cannot be written.
 pub fn run(args: &AppendArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
     let data = if args.data == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => {
-                Failure::new(FailureKind::Malformed, "standard input", "read it as JSON", "it is not UTF-8")
+        let read = regular::all(std::io::stdin(), LARGEST).and_then(regular::text);
+        let mut text = read.map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::FileTooLarge => {
+                Failure::new(FailureKind::Malformed, "standard input", "read it as JSON", error.to_string())
             }
             _ => Failure::io("standard input", "read", &error),
         })?;

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,9 +20,9 @@ Examples:
   stepback inspect store.sqlite                   what it is, and why
   stepback doctor dump.sql.gz                     what is out of order in it
 
-SOURCE is a file (JSON Lines and other JSON exports, CSV, an SQLite database, a dump by pg_dump or mysqldump; packed by gzip
-or zstd too), the folder of a store (KurrentDB, JetStream, our own), or - for standard input. What it is, is told from what is
-in it. It is never written to.";
+SOURCE is a file (JSON Lines and other JSON exports, CSV, an SQLite database, a dump by pg_dump or mysqldump; packed by gzip \
+or zstd too), the folder of a store (KurrentDB, JetStream, our own), or - for standard input. What it is, is told from what is \
+in it. It is never written to. A file named like a command is opened as ./NAME.";
 
 /// A terminal debugger for event-sourced systems: walk the streams of an event store and step through the state.
 #[derive(Parser, Debug)]
@@ -40,13 +41,13 @@ pub struct Arguments {
 #[derive(Args, Debug, Default)]
 pub struct Interface {
     /// What to open; the demo store when it is left out
-    pub source: Option<String>,
+    pub source: Option<OsString>,
     /// Open this stream
     #[arg(long, value_name = "STREAM")]
     pub stream: Option<String>,
-    /// Stand after this version (without --stream: after the N-th event of the store), at this time
-    /// (2025-03-01T14:03Z), or at first, last or start
-    #[arg(long, value_name = "N|TIME")]
+    /// Stand after this version (without --stream: this position) or the N-th event (#N), at this time
+    /// (2025-03-01T14:03, or -2h before the last event), or at first, last or start
+    #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
     pub at: Option<String>,
     /// Fold every stream with this JavaScript file
     #[arg(long, value_name = "FILE")]
@@ -60,6 +61,9 @@ pub struct Interface {
     /// Neither use nor keep an index of the source
     #[arg(long)]
     pub no_cache: bool,
+    /// How much may come out of packed files: 500M, 20G (in all, however often they are packed)
+    #[arg(long, value_name = "SIZE", value_parser = super::source_args::size)]
+    pub allow_unpacked: Option<u64>,
     /// dark, light or mono; chosen from the terminal when left out
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
@@ -81,6 +85,7 @@ pub enum Command {
     /// List the types of events; with a type, the fields of its payloads and how they changed
     Types(TypesArgs),
     /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
+    #[command(mut_arg("source", super::doctor::source_or_self))]
     Doctor(DoctorArgs),
     /// Write events as JSON Lines that can be opened again
     Export(ExportArgs),

@@ -1,15 +1,22 @@
 //! The commands a command names, for the person to copy.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::source_args::SourceArgs;
+use crate::domain::{Place, address, shell};
 
-/// The command that opens the interface on a stream after a version, or (without a stream) after so many events.
-pub(super) fn open(source: &SourceArgs, stream: Option<&str>, at: Option<u64>, reducer: Option<&Path>) -> String {
-    let mut words = vec!["stepback".to_owned(), source.source.clone()];
+/// The command that opens the interface at a place: of a stream, or without one of the whole store.
+pub(super) fn open(source: &SourceArgs, stream: Option<&str>, at: Option<Place>, reducer: Option<&Path>) -> String {
+    let name: OsString = match source.source.to_str() {
+        Some(text) => address::masked(text).into_owned().into(),
+        None => source.source.clone(),
+    };
+    let mut words: Vec<OsString> = vec!["stepback".into(), name];
     let mut option = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            words.extend([name.to_owned(), value]);
+            words.extend([name.into(), value.into()]);
         }
     };
     option("--stream", stream.map(str::to_owned));
@@ -17,11 +24,5 @@ pub(super) fn open(source: &SourceArgs, stream: Option<&str>, at: Option<u64>, r
     option("--map", source.map.clone());
     option("--layout", source.layout.clone());
     option("--reducer", reducer.map(|reducer| reducer.display().to_string()));
-    words.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// A word of a shell command.
-fn shell(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    words.iter().map(|word| shell::word(word.as_bytes())).collect::<Vec<_>>().join(" ")
 }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::folding::{self, FoldArgs};
 use super::output::{self, Ended};
-use super::place::Place;
 use super::source_args::SourceArgs;
 use super::{state, tree};
-use crate::domain::text;
+use crate::domain::{Place, text};
 use crate::replay::Patch;
 use crate::session::Reached;
 
@@ -21,20 +21,21 @@ pub struct DiffArgs {
     source: SourceArgs,
     /// The stream
     stream: String,
-    /// A version, a time, or first, last, start
+    /// A version (12), the N-th event (#12), a time, or first, last, start
+    #[arg(allow_hyphen_values = true)]
     from: Place,
-    /// A version, a time, or first, last, start
+    /// The same
+    #[arg(allow_hyphen_values = true)]
     to: Place,
-    /// Fold with this JavaScript file
-    #[arg(long, value_name = "FILE")]
-    reducer: Option<PathBuf>,
+    #[command(flatten)]
+    fold: FoldArgs,
     /// One JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let (source, mut walker) = state::open(&args.source, args.reducer.clone(), configuration)?;
+    let (source, mut walker, mut missing) = state::open(&args.source, &args.fold, configuration)?;
     let before = state::walk(&*source, &mut walker, &args.stream, &args.from)?;
     let after = state::walk(&*source, &mut walker, &args.stream, &args.to)?;
     let patch = Patch::between(&before.moment.state, &after.moment.state);
@@ -44,20 +45,34 @@ pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn
         table(out, &before, &after, &patch)?;
     }
     out.flush()?;
-    state::say_fault(&before);
-    state::say_fault(&after);
-    Ok(ExitCode::SUCCESS)
+    args.fold.note(&mut missing, &before, &place(&before));
+    if after.moment.at != before.moment.at {
+        args.fold.note(&mut missing, &after, &place(&after));
+    }
+    Ok(missing.end(&*source))
+}
+
+/// The later of two places: what failed before it failed before the other, or behind it.
+fn farther<'a>(before: &'a Reached, after: &'a Reached) -> &'a Reached {
+    if before.moment.at > after.moment.at { before } else { after }
 }
 
 fn version(reached: &Reached) -> Option<u64> {
     reached.moment.event.as_ref().map(|event| event.version.0)
 }
 
+/// A place in words.
+fn place(reached: &Reached) -> String {
+    version(reached).map_or_else(|| "start".to_owned(), |version| format!("version {version}"))
+}
+
 fn json(before: &Reached, after: &Reached, patch: &Patch) -> String {
     let number = |version: Option<u64>| version.map_or_else(|| "null".to_owned(), |version| version.to_string());
     let mut line = String::from("{\"stream\":");
     output::push_text(&mut line, before.moment.stream.as_str());
-    line.push_str(&format!(",\"from\":{},\"to\":{},\"changes\":[", number(version(before)), number(version(after))));
+    line.push_str(&format!(",\"from\":{},\"to\":{},", number(version(before)), number(version(after))));
+    folding::push_folded(&mut line, farther(before, after));
+    line.push_str(",\"changes\":[");
     for (n, change) in patch.0.iter().enumerate() {
         line.push_str(if n == 0 { "{\"path\":" } else { ",{\"path\":" });
         output::push_text(&mut line, &change.path.to_string());
@@ -73,15 +88,12 @@ fn json(before: &Reached, after: &Reached, patch: &Patch) -> String {
 }
 
 fn table(out: &mut dyn Write, before: &Reached, after: &Reached, patch: &Patch) -> std::io::Result<()> {
-    let place =
-        |reached: &Reached| version(reached).map_or_else(|| "start".to_owned(), |version| format!("version {version}"));
-    let approximate = if after.moment.reducer.approximate { ", approximate" } else { "" };
     let heading = format!(
-        "{} from {} to {}   reducer {}{approximate}",
+        "{} from {} to {}   {}",
         before.moment.stream,
         place(before),
         place(after),
-        after.moment.reducer.name
+        folding::heading(&farther(before, after).moment)
     );
     writeln!(out, "{}", text::safe(&heading))?;
     if patch.0.is_empty() {

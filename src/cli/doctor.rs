@@ -7,25 +7,29 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::command;
+use super::folding::{FoldArgs, KEEP_GOING};
+use super::interrupt;
 use super::meter::Meter;
+use super::missing::{Lack, Verdict};
 use super::output::{self, Ended, push_optional, push_position, push_text};
 use super::place;
-use super::source_args::SourceArgs;
-use crate::domain::{Cancel, text};
-use crate::session::Opening;
-use crate::session::doctor::{Example, Finding, Kind, Questions, Report, Severity, examine};
+use super::source_args::{self, SourceArgs};
+use crate::domain::{Place, Position, text};
+use crate::session::doctor::{Example, Finding, Kind, Questions, Report, Severity, WhenStopped, examine};
 
 /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     #[command(flatten)]
     source: SourceArgs,
+    /// Look at this machine instead: the sandbox of scripts, the terminal, folders, limits, the clock
+    #[arg(long = "self", conflicts_with_all = ["source", "stream", "reducer", "strict", "map", "layout"])]
+    itself: bool,
     /// Only this stream
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
-    /// Compare stored snapshots with what this JavaScript file folds
-    #[arg(long, value_name = "FILE")]
-    reducer: Option<PathBuf>,
+    #[command(flatten)]
+    fold: FoldArgs,
     /// A snapshot must have the very fields the reducer's state has
     #[arg(long)]
     strict: bool,
@@ -34,21 +38,42 @@ pub struct DoctorArgs {
     json: bool,
 }
 
+/// How an answer is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Printed {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+impl DoctorArgs {
+    /// How to print what this machine gives, when that is asked instead of a source.
+    pub fn about_itself(&self) -> Option<Printed> {
+        self.itself.then_some(if self.json { Printed::JsonLines } else { Printed::Text })
+    }
+}
+
+/// `--self` takes no SOURCE, everything else does.
+pub(super) fn source_or_self(source: clap::Arg) -> clap::Arg {
+    let without = source.required(false).required_unless_present("itself");
+    without.default_value_if("itself", clap::builder::ArgPredicate::IsPresent, "")
+}
+
 /// Cells a sentence takes.
 const WIDEST: usize = 400;
 
 pub(super) fn run(args: &DoctorArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let opening = Opening { reducer: args.reducer.clone(), ..args.source.opening() };
-    let opening = Opening { configuration: configuration.or(opening.configuration.clone()), ..opening };
-    let source = opening.source()?;
-    let mut walker = opening.walker(&source)?.for_one_answer();
+    let opening = args.fold.opening(&args.source, configuration);
+    let (source, mut missing) = source_args::open(&opening)?;
+    let mut walker = args.fold.walker(&opening, &source)?;
     let mut meter = Meter::new();
-    let mut questions = Questions { strict: args.strict, ..Questions::default() };
+    let mut questions = Questions { strict: args.strict, when_stopped: WhenStopped::Report, ..Questions::default() };
     if let Some(stream) = &args.stream {
-        source.complete(&Cancel::default(), &mut |progress| meter.tell("read", progress.done, progress.total))?;
+        source.complete(&interrupt::token(), &mut |progress| meter.tell("read", progress.done, progress.total))?;
         questions.stream = Some(place::stream(&*source, stream)?.stream);
     }
-    let report = examine(&*source, Some(&mut walker), &questions, &Cancel::default(), &mut |what, done, total| {
+    let report = examine(&*source, Some(&mut walker), &questions, &interrupt::token(), &mut |what, done, total| {
         meter.tell(what, done, total);
     })?;
     drop(meter);
@@ -56,7 +81,20 @@ pub(super) fn run(args: &DoctorArgs, configuration: Option<PathBuf>, out: &mut d
         true => write_json(out, &report, args)?,
         false => write_text(out, &report, args)?,
     }
-    Ok(if report.is_wrong() { ExitCode::from(super::NOTHING) } else { ExitCode::SUCCESS })
+    if let Some(suspension) = walker.suspension() {
+        output::say(&format!("the reducers are {suspension}\n{KEEP_GOING}"));
+    }
+    let fails = report.finding(Kind::ReducerFails).is_some();
+    let faults = report.finding(Kind::ReducerFaults).is_some();
+    out.flush()?;
+    if fails || faults && !args.fold.allow_faults {
+        missing.lacks(Lack::Data, "not every event could be folded: see reducer-faults and reducer-fails above");
+    }
+    // Records that could not be read are a finding of its own.
+    Ok(missing.found(match report.is_wrong() {
+        true => Verdict::Wrong,
+        false => Verdict::Right,
+    }))
 }
 
 fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Result<()> {
@@ -64,12 +102,12 @@ fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
     for finding in &report.findings {
         writeln!(out)?;
         let heading = format!("{:<8} {}: {}", finding.severity.name(), finding.kind.name(), finding.text);
-        writeln!(out, "{}", text::fit(&heading, WIDEST))?;
+        writeln!(out, "{}", output::line(&heading, WIDEST))?;
         if let Some(reason) = &finding.normal {
-            writeln!(out, "         normal here: {}", text::fit(reason, WIDEST))?;
+            writeln!(out, "         normal here: {}", output::line(reason, WIDEST))?;
         }
         if let Some(example) = &finding.example {
-            writeln!(out, "         {}", text::fit(&example_line(example), WIDEST))?;
+            writeln!(out, "         {}", output::line(&example_line(example), WIDEST))?;
             if let Some(command) = command(finding, example, args) {
                 writeln!(out, "         {}", text::safe(&command))?;
             }
@@ -81,7 +119,7 @@ fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
             None => writeln!(out, "checked      {}: {}", check.what, check.extent)?,
             Some(why) => {
                 let line = format!("not checked  {}: {}; {why}", check.what, check.extent);
-                writeln!(out, "{}", text::fit(&line, WIDEST))?;
+                writeln!(out, "{}", output::line(&line, WIDEST))?;
             }
         }
     }
@@ -94,10 +132,17 @@ fn verdict(report: &Report) -> String {
         1 => format!("1 {}", severity.name()),
         n => format!("{n} {}s", severity.name()),
     };
-    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(count).join(", ");
+    let mut counts = [Severity::Error, Severity::Warning, Severity::Note].map(count).join(", ");
+    if report.partial {
+        counts.push_str(" so far");
+    }
     match (report.is_wrong(), report.findings.is_empty()) {
         (true, _) => counts,
+        (false, true) if report.partial => "nothing is out of order so far".into(),
         (false, true) => "nothing is out of order".into(),
+        (false, false) if report.findings.iter().any(|finding| finding.kind.is_of_reducer()) => {
+            format!("nothing is wrong with the events, but not all could be folded: {counts}")
+        }
         (false, false) => format!("nothing is wrong: {counts}"),
     }
 }
@@ -122,16 +167,23 @@ fn example_line(example: &Example) -> String {
 
 /// The command that shows an example in the interface.
 fn command(finding: &Finding, example: &Example, args: &DoctorArgs) -> Option<String> {
-    // A version that two events have leads to the first of them only.
-    let version = example.version.filter(|_| finding.kind != Kind::DuplicateVersions || example.place.is_none());
     let stream = example.stream.as_ref().map(|stream| stream.as_str());
-    let (stream, at) = match (stream, version, example.place) {
-        (Some(stream), Some(version), _) => (Some(stream), Some(version.0)),
-        (stream, _, Some(place)) => (stream.filter(|_| args.stream.is_some()), Some(place)),
-        (Some(stream), None, None) => (Some(stream), None),
-        (None, _, None) => return None,
+    // A number that two events have leads to the last of them only: those are counted.
+    let counted = match (finding.kind, &example.position) {
+        (Kind::DuplicateVersions, Some(Position::Number(number))) if args.stream.is_none() => {
+            Some(Place::Number(*number))
+        }
+        (Kind::DuplicateVersions | Kind::DuplicatePositions, _) => example.place.map(Place::Ordinal),
+        _ => None,
     };
-    Some(command::open(&args.source, stream, at, args.reducer.as_deref()))
+    let (stream, at) = match (stream, example.version, &example.position) {
+        (stream, _, _) if counted.is_some() => (stream.filter(|_| args.stream.is_some()), counted),
+        (Some(stream), Some(version), _) => (Some(stream), Some(Place::Number(version.0))),
+        (Some(stream), None, _) => (Some(stream), None),
+        (None, _, Some(Position::Number(number))) => (None, Some(Place::Number(*number))),
+        (None, _, _) => (None, Some(Place::Ordinal(example.place?))),
+    };
+    Some(command::open(&args.source, stream, at, args.fold.reducer.as_deref()))
 }
 
 fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Result<()> {
@@ -151,7 +203,7 @@ fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         }
         writeln!(out, "{line}}}")?;
     }
-    let mut line = String::from("{\"source\":");
+    let mut line = String::from("{\"summary\":{\"source\":");
     push_text(&mut line, &report.source);
     line.push_str(",\"kind\":");
     push_text(&mut line, &report.kind);
@@ -173,7 +225,7 @@ fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         push_optional(&mut line, check.skipped.as_deref());
         line.push('}');
     }
-    writeln!(out, "{line}]}}")
+    writeln!(out, "{line}],\"partial\":{}}}}}", report.partial)
 }
 
 fn push_example(line: &mut String, example: &Example, command: Option<String>) {

@@ -1,16 +1,19 @@
 //! `stepback events`: the events of a stream or of the whole store.
 
 use std::io::Write;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::filter_args::{FilterArgs, Filtering};
+use super::interrupt;
+use super::lines::{self, Payloads};
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
-use crate::domain::{Anchor, Cancel, Direction, Event, EventPage, EventQuery, Position, Scope, Version};
+use crate::domain::{Anchor, Direction, Event, EventPage, EventQuery, FailureKind, Place, Scope};
 use crate::session::Source;
 
 /// Events read at once.
@@ -23,12 +26,15 @@ pub struct EventsArgs {
     source: SourceArgs,
     /// Only this stream
     stream: Option<String>,
-    /// From this version on (without a stream: this position)
-    #[arg(long, value_name = "N")]
-    from: Option<u64>,
-    /// Up to this version (without a stream: this position)
-    #[arg(long, value_name = "N")]
-    to: Option<u64>,
+    /// Only streams of this category: `order` of `order-7`, of `order|7` and `order$7`
+    #[arg(long, value_name = "NAME", conflicts_with = "stream")]
+    category: Option<String>,
+    /// From this version on (without a stream: this position), the N-th event (#N), a time, or first, last
+    #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
+    from: Option<Place>,
+    /// Up to this version (without a stream: this position), and so on
+    #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
+    to: Option<Place>,
     #[command(flatten)]
     filter: FilterArgs,
     /// At most so many
@@ -37,138 +43,135 @@ pub struct EventsArgs {
     /// Newest first
     #[arg(long)]
     backward: bool,
-    /// One JSON object a line, data and metadata as stored
+    /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// With --json: data and metadata as they are stored, not as the JSON they stand for
+    #[arg(long, requires = "json")]
+    raw: bool,
 }
 
 pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
     let filter = args.filter.filter()?;
-    let source = args.source.opening().source()?;
+    let (source, mut missing) = args.source.open()?;
     let limit = args.limit.unwrap_or(usize::MAX);
-    let scope = match &args.stream {
-        Some(name) => {
+    let scope = match (&args.stream, &args.category) {
+        (Some(name), _) => {
             output::complete(&*source)?;
             Scope::Stream(place::stream(&*source, name)?.stream)
         }
-        None => Scope::All,
+        (None, Some(name)) => Scope::Category(name.as_str().into()),
+        (None, None) => Scope::All,
     };
     let mut filtering = Filtering::new(&filter, &*source, &scope)?;
-    let mut walk = Walk::new(args, scope);
+    let range = match (&args.from, &args.to) {
+        (None, None) => 0..u64::MAX,
+        (from, to) => {
+            output::complete(&*source)?;
+            place::range(&*source, &scope, from.as_ref(), to.as_ref())?
+        }
+    };
+    let direction = if args.backward { Direction::Backward } else { Direction::Forward };
+    let mut walk = Walk::within(scope, direction, range);
     let mut table = match args.stream {
         Some(_) => Table::new(&[">VERSION", "TIME", "TYPE", "DATA"]),
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
     };
-    let (mut found, mut skipped) = (0, 0);
+    let payloads = if args.raw { Payloads::Stored } else { Payloads::Meaning };
+    let mut found = 0;
     while found < limit
         && let Some(event) = walk.next(&*source)?
     {
-        if !walk.in_range(&event) || !filtering.wants(&event) {
+        if !filtering.wants(&event) {
             continue;
         }
-        match (args.json, &event.trouble) {
-            // A record that is no event has no place among the objects; the count on standard error tells of it.
-            (true, Some(_)) => {
-                skipped += 1;
-                continue;
+        if args.json {
+            lines::write_event(out, &event, payloads, &mut missing)?;
+        } else {
+            table.row(out, cells(&event, args.stream.is_some()))?;
+            if event.trouble.is_some() {
+                missing.unreadable(&event);
             }
-            (true, None) => output::write_event(out, &event)?,
-            (false, _) => table.row(out, cells(&event, args.stream.is_some()))?,
         }
         found += 1;
     }
     table.write(out)?;
     filtering.say();
-    if skipped > 0 && !walk.completed {
-        output::say_troubles(skipped);
-    }
     if found == 0 {
-        return Err(Ended::Nothing(format!("no event of {} matches", source.about().name)));
+        let why = format!("no event of {} matches", source.about().name);
+        return missing.nothing(&*source, why);
     }
-    Ok(ExitCode::SUCCESS)
+    out.flush()?;
+    Ok(missing.end(&*source))
 }
 
 /// A walk over pages, in either direction.
 pub(super) struct Walk {
     scope: Scope,
     direction: Direction,
-    from: Option<u64>,
-    to: Option<u64>,
+    /// The ordinals it goes over.
+    range: Range<u64>,
     page: std::vec::IntoIter<Arc<Event>>,
     next: Option<Anchor>,
-    /// Whether the source was read to its end for it, which tells how many records could not be read.
-    completed: bool,
 }
 
 impl Walk {
-    fn new(args: &EventsArgs, scope: Scope) -> Self {
-        let direction = if args.backward { Direction::Backward } else { Direction::Forward };
-        let next = match (&scope, direction, args.from) {
-            (Scope::Stream(_), Direction::Forward, Some(version)) => Anchor::Version(Version(version)),
-            (_, Direction::Forward, _) => Anchor::Start,
-            (_, Direction::Backward, _) => Anchor::End,
+    /// The events of a scope with these ordinals.
+    fn within(scope: Scope, direction: Direction, range: Range<u64>) -> Self {
+        let next = match direction {
+            _ if range.is_empty() => None,
+            Direction::Forward => Some(Anchor::Ordinal(range.start)),
+            Direction::Backward if range.end == u64::MAX => Some(Anchor::End),
+            Direction::Backward => Some(Anchor::Ordinal(range.end - 1)),
         };
-        Self {
-            scope,
-            direction,
-            from: args.from,
-            to: args.to,
-            page: Vec::new().into_iter(),
-            next: Some(next),
-            completed: false,
-        }
+        Self { scope, direction, range, page: Vec::new().into_iter(), next }
     }
 
     /// Every event of a scope, oldest first.
     pub(super) fn over(scope: Scope) -> Self {
-        Self {
-            scope,
-            direction: Direction::Forward,
-            from: None,
-            to: None,
-            page: Vec::new().into_iter(),
-            next: Some(Anchor::Start),
-            completed: false,
-        }
+        Self::within(scope, Direction::Forward, 0..u64::MAX)
     }
 
     pub(super) fn next(&mut self, source: &dyn Source) -> Result<Option<Arc<Event>>, Ended> {
+        // What was asked to stop ends with what it has.
+        if interrupt::is_stopped() {
+            return Ok(None);
+        }
         if let Some(event) = self.page.next() {
             return Ok(Some(event));
         }
         let Some(from) = self.next.take() else { return Ok(None) };
         let query = EventQuery { scope: self.scope.clone(), from, direction: self.direction, limit: PAGE };
-        let page = self.read(source, &query)?;
-        let read = page.events.len() as u64;
-        self.next = match self.direction {
-            _ if read == 0 => None,
-            Direction::Forward => Some(Anchor::Ordinal(page.first + read)),
-            Direction::Backward => (page.first + 1).checked_sub(read + 1).map(Anchor::Ordinal),
+        let page = match self.read(source, &query) {
+            Err(Ended::Failed(failure)) if failure.kind == FailureKind::Cancelled => return Ok(None),
+            page => page?,
         };
-        self.page = page.events.into_iter();
+        let read = page.events.len() as u64;
+        let next = match self.direction {
+            _ if read == 0 => None,
+            Direction::Forward => Some(page.first + read),
+            Direction::Backward => (page.first + 1).checked_sub(read + 1),
+        };
+        self.next = next.filter(|ordinal| self.range.contains(ordinal)).map(Anchor::Ordinal);
+        let within = |n: u64| match self.direction {
+            Direction::Forward => self.range.contains(&(page.first + n)),
+            Direction::Backward => page.first.checked_sub(n).is_some_and(|ordinal| self.range.contains(&ordinal)),
+        };
+        let kept: Vec<_> = (0..).zip(page.events).filter(|(n, _)| within(*n)).map(|(_, event)| event).collect();
+        self.page = kept.into_iter();
         Ok(self.page.next())
     }
 
     /// A page; when what is known so far does not fill it, the source is read to its end first.
     fn read(&mut self, source: &dyn Source, query: &EventQuery) -> Result<EventPage, Ended> {
         if query.direction == Direction::Forward || source.progress().complete {
-            let page = source.events(query, &Cancel::default())?;
+            let page = source.events(query, &interrupt::token())?;
             if !page.partial || !page.events.is_empty() {
                 return Ok(page);
             }
         }
         output::complete(source)?;
-        self.completed = true;
-        Ok(source.events(query, &Cancel::default())?)
-    }
-
-    fn in_range(&self, event: &Event) -> bool {
-        let number = match (&self.scope, &event.position) {
-            (Scope::Stream(_), _) => event.version.0,
-            (_, Position::Number(number)) => *number,
-            (_, Position::Text(_)) => return self.from.is_none() && self.to.is_none(),
-        };
-        self.from.is_none_or(|from| number >= from) && self.to.is_none_or(|to| number <= to)
+        Ok(source.events(query, &interrupt::token())?)
     }
 }
 

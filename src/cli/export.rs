@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::events::Walk;
 use super::filter_args::{FilterArgs, Filtering};
+use super::lines::{self, Payloads};
 use super::output::{self, Ended};
 use super::place;
 use super::source_args::SourceArgs;
@@ -26,7 +27,7 @@ pub struct ExportArgs {
 
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
     let filter = args.filter.filter()?;
-    let source = args.source.opening().source()?;
+    let (source, mut missing) = args.source.open()?;
     output::complete(&*source)?;
     let scope = match &args.stream {
         Some(name) => Scope::Stream(place::stream(&*source, name)?.stream),
@@ -36,18 +37,23 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
     let mut walk = Walk::over(scope);
     let mut written = 0;
     while let Some(event) = walk.next(&*source)? {
-        if event.trouble.is_none() && filtering.wants(&event) {
-            output::write_event(out, &event)?;
+        if event.trouble.is_some() {
+            // It could not be opened again as an event.
+            missing.unreadable(&event);
+        } else if filtering.wants(&event) {
+            lines::write_event(out, &event, Payloads::Meaning, &mut missing)?;
             written += 1;
         }
     }
     filtering.say();
     if written == 0 {
         let name = source.about().name;
-        return Err(Ended::Nothing(match filter.is_empty() {
+        let why = match filter.is_empty() {
             true => format!("{name} has no event to export"),
             false => format!("no event of {name} matches"),
-        }));
+        };
+        return missing.nothing(&*source, why);
     }
-    Ok(ExitCode::SUCCESS)
+    out.flush()?;
+    Ok(missing.end(&*source))
 }

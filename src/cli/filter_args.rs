@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use super::interrupt;
 use super::output::{self, Ended};
-use crate::domain::{Cancel, Scope};
+use crate::domain::Scope;
 use crate::session::Source;
 use crate::session::condition::Unjudged;
 use crate::session::search::{Bound, EventFilter, Sieve};
@@ -67,7 +68,7 @@ impl Filtering {
     /// # Errors
     /// When the source cannot be read.
     pub fn new(filter: &EventFilter, source: &dyn Source, scope: &Scope) -> Result<Self, Ended> {
-        let sieve = filter.sieve(source, scope, &Cancel::default())?;
+        let sieve = filter.sieve(source, scope, &interrupt::token())?;
         Ok(Self { sieve, is_empty: filter.is_empty(), unjudged: Unjudged::default() })
     }
 

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::append::quiet;
+use super::interrupt;
 use super::source_args::SourceArgs;
+use crate::domain::Failure;
 use crate::domain::text::safe;
-use crate::domain::{Cancel, Failure};
 use crate::session::embedded::{self, ImportProgress};
 
 /// Take over every event of a source into an embedded store; started again, it goes on where it was
@@ -29,11 +30,11 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the source cannot be read or the store cannot be written. What was taken over until then stays.
 pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let source = args.source.opening().source()?;
+    let (source, mut missing) = args.source.open()?;
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { TERMINAL } else { ELSEWHERE };
     let mut last = Instant::now();
-    let result = embedded::import(&*source, &args.store, &Cancel::default(), &mut |progress| {
+    let result = embedded::import(&*source, &args.store, &interrupt::token(), &mut |progress| {
         if last.elapsed() >= every {
             last = Instant::now();
             let line = line(&progress);
@@ -64,7 +65,9 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         }
     }
     writeln!(out, "{text}").and_then(|()| out.flush()).or_else(quiet)?;
-    Ok(ExitCode::SUCCESS)
+    // The refusals are told one by one above; records that are no events are among them.
+    missing.refused(done.refused);
+    Ok(missing.end(&*source))
 }
 
 fn line(progress: &ImportProgress) -> String {

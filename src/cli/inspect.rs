@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::interrupt;
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::{About, Cancel, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp, text};
+use crate::domain::{About, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
 use crate::session::Source;
 
 /// Streams read at once.
@@ -34,15 +35,15 @@ pub struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let source = args.source.opening().source()?;
+    let opening = args.source.opening();
+    let source = opening.source()?;
     output::complete(&*source)?;
-    // Its counts are promised to be exact.
-    source.check(&Cancel::default(), &mut |_| ())?;
     if let Some(table) = &args.table {
         return print_table(&*source, table, out);
     }
     let counted = Counted::of(&*source)?;
-    let about = source.about();
+    let mut about = source.about();
+    about.caveats.extend(opening.remarks(&*source)?);
     match args.json {
         true => writeln!(out, "{}", as_json(&about, &counted))?,
         false => print(&about, &counted, out)?,
@@ -52,7 +53,7 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, E
 
 fn print_table(source: &dyn Source, table: &str, out: &mut dyn Write) -> Result<ExitCode, Ended> {
     let mut written = Ok(());
-    let read = source.rows(table, &Cancel::default(), &mut |row| {
+    let read = source.rows(table, &interrupt::token(), &mut |row| {
         written = out.write_all(row.as_bytes()).and_then(|()| out.write_all(b"\n"));
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
@@ -81,7 +82,7 @@ impl Counted {
         let (streams, data, metadata) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let progress = source.progress();
         let mut counted = Self { progress, streams, first: None, last: None, looked_at: 0, data, metadata };
-        let page = source.events(&EventQuery::first(Scope::All, LOOKED_AT), &Cancel::default())?;
+        let page = source.events(&EventQuery::first(Scope::All, LOOKED_AT), &interrupt::token())?;
         for event in page.events.iter().filter(|event| event.trouble.is_none()) {
             counted.looked_at += 1;
             for (payload, forms) in [(&event.data, &mut counted.data), (&event.metadata, &mut counted.metadata)] {
@@ -119,7 +120,7 @@ fn form(payload: &Payload) -> Option<&str> {
 }
 
 fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), Ended> {
-    let line = |text: &str| text::fit(text, WIDE);
+    let line = |text: &str| output::line(text, WIDE);
     writeln!(out, "{}: {}", line(&about.name), line(&about.kind))?;
     if let Some(layout) = &about.layout {
         writeln!(out, "layout: {}", line(layout))?;
@@ -148,13 +149,13 @@ fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), En
     if !about.mapping.is_empty() {
         writeln!(out, "\nmapping")?;
         for (role, from) in &about.mapping {
-            writeln!(out, "  {}  {}", text::pad(role, 12), line(from))?;
+            writeln!(out, "  {:<12}  {}", line(role), line(from))?;
         }
     }
     if !about.candidates.is_empty() {
         writeln!(out, "\nlayouts considered")?;
         for candidate in &about.candidates {
-            let name = text::pad(&candidate.layout, 26);
+            let name = format!("{:<26}", output::line(&candidate.layout, 26));
             let taken = about.layout.as_ref() == Some(&candidate.layout);
             let reasons = if taken { "taken, see above".into() } else { candidate.reasons.join("; ") };
             writeln!(out, "  {name} {:>3} %  {}", candidate.score, line(&reasons))?;
@@ -177,7 +178,7 @@ fn list(out: &mut dyn Write, title: &str, lines: &[String]) -> std::io::Result<(
         return Ok(());
     }
     writeln!(out, "\n{title}")?;
-    lines.iter().try_for_each(|line| writeln!(out, "  - {}", text::fit(line, WIDE)))
+    lines.iter().try_for_each(|line| writeln!(out, "  - {}", output::line(line, WIDE)))
 }
 
 fn as_json(about: &About, counted: &Counted) -> Value {
@@ -187,6 +188,10 @@ fn as_json(about: &About, counted: &Counted) -> Value {
         .map(|candidate| json!({"layout": candidate.layout, "score": candidate.score, "reasons": candidate.reasons}));
     let beside =
         about.beside.iter().map(|beside| json!({"name": beside.name, "role": beside.role, "rows": beside.rows}));
+    let left_out = about
+        .left_out
+        .iter()
+        .map(|left_out| json!({"name": left_out.name, "rows": left_out.rows, "choose": left_out.choose}));
     let pairs = |pairs: &[(String, String)]| -> Value {
         let named = |(name, value): &(String, String)| json!({"name": name, "value": value});
         pairs.iter().map(named).collect()
@@ -202,9 +207,13 @@ fn as_json(about: &About, counted: &Counted) -> Value {
         "first_time": counted.first.map(|time| time.to_string()),
         "last_time": counted.last.map(|time| time.to_string()),
         "first_version": about.first_version,
+        "counted_versions": about.counted_versions,
+        "key": about.key.as_ref().map(|key| &key.parts),
+        "left_out": left_out.collect::<Vec<_>>(),
         "payloads": {"looked_at": counted.looked_at, "data": counted.data, "metadata": counted.metadata},
         "reasons": about.reasons,
         "caveats": about.caveats,
+        "doubts": about.doubts,
         "normal": pairs(&about.normal),
         "mapping": pairs(&about.mapping),
         "candidates": candidates.collect::<Vec<_>>(),

@@ -1,7 +1,8 @@
 //! The commands: the same engine as the interface, as text for people and JSON lines for programs.
 //!
-//! Standard output carries data, standard error carries messages. Exit codes: 0; 1 nothing found, or something wrong; 2 usage; 65 bad data;
-//! 69 source unavailable; 70 a bug of ours; 74 reading or writing failed.
+//! Standard output carries data, standard error carries messages. Exit codes: 0 the whole answer; 1 nothing found, or something
+//! wrong; 2 usage; 65 answered, but not whole, or nothing readable; 69 source unavailable; 70 a bug of ours; 74 reading or writing
+//! failed, or a file changed while it was read; 130 stopped.
 
 mod append;
 mod args;
@@ -12,10 +13,15 @@ mod doctor;
 mod events;
 mod export;
 mod filter_args;
+mod folding;
+mod harmless;
 mod import;
 mod inspect;
+mod interrupt;
 mod layouts;
+mod lines;
 mod meter;
+mod missing;
 mod output;
 mod place;
 mod search;
@@ -24,15 +30,18 @@ mod state;
 mod streams;
 mod tree;
 mod types;
+mod unknown;
 mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 pub use args::{Arguments, Command, Interface};
+pub use doctor::Printed;
 pub use output::{exit_code, say, say_failure};
-pub use place::{Place, no_stream};
+pub use place::no_stream;
 pub use source_args::SourceArgs;
+pub use unknown::{refused, unknown};
 
 use crate::domain::{Failure, FailureKind};
 use output::Ended;
@@ -44,7 +53,8 @@ pub const USAGE: u8 = 2;
 
 /// Runs a command to its end, with its messages on standard error.
 pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> ExitCode {
-    let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    interrupt::listen();
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, harmless::stdout());
     let mut err = std::io::stderr();
     let result = match command {
         Command::Streams(args) => streams::run(args, &mut out),

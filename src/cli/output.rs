@@ -1,14 +1,12 @@
 //! Writing answers: aligned tables for people, one JSON object a line for programs, quiet when nobody reads on.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use super::interrupt;
+use crate::domain::address;
 use crate::domain::json::write_string;
-use crate::domain::payload::Form;
-use crate::domain::{
-    Cancel, Event, Failure, FailureKind, Json, NoteKind, Payload, Position, Progress, StreamSummary, Timestamp, text,
-};
+use crate::domain::{Failure, FailureKind, Position, Progress, StreamKey, StreamSummary, Timestamp, names, text};
 use crate::session::Source;
 
 /// How a command ends other than well.
@@ -61,7 +59,7 @@ const LONGEST: usize = 2000;
 pub fn say(message: &str) {
     // Nobody may be listening.
     let mut err = io::stderr().lock();
-    for (n, line) in message.lines().enumerate() {
+    for (n, line) in address::masked(message).lines().enumerate() {
         let start = if n == 0 { "stepback: " } else { "  " };
         let _ = writeln!(err, "{start}{}", text::fit(line, LONGEST));
     }
@@ -76,15 +74,29 @@ pub fn say_failure(failure: &Failure) {
     }
 }
 
-/// Reads a source to its end, showing the progress where a person watches.
+/// Reads a source to its end and looks at every record, so that all counts are exact, showing the progress where a person watches.
 ///
 /// # Errors
 /// When it cannot be read to its end.
 pub fn complete(source: &dyn Source) -> Result<(), Failure> {
-    let watched = io::stderr().is_terminal();
+    watched(|told| source.check(&interrupt::token(), told))
+}
+
+/// Reads a source to its end: every stream and event is known then, but a record that is broken behind its front may still
+/// count as an event. For an answer about one stream, whose events are read one by one anyway.
+///
+/// # Errors
+/// When it cannot be read to its end.
+pub fn index(source: &dyn Source) -> Result<(), Failure> {
+    watched(|told| source.complete(&interrupt::token(), told))
+}
+
+/// Does some work, with its progress shown where a person watches.
+fn watched(work: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<(), Failure>) -> Result<(), Failure> {
+    let is_watched = io::stderr().is_terminal();
     let mut shown = false;
-    let result = source.complete(&Cancel::default(), &mut |progress| {
-        if watched && !progress.complete {
+    let result = work(&mut |progress| {
+        if is_watched && !progress.complete {
             shown = true;
             let _ = write!(io::stderr(), "\r\x1b[2K{}", progress_line(&progress));
         }
@@ -92,20 +104,7 @@ pub fn complete(source: &dyn Source) -> Result<(), Failure> {
     if shown {
         let _ = write!(io::stderr(), "\r\x1b[2K");
     }
-    result?;
-    let troubles = source.progress().troubles;
-    if troubles > 0 {
-        say_troubles(troubles);
-    }
-    Ok(())
-}
-
-/// Says how many records are no events.
-pub fn say_troubles(troubles: u64) {
-    let records = if troubles == 1 { "record" } else { "records" };
-    say(&format!(
-        "{troubles} {records} could not be read as events; `stepback events` without a stream shows them in place"
-    ));
+    result
 }
 
 fn progress_line(progress: &Progress) -> String {
@@ -115,87 +114,11 @@ fn progress_line(progress: &Progress) -> String {
     }
 }
 
-/// Writes one event as the JSON object of `events --json`.
+/// Writes one stream as the JSON object of `streams --json`; with its parts where its name is made of several.
 ///
 /// # Errors
 /// When writing fails.
-pub fn write_event(out: &mut dyn Write, event: &Event) -> io::Result<()> {
-    let mut line = String::with_capacity(256 + event.data.stored().len() + event.metadata.stored().len());
-    line.push_str("{\"position\":");
-    push_position(&mut line, &event.position);
-    line.push_str(",\"stream\":");
-    push_text(&mut line, event.stream.as_str());
-    line.push_str(",\"version\":");
-    line.push_str(&event.version.to_string());
-    line.push_str(",\"id\":");
-    push_optional(&mut line, event.id.as_deref());
-    line.push_str(",\"type\":");
-    push_text(&mut line, &event.event_type);
-    line.push_str(",\"time\":");
-    push_optional(&mut line, event.time.map(|time| time.to_string()).as_deref());
-    line.push_str(",\"data\":");
-    push_payload(&mut line, &event.data);
-    line.push_str(",\"metadata\":");
-    push_payload(&mut line, &event.metadata);
-    if !event.notes.is_empty() {
-        line.push_str(",\"notes\":[");
-        for (n, note) in event.notes.iter().enumerate() {
-            line.push_str(if n == 0 { "{\"kind\":" } else { ",{\"kind\":" });
-            push_text(&mut line, note_kind(note.kind));
-            line.push_str(",\"text\":");
-            push_text(&mut line, &note.text);
-            line.push('}');
-        }
-        line.push(']');
-    }
-    line.push_str("}\n");
-    out.write_all(line.as_bytes())
-}
-
-fn note_kind(kind: NoteKind) -> &'static str {
-    match kind {
-        NoteKind::Link => "link",
-        NoteKind::BrokenLink => "broken-link",
-        NoteKind::Archived => "archived",
-        NoteKind::Deleted => "deleted",
-        NoteKind::Redacted => "redacted",
-        NoteKind::Outside => "outside",
-        NoteKind::Other => "other",
-    }
-}
-
-/// Writes a hit of a search as a JSON object: the event without its payloads, and where in it what matches stands.
-///
-/// # Errors
-/// When writing fails.
-pub fn write_hit(out: &mut dyn Write, event: &Event, path: &str, text: &str) -> io::Result<()> {
-    let mut line = String::from("{\"position\":");
-    push_position(&mut line, &event.position);
-    line.push_str(",\"stream\":");
-    push_text(&mut line, event.stream.as_str());
-    line.push_str(&format!(",\"version\":{},\"id\":", event.version));
-    push_optional(&mut line, event.id.as_deref());
-    line.push_str(",\"type\":");
-    push_text(&mut line, &event.event_type);
-    line.push_str(",\"time\":");
-    push_optional(&mut line, event.time.map(|time| time.to_string()).as_deref());
-    line.push_str(",\"where\":");
-    push_text(&mut line, path);
-    line.push_str(",\"text\":");
-    push_text(&mut line, text);
-    if let Some(trouble) = &event.trouble {
-        line.push_str(",\"trouble\":");
-        push_text(&mut line, &trouble.to_string());
-    }
-    line.push_str("}\n");
-    out.write_all(line.as_bytes())
-}
-
-/// Writes one stream as the JSON object of `streams --json`.
-///
-/// # Errors
-/// When writing fails.
-pub fn write_stream(out: &mut dyn Write, stream: &StreamSummary) -> io::Result<()> {
+pub fn write_stream(out: &mut dyn Write, stream: &StreamSummary, key: Option<&StreamKey>) -> io::Result<()> {
     let mut line = String::from("{\"stream\":");
     push_text(&mut line, stream.stream.as_str());
     line.push_str(&format!(
@@ -206,6 +129,14 @@ pub fn write_stream(out: &mut dyn Write, stream: &StreamSummary) -> io::Result<(
     line.push_str(",\"last_time\":");
     push_optional(&mut line, stream.last_time.map(|time| time.to_string()).as_deref());
     line.push_str(&format!(",\"kind\":\"{}\"", stream.kind.name()));
+    if let Some(parts) = key.and_then(|key| key.parts_of(stream.stream.as_str())) {
+        line.push_str(",\"key\":[");
+        for (at, part) in parts.iter().enumerate() {
+            line.push_str(if at > 0 { "," } else { "" });
+            push_text(&mut line, part);
+        }
+        line.push(']');
+    }
     line.push_str("}\n");
     out.write_all(line.as_bytes())
 }
@@ -232,33 +163,33 @@ pub fn push_position(line: &mut String, position: &Position) {
     }
 }
 
-/// The stored bytes as they are, or the JSON they stand for where they were decoded. Only what would break the line is
-/// changed: a line break between JSON tokens becomes a blank (inside strings JSON has none), and bytes that are not JSON
-/// become a string.
-fn push_payload(line: &mut String, payload: &Payload) {
-    let json = match payload.form() {
-        Form::Absent => return line.push_str("null"),
-        Form::Json | Form::JsonText => Some(Cow::Borrowed(&payload.stored()[..])),
-        Form::Encoded => payload.json_bytes().ok(),
-        Form::Opaque => None,
-    };
-    match json.as_deref().map(std::str::from_utf8) {
-        Some(Ok(text)) if is_json(text) => match text.contains(['\n', '\r']) {
-            true => line.push_str(&text.replace(['\n', '\r'], " ")),
-            false => line.push_str(text),
-        },
-        _ => push_text(line, &payload.text()),
-    }
-}
-
-/// Whether text is JSON throughout: a store may keep anything in a column that usually holds JSON.
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() || Json::parse(text.as_bytes()).is_ok()
-}
-
 /// An instant for a table: UTC, to the millisecond where it has more.
 pub fn time_cell(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".into(), |time| format!("{time:.3}"))
+}
+
+/// Who reads an answer: a person at a terminal, which is of some width, or whatever is behind a pipe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// A person: what is long is cut with a sign.
+    Person,
+    /// A program, a file: nothing is cut.
+    Pipe,
+}
+
+impl Reader {
+    /// Who reads the standard output.
+    pub fn of_output() -> Self {
+        if io::stdout().is_terminal() { Self::Person } else { Self::Pipe }
+    }
+}
+
+/// A line of an answer, safe; for a person at most so many cells.
+pub fn line(text: &str, cells: usize) -> String {
+    match Reader::of_output() {
+        Reader::Person => text::fit(text, cells),
+        Reader::Pipe => text::safe(text).into_owned(),
+    }
 }
 
 /// A table for people: a header, rows of safe text, columns as wide as they need to be.
@@ -267,21 +198,32 @@ pub struct Table {
     header: Vec<&'static str>,
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
+    /// Bytes of the rows.
+    gathered: usize,
+    reader: Reader,
 }
 
-/// Rows that are measured together; a longer table is written in parts.
+/// Rows, and bytes, that are measured together; a longer table is written in parts.
 const ROWS: usize = 4096;
+const GATHERED: usize = 1 << 22;
 
-/// The most a column takes before it is cut with a sign.
+/// The most a column takes at a terminal: what is longer is cut with a sign. Into a pipe it is what a column is filled up
+/// to, and a longer cell makes its own line longer.
 const WIDEST: usize = 64;
 
 impl Table {
     /// A table with these columns; a name that begins with `>` is a number, set to the right.
     pub fn new(columns: &[&'static str]) -> Self {
+        Self::read_by(Reader::of_output(), columns)
+    }
+
+    fn read_by(reader: Reader, columns: &[&'static str]) -> Self {
         Self {
             header: columns.iter().map(|name| name.trim_start_matches('>')).collect(),
             right: columns.iter().map(|name| name.starts_with('>')).collect(),
             rows: Vec::new(),
+            gathered: 0,
+            reader,
         }
     }
 
@@ -290,8 +232,9 @@ impl Table {
     /// # Errors
     /// When writing fails.
     pub fn row(&mut self, out: &mut dyn Write, cells: Vec<String>) -> io::Result<()> {
+        self.gathered += cells.iter().map(String::len).sum::<usize>();
         self.rows.push(cells);
-        if self.rows.len() >= ROWS {
+        if self.rows.len() >= ROWS || self.gathered >= GATHERED {
             self.write(out)?;
         }
         Ok(())
@@ -305,37 +248,42 @@ impl Table {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let rows: Vec<Vec<String>> = std::mem::take(&mut self.rows)
-            .into_iter()
-            .map(|row| row.iter().map(|cell| text::fit(cell, 4 * WIDEST)).collect())
-            .collect();
-        let last = self.header.len() - 1;
-        let mut widths: Vec<usize> = self.header.iter().map(|name| name.len()).collect();
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(text::width(cell)).min(WIDEST);
-            }
-        }
-        let header: Vec<String> = self.header.iter().map(|name| (*name).to_owned()).collect();
-        for row in std::iter::once(&header).filter(|_| !header[0].is_empty()).chain(&rows) {
+        self.gathered = 0;
+        let rows = std::mem::take(&mut self.rows);
+        let columns: Vec<Vec<String>> = (0..self.header.len()).map(|n| self.shown(n, &rows)).collect();
+        let widths = self.header.iter().zip(&columns).map(|(name, cells)| {
+            let widest = cells.iter().map(|cell| text::width(cell)).max().unwrap_or(0);
+            name.len().max(widest.min(WIDEST))
+        });
+        let widths: Vec<usize> = widths.collect();
+        let header: Vec<&str> = self.header.clone();
+        let header = std::iter::once(header).filter(|header| !header[0].is_empty());
+        let rows = (0..rows.len()).map(|row| columns.iter().map(|cells| cells[row].as_str()).collect());
+        for row in header.chain(rows) {
             let mut line = String::new();
-            for (n, cell) in row.iter().enumerate() {
-                let cell = if n == last && !self.right[n] {
-                    text::fit(cell, 4 * WIDEST)
-                } else if self.right[n] {
-                    let cell = text::fit(cell, widths[n]);
-                    format!("{}{cell}", " ".repeat(widths[n].saturating_sub(text::width(&cell))))
-                } else {
-                    text::pad(cell, widths[n])
-                };
-                line.push_str(&cell);
-                line.push_str("  ");
+            for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
+                let blanks = " ".repeat(width.saturating_sub(text::width(cell)));
+                match right {
+                    true => line.extend([blanks.as_str(), cell, "  "]),
+                    false => line.extend([cell, blanks.as_str(), "  "]),
+                }
             }
             writeln!(out, "{}", line.trim_end())?;
         }
         // A second part needs no second header.
         self.header.iter_mut().for_each(|name| *name = "");
         Ok(())
+    }
+
+    /// The cells of a column as they are shown. Those of the last one end where the line does.
+    fn shown(&self, column: usize, rows: &[Vec<String>]) -> Vec<String> {
+        let cells = rows.iter().map(|row| row.get(column).map_or("", String::as_str));
+        let last = column + 1 == self.header.len() && !self.right[column];
+        match self.reader {
+            Reader::Pipe => cells.map(|cell| text::safe(cell).into_owned()).collect(),
+            Reader::Person if last => cells.map(|cell| text::fit(cell, 4 * WIDEST)).collect(),
+            Reader::Person => names::all(&cells.collect::<Vec<_>>(), WIDEST),
+        }
     }
 }
 
@@ -345,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_table_is_aligned_safe_and_cut_with_a_sign() {
-        let mut table = Table::new(&["NAME", ">N", "LAST"]);
+        let mut table = Table::read_by(Reader::Person, &["NAME", ">N", "LAST"]);
         let mut out = Vec::new();
         for (name, n) in [("山田", "7"), ("a\x1b[2J", "1000")] {
             table.row(&mut out, vec![name.into(), n.into(), "x".repeat(1000)]).expect("written");
@@ -359,18 +307,22 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_written_as_it_is_stored_and_never_breaks_its_line() {
-        let mut line = String::new();
-        push_payload(&mut line, &Payload::json_text("{ \"a\":1.0,\n\"a\": 18446744073709551615}"));
-        assert_eq!(line, "{ \"a\":1.0, \"a\": 18446744073709551615}");
-        for (payload, written) in [
-            (Payload::json_text("{\"a\":"), r#""{\"a\":""#),
-            (Payload::decoded(vec![0x81, 1].into(), "MessagePack", "{\"a\":1}".into()), "{\"a\":1}"),
-            (Payload::named(vec![131, 255].into(), "Erlang term"), "\"0x83ff\""),
-        ] {
-            line.clear();
-            push_payload(&mut line, &payload);
-            assert_eq!(line, written);
-        }
+    fn long_names_stay_apart_for_a_person_and_whole_in_a_pipe() {
+        let long = |last: &str| format!("{}.{last}, {}", "Acme.Commerce".repeat(5), "Acme.Commerce".repeat(5));
+        let written = |reader: Reader| {
+            let mut table = Table::read_by(reader, &["TYPE", ">N"]);
+            let mut out = Vec::new();
+            for last in ["OrderPlaced", "OrderShipped"] {
+                table.row(&mut out, vec![long(last), "7".into()]).expect("written");
+            }
+            table.write(&mut out).expect("written");
+            String::from_utf8(out).expect("text")
+        };
+        let person = written(Reader::Person);
+        assert!(person.contains("OrderPlaced… ") && person.contains("OrderShipped… "), "{person}");
+        assert!(person.lines().all(|line| text::width(line) <= WIDEST + 3), "{person}");
+        let pipe = written(Reader::Pipe);
+        assert!(pipe.contains(&format!("{}  7\n", long("OrderPlaced"))), "{pipe}");
+        assert!(pipe.contains(&format!("{}  7\n", long("OrderShipped"))), "{pipe}");
     }
 }

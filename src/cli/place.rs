@@ -1,77 +1,97 @@
-//! A place in a stream, as it is typed: a version, a time, or a word.
+//! A place in a scope of a source, and a stream by its name, as commands are told them.
 
-use std::str::FromStr;
+use std::ops::Range;
 
-use crate::domain::{Cancel, Destination, Failure, Scope, StreamSummary, Timestamp, Version, text, time};
+use super::interrupt;
+use super::output::{self, Ended};
+use crate::domain::{Failure, FailureKind, Place, Scope, StreamSummary, text};
+use crate::session::places::{self, Located, Lookup};
 use crate::session::{self, Source};
-
-use super::output::Ended;
 
 /// Cells a stream's name takes in a message.
 const NAME: usize = 120;
 
-/// A place in a stream.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// Before the first event: the initial state.
-    Start,
-    /// After the first event.
-    First,
-    /// After the last event.
-    Last,
-    /// After the event with this version.
-    Version(u64),
-    /// After the last event recorded at or before this time.
-    Time(Timestamp),
+/// A place in a scope of a source that has been read, counted in its events; what to know of it is said.
+///
+/// # Errors
+/// When there is no such place; when the source cannot be read.
+pub fn locate(source: &dyn Source, scope: &Scope, place: &Place) -> Result<u64, Ended> {
+    told(places::locate(source, scope, place, &interrupt::token()))
 }
 
-impl FromStr for Place {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "start" => return Ok(Self::Start),
-            "first" => return Ok(Self::First),
-            "last" => return Ok(Self::Last),
-            _ => {}
+fn told(located: Result<Located, Failure>) -> Result<u64, Ended> {
+    match located {
+        Ok(located) => {
+            located.notice.iter().for_each(|notice| output::say(notice));
+            Ok(located.place)
         }
-        if let Ok(version) = text.parse() {
-            return Ok(Self::Version(version));
-        }
-        time::parse(text.strip_prefix('@').unwrap_or(text)).map(Self::Time).ok_or_else(|| {
-            format!("`{text}` is no place: a version (12), a time (2025-03-01T14:03Z), or first, last, start")
-        })
+        Err(failure) => Err(not_there(failure)),
     }
 }
 
-impl Place {
-    /// Where to walk in this stream.
-    ///
-    /// # Errors
-    /// When the stream has no such version; when the source cannot be read.
-    pub fn destination(&self, source: &dyn Source, stream: &StreamSummary) -> Result<Destination, Ended> {
-        Ok(match self {
-            Self::Start => Destination::To(0),
-            Self::First => Destination::To(1),
-            Self::Last => Destination::To(stream.events),
-            Self::Time(time) => Destination::AsOf(*time),
-            Self::Version(version) => {
-                let scope = Scope::Stream(stream.stream.clone());
-                match session::version_in(source, &scope, Version(*version), &Cancel::default())? {
-                    Some((ordinal, event)) if event.version.0 == *version => Destination::To(ordinal + 1),
-                    // Before all versions nothing had happened yet.
-                    Some((0, _)) => Destination::To(0),
-                    _ => {
-                        return Err(Ended::Nothing(format!(
-                            "{} has no version {version}: its versions are {} to {}",
-                            text::fit(stream.stream.as_str(), NAME),
-                            stream.first_version,
-                            stream.last_version
-                        )));
-                    }
-                }
-            }
-        })
+/// That there is no such place is no failure of the source.
+fn not_there(failure: Failure) -> Ended {
+    match failure.kind {
+        FailureKind::NotFound => Ended::Nothing(failure.why),
+        _ => Ended::Failed(failure),
+    }
+}
+
+/// Which events of a scope lie from one place to another, both among them, counted from 0. What lies beyond the ends is cut
+/// there; what lies in a gap is no place.
+///
+/// # Errors
+/// As [`locate`].
+pub fn range(
+    source: &dyn Source,
+    scope: &Scope,
+    from: Option<&Place>,
+    to: Option<&Place>,
+) -> Result<Range<u64>, Ended> {
+    // Of a number that stands twice is told once.
+    let telling = if from == to { Telling::Silent } else { Telling::Said };
+    let start = from.map_or(Ok(0), |place| begins(source, scope, place, telling))?;
+    let end = to.map_or(Ok(u64::MAX), |place| ends(source, scope, place))?;
+    Ok(start..end)
+}
+
+/// Whether what there is to know of a place is said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Said,
+    Silent,
+}
+
+fn begins(source: &dyn Source, scope: &Scope, place: &Place, telling: Telling) -> Result<u64, Ended> {
+    let cancel = interrupt::token();
+    let first = || {
+        let found = places::locate_first(source, scope, place, &cancel)
+            .map(|located| Located { notice: located.notice.filter(|_| telling == Telling::Said), ..located });
+        told(found).map(|place| place.saturating_sub(1))
+    };
+    Ok(match place {
+        Place::Time(time) => places::from_time(source, scope, *time, &cancel)?,
+        Place::Ago(seconds) => match places::before_last(source, scope, *seconds, &cancel)? {
+            Some(time) => places::from_time(source, scope, time, &cancel)?,
+            None => locate(source, scope, place)?,
+        },
+        Place::Number(number) => match places::numbered(source, scope, *number, &cancel)? {
+            Lookup::Absent { below: None, .. } => 0,
+            Lookup::Absent { above: None, .. } => u64::MAX,
+            _ => first()?,
+        },
+        _ => first()?,
+    })
+}
+
+fn ends(source: &dyn Source, scope: &Scope, place: &Place) -> Result<u64, Ended> {
+    match place {
+        Place::Number(number) => match places::numbered(source, scope, *number, &interrupt::token())? {
+            Lookup::Absent { above: None, .. } => Ok(u64::MAX),
+            Lookup::Absent { below: None, .. } => Ok(0),
+            _ => locate(source, scope, place),
+        },
+        _ => locate(source, scope, place),
     }
 }
 
@@ -98,18 +118,4 @@ pub fn no_stream(source: &dyn Source, name: &str) -> Result<String, Failure> {
         why.push_str(&format!("\ndid you mean {}?", similar.join(", ")));
     }
     Ok(why)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_times_and_words_are_places() {
-        assert_eq!("12".parse(), Ok(Place::Version(12)));
-        assert_eq!("start".parse(), Ok(Place::Start));
-        assert!(matches!("@2025-03-01T14:03Z".parse(), Ok(Place::Time(_))));
-        assert!(matches!("2025-03-01".parse(), Ok(Place::Time(_))));
-        assert!("soon".parse::<Place>().is_err());
-    }
 }

@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::interrupt;
+use super::lines;
+use super::missing::Verdict;
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
-use crate::domain::{Cancel, Event, EventQuery, Pattern, Scope, SearchStep};
+use crate::domain::{Cancel, Event, EventQuery, FailureKind, Pattern, Scope, SearchStep};
 use crate::session::Source;
 use crate::session::search::{Case, excerpt, pattern};
 
@@ -49,7 +52,7 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     let case = if args.ignore_case { Case::Ignored } else { Case::Smart };
     let pattern = pattern(&args.pattern, args.regex, case)
         .map_err(|problem| super::usage(problem.to_string(), "without --regex it is looked for as it is"))?;
-    let source = args.source.opening().source()?;
+    let (source, missing) = args.source.open()?;
     output::complete(&*source)?;
     let scope = match &args.stream {
         Some(name) => Scope::Stream(place::stream(&*source, name)?.stream),
@@ -66,9 +69,9 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     };
     let watched = io::stderr().is_terminal();
     let (mut found, mut waiting, mut ended) = (0_usize, Vec::new(), Ok(()));
-    let cancel = Cancel::default();
+    let cancel = interrupt::token();
     if limit > 0 {
-        source.search(&pattern, &scope, &cancel, &mut |step| {
+        let searched = source.search(&pattern, &scope, &cancel, &mut |step| {
             let due = match step {
                 SearchStep::Hit(ordinal) => {
                     found += 1;
@@ -95,7 +98,12 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
-        })?;
+        });
+        match searched {
+            // What was found by then is shown.
+            Err(failure) if failure.kind == FailureKind::Cancelled => {}
+            searched => searched?,
+        }
     }
     if watched {
         let _ = write!(io::stderr(), "\r\x1b[2K");
@@ -106,9 +114,13 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     }
     if found == 0 {
         let what = if args.regex { "matches" } else { "contains" };
-        return Err(Ended::Nothing(format!("nothing in {} {what} {}", source.about().name, args.pattern)));
+        let so_far = if interrupt::is_stopped() { " so far: the search was stopped" } else { "" };
+        let why = format!("nothing in {} {what} {}{so_far}", source.about().name, args.pattern);
+        // What could not be read was searched as it is stored.
+        output::say(&why);
+        return Ok(missing.judged(&*source, Verdict::Wrong));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(missing.end(&*source))
 }
 
 fn percent(done: u64, total: u64) -> u64 {
@@ -129,6 +141,7 @@ impl Shown<'_> {
     /// Shows hits, and lets whoever reads along see them now.
     fn show(&mut self, ordinals: &[u64]) -> Result<(), Ended> {
         for ordinal in ordinals {
+            // What was counted is shown even when the search was stopped since.
             let query = EventQuery::at(self.scope.clone(), *ordinal, 1);
             let page = self.source.events(&query, &Cancel::default())?;
             if let Some(event) = page.events.first() {
@@ -143,7 +156,7 @@ impl Shown<'_> {
         let found = excerpt(self.pattern, event);
         let (path, text) = found.map_or_else(Default::default, |found| (found.path, found.text));
         if self.json {
-            return Ok(output::write_hit(self.out, event, &path, &text)?);
+            return Ok(lines::write_hit(self.out, event, &path, &text)?);
         }
         let (version, kind) = match &event.trouble {
             Some(trouble) => ("-".to_owned(), format!("! {}", trouble.place)),

@@ -6,10 +6,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::folding::{self, FoldArgs, KEEP_GOING};
+use super::interrupt;
+use super::missing::Missing;
 use super::output::{self, Ended};
-use super::place::{self, Place};
-use super::source_args::SourceArgs;
-use crate::domain::{Cancel, Failure, FailureKind, Json, Scope, text};
+use super::place;
+use super::source_args::{self, SourceArgs};
+use crate::domain::{Destination, Failure, FailureKind, Json, Place, Scope, text};
 use crate::session::{Reached, Source, Walker};
 
 /// Fold a stream into its state.
@@ -19,29 +22,36 @@ pub struct StateArgs {
     source: SourceArgs,
     /// The stream
     stream: String,
-    /// After this version, at this time, or at first, last or start (the initial state)
-    #[arg(long, value_name = "N|TIME", default_value = "last")]
+    /// After this version (12) or the N-th event (#12), at this time (2025-03-01T14:03, or -2h before the last event), or at
+    /// first, last or start (the initial state)
+    #[arg(long, value_name = "PLACE", default_value = "last", allow_hyphen_values = true)]
     at: Place,
-    /// Fold with this JavaScript file
-    #[arg(long, value_name = "FILE")]
-    reducer: Option<PathBuf>,
+    #[command(flatten)]
+    fold: FoldArgs,
     /// One JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let (source, mut walker) = open(&args.source, args.reducer.clone(), configuration)?;
-    let reached = walk(&*source, &mut walker, &args.stream, &args.at)?;
+    let (source, mut walker, mut missing) = open(&args.source, &args.fold, configuration)?;
+    let reached = walk(&*source, &mut walker, &args.stream, &args.at)
+        .inspect_err(|_| say_where_it_stood(&*source, &args.stream, &args.at))?;
     let moment = &reached.moment;
     if args.json {
         let mut line = String::from("{\"stream\":");
         output::push_text(&mut line, moment.stream.as_str());
-        let version = moment.event.as_ref().map_or_else(|| "null".to_owned(), |event| event.version.to_string());
-        line.push_str(&format!(",\"version\":{version},\"reducer\":"));
-        output::push_text(&mut line, &moment.reducer.name);
-        line.push_str(&format!(",\"approximate\":{},\"state\":", moment.reducer.approximate));
-        writeln!(out, "{line}{}}}", moment.state.as_ref().unwrap_or(&Json::Null))?;
+        line.push_str(",\"version\":");
+        match &moment.event {
+            Some(event) => {
+                line.push_str(&format!("{},\"position\":", event.version));
+                output::push_position(&mut line, &event.position);
+            }
+            None => line.push_str("null,\"position\":null"),
+        }
+        line.push(',');
+        folding::push_folded(&mut line, &reached);
+        writeln!(out, "{line},\"state\":{}}}", moment.state.as_ref().unwrap_or(&Json::Null))?;
     } else {
         writeln!(out, "{}", heading(&reached))?;
         match &moment.state {
@@ -50,21 +60,22 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
         }
     }
     out.flush()?;
-    say_fault(&reached);
-    Ok(ExitCode::SUCCESS)
+    say_where_it_stood(&*source, &args.stream, &args.at);
+    args.fold.note(&mut missing, &reached, "here");
+    Ok(missing.end(&*source))
 }
 
 /// Opens and reads a source and makes a walker for it.
 pub(super) fn open(
     args: &SourceArgs,
-    reducer: Option<PathBuf>,
+    fold: &FoldArgs,
     configuration: Option<PathBuf>,
-) -> Result<(std::sync::Arc<dyn Source>, Walker), Ended> {
-    let opening = crate::session::Opening { reducer, configuration, ..args.opening() };
-    let source = opening.source()?;
-    let walker = opening.walker(&source)?.for_one_answer();
-    output::complete(&*source)?;
-    Ok((source, walker))
+) -> Result<(std::sync::Arc<dyn Source>, Walker, Missing), Ended> {
+    let opening = fold.opening(args, configuration);
+    let (source, missing) = source_args::open(&opening)?;
+    let walker = fold.walker(&opening, &source)?;
+    output::index(&*source)?;
+    Ok((source, walker, missing))
 }
 
 /// Walks to a place of a stream.
@@ -73,14 +84,22 @@ pub(super) fn open(
 /// When there is no such stream or place, the source cannot be read, or the reducer gives no state there.
 pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Place) -> Result<Reached, Ended> {
     let stream = place::stream(source, name)?;
-    let to = at.destination(source, &stream)?;
-    let reached = walker.go(&Scope::Stream(stream.stream), 0, &to, &Cancel::default(), &mut |_, _| {})?;
+    let scope = Scope::Stream(stream.stream);
+    let to = Destination::To(place::locate(source, &scope, at)?);
+    let reached = walker.go(&scope, 0, &to, &interrupt::token(), &mut |_, _| {})?;
     let cannot = |why: String| {
         let doing = format!("fold {}", place_of(&reached));
         Err(Failure::new(FailureKind::Malformed, &reached.moment.reducer.name, doing, why).into())
     };
     if let Some(sealed) = reached.moment.sealed() {
         return cannot(format!("its payload is {sealed}: its state cannot be folded"));
+    }
+    if reached.moment.suspended.is_some()
+        && let Some(fault) = &reached.moment.fault
+    {
+        let doing = format!("fold {}", place_of(&reached));
+        let reducer = &reached.moment.reducer.name;
+        return Err(Failure::new(FailureKind::Malformed, reducer, doing, fault.to_string()).hint(KEEP_GOING).into());
     }
     match &reached.moment.fault {
         // An unknown state must not pass for that of an entity that does not exist.
@@ -89,21 +108,21 @@ pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Pl
     }
 }
 
+/// Tells the person that the tool which wrote the store stood elsewhere than at the end.
+fn say_where_it_stood(source: &dyn Source, stream: &str, at: &Place) {
+    if let (Some((of, version)), Place::Last) = (source.about().stood_at, at)
+        && of.as_str() == stream
+        && source.stream(&of).ok().flatten().is_some_and(|summary| summary.last_version != version)
+    {
+        output::say(&format!("the tool that wrote it stood after version {version}: --at {version} goes there"));
+    }
+}
+
 fn place_of(reached: &Reached) -> String {
     let stream = text::safe(reached.moment.stream.as_str());
     match &reached.moment.event {
         Some(event) => format!("{stream} to version {}", event.version),
         None => format!("{stream} before its first event"),
-    }
-}
-
-/// Tells the person that the event of a place could not be folded.
-pub(super) fn say_fault(reached: &Reached) {
-    if let (Some(fault), Some(event)) = (&reached.moment.fault, &reached.moment.event) {
-        output::say(&format!(
-            "version {} ({}) could not be folded: {fault}\nthe state is that of the event before",
-            event.version, event.event_type
-        ));
     }
 }
 
@@ -119,6 +138,5 @@ fn heading(reached: &Reached) -> String {
         ),
         None => format!("{} before its first event", moment.stream),
     };
-    let approximate = if moment.reducer.approximate { ", approximate" } else { "" };
-    crate::domain::text::safe(&format!("{place}   reducer {}{approximate}", moment.reducer.name)).into_owned()
+    text::safe(&format!("{place}   {}", folding::heading(moment))).into_owned()
 }

@@ -39,7 +39,7 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
         })?),
         None => None,
     };
-    let source = args.source.opening().source()?;
+    let (source, missing) = args.source.open()?;
     output::complete(&*source)?;
     let wanted = |stream: &StreamSummary| {
         args.category.as_deref().is_none_or(|category| stream.stream.category() == category)
@@ -53,7 +53,7 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
     })?;
     let header: &[&'static str] = &["STREAM", ">EVENTS", ">FIRST", ">LAST", "FIRST TIME", "LAST TIME", "KIND"];
     let mut table = Table::new(if others { header } else { &header[..header.len() - 1] });
-    let mut found = 0;
+    let (mut found, key) = (0, source.about().key);
     let limit = args.limit.unwrap_or(usize::MAX);
     for of_domain in if others { &[true, false][..] } else { &[true] } {
         each(&*source, &mut |stream| {
@@ -63,7 +63,7 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
             if wanted(stream) && (stream.kind == StreamKind::Domain) == *of_domain {
                 found += 1;
                 if args.json {
-                    output::write_stream(out, stream)?;
+                    output::write_stream(out, stream, key.as_ref())?;
                 } else {
                     table.row(out, cells(stream, others))?;
                 }
@@ -73,9 +73,11 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
     }
     table.write(out)?;
     if found == 0 {
-        return Err(Ended::Nothing(format!("no stream of {} matches", source.about().name)));
+        let why = format!("no stream of {} matches", source.about().name);
+        return missing.nothing(&*source, why);
     }
-    Ok(ExitCode::SUCCESS)
+    out.flush()?;
+    Ok(missing.end(&*source))
 }
 
 fn each(source: &dyn Source, visit: &mut dyn FnMut(&StreamSummary) -> Result<bool, Ended>) -> Result<(), Ended> {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::domain::json::write_string;
+use super::output;
+use crate::domain::json::write_key;
 use crate::domain::{Json, text};
 
 /// Writes a value as indented JSON whose strings cannot command the terminal.
@@ -14,10 +15,10 @@ pub fn write(out: &mut dyn Write, value: &Json) -> io::Result<()> {
     writeln!(out)
 }
 
-/// One line: the compact text of a value, safe and cut.
+/// One line: the compact text of a value, safe, and cut for a person.
 pub fn leaf(value: &Json) -> String {
     const WIDEST: usize = 200;
-    text::fit(&value.to_string(), WIDEST)
+    output::line(&value.to_string(), WIDEST)
 }
 
 fn branch(out: &mut dyn Write, value: &Json, depth: usize, before: &str) -> io::Result<()> {
@@ -31,7 +32,7 @@ fn branch(out: &mut dyn Write, value: &Json, depth: usize, before: &str) -> io::
             for (n, entry) in entries.into_iter().enumerate() {
                 let mut key = String::new();
                 // Writing to a string cannot fail.
-                let _ = write_string(&mut key, &entry.key);
+                let _ = write_key(&mut key, &entry.key);
                 branch(out, &entry.value, depth + 1, &format!("{indent}{}: ", text::safe(&key)))?;
                 writeln!(out, "{}", if n == last { "" } else { "," })?;
             }

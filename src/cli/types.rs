@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::command;
+use super::interrupt;
 use super::meter::Meter;
 use super::output::{self, Ended, Table, push_optional, push_position, push_text};
 use super::source_args::SourceArgs;
-use crate::domain::{Cancel, text};
+use crate::domain::{Place, text};
 use crate::session::doctor::{bytes, grouped};
-use crate::session::shapes::{self, Field, Happened, Part, Proof, Shapes, Turn, TypeShape};
+use crate::session::shapes::{self, Beside, Field, Happened, Part, Proof, Shapes, Turn, TypeShape};
 
 /// List the types of events; with a type, the fields of its payloads and how they changed
 #[derive(Args, Debug)]
@@ -24,6 +25,9 @@ pub struct TypesArgs {
     /// Look into the metadata instead of the data
     #[arg(long)]
     metadata: bool,
+    /// Look into the fields that are no part of the event (userId beside data) instead of the data
+    #[arg(long, conflicts_with = "metadata")]
+    fields: bool,
     /// One JSON object a type, with its fields and their history
     #[arg(long)]
     json: bool,
@@ -36,11 +40,15 @@ const WIDEST: usize = 400;
 const NAMED: usize = 5;
 
 pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let source = args.source.opening().source()?;
-    let part = if args.metadata { Part::Metadata } else { Part::Data };
+    let (source, missing) = args.source.open()?;
+    let part = match (args.metadata, args.fields) {
+        (true, _) => Part::Metadata,
+        (_, true) => Part::Fields,
+        _ => Part::Data,
+    };
     let mut meter = Meter::new();
     let mut told = |what: &'static str, done, total| meter.tell(what, done, total);
-    let shapes = shapes::gather(&*source, part, args.event_type.clone(), &Cancel::default(), &mut told)?;
+    let shapes = shapes::gather(&*source, part, args.event_type.clone(), &interrupt::token(), &mut told)?;
     drop(meter);
     if shapes.types.is_empty() {
         return Err(Ended::Nothing(format!("there is no event in {}", text::safe(&shapes.source))));
@@ -64,7 +72,8 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
     if shapes.left_out > 0 {
         output::say(&format!("{} events are of types beyond those told apart", grouped(shapes.left_out)));
     }
-    Ok(ExitCode::SUCCESS)
+    out.flush()?;
+    Ok(missing.end(&*source))
 }
 
 fn no_type(shapes: &Shapes, name: &str) -> Ended {
@@ -95,7 +104,7 @@ fn write_list(out: &mut dyn Write, shapes: &Shapes) -> io::Result<()> {
                 bytes(shape.bytes / shape.count.max(1)),
                 bytes(shape.largest),
                 shape.field_count().map_or_else(|| "-".to_owned(), |count| count.to_string()),
-                shape.history.len().to_string(),
+                (shape.history.len() + usize::from(!shape.beside.is_empty())).to_string(),
             ],
         )?;
     }
@@ -107,7 +116,7 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
     writeln!(
         out,
         "{}: {} of {} events ({share:.1} %), {} in all, {} on average, {} at most",
-        text::fit(&shape.name, WIDEST),
+        output::line(&shape.name, WIDEST),
         grouped(shape.count),
         grouped(shapes.events),
         bytes(shape.bytes),
@@ -116,7 +125,7 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
     )?;
     for (name, proof) in [("first", &shape.first), ("last", &shape.last), ("largest", &shape.largest_at)] {
         if let Some(proof) = proof {
-            writeln!(out, "{name:<8} {}", text::fit(&proof_line(proof), WIDEST))?;
+            writeln!(out, "{name:<8} {}", output::line(&proof_line(proof), WIDEST))?;
         }
     }
     if let Some((first, last)) = shapes.span {
@@ -129,7 +138,7 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
     }
     for (encoding, count) in &shape.opaque {
         let name = if encoding.is_empty() { "of no known encoding" } else { encoding };
-        writeln!(out, "{:<8} {} {}, not looked into", "", grouped(*count), text::fit(name, WIDEST))?;
+        writeln!(out, "{:<8} {} {}, not looked into", "", grouped(*count), output::line(name, WIDEST))?;
     }
     writeln!(out)?;
     let mut table = Table::new(&["FIELD", "TYPES", ">PRESENT", "EXAMPLES"]);
@@ -145,18 +154,30 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
             false => shape.history.iter().try_for_each(|turn| write_turn(out, turn, args))?,
         }
     }
+    for (n, beside) in shape.beside.iter().enumerate() {
+        if n == 0 || shape.beside[n - 1].path != beside.path {
+            let shapes = shape.beside.iter().filter(|other| other.path == beside.path).count();
+            writeln!(out, "{} has {shapes} shapes side by side", output::line(&beside.path, WIDEST))?;
+        }
+        writeln!(out, "   {}", output::line(&beside.sentence(), WIDEST))?;
+        write_proof(out, beside.first.as_ref(), args)?;
+    }
     shape.cut.iter().try_for_each(|cut| writeln!(out, "left out: {cut}"))
 }
 
 fn write_turn(out: &mut dyn Write, turn: &Turn, args: &TypesArgs) -> io::Result<()> {
-    writeln!(out, "{}", text::fit(&format!("{} {}", turn.path, turn.sentence()), WIDEST))?;
-    let Some(proof) = &turn.proof else { return Ok(()) };
-    writeln!(out, "         {}", text::fit(&proof_line(proof), WIDEST))?;
+    writeln!(out, "{}", output::line(&format!("{} {}", turn.path, turn.sentence()), WIDEST))?;
+    write_proof(out, turn.proof.as_ref(), args)
+}
+
+fn write_proof(out: &mut dyn Write, proof: Option<&Proof>, args: &TypesArgs) -> io::Result<()> {
+    let Some(proof) = proof else { return Ok(()) };
+    writeln!(out, "         {}", output::line(&proof_line(proof), WIDEST))?;
     writeln!(out, "         {}", text::safe(&command(proof, args)))
 }
 
 fn command(proof: &Proof, args: &TypesArgs) -> String {
-    command::open(&args.source, Some(proof.stream.as_str()), Some(proof.version.0), None)
+    command::open(&args.source, Some(proof.stream.as_str()), Some(Place::Number(proof.version.0)), None)
 }
 
 fn proof_line(proof: &Proof) -> String {
@@ -198,6 +219,8 @@ fn write_json(out: &mut dyn Write, shape: &TypeShape, args: &TypesArgs) -> io::R
     list(&mut line, &shape.fields, push_field);
     line.push_str("],\"history\":[");
     list(&mut line, &shape.history, |line, turn| push_turn(line, turn, args));
+    line.push_str("],\"side_by_side\":[");
+    list(&mut line, &shape.beside, |line, beside| push_beside(line, beside, args));
     line.push_str("],\"left_out\":[");
     list(&mut line, &shape.cut, |line, cut| push_text(line, cut));
     writeln!(out, "{line}]}}")
@@ -245,6 +268,17 @@ fn push_turn(line: &mut String, turn: &Turn, args: &TypesArgs) {
     push_text(line, &turn.sentence());
     line.push_str(",\"event\":");
     push_proof(line, turn.proof.as_ref(), args);
+    line.push('}');
+}
+
+fn push_beside(line: &mut String, beside: &Beside, args: &TypesArgs) {
+    line.push_str("{\"path\":");
+    push_text(line, &beside.path);
+    line.push_str(",\"fields\":[");
+    list(line, &beside.fields, |line, field| push_text(line, field));
+    let (count, of, percent) = (beside.count, beside.of, beside.percent());
+    line.push_str(&format!("],\"count\":{count},\"of\":{of},\"percent\":{percent},\"first\":"));
+    push_proof(line, beside.first.as_ref(), args);
     line.push('}');
 }
 

@@ -5,25 +5,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::append::quiet;
-use crate::domain::{Cancel, Failure};
+use super::interrupt;
+use crate::domain::Failure;
 use crate::session::embedded;
 
-/// Look at every byte of an embedded store and say what is damaged (exit code 65 when anything is)
+/// Look at every byte of an embedded store and say what is damaged (exit code 1 when anything is)
 #[derive(clap::Args, Debug)]
 pub struct VerifyArgs {
     /// The store: a directory
     pub store: PathBuf,
 }
 
-/// `EX_DATAERR`.
-const DAMAGED: u8 = 65;
-
 /// Verifies, and prints the report.
 ///
 /// # Errors
 /// When there is no store or reading it fails.
 pub fn run(args: &VerifyArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let report = embedded::verify(&args.store, &Cancel::default(), &mut |_| {})?;
+    let report = embedded::verify(&args.store, &interrupt::token(), &mut |_| {})?;
     write!(out, "{report}").and_then(|()| out.flush()).or_else(quiet)?;
-    Ok(if report.is_damaged() { ExitCode::from(DAMAGED) } else { ExitCode::SUCCESS })
+    Ok(if report.is_damaged() { ExitCode::from(super::NOTHING) } else { ExitCode::SUCCESS })
 }

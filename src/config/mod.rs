@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
+use crate::regular;
+
+/// The largest file of settings that is read.
+const LARGEST: u64 = 1 << 20;
+
 /// The embedded defaults.
 pub const DEFAULTS: &str = include_str!("../../assets/config.toml");
 
@@ -85,11 +90,7 @@ impl Folders {
 /// Every problem of the file, one a line, each with its place.
 pub fn read(configuration: Option<&Path>) -> Result<Settings, String> {
     let Some(path) = configuration.map(|folder| folder.join("config.toml")) else { return Ok(Settings::default()) };
-    // What is no file (a pipe, a device) might never end.
-    if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(format!("{}: it is no file", path.display()));
-    }
-    match std::fs::read_to_string(&path) {
+    match regular::read_text(&path, LARGEST) {
         Ok(text) => meant(&text).map_err(|problems| {
             let name = path.display();
             problems.iter().map(|problem| format!("{name}: {problem}")).collect::<Vec<_>>().join("\n")

@@ -3,83 +3,12 @@
 //! `Version` is its place in its stream and `Position` its place in the store, both as the store numbers them.
 //! The third number, the dense place in *our* walk, is a plain `u64` called an ordinal (from 0) wherever it occurs.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use super::payload::Payload;
+use super::stream::StreamName;
 use super::time::Timestamp;
-
-/// The name of a stream: the ordered events of one aggregate.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct StreamName(Arc<str>);
-
-impl StreamName {
-    /// The name as the store writes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What the stream is one of: the part before the first `-`, `|` or `$` (`order` in `order-1002`, `Order` in `Order$7`),
-    /// or before a UUID (`Order` in `Order_2f61396f-5670-44f4-99d0-0f3cf997a501`). The whole name where there is no such
-    /// part: a UUID alone tells nothing of its kind, and half of one less.
-    pub fn category(&self) -> &str {
-        Self::category_of(&self.0)
-    }
-
-    /// The category of the stream of this name.
-    pub fn category_of(name: &str) -> &str {
-        let bytes = name.as_bytes();
-        // What a name begins with belongs to it: `$ce-order`, `$$order-1`.
-        let lead = bytes.iter().take_while(|&&byte| byte == b'$').count();
-        let Some(end) = memchr::memchr3(b'-', b'|', b'$', &bytes[lead..]).map(|at| lead + at) else { return name };
-        match uuid_around(bytes, end) {
-            // What joins the two is of neither.
-            Some(start) => match name[..start].trim_end_matches(|c: char| !c.is_alphanumeric()) {
-                "" => name,
-                before => before,
-            },
-            None if end == 0 => name,
-            None => &name[..end],
-        }
-    }
-}
-
-/// Where a UUID begins whose first `-` is at this place.
-fn uuid_around(name: &[u8], dash: usize) -> Option<usize> {
-    const LENGTHS: [usize; 5] = [8, 4, 4, 4, 12];
-    let start = dash.checked_sub(LENGTHS[0])?;
-    let text = name.get(start..start.checked_add(36)?)?;
-    let mut parts = text.split(|&byte| byte == b'-');
-    let all = LENGTHS
-        .iter()
-        .all(|&length| parts.next().is_some_and(|part| part.len() == length && part.iter().all(u8::is_ascii_hexdigit)));
-    (all && parts.next().is_none()).then_some(start)
-}
-
-impl From<&str> for StreamName {
-    fn from(name: &str) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<Arc<str>> for StreamName {
-    fn from(name: Arc<str>) -> Self {
-        Self(name)
-    }
-}
-
-impl Borrow<str> for StreamName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StreamName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The event's place in its stream, as the store numbers it: from 0 or 1, possibly with gaps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -159,6 +88,28 @@ pub enum NoteKind {
     Other,
 }
 
+impl NoteKind {
+    const NAMES: [(Self, &'static str); 7] = [
+        (Self::Link, "link"),
+        (Self::BrokenLink, "broken-link"),
+        (Self::Archived, "archived"),
+        (Self::Deleted, "deleted"),
+        (Self::Redacted, "redacted"),
+        (Self::Outside, "outside"),
+        (Self::Other, "other"),
+    ];
+
+    /// What it is called in JSON.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)
+    }
+
+    /// The kind of this name; another where there is none.
+    pub fn named(name: &str) -> Self {
+        Self::NAMES.iter().find(|(_, other)| *other == name).map_or(Self::Other, |(kind, _)| *kind)
+    }
+}
+
 /// An immutable fact of the store.
 ///
 /// A record that cannot be read as an event is one too, with `trouble` set: it stands at its place in the walk of the
@@ -181,6 +132,9 @@ pub struct Event {
     pub data: Payload,
     /// What is said about it.
     pub metadata: Payload,
+    /// What else its record says: a JSON object of the fields that are no part of an event, with their values as they
+    /// are stored. Absent when there are none.
+    pub fields: Payload,
     /// The business transaction it belongs to.
     pub correlation: Option<Arc<str>>,
     /// The message that caused it.
@@ -192,60 +146,48 @@ pub struct Event {
 }
 
 impl Event {
+    /// An event that says nothing but where it stands and what happened; the rest is set by whoever knows it.
+    pub fn new(
+        stream: impl Into<StreamName>,
+        version: Version,
+        position: Position,
+        event_type: impl Into<Arc<str>>,
+    ) -> Self {
+        Self {
+            stream: stream.into(),
+            version,
+            position,
+            id: None,
+            event_type: event_type.into(),
+            time: None,
+            data: Payload::default(),
+            metadata: Payload::default(),
+            fields: Payload::default(),
+            correlation: None,
+            causation: None,
+            notes: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// A record that is no event: where it stands, why, and what is stored there.
+    pub fn unreadable(position: Position, trouble: Trouble, stored: Payload) -> Self {
+        Self { data: stored, trouble: Some(trouble), ..Self::new("", Version(0), position, "") }
+    }
+
+    /// How many bytes of data, metadata and fields are stored with it.
+    pub fn payload_bytes(&self) -> u64 {
+        [&self.data, &self.metadata, &self.fields].map(|payload| payload.stored().len() as u64).iter().sum()
+    }
+
+    /// Its payloads with their names: the data, the metadata, and the fields where there are any.
+    pub fn payloads(&self) -> impl Iterator<Item = (&'static str, &Payload)> {
+        let fields = (!self.fields.is_absent()).then_some(("fields", &self.fields));
+        [("data", &self.data), ("metadata", &self.metadata)].into_iter().chain(fields)
+    }
+
     /// Whether the store says this kind of thing about it.
     pub fn has(&self, kind: NoteKind) -> bool {
         self.notes.iter().any(|note| note.kind == kind)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_category_ends_at_the_first_separator() {
-        for (name, category) in [
-            ("order-1002", "order"),
-            ("account:command-9-1", "account:command"),
-            ("Order$7", "Order"),
-            ("Order|7-b", "Order"),
-            ("lonely", "lonely"),
-            ("-x", "-x"),
-            ("", ""),
-            ("$ce-order", "$ce"),
-            ("$$order-1", "$$order"),
-            ("$settings", "$settings"),
-            ("$by_type_Paid", "$by_type_Paid"),
-        ] {
-            assert_eq!(StreamName::from(name).category(), category);
-        }
-    }
-
-    #[test]
-    fn a_uuid_is_no_part_of_a_category_and_none_by_itself() {
-        const UUID: &str = "2f61396f-5670-44F4-99d0-0f3cf997a501";
-        for (before, after, category) in [
-            ("order-", "", Some("order")),
-            ("Order$", "", Some("Order")),
-            ("Order|", "", Some("Order")),
-            ("Order_", "", Some("Order")),
-            ("shop/order/", "", Some("shop/order")),
-            ("shopping_cart:", "", Some("shopping_cart")),
-            ("größe: ", "", Some("größe")),
-            ("", "", None),
-            ("", "-archived-2025-01-01", None),
-            ("$", "", None),
-        ] {
-            let name = format!("{before}{UUID}{after}");
-            assert_eq!(StreamName::category_of(&name), category.unwrap_or(&name), "{name}");
-        }
-        // Nearly one: the first separator ends it.
-        for (name, category) in [
-            ("2f61396f-5670-44f4-99d0-0f3cf997a50", "2f61396f"),
-            ("2f61396f-5670-44f4-99d0-0f3cf997g501", "2f61396f"),
-            ("ä61396f-5670-44f4-99d0-0f3cf997a501", "ä61396f"),
-        ] {
-            assert_eq!(StreamName::category_of(name), category);
-        }
     }
 }

@@ -2,26 +2,34 @@
 //!
 //! Nothing here reads, writes, waits, or knows what time it is. Values are cheap to clone and safe to send.
 
+pub mod address;
 pub mod cancel;
 pub mod event;
 pub mod failure;
 pub mod json;
+pub mod names;
 pub mod path;
 pub mod payload;
 pub mod pick;
+pub mod place;
 pub mod query;
+pub mod shell;
+pub mod stream;
 pub mod text;
 pub mod time;
 
 pub use cancel::Cancel;
-pub use event::{Event, Note, NoteKind, Position, StreamName, Trouble, Version};
+pub use event::{Event, Note, NoteKind, Position, Trouble, Version};
 pub use failure::{Failure, FailureKind};
 pub use json::{Json, JsonError, Number, Parser};
 pub use path::{Path, Step};
 pub use payload::{Form, Payload};
 pub use pick::{Asked, Picked};
+pub use place::Place;
 pub use query::{
-    About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, Pattern,
-    Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamPage, StreamSummary,
+    About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, LeftOut,
+    Pattern, Progress, RecordedState, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamKind, StreamPage,
+    StreamSummary,
 };
+pub use stream::{OtherKey, StreamKey, StreamName, Than};
 pub use time::Timestamp;

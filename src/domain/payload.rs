@@ -98,10 +98,17 @@ impl Payload {
     /// It as text: the JSON it stands for where it was decoded, else the stored bytes, in hexadecimal (after `0x`) where
     /// they are no text.
     pub fn text(&self) -> Cow<'_, str> {
-        match (&self.view, std::str::from_utf8(&self.stored)) {
-            (Some(view), _) if self.form == Form::Encoded => String::from_utf8_lossy(&view.json),
-            (_, Ok(text)) => Cow::Borrowed(text),
-            _ => Cow::Owned(hexadecimal(&self.stored)),
+        match &self.view {
+            Some(view) if self.form == Form::Encoded => String::from_utf8_lossy(&view.json),
+            _ => self.stored_text(),
+        }
+    }
+
+    /// The stored bytes as text, in hexadecimal (after `0x`) where they are no text.
+    pub fn stored_text(&self) -> Cow<'_, str> {
+        match std::str::from_utf8(&self.stored) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(hexadecimal(&self.stored)),
         }
     }
 

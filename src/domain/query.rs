@@ -1,9 +1,12 @@
 //! Questions to a source, and the shapes of its answers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::event::{Event, StreamName, Version};
+use super::event::{Event, Version};
 use super::payload::Payload;
+use super::place::Place;
+use super::stream::{OtherKey, StreamKey, StreamName};
 use super::time::Timestamp;
 
 /// Which events a walk goes over.
@@ -53,7 +56,9 @@ pub enum Destination {
     Version(u64),
     /// To the last event at or before this time.
     AsOf(Timestamp),
-    /// To the event with this id.
+    /// To a place as somebody typed it: the store's own number, an ordinal, a time.
+    At(Place),
+    /// To the event with this id; in a wider scope also to the one at this position.
     Id(Arc<str>),
     /// To the event at this place of the whole store; the scope becomes its stream, unless it is the whole store.
     InStore(u64),
@@ -140,9 +145,9 @@ pub struct StreamSummary {
     pub first_version: Version,
     /// The version of its last event.
     pub last_version: Version,
-    /// The time of its first event.
+    /// The earliest time of its events.
     pub first_time: Option<Timestamp>,
-    /// The time of its last event.
+    /// The latest time of its events.
     pub last_time: Option<Timestamp>,
     /// What it is for.
     pub kind: StreamKind,
@@ -170,10 +175,19 @@ pub struct About {
     pub reasons: Vec<String>,
     /// What the user must know about it: `no position: shown in file order`.
     pub caveats: Vec<String>,
+    /// Why its answers may not be whole or not right, each also among the caveats: it was cut, a part of it is missing.
+    /// Every command says them and ends with 65, and the doctor finds them.
+    pub doubts: Vec<String>,
     /// The layout it was read by, where it is one that has a name.
     pub layout: Option<String>,
     /// The layouts that were considered, best first.
     pub candidates: Vec<Candidate>,
+    /// What streams are told apart by, where that is several parts.
+    pub key: Option<StreamKey>,
+    /// Wider keys that are possible and were not taken.
+    pub other_keys: Vec<OtherKey>,
+    /// What holds events too and is not read.
+    pub left_out: Vec<LeftOut>,
     /// Which part of an event is read from where: (`stream`, `emt_messages.stream_id`).
     pub mapping: Vec<(String, String)>,
     /// What the store holds beside its events.
@@ -185,6 +199,10 @@ pub struct About {
     pub first_version: Option<u64>,
     /// Whether positions are counted by the reader, because the store has none of its own.
     pub counts_positions: bool,
+    /// How many events say no version of their own, so that the reader counts it; as far as it has been read.
+    pub counted_versions: u64,
+    /// Where the tool that wrote it stood, when it says so: after the event of this version.
+    pub stood_at: Option<(StreamName, Version)>,
 }
 
 /// A layout that was considered for a store.
@@ -209,6 +227,29 @@ pub struct Beside {
     pub rows: Option<u64>,
 }
 
+/// A table, or anything else of a store, that holds events and is not read with the others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftOut {
+    /// What it is called in the store.
+    pub name: String,
+    /// How many rows it has, where that is known.
+    pub rows: Option<u64>,
+    /// What reads it: `--layout generic:payment_events`.
+    pub choose: String,
+}
+
+impl LeftOut {
+    /// What is to be said of it.
+    pub fn caveat(&self) -> String {
+        let rows = match self.rows {
+            Some(1) => "1 row".to_owned(),
+            Some(rows) => format!("{rows} rows"),
+            None => "an unknown number of rows".to_owned(),
+        };
+        format!("`{}` holds events too and is not shown ({rows}): `{}` shows it", self.name, self.choose)
+    }
+}
+
 /// A snapshot the store keeps: what somebody else's fold once gave.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredSnapshot {
@@ -220,6 +261,26 @@ pub struct StoredSnapshot {
     pub state: Payload,
     /// Where it stands: `snapshots, row 3`.
     pub place: String,
+}
+
+/// The states of a stream as whoever wrote the store computed them, event by event: they are the truth there.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RecordedStates {
+    /// What holds them in the store: `computedStates`.
+    pub name: String,
+    /// The state before the first event; none where there was none.
+    pub initial: Option<Payload>,
+    /// What was recorded after the event of each version.
+    pub after: HashMap<Version, RecordedState>,
+}
+
+/// What was recorded after an event.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RecordedState {
+    /// The state.
+    State(Payload),
+    /// That the event could not be folded, and why.
+    Failed(String),
 }
 
 /// What a store says of a stream beside its events: a row of its table of streams.

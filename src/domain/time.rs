@@ -13,6 +13,21 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
+/// Reads so long before something else, in seconds: `-2h`, `-90s` (s, m, h, d, w).
+pub fn parse_back(text: &str) -> Option<i64> {
+    let span = text.strip_prefix('-')?;
+    let unit = span.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return None,
+    };
+    span[..span.len() - unit.len_utf8()].parse::<u32>().ok().map(|count| i64::from(count) * seconds)
+}
+
 /// Reads an epoch number in seconds, milliseconds, microseconds or nanoseconds, told apart by its size: each unit covers
 /// the years 1973 to 5138 of its own range, so that a plausible recording time is never ambiguous.
 pub fn from_epoch(number: i64) -> Option<Timestamp> {

@@ -24,7 +24,7 @@ impl Reducer for Broken {
         Err(self.why.clone())
     }
 
-    fn apply(&mut self, _events: &[Arc<Event>], _faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+    fn apply(&mut self, _events: &[Arc<Event>], _faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
         Err(Lost { at: None, why: self.why.clone() })
     }
 

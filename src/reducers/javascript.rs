@@ -18,7 +18,7 @@ use super::protocol::{
 };
 use super::worker::{Broken, Worker};
 use crate::domain::{Cancel, Event, Form, Json, Payload, Position, StreamName};
-use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
+use crate::replay::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
 
 /// What runs the scripts. A part of every fingerprint: states of another engine are not ours.
 pub const ENGINE: &str = "quickjs-ng (rquickjs 0.14)";
@@ -93,6 +93,8 @@ pub struct JavaScript {
     sandbox: Option<Sandbox>,
     /// The stream of the fold; `None` when there is no state.
     stream: Option<StreamName>,
+    /// Counts the batches.
+    batch: u32,
     /// Whether each event is announced, because one of them killed the process and it is not known which.
     careful: bool,
     /// The small exact integers of states given earlier: their JSON text does not tell them from other numbers.
@@ -108,14 +110,20 @@ impl JavaScript {
     /// A reducer; nothing is started and the script not looked at.
     pub fn new(config: JavaScriptConfig) -> Self {
         let fingerprint = fingerprint(&config.source);
-        let info =
-            ReducerInfo { name: config.file_name.clone(), approximate: false, fingerprint, cost: StateCost::Copy };
+        let info = ReducerInfo {
+            name: config.file_name.clone(),
+            approximate: false,
+            fingerprint,
+            cost: StateCost::Copy,
+            stale: None,
+        };
         Self {
             config,
             info,
             worker: None,
             sandbox: None,
             stream: None,
+            batch: 0,
             careful: false,
             exact: HashMap::new(),
             last_exact: Arc::default(),
@@ -148,7 +156,7 @@ impl JavaScript {
         match worker.answer(self.config.limits.hello) {
             Ok(Answer::Hello { sandbox, .. }) => self.sandbox = Some(sandbox),
             Ok(_) => return Err(FoldError::new("the reducer's process does not introduce itself")),
-            Err(broken) => return Err(FoldError::new(self.describe(&broken))),
+            Err(broken) => return Err(self.broken(&broken)),
         }
         let limits = self.config.limits;
         let load = Request::Load {
@@ -194,7 +202,9 @@ impl JavaScript {
                 Ok(Answer::Working) => (),
                 Ok(Answer::Stuck(_)) => {
                     self.end();
-                    return Err(FoldError::new(format!(
+                    // The next fold finds out which event did it.
+                    self.careful = true;
+                    return Err(FoldError::timed_out(format!(
                         "{} was stopped: it took more than {} ms",
                         self.config.file_name,
                         self.config.limits.call.as_millis()
@@ -203,7 +213,7 @@ impl JavaScript {
                 Ok(answer) => return Ok(answer),
                 Err(broken) => {
                     self.end();
-                    return Err(FoldError::new(self.describe(&broken)));
+                    return Err(self.broken(&broken));
                 }
             }
         }
@@ -228,12 +238,14 @@ impl JavaScript {
         FoldError::new("the reducer's process gives answers to what was not asked")
     }
 
-    fn describe(&self, broken: &Broken) -> String {
+    fn broken(&self, broken: &Broken) -> FoldError {
         let name = &self.config.file_name;
         match broken {
-            Broken::Silent(silence) => format!("{name} was stopped: its process said nothing for {silence:.1?}"),
-            Broken::Ended(how) => format!("the process of {name} is gone: {how}"),
-            Broken::Garbled(why) => format!("the process of {name} was stopped: {why}"),
+            Broken::Silent(silence) => {
+                FoldError::timed_out(format!("{name} was stopped: its process said nothing for {silence:.1?}"))
+            }
+            Broken::Ended(how) => FoldError::new(format!("the process of {name} is gone: {how}")),
+            Broken::Garbled(why) => FoldError::new(format!("the process of {name} was stopped: {why}")),
         }
     }
 
@@ -242,6 +254,7 @@ impl JavaScript {
         FoldError {
             message: problem.message,
             place: problem.place.map(|(line, column)| ScriptPlace { file, line, column }),
+            cause: if problem.timed_out { Cause::TimedOut } else { Cause::Failed },
         }
     }
 
@@ -286,28 +299,45 @@ impl JavaScript {
         stream: &StreamName,
         events: &[Arc<Event>],
         faults: &mut Vec<(usize, FoldError)>,
-    ) -> Result<(), Lost> {
+    ) -> Result<usize, Lost> {
         let (silence, careful) = (self.silence(), self.careful);
+        self.batch = self.batch.wrapping_add(1);
+        // Where the worker stopped, when it did before the end: the requests behind come back as they went.
+        let mut stopped: Option<usize> = None;
         let (mut written, mut under_way, mut announced) = (0, 0, None);
         while let Some(worker) = &mut self.worker {
             if self.cancel.is_cancelled() {
                 self.end();
                 return Err(Lost { at: None, why: FoldError::new(format!("{} was stopped", self.config.file_name)) });
             }
-            while written < events.len() && under_way < UNDER_WAY {
+            while stopped.is_none() && written < events.len() && under_way < UNDER_WAY {
                 let oversized =
                     &mut |index| faults.push((index, FoldError::new("the event is too large to be folded")));
-                written += write_request(worker.requests(), stream, &events[written..], written, careful, oversized);
+                written += write_request(
+                    worker.requests(),
+                    stream,
+                    &events[written..],
+                    written,
+                    (self.batch, careful),
+                    oversized,
+                );
                 under_way += 1;
             }
             if under_way == 0 {
-                return Ok(());
+                let dealt = stopped.unwrap_or(events.len());
+                faults.retain(|(index, _)| *index < dealt);
+                return Ok(dealt);
             }
             match worker.answer(silence) {
                 Ok(Answer::Working) => (),
                 Ok(Answer::At(index)) => announced = Some(index as usize),
-                Ok(Answer::Applied { faults: found, console }) => {
+                Ok(Answer::Applied { faults: found, next, console }) => {
                     under_way -= 1;
+                    let next = next.map(|next| next as usize);
+                    if next.is_some_and(|next| next == 0 || next >= events.len()) {
+                        return Err(self.lost_to_nonsense());
+                    }
+                    stopped = stopped.or(next);
                     for (index, problem) in found {
                         if index as usize >= events.len() {
                             return Err(self.lost_to_nonsense());
@@ -320,7 +350,7 @@ impl JavaScript {
                     }
                 }
                 Ok(Answer::Stuck(at)) => {
-                    let why = FoldError::new(format!(
+                    let why = FoldError::timed_out(format!(
                         "it hangs: after {} ms it does not come back, and its process was ended",
                         self.config.limits.event.as_millis()
                     ));
@@ -332,7 +362,7 @@ impl JavaScript {
                 }
                 Ok(_) => return Err(self.lost_to_nonsense()),
                 Err(broken) => {
-                    let why = FoldError::new(self.describe(&broken));
+                    let why = self.broken(&broken);
                     return Err(self.lost(announced, why));
                 }
             }
@@ -370,15 +400,16 @@ impl Reducer for JavaScript {
         self.cancel = cancel.clone();
     }
 
-    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
         let Some(stream) = self.stream.clone() else {
             let why = self.no_state();
             return Err(Lost { at: None, why });
         };
-        let before = faults.len();
-        self.fold(&stream, events, faults).inspect_err(|_| faults.truncate(before))?;
-        faults[before..].sort_by_key(|(index, _)| *index);
-        Ok(())
+        let mut found = Vec::new();
+        let dealt = self.fold(&stream, events, &mut found)?;
+        found.sort_by_key(|(index, _)| *index);
+        faults.extend(found);
+        Ok(dealt)
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -411,10 +442,10 @@ fn write_request(
     stream: &StreamName,
     events: &[Arc<Event>],
     first: usize,
-    careful: bool,
+    (batch, careful): (u32, bool),
     oversized: &mut impl FnMut(usize),
 ) -> usize {
-    write_apply(out, careful, |out| {
+    write_apply(out, batch, careful, |out| {
         let (begun, mut taken) = (out.len(), 0);
         for event in events {
             if out.len() - begun >= REQUEST {
@@ -444,7 +475,7 @@ fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: us
         let left = rest.len();
         std::str::from_utf8(&time[..time.len() - left]).ok()
     });
-    let (mut decoded_data, mut decoded_metadata) = (Vec::new(), Vec::new());
+    let (mut decoded_data, mut decoded_metadata, mut decoded_fields) = (Vec::new(), Vec::new(), Vec::new());
     write_event(
         out,
         &EventRecord {
@@ -460,6 +491,7 @@ fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: us
             time,
             data: payload(&event.data, &mut decoded_data),
             metadata: payload(&event.metadata, &mut decoded_metadata),
+            fields: payload(&event.fields, &mut decoded_fields),
         },
     );
 }

@@ -49,6 +49,7 @@ impl Default for Merge {
                 approximate: true,
                 fingerprint: FINGERPRINT,
                 cost: StateCost::Pointer,
+                stale: None,
             },
         }
     }
@@ -117,13 +118,13 @@ impl Reducer for Merge {
         Ok(())
     }
 
-    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
         for (index, event) in events.iter().enumerate() {
             if let Err(why) = self.fold(event) {
                 faults.push((index, why));
             }
         }
-        Ok(())
+        Ok(events.len())
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -151,20 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(event_type: &str, data: Payload) -> Arc<Event> {
-        Arc::new(Event {
-            stream: StreamName::from("user-1"),
-            version: Version(1),
-            position: Position::Number(1),
-            id: None,
-            event_type: event_type.into(),
-            time: None,
-            data,
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
-        })
+        Arc::new(Event { data, ..Event::new("user-1", Version(1), Position::Number(1), event_type) })
     }
 
     /// The state after these events, `-` when absent.

@@ -11,12 +11,14 @@ pub mod host;
 pub mod javascript;
 pub mod merge;
 pub mod protocol;
+mod recorded;
 mod worker;
 
 use std::process::ExitCode;
 
 pub use broken::Broken;
 pub use definition::Definition;
+pub use recorded::Recorded;
 
 /// What the program does when it is started as a worker.
 #[cfg(feature = "javascript")]

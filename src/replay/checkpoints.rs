@@ -147,6 +147,12 @@ impl Checkpoints {
         }
     }
 
+    /// Forgets all that were kept after a place.
+    pub fn forget_after(&mut self, place: u64) {
+        let gone = self.kept.split_off(&place.saturating_add(1));
+        self.bytes -= gone.values().map(|packed| packed.bytes.len() + ENTRY).sum::<usize>();
+    }
+
     /// How many events lie between a state of this size and the next.
     fn distance(&self, text: usize) -> u64 {
         let events = self.spacing.volume.saturating_mul(self.events(text));
@@ -235,6 +241,11 @@ mod tests {
         let gaps: Vec<u64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let (least, most) = (gaps.iter().min().expect("gaps"), gaps.iter().max().expect("gaps"));
         assert!(*most <= 2 * least, "{places:?}");
+        let (len, last) = (checkpoints.len(), places.last().copied().expect("a place"));
+        checkpoints.forget_after(last);
+        assert_eq!(checkpoints.len(), len);
+        checkpoints.forget_after(0);
+        assert_eq!((checkpoints.len(), checkpoints.bytes()), (0, 0));
         let mut checkpoints = Checkpoints::new(Spacing { floor: 10, volume: 0 }, 10);
         checkpoints.put(10, &state(9));
         assert_eq!((checkpoints.len(), checkpoints.bytes()), (0, 0));

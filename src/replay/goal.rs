@@ -2,7 +2,7 @@
 //!
 //! A place is a number of events folded: 0 is before the first event, n is after the event with ordinal n - 1.
 
-use super::{FoldError, Spacing};
+use super::{FoldError, Spacing, Suspension};
 
 /// Where to walk to. Places beyond either end mean that end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +23,7 @@ pub struct Budget {
 }
 
 /// How far a walk came.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Advance {
     /// The budget is used up: go on with the same goal.
     Working {
@@ -43,6 +43,9 @@ pub enum Advance {
     },
     /// The reducer cannot be started, or loses its state again and again. The cursor and its moment are as before.
     Failed(FoldError),
+    /// The reducer took too long so often that nobody waits any more. The cursor and its moment are as before; places that
+    /// lie before the suspension can still be walked to.
+    Suspended(Suspension),
 }
 
 /// What a timeline may hold and how it works. Nothing of it shows in what a walk finds.

@@ -16,7 +16,7 @@ const ENVELOPE: usize = 200;
 
 /// The bytes an event holds in memory: about.
 pub(super) fn event_bytes(event: &Event) -> usize {
-    event.data.stored().len() + event.metadata.stored().len() + ENVELOPE
+    event.payload_bytes() as usize + ENVELOPE
 }
 
 #[derive(Debug)]
@@ -33,11 +33,13 @@ pub(super) struct Log {
     bytes: usize,
     budget: usize,
     clock: u64,
+    /// The page that a count reads through: the next one replaces it.
+    passing: Option<(u64, Vec<Arc<Event>>)>,
 }
 
 impl Log {
     pub fn new(budget: usize) -> Self {
-        Self { blocks: BTreeMap::new(), bytes: 0, budget, clock: 0 }
+        Self { blocks: BTreeMap::new(), bytes: 0, budget, clock: 0, passing: None }
     }
 
     pub fn bytes(&self) -> usize {
@@ -62,18 +64,36 @@ impl Log {
         }
     }
 
+    /// Holds neighbouring events that are read once, until the next ones come: they take nobody's room.
+    pub fn pass(&mut self, at: u64, events: Vec<Arc<Event>>) {
+        self.passing = Some((at, events));
+    }
+
+    /// Holds nothing that is read once.
+    pub fn forget_passing(&mut self) {
+        self.passing = None;
+    }
+
     /// Known events from an ordinal on, before `end`: those of one block; none when the first is not known.
     pub fn run(&mut self, from: u64, end: u64) -> &[Arc<Event>] {
         self.clock += 1;
         let clock = self.clock;
-        let Some((first, block)) = self.blocks.range_mut(..=from).next_back() else { return &[] };
-        let skip = usize::try_from(from - first).unwrap_or(usize::MAX);
-        if skip >= block.events.len() {
-            return &[];
-        }
-        block.used = clock;
+        let (first, events) = match self.block_with(from).map(|(first, _)| first) {
+            Some(first) => match self.blocks.get_mut(&first) {
+                Some(block) => {
+                    block.used = clock;
+                    (first, &block.events)
+                }
+                None => return &[],
+            },
+            None => match &self.passing {
+                Some((first, events)) if *first <= from => (*first, events),
+                _ => return &[],
+            },
+        };
+        let skip = usize::try_from(from - first).unwrap_or(usize::MAX).min(events.len());
         let wanted = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX);
-        &block.events[skip..block.events.len().min(skip.saturating_add(wanted))]
+        &events[skip..events.len().min(skip.saturating_add(wanted))]
     }
 
     fn block_with(&self, at: u64) -> Option<(u64, &Block)> {
@@ -110,22 +130,12 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Payload, Position, StreamName, Version};
+    use crate::domain::{Payload, Position, Version};
 
     fn events(range: std::ops::Range<u64>) -> Vec<Arc<Event>> {
         let event = |n| Event {
-            stream: StreamName::from("s-1"),
-            version: Version(n),
-            position: Position::Number(n),
-            id: None,
-            event_type: "Happened".into(),
-            time: None,
             data: Payload::json_text("{}"),
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new("s-1", Version(n), Position::Number(n), "Happened")
         };
         range.map(|n| Arc::new(event(n))).collect()
     }

@@ -8,13 +8,18 @@ mod goal;
 mod log;
 pub mod moment;
 pub mod patch;
+mod patience;
 pub mod reducer;
 mod ring;
 mod timeline;
 
 pub use checkpoints::Spacing;
+pub use faults::{FaultCount, FirstFault};
 pub use goal::{Advance, Budget, Goal, Limits, Memory};
 pub use moment::Moment;
 pub use patch::{Change, ChangeKind, Counts, Patch};
-pub use reducer::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
-pub use timeline::Timeline;
+pub use patience::{Patience, Suspension};
+pub use reducer::{
+    Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, State, StateCost,
+};
+pub use timeline::{Counted, Timeline};

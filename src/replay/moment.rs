@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FoldError, Patch, ReducerInfo, State};
+use super::{FaultCount, FoldError, Patch, ReducerInfo, State, Suspension};
 use crate::domain::{Event, Form, StreamName};
 
 /// A place in the history of one stream: between two events, before the first, or after the last.
@@ -23,9 +23,13 @@ pub struct Moment {
     /// Whether it is not known what the state is: the reducer could not give it, and `fault` says why. An absent state
     /// says otherwise that there is no such entity here.
     pub unknown: bool,
+    /// Why the fold stands still before this place, when it does: the state is then not known.
+    pub suspended: Option<Suspension>,
     /// Why it could not be folded, when it could not: the state is then that of the event before. Or why the state is
     /// not known.
     pub fault: Option<FoldError>,
+    /// How many events failed up to here: the state does not contain them. Exact: a walk folds all that lie before.
+    pub faults: FaultCount,
     /// Which reducer made the state.
     pub reducer: Arc<ReducerInfo>,
 }

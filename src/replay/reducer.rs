@@ -34,6 +34,26 @@ pub struct ReducerInfo {
     pub fingerprint: Fingerprint,
     /// What asking for a state costs.
     pub cost: StateCost,
+    /// Why it is not the one that was saved last, when it is not: that one cannot be used, and this one is from before.
+    pub stale: Option<Arc<Stale>>,
+}
+
+/// Why what was saved last is not used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stale {
+    /// What is wrong with it, and where.
+    pub why: FoldError,
+    /// The line it is about, as it is written.
+    pub line: Option<String>,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why.place {
+            Some(place) => write!(f, "{}:{} {}", place.file, place.line, self.why.message),
+            None => f.write_str(&self.why.message),
+        }
+    }
 }
 
 /// From where a fold starts.
@@ -63,12 +83,34 @@ pub struct FoldError {
     pub message: String,
     /// Where in the script.
     pub place: Option<ScriptPlace>,
+    /// What kind of failure it is.
+    pub cause: Cause,
+}
+
+/// What kind of failure a fold ended with.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Cause {
+    /// The reducer, or who runs it, says why.
+    #[default]
+    Failed,
+    /// It took too long and was stopped.
+    TimedOut,
 }
 
 impl FoldError {
     /// An error without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None }
+        Self { message: message.into(), place: None, cause: Cause::Failed }
+    }
+
+    /// That it took too long.
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self { cause: Cause::TimedOut, ..Self::new(message) }
+    }
+
+    /// Whether it took too long.
+    pub fn is_timed_out(&self) -> bool {
+        self.cause == Cause::TimedOut
     }
 }
 
@@ -104,11 +146,13 @@ pub trait Reducer: Send {
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError>;
 
     /// Folds events of one stream in their order. An event that fails leaves the state as it was before it, is added to
-    /// `faults` with its index in `events`, and the fold goes on with the next.
+    /// `faults` with its index in `events`, and the fold goes on with the next. Gives how many of the events it has dealt
+    /// with: at least one, and fewer than all when they take long, so that somebody can look up. The others are given
+    /// again.
     ///
     /// # Errors
     /// `Lost` when the state is gone; nothing of this batch counts then.
-    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost>;
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost>;
 
     /// Names the token whose cancelling asks for an early end: from then on `apply` may answer `Lost` although no event is
     /// to blame. A fold that is quick need not look.

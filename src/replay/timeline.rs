@@ -8,6 +8,7 @@
 //! whatever the limits. An event that cannot be folded has its error at its place, contributes nothing, and the walk goes
 //! on.
 
+mod counting;
 mod fold;
 mod recovery;
 #[cfg(test)]
@@ -16,12 +17,13 @@ mod tests;
 use std::sync::Arc;
 
 use super::checkpoints::Checkpoints;
-use super::faults::Faults;
+use super::faults::{Failed, FaultCount, Faults};
 use super::goal::{Advance, Budget, Goal, Limits, Memory};
 use super::log::{Log, event_bytes};
 use super::ring::{Fresh, Given, Ring, Version};
-use super::{FoldError, Lost, Moment, Reducer, ReducerInfo, Start, StateCost};
+use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, State, StateCost};
 use crate::domain::{Cancel, Event, EventPage, Parser, StreamName};
+pub use counting::Counted;
 use recovery::Recovery;
 
 /// One of so many events walked leaves its version in the ring, when a state is a pointer.
@@ -47,6 +49,7 @@ pub struct Timeline {
     checkpoints: Checkpoints,
     faults: Faults,
     recovery: Recovery,
+    patience: Patience,
     parser: Parser,
     /// How many events the stream has, once known.
     total: Option<u64>,
@@ -57,6 +60,10 @@ pub struct Timeline {
     /// The place the reducer's own state stands at; `None` when it has none.
     folded: Option<u64>,
     walk: Option<Walk>,
+    /// Whether events behind the farthest walk are being counted.
+    counting: bool,
+    /// The state at the farthest place counted, while somebody else uses the reducer.
+    parked: Option<(u64, State)>,
     shown: Moment,
     /// Who walks may no longer want to.
     cancel: Cancel,
@@ -64,6 +71,7 @@ pub struct Timeline {
 
 /// A walk under way. The reducer is started and stands at `folded`.
 struct Walk {
+    purpose: Purpose,
     target: u64,
     /// Events folded for it so far.
     done: u64,
@@ -87,6 +95,15 @@ impl Walk {
     }
 }
 
+/// What a walk is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Purpose {
+    /// To stand at its target.
+    Arrive,
+    /// To pass over the events before it.
+    Count,
+}
+
 /// Where a fold can start.
 enum Origin {
     /// Where the reducer stands.
@@ -95,6 +112,8 @@ enum Origin {
     Version,
     /// A kept state.
     Checkpoint,
+    /// The state kept at the farthest place counted.
+    Parked,
     /// The initial state.
     Beginning,
 }
@@ -112,7 +131,9 @@ impl Timeline {
             state: None,
             patch: Arc::default(),
             unknown: false,
+            suspended: None,
             fault: None,
+            faults: FaultCount::default(),
             reducer: info.clone(),
         };
         Self {
@@ -122,18 +143,36 @@ impl Timeline {
             checkpoints: Checkpoints::new(spacing_for(&info, &limits), limits.checkpoint_bytes),
             faults: Faults::default(),
             recovery: Recovery::default(),
+            patience: Patience::default(),
             parser: Parser::default(),
             total: None,
             asked: None,
             fed: (0, 0),
             folded: None,
             walk: None,
+            counting: false,
+            parked: None,
             shown,
             cancel: Cancel::default(),
             reducer,
             info,
             limits,
         }
+    }
+
+    /// The same walk with this patience, which others may share.
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Ends the walk and gives back what folded it.
+    pub fn into_reducer(self) -> Box<dyn Reducer> {
+        self.reducer
+    }
+
+    /// How often the reducer may still take too long.
+    pub fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// The stream that is walked.
@@ -176,6 +215,14 @@ impl Timeline {
     /// Takes a page of the stream, read forward: neighbouring events and how many there are in all. Events appended to
     /// the stream invalidate nothing. A page that lacks the event asked for means that the stream ends before it.
     pub fn feed(&mut self, page: EventPage) {
+        let first = page.first;
+        if let Some(events) = self.learn(page) {
+            self.log.insert(first, events);
+        }
+    }
+
+    /// What a page says of the stream; gives its events, when it has any.
+    fn learn(&mut self, page: EventPage) -> Option<Vec<Arc<Event>>> {
         let end = page.first + page.events.len() as u64;
         let mut total = self.total.unwrap_or(0).max(page.total);
         if !page.events.is_empty() {
@@ -192,12 +239,12 @@ impl Timeline {
         }
         self.total = Some(total);
         if page.events.is_empty() {
-            return;
+            return None;
         }
         self.fed.0 += page.events.iter().map(|event| event_bytes(event) as u64).sum::<u64>();
         self.fed.1 += page.events.len() as u64;
         self.learn_event_bytes();
-        self.log.insert(page.first, page.events);
+        Some(page.events)
     }
 
     /// Says that the stream has at least so many events: they can be walked to from now on.
@@ -216,8 +263,20 @@ impl Timeline {
         self.learn_event_bytes();
         self.faults.clear();
         self.recovery = Recovery::default();
+        self.patience.renew();
         self.folded = None;
         self.walk = None;
+        self.counting = false;
+        self.parked = None;
+        self.log.forget_passing();
+    }
+
+    /// Says from now on that the reducer is not the one that was saved last, or no longer says so.
+    pub fn mark_stale(&mut self, stale: Option<Arc<Stale>>) {
+        if self.info.stale != stale {
+            self.info = Arc::new(ReducerInfo { stale, ..ReducerInfo::clone(&self.info) });
+            self.shown.reducer = self.info.clone();
+        }
     }
 
     /// Names the token of the walk that begins: a reducer that is slow looks at it too. Once it is cancelled, `advance` may
@@ -249,10 +308,10 @@ impl Timeline {
                 let ahead = target.saturating_sub(self.folded.unwrap_or(0));
                 return Advance::Working { folded: done, to_fold: done + ahead };
             }
-            if self.walk.as_ref().is_none_or(|walk| walk.target != target)
-                && let Err(why) = self.begin(target)
+            if self.walk.as_ref().is_none_or(|walk| walk.target != target || walk.purpose != Purpose::Arrive)
+                && let Err(answer) = self.begin(target, Purpose::Arrive)
             {
-                return Advance::Failed(why);
+                return answer;
             }
             if let Some(answer) = self.fold(&mut left) {
                 return answer;
@@ -278,11 +337,15 @@ impl Timeline {
             state: version.given.clone().unwrap_or_default(),
             patch: version.patch(),
             unknown: version.given.is_err(),
+            suspended: None,
             fault: version.fault.clone().or(unknown).map(Arc::unwrap_or_clone),
+            faults: self.faults.before(place),
             reducer: self.info.clone(),
         };
-        self.walk = None;
-        self.recovery = Recovery::default();
+        self.walk.take_if(|walk| walk.purpose == Purpose::Arrive);
+        if self.walk.is_none() {
+            self.recovery = Recovery::default();
+        }
         true
     }
 
@@ -295,8 +358,12 @@ impl Timeline {
     }
 
     /// Starts a walk to a place that the ring does not hold, from where it costs least.
-    fn begin(&mut self, target: u64) -> Result<(), FoldError> {
-        let done = self.walk.take().filter(|walk| walk.target == target).map_or(0, |walk| walk.done);
+    fn begin(&mut self, target: u64, purpose: Purpose) -> Result<(), Advance> {
+        let same = |walk: &Walk| walk.target == target && walk.purpose == purpose;
+        let done = self.walk.take().filter(same).map_or(0, |walk| walk.done);
+        if purpose == Purpose::Count {
+            return self.begin_count(target, done);
+        }
         // Behind a ring that was left backwards a whole window is made, so that the next steps back are free.
         let window = match self.info.cost {
             StateCost::Pointer => self.limits.ring_versions as u64 / 4,
@@ -308,7 +375,7 @@ impl Timeline {
         let walks_back = self.ring.first().is_some_and(|first| target < first && first - target <= window.max(1));
         let latest = target.saturating_sub(if walks_back { window.max(1) } else { 1 });
         let (origin, from) = self.nearest(latest);
-        let here = self.start(origin, from).inspect_err(|_| self.folded = None)?;
+        let here = self.start(origin, from)?;
         let from = self.folded.unwrap_or(0);
         let kept = match self.info.cost {
             // A version kept in passing makes the fold copy what it changes: a part of the walk is spent on them.
@@ -318,9 +385,20 @@ impl Timeline {
         };
         let keep_from = from.max(target.saturating_sub(kept.min(self.limits.ring_versions.max(1) as u64)));
         let due = self.checkpoints.next_due(from, target);
-        let mut walk = Walk { target, done, keep_from, due, here, fresh: Fresh::default() };
+        let mut walk = Walk { purpose, target, done, keep_from, due, here, fresh: Fresh::default() };
         walk.forget_here(from);
         self.walk = Some(walk);
+        Ok(())
+    }
+
+    /// Starts to pass over the events that are not counted yet. No version is made on the way.
+    fn begin_count(&mut self, target: u64, done: u64) -> Result<(), Advance> {
+        let (origin, from) = self.nearest(self.faults.counted());
+        self.start(origin, from)?;
+        let from = self.folded.unwrap_or(0);
+        let due = self.checkpoints.next_due(from, target);
+        let (purpose, keep_from, fresh) = (Purpose::Count, u64::MAX, Fresh::default());
+        self.walk = Some(Walk { purpose, target, done, keep_from, due, here: None, fresh });
         Ok(())
     }
 
@@ -333,8 +411,10 @@ impl Timeline {
         let own = self.folded.filter(|at| *at <= latest).map(|at| (Origin::Reducer, at, 0));
         let version = self.ring.state_at_or_before(latest).map(|(at, _)| (Origin::Version, at, copy));
         let kept = self.checkpoints.at_or_before(latest).map(|(at, cost)| (Origin::Checkpoint, at, cost + copy));
+        let parked = self.parked.as_ref().map(|(at, _)| *at).filter(|at| *at <= latest);
+        let parked = parked.map(|at| (Origin::Parked, at, copy));
         let beginning = Some((Origin::Beginning, 0, 0));
-        [own, version, kept, beginning]
+        [own, version, kept, parked, beginning]
             .into_iter()
             .flatten()
             .min_by_key(|(_, at, cost)| (latest - at).saturating_add(*cost))
@@ -342,13 +422,33 @@ impl Timeline {
     }
 
     /// Gets the reducer to stand at a place, and says the state there when that is known without asking.
-    fn start(&mut self, origin: Origin, at: u64) -> Result<Option<Given>, FoldError> {
+    fn start(&mut self, origin: Origin, at: u64) -> Result<Option<Given>, Advance> {
+        if matches!(origin, Origin::Beginning)
+            && self.faults.counted() == 0
+            && let Some(suspension) = self.patience.suspension()
+        {
+            return Err(Advance::Suspended(suspension));
+        }
+        self.start_reducer(origin, at).map_err(|why| {
+            self.folded = None;
+            if why.is_timed_out() {
+                self.patience.spend(None, Arc::new(why.clone()));
+            }
+            self.patience.suspension().map_or(Advance::Failed(why), Advance::Suspended)
+        })
+    }
+
+    fn start_reducer(&mut self, origin: Origin, at: u64) -> Result<Option<Given>, FoldError> {
+        if !matches!(origin, Origin::Reducer) {
+            self.park();
+        }
         let state = match origin {
             Origin::Reducer => {
                 return Ok(self.ring.get_mut(at).map(|version| version.given.clone()));
             }
             Origin::Version => self.ring.state_at_or_before(at).map(|(_, state)| state.clone()),
             Origin::Checkpoint => self.checkpoints.restore(at, &mut self.parser),
+            Origin::Parked => self.parked.as_ref().map(|(_, state)| state.clone()),
             Origin::Beginning => None,
         };
         // A state that cannot be taken back (too large to be sent, say) is no reason to stop: the beginning always is.
@@ -365,6 +465,9 @@ impl Timeline {
 
     /// The walk has come to its end: what it found is kept alive.
     fn finish(&mut self, mut walk: Walk) {
+        if walk.purpose == Purpose::Count {
+            return;
+        }
         if walk.target == 0 {
             let state = self.state_here(&mut walk, &mut 0);
             let version = Version::new(None, None, state.clone(), state, 0);

@@ -19,13 +19,14 @@ use super::input::supersedes;
 use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::output::Output;
 use super::panics;
-use super::replay::{self, Command, Desk, Walk};
+use super::replay::{self, Command, Desk};
 use super::run::{Reopen, Screen, watch_over};
 use super::signals::{JobControl, Whom};
 use super::tasks::{LookedFor, Tasks};
 use super::terminal::{self, Tty};
 use crate::app::{Effect, Generation, Msg};
 use crate::domain::{Cancel, Failure, FailureKind};
+use crate::session::Refreshed;
 
 /// The least time between two frames: sixty a second.
 const FRAME: Duration = Duration::from_micros(16_667);
@@ -182,6 +183,9 @@ impl<S: Screen> EventLoop<S> {
             if let Some(ending) = self.ending.take() {
                 return ending;
             }
+            if let Some(place) = self.desk.due_place(Instant::now()) {
+                self.tell(place);
+            }
             self.draw();
             let wake = self.due();
             tokio::select! {
@@ -293,15 +297,18 @@ impl<S: Screen> EventLoop<S> {
             Notice::SourceRead => self.source_read = true,
             Notice::Walked(_) if std::mem::take(&mut self.stale) => {}
             Notice::Reopened(opened) => self.reopened(*opened),
+            Notice::Placed(generation, placed) => self.desk.placed(generation, placed, Instant::now()),
             Notice::Walked(answers) => {
-                self.desk.finished(&answers, Instant::now());
-                for answer in answers {
+                let place = self.desk.finished(&answers, Instant::now());
+                for answer in place.into_iter().chain(answers) {
                     self.tell(answer);
                 }
             }
-            Notice::Reloaded(sentence) => {
-                self.tell(Msg::ReducerReloaded(sentence));
-                self.desk.reloaded(Instant::now());
+            Notice::Reloaded(Refreshed { files, refused: None }) => {
+                self.tell(Msg::ReducerReloaded(format!("{files} saved: folding anew …")));
+            }
+            Notice::Reloaded(Refreshed { refused: Some(stale), .. }) => {
+                self.tell(Msg::ReducerRefused(format!("{stale}: this state is from before the save")));
             }
             Notice::SlotEmptied => {}
             Notice::Written(spare) => {
@@ -350,9 +357,13 @@ impl<S: Screen> EventLoop<S> {
         match effect {
             Effect::LoadEvents { generation, query } => self.tasks.load(generation, query),
             Effect::LoadSome { generation, scope, ordinals } => self.tasks.load_some(generation, scope, ordinals),
+            Effect::SampleTimes { generation, scope, ordinals } => self.tasks.sample(generation, scope, ordinals),
             Effect::Sift { generation, scope, filter, from } => self.tasks.sift(generation, scope, filter, from),
             Effect::StopSift => self.tasks.stop_sift(),
-            Effect::Go { generation, scope, from, to } => self.desk.go(Walk { generation, scope, from, to }, now),
+            Effect::Go { generation, scope, from, to } => {
+                self.desk.asked(generation);
+                self.tasks.place(generation, scope, from, to);
+            }
             Effect::FilterStreams { generation, pattern } => self.tasks.filter(generation, pattern),
             Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
                 let looked_for = LookedFor { text: pattern, expression, scope };
@@ -376,7 +387,8 @@ impl<S: Screen> EventLoop<S> {
                 self.desk.stop();
                 self.tasks.stop();
             }
-            Effect::Pin => self.desk.pin(now),
+            Effect::KeepGoing(stream) => self.desk.keep_going(stream, now),
+            Effect::Pin(state) => self.desk.pin(state, now),
             Effect::Unpin => self.desk.unpin(now),
             Effect::Copy(text) => self.copy(&text),
             Effect::Play(every) => {
@@ -402,8 +414,9 @@ impl<S: Screen> EventLoop<S> {
         let Again { outlet, urgent, walked_out, .. } = &self.again;
         let (outlet, urgent) = (outlet.clone(), urgent.clone());
         let reducers: super::surveys::Reducers = Arc::new(walker.reducers());
-        let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone())
-            .and_then(|commands| Ok((commands, Tasks::start(Arc::clone(&source), reducers, outlet.clone(), &urgent)?)));
+        let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone()).and_then(|commands| {
+            Ok((commands, Tasks::start(Arc::clone(&source), Arc::clone(&reducers), outlet.clone(), &urgent)?))
+        });
         let (commands, tasks) = match started {
             Ok(started) => started,
             Err(error) => {
@@ -422,7 +435,7 @@ impl<S: Screen> EventLoop<S> {
         let (begin, begun) = channel();
         // It is received as soon as there is somebody to receive it.
         let _ = begin.send(());
-        if let Err(error) = watch_over(source, begun, self.again.reading.clone(), outlet, urgent) {
+        if let Err(error) = watch_over((source, reducers), begun, self.again.reading.clone(), outlet, urgent) {
             let failure = Failure::io("stepback", "read what was opened again", &error);
             self.tell(Msg::JobFailed { generation: Generation::default(), failure });
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use ratatui::Frame;
 
-use super::run::Reopen;
+use super::run::{NO_TERMINAL, Reopen, Stage, run_on};
+use super::waiting::{Waited, Work};
 use super::{Background, ColorDepth, Launch, Screen, background, color_depth, missing_terminal, run};
 use crate::app::{App, Effect, Msg, Origin, Setup};
-use crate::cli::{self, Interface, Place};
+use crate::cli::{self, Interface};
 use crate::config::{Folders, Settings, ThemeChoice};
-use crate::domain::{Cancel, Destination, Failure, StreamName};
-use crate::session::{Opening, Source, demo};
+use crate::domain::{Cancel, Destination, Failure, Place, StreamName};
+use crate::session::{Opening, Source, Walker, demo};
 use crate::ui::{self, theme::Theme};
 
 /// Opens the interface and runs it to its end.
@@ -49,7 +50,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     };
     let address = match (&interface.source, &demo) {
         (Some(source), _) => source.clone(),
-        (None, Some(demo)) => demo.store.display().to_string(),
+        (None, Some(demo)) => demo.store.clone().into_os_string(),
         (None, None) => return Err(cli::usage("no source", "name one")),
     };
     let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
@@ -57,11 +58,12 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let options = [
         option("--map", interface.map.clone()),
         option("--layout", interface.layout.clone()),
-        option("--reducer", reducer),
+        option("--allow-unpacked", interface.allow_unpacked.map(|bytes| bytes.to_string())),
     ];
     let options = options.into_iter().flatten().flatten();
+    let folding = option("--reducer", reducer).into_iter().flatten();
     let name = demo.as_ref().map(|_| "demo".to_owned());
-    let origin = Origin { address: address.clone(), options: options.collect() };
+    let origin = Origin { address: address.clone(), options: options.collect(), folding: folding.collect() };
     let opening = Opening {
         address,
         map: interface.map,
@@ -69,36 +71,96 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
         cache: folders.cache.clone().filter(|_| !interface.no_cache),
         reducer: interface.reducer,
         configuration: folders.configuration.clone(),
+        allow_unpacked: interface.allow_unpacked,
+        looking: Default::default(),
     };
-    let source = opening.source()?;
-    let walker = opening.walker(&source)?;
-    let stream = match &interface.stream {
-        Some(name) => match known_stream(&*source, name)? {
-            Some(stream) => Some(stream),
-            None => {
-                cli::say(&cli::no_stream(&*source, name)?);
-                return Ok(ExitCode::from(cli::NOTHING));
-            }
-        },
-        None => None,
-    };
-    let themes = Theme::names();
-    let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
-    let setup = Setup { origin, name, stream, at: at.and_then(destination), themes, theme, ..Setup::default() };
-    let again = opening.clone();
+    let again = Opening { looking: Default::default(), ..opening.clone() };
     let reopen: Reopen = Arc::new(move || {
         let source = again.source()?;
         let walker = again.walker(&source)?;
         Ok((source, walker))
     });
-    run(Launch {
-        reopen: (opening.address != "-").then_some(reopen),
+    let reopen = (opening.address != "-").then_some(reopen);
+    let looking = opening.looking.clone();
+    let asked = interface.stream.clone();
+    let shown = name.clone().unwrap_or_else(|| match opening.address == "-" {
+        true => "standard input".to_owned(),
+        false => origin.address.to_string_lossy().into_owned(),
+    });
+    let work = Work::begin(shown, &looking, move || found(&opening, asked.as_deref()))?;
+    let (stage, found) = match work.at_once()? {
+        Ok(found) => (None, found?),
+        Err(work) => {
+            let Some(mut stage) = Stage::enter(settings.mouse)? else { return Ok(ExitCode::from(NO_TERMINAL)) };
+            match work.on(&mut stage)? {
+                Waited::Left(ending) => return Ok(stage.leave(ending)),
+                Waited::Done(found) => (Some(stage), found?),
+            }
+        }
+    };
+    let Found { source, walker, stream } = found;
+    let mut at = at.and_then(destination);
+    let stream = match stream {
+        // Nothing was asked for: where the tool that wrote it stood.
+        Asked::Nothing if interface.at.is_none() => source.about().stood_at.map(|(stream, version)| {
+            at = Some(Destination::Version(version.0));
+            stream
+        }),
+        Asked::Nothing => None,
+        Asked::Found(stream) => Some(stream),
+        Asked::Missing(words) => {
+            drop(stage);
+            cli::say(&words);
+            return Ok(ExitCode::from(cli::NOTHING));
+        }
+    };
+    let themes = Theme::names();
+    let theme = themes.iter().position(|name| name == theme_name(theme)).unwrap_or(0);
+    let setup = Setup { origin, name, stream, at, themes, theme, ..Setup::default() };
+    let launch = Launch {
+        reopen,
         source,
         walker,
         screen: Interactive::new(App::new(setup)),
         mouse: settings.mouse,
         held: demo.map(|demo| Box::new(demo) as _),
-    })
+    };
+    match stage {
+        Some(stage) => run_on(stage, launch),
+        None => run(launch),
+    }
+}
+
+/// What the interface begins with.
+struct Found {
+    source: Arc<dyn Source>,
+    walker: Walker,
+    stream: Asked,
+}
+
+/// What became of a stream asked for by name.
+enum Asked {
+    Nothing,
+    Found(StreamName),
+    /// The sentence that says so.
+    Missing(String),
+}
+
+/// Opens what is to be shown. May take long.
+fn found(opening: &Opening, stream: Option<&str>) -> Result<Found, Failure> {
+    let source = opening.source()?;
+    let walker = opening.walker(&source)?;
+    let stream = match stream {
+        None => Asked::Nothing,
+        Some(name) => {
+            opening.looking.tries(&format!("reading it to find the stream {name}"));
+            match known_stream(&*source, name)? {
+                Some(stream) => Asked::Found(stream),
+                None => Asked::Missing(cli::no_stream(&*source, name)?),
+            }
+        }
+    };
+    Ok(Found { source, walker, stream })
 }
 
 /// A stream asked for by name: it must be there, so that a typing error is told before the screen is taken. Usually it
@@ -110,13 +172,11 @@ fn known_stream(source: &dyn Source, name: &str) -> Result<Option<StreamName>, F
     Ok(source.stream(&name.into())?.map(|summary| summary.stream))
 }
 
+/// Where to begin; at the last event one begins anyway, as soon as it is known.
 fn destination(place: Place) -> Option<Destination> {
     match place {
-        Place::Start => Some(Destination::To(0)),
-        Place::First => Some(Destination::To(1)),
         Place::Last => None,
-        Place::Version(version) => Some(Destination::Version(version)),
-        Place::Time(time) => Some(Destination::AsOf(time)),
+        place => Some(Destination::At(place)),
     }
 }
 

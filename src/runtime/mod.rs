@@ -17,11 +17,14 @@ mod panics;
 mod probe;
 mod replay;
 mod run;
+mod sequences;
 mod signals;
 mod slot;
+mod surroundings;
 mod surveys;
 mod tasks;
 mod terminal;
+mod waiting;
 mod watch;
 
 pub use colors::{Background, ColorDepth, background, color_depth};
@@ -30,5 +33,6 @@ pub use panics::end_on_panic;
 #[cfg(debug_assertions)]
 pub use probe::{Probe, probe, probe_from_environment};
 pub use run::{Launch, Reopen, Screen, run};
+pub use surroundings::say_surroundings;
 pub use surveys::{Reducers, survey};
 pub use terminal::missing_terminal;

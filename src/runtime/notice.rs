@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::app::Msg;
-use crate::session::Walker;
+use crate::app::{Generation, Msg};
+use crate::session::{Placed, Refreshed, Walker};
 use crate::sources::Source;
 
 /// How many notices may wait for the loop; who has more to say waits.
@@ -37,10 +37,12 @@ pub(crate) enum Notice {
     Opened,
     /// The source has been read to its end, or cannot be.
     SourceRead,
+    /// It is known where a walk leads; what is so there can be folded now.
+    Placed(Generation, Placed),
     /// The replay thread has finished what it was told to; these belong into one frame.
     Walked(Vec<Msg>),
-    /// Reducer files changed and have been loaded anew, or cannot be: the sentence to show.
-    Reloaded(String),
+    /// Reducer files changed and have been loaded anew, or cannot be.
+    Reloaded(Refreshed),
     /// The source has been opened anew.
     Reopened(Box<Opened>),
     /// A slot has nothing to do any more.

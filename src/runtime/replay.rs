@@ -5,22 +5,36 @@
 //! than are seen; and a walk is cancelled for a newer one only after [`GRACE`], so that a key held down shows progress.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::notice::{Notice, Outlet, Urgent};
 use super::panics;
-use crate::app::{Generation, Msg};
-use crate::domain::{Cancel, Destination, Scope};
-use crate::session::Walker;
+use crate::app::failing::Failing;
+use crate::app::folding::FoldProgress;
+use crate::app::walk::Arrival;
+use crate::app::{Generation, Msg, words};
+use crate::domain::{Cancel, Destination, Scope, StreamName};
+use crate::replay::{Counted, Moment, Patch, State};
+use crate::session::{Placed, Reached, Walker};
 
 /// How long a walk may go on when a newer one waits.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long the place a walk leads to is not told, because what is so there may come meanwhile: a moment that comes at
+/// once shows in one frame with its place.
+const PLACE_GRACE: Duration = Duration::from_millis(40);
+
 /// How often a walk says how far it is, and after how long for the first time.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// How long events that fail are counted between two looks at what else is to be done.
+const COUNT_FOR: Duration = Duration::from_millis(20);
+
+/// So many runs of events that failed are told: more than anybody walks through.
+const MOST_FAILED: usize = 65_536;
 
 /// How often the reducer files are looked at.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
@@ -32,10 +46,8 @@ pub(crate) struct Walk {
     pub(crate) generation: Generation,
     /// In which scope.
     pub(crate) scope: Scope,
-    /// Standing where.
-    pub(crate) from: u64,
-    /// Where to.
-    pub(crate) to: Destination,
+    /// To which place in it.
+    pub(crate) place: u64,
 }
 
 /// What the replay thread is told.
@@ -43,8 +55,10 @@ pub(crate) struct Walk {
 pub(crate) enum Command {
     /// Walk, unless the token says no.
     Walk(Walk, Cancel),
-    /// Keep the current state to compare with.
-    Pin,
+    /// Go on with a fold that is suspended.
+    KeepGoing(StreamName),
+    /// Keep a state to compare with.
+    Pin(State),
     /// No longer compare.
     Unpin,
 }
@@ -52,7 +66,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 enum Waiting {
     Walk(Walk),
-    Pin,
+    KeepGoing(StreamName),
+    Pin(State),
     Unpin,
 }
 
@@ -60,6 +75,14 @@ enum Waiting {
 struct Running {
     cancel: Cancel,
     since: Instant,
+}
+
+/// A place that is known and not told yet: what is so there may come within the grace.
+#[derive(Debug)]
+struct Held {
+    generation: Generation,
+    arrival: Arrival,
+    until: Instant,
 }
 
 /// What the replay thread is to do, as the loop sees it.
@@ -70,17 +93,48 @@ pub(crate) struct Desk {
     waiting: VecDeque<Waiting>,
     /// Whether the last answer has been drawn.
     drawn: bool,
-    /// Where the last walk arrived.
-    stands: Option<(Generation, Scope, u64)>,
+    /// The walk that was asked for last, until somebody stops it: the places of others are nobody's business.
+    asked: Option<Generation>,
+    held: Option<Held>,
+    /// The place that has been told and whose moment has not come.
+    behind: Option<Generation>,
 }
 
 impl Desk {
     pub(crate) fn new(commands: Sender<Command>) -> Self {
-        Self { commands, running: None, waiting: VecDeque::new(), drawn: true, stands: None }
+        Self { commands, running: None, waiting: VecDeque::new(), drawn: true, asked: None, held: None, behind: None }
+    }
+
+    /// A walk is asked for: where it leads is being found out.
+    pub(crate) fn asked(&mut self, generation: Generation) {
+        self.asked = Some(generation);
+    }
+
+    /// It is known where a walk leads: what is so there is wanted. The place itself is told once the moment has not come
+    /// within its grace, and at once where the screen waits for a moment anyway.
+    pub(crate) fn placed(&mut self, generation: Generation, placed: Placed, now: Instant) {
+        if self.asked != Some(generation) {
+            return;
+        }
+        let until = match (&self.held, self.behind) {
+            (_, Some(_)) => now,
+            (Some(held), None) => held.until,
+            (None, None) => now + PLACE_GRACE,
+        };
+        let Placed { scope, scope_at, event, stream_at, total, .. } = placed;
+        self.go(Walk { generation, scope: scope.clone(), place: scope_at }, now);
+        self.held = Some(Held { generation, arrival: Arrival { scope, scope_at, event, stream_at, total }, until });
+    }
+
+    /// The place that is to be told now, if one is.
+    pub(crate) fn due_place(&mut self, now: Instant) -> Option<Msg> {
+        let held = self.held.take_if(|held| held.until <= now)?;
+        self.behind = Some(held.generation);
+        Some(Msg::PlaceReached { generation: held.generation, arrival: held.arrival })
     }
 
     /// Wants a walk. One that waits already is forgotten.
-    pub(crate) fn go(&mut self, walk: Walk, now: Instant) {
+    fn go(&mut self, walk: Walk, now: Instant) {
         if matches!(self.waiting.back(), Some(Waiting::Walk(_))) {
             self.waiting.pop_back();
         }
@@ -88,9 +142,15 @@ impl Desk {
         self.work(now);
     }
 
-    /// Wants the state pinned where the walks asked for so far arrive.
-    pub(crate) fn pin(&mut self, now: Instant) {
-        self.waiting.push_back(Waiting::Pin);
+    /// Wants a fold that is suspended to go on.
+    pub(crate) fn keep_going(&mut self, stream: StreamName, now: Instant) {
+        self.waiting.push_back(Waiting::KeepGoing(stream));
+        self.work(now);
+    }
+
+    /// Wants a state pinned.
+    pub(crate) fn pin(&mut self, state: State, now: Instant) {
+        self.waiting.push_back(Waiting::Pin(state));
         self.work(now);
     }
 
@@ -103,21 +163,37 @@ impl Desk {
     /// Stops the walk under way and forgets those that wait.
     pub(crate) fn stop(&mut self) {
         self.waiting.retain(|waiting| !matches!(waiting, Waiting::Walk(_)));
+        self.asked = None;
+        self.held = None;
+        self.behind = None;
         if let Some(running) = &self.running {
             running.cancel.cancel();
         }
     }
 
-    /// The thread finished what it was told to.
-    pub(crate) fn finished(&mut self, answers: &[Msg], now: Instant) {
+    /// The thread finished what it was told to. A place that its answers do not tell is to be told before them.
+    pub(crate) fn finished(&mut self, answers: &[Msg], now: Instant) -> Option<Msg> {
         self.running = None;
         self.drawn &= answers.is_empty();
+        let mut place = None;
         for answer in answers {
-            if let Msg::MomentReached { generation, scope, scope_at, .. } = answer {
-                self.stands = Some((*generation, scope.clone(), *scope_at));
+            match answer {
+                Msg::MomentReached { generation, .. } => {
+                    self.held.take_if(|held| held.generation <= *generation);
+                    self.behind.take_if(|behind| *behind <= *generation);
+                }
+                Msg::JobFailed { generation, .. } => {
+                    if let Some(held) = self.held.as_mut().filter(|held| held.generation == *generation) {
+                        held.until = now;
+                        place = self.due_place(now);
+                    }
+                    self.behind.take_if(|behind| behind == generation);
+                }
+                _ => {}
             }
         }
         self.work(now);
+        place
     }
 
     /// A frame with everything said so far is on its way to the terminal.
@@ -126,23 +202,19 @@ impl Desk {
         self.work(now);
     }
 
-    /// The reducers are others: the moment that is shown must be made anew, unless a walk will make one anyway.
-    pub(crate) fn reloaded(&mut self, now: Instant) {
-        let walks = self.running.is_some() || self.waiting.iter().any(|waiting| matches!(waiting, Waiting::Walk(_)));
-        if let Some((generation, scope, at)) = self.stands.clone()
-            && !walks
-        {
-            self.go(Walk { generation, scope, from: at, to: Destination::To(at) }, now);
-        }
-    }
-
     /// Whether the thread has been told something and has not answered.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.running.is_some()
     }
 
-    /// When [`Desk::work`] must be called again at the latest.
+    /// When [`Desk::work`] must be called again at the latest, or [`Desk::due_place`].
     pub(crate) fn due(&self) -> Option<Instant> {
+        let held = self.held.as_ref().map(|held| held.until);
+        [held, self.yields_at()].into_iter().flatten().min()
+    }
+
+    /// When the walk under way is to yield to a newer one.
+    fn yields_at(&self) -> Option<Instant> {
         let running = self.running.as_ref().filter(|running| !running.cancel.is_cancelled())?;
         matches!(self.waiting.front(), Some(Waiting::Walk(_))).then(|| running.since + GRACE)
     }
@@ -154,7 +226,7 @@ impl Desk {
 
     /// Tells the thread what can be told now, and stops a walk that nobody waits for any more.
     pub(crate) fn work(&mut self, now: Instant) {
-        if let Some(due) = self.due()
+        if let Some(due) = self.yields_at()
             && due <= now
             && let Some(running) = &self.running
         {
@@ -169,7 +241,8 @@ impl Desk {
             let cancel = Cancel::default();
             let command = match command {
                 Some(Waiting::Walk(walk)) => Command::Walk(walk, cancel.clone()),
-                Some(Waiting::Pin) => Command::Pin,
+                Some(Waiting::KeepGoing(stream)) => Command::KeepGoing(stream),
+                Some(Waiting::Pin(state)) => Command::Pin(state),
                 Some(Waiting::Unpin) => Command::Unpin,
                 None => return,
             };
@@ -204,31 +277,40 @@ pub(crate) fn start(
     Ok(commands)
 }
 
-fn replay(mut walker: Walker, orders: &Receiver<Command>, outlet: &Outlet) {
-    let mut generation = Generation::default();
-    let mut refreshed = Instant::now();
+fn replay(walker: Walker, orders: &Receiver<Command>, outlet: &Outlet) {
+    let mut thread = Thread {
+        walker,
+        outlet,
+        generation: Generation::default(),
+        refreshed: Instant::now(),
+        stands: None,
+        saved: None,
+        counting: false,
+        countable: true,
+        counted: None,
+        said: Instant::now(),
+    };
     loop {
-        let left = REFRESH_EVERY.saturating_sub(refreshed.elapsed());
-        let order = if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { orders.recv_timeout(left) };
-        let answers = match order {
+        let answers = match thread.order(orders) {
             Ok(Command::Walk(walk, cancel)) => {
                 panics::inject("replay");
-                generation = walk.generation;
-                go(&mut walker, &walk, &cancel, outlet)
+                thread.generation = walk.generation;
+                thread.go(&walk, &cancel)
             }
-            Ok(Command::Pin) => {
-                walker.pin();
-                difference(&walker, generation).into_iter().collect()
+            Ok(Command::KeepGoing(stream)) => {
+                thread.walker.keep_going(&stream);
+                Vec::new()
+            }
+            Ok(Command::Pin(state)) => {
+                thread.walker.pin(state);
+                thread.difference().into_iter().collect()
             }
             Ok(Command::Unpin) => {
-                walker.unpin();
+                thread.walker.unpin();
                 Vec::new()
             }
             Err(RecvTimeoutError::Timeout) => {
-                refreshed = Instant::now();
-                if let Some(sentence) = walker.refresh()
-                    && !outlet.send(Notice::Reloaded(sentence))
-                {
+                if !thread.refresh() {
                     return;
                 }
                 continue;
@@ -241,28 +323,141 @@ fn replay(mut walker: Walker, orders: &Receiver<Command>, outlet: &Outlet) {
     }
 }
 
-fn go(walker: &mut Walker, walk: &Walk, cancel: &Cancel, outlet: &Outlet) -> Vec<Msg> {
-    let generation = walk.generation;
-    let mut told = Instant::now();
-    let reached = walker.go(&walk.scope, walk.from, &walk.to, cancel, &mut |folded, total| {
-        if told.elapsed() >= PROGRESS_EVERY {
-            told = Instant::now();
-            if !outlet.say(Msg::WalkProgressed { generation, folded, total }) {
-                cancel.cancel();
+/// Where the walk stood last: the stream, how many of its events are folded, and the state.
+type Stand = (StreamName, u64, State);
+
+/// What the replay thread knows from one order to the next.
+struct Thread<'a> {
+    walker: Walker,
+    outlet: &'a Outlet,
+    generation: Generation,
+    /// When the reducer files were looked at last.
+    refreshed: Instant,
+    stands: Option<Stand>,
+    /// The files that were saved, and where the walk stood before.
+    saved: Option<(String, Stand)>,
+    /// Whether the events that fail are still to be counted where the walk stands.
+    counting: bool,
+    /// Whether they can be: not with a reducer that does not start.
+    countable: bool,
+    /// What was said last of them, and when.
+    counted: Option<(StreamName, Counted)>,
+    said: Instant,
+}
+
+impl Thread<'_> {
+    /// The next order. While none waits, events that fail are counted.
+    fn order(&mut self, orders: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
+        loop {
+            let left = REFRESH_EVERY.saturating_sub(self.refreshed.elapsed());
+            if left.is_zero() {
+                return Err(RecvTimeoutError::Timeout);
+            }
+            if !self.counting {
+                return orders.recv_timeout(left);
+            }
+            match orders.try_recv() {
+                Ok(order) => return Ok(order),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => self.count(),
             }
         }
-    });
-    match reached {
-        Ok(reached) => {
-            let moment = Msg::MomentReached {
-                generation,
-                scope: reached.scope,
-                scope_at: reached.scope_at,
-                moment: Box::new(reached.moment),
-            };
-            std::iter::once(moment).chain(difference(walker, generation)).collect()
+    }
+
+    /// Counts events that fail for a moment, behind everything else.
+    fn count(&mut self) {
+        let Some((stream, ..)) = &self.stands else {
+            self.counting = false;
+            return;
+        };
+        let stream = stream.clone();
+        // Where the reducer or the source fails, what was counted stays, and is said to be so far.
+        let Ok(mut counted) = self.walker.count_on(&stream, COUNT_FOR, &Cancel::default()) else {
+            (self.counting, self.countable) = (false, false);
+            return;
+        };
+        self.counting = !counted.is_whole() && counted.suspended.is_none();
+        self.countable = counted.suspended.is_none();
+        let failed = self.walker.failed(&stream, MOST_FAILED);
+        if let Some(last) = failed.last().filter(|_| failed.len() == MOST_FAILED) {
+            counted.events = last.end;
         }
-        Err(failure) => vec![Msg::JobFailed { generation, failure }],
+        let known = (stream, counted);
+        if self.counted.as_ref() == Some(&known) || (self.counting && self.said.elapsed() < PROGRESS_EVERY) {
+            return;
+        }
+        self.said = Instant::now();
+        self.counted = Some(known.clone());
+        let (stream, counted) = known;
+        self.outlet.say(Msg::FaultsCounted(Failing { stream, counted, failed: failed.into() }));
+    }
+
+    /// Looks at the reducer files, and whether the stream has grown. False when nobody listens any more.
+    fn refresh(&mut self) -> bool {
+        self.refreshed = Instant::now();
+        self.counting = self.countable && self.stands.is_some();
+        let Some(refreshed) = self.walker.refresh() else { return true };
+        (self.counted, self.countable) = (None, true);
+        if refreshed.refused.is_none() {
+            // Of two saves the state before the first is compared.
+            let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());
+            self.saved = before.map(|before| (refreshed.files.clone(), before));
+        }
+        self.outlet.send(Notice::Reloaded(refreshed))
+    }
+
+    fn go(&mut self, walk: &Walk, cancel: &Cancel) -> Vec<Msg> {
+        let (generation, outlet) = (walk.generation, self.outlet);
+        let (begun, changed) = (Instant::now(), self.walker.watch());
+        let (mut told, mut looked) = (begun, begun);
+        let to = Destination::To(walk.place);
+        let reached = self.walker.go(&walk.scope, walk.place, &to, cancel, &mut |folded, to_fold| {
+            if told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                let progress = FoldProgress { folded, to_fold, seconds: begun.elapsed().as_secs() };
+                if !outlet.say(Msg::WalkProgressed { generation, progress }) {
+                    cancel.cancel();
+                }
+            }
+            // A reducer that is repaired while it folds is not waited for.
+            if looked.elapsed() >= REFRESH_EVERY {
+                looked = Instant::now();
+                if changed() {
+                    cancel.cancel();
+                }
+            }
+        });
+        match reached {
+            Ok(Reached { scope, scope_at, moment, .. }) => {
+                let said = self.arrived(&moment);
+                let moment = Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) };
+                std::iter::once(moment).chain(self.difference()).chain(said).collect()
+            }
+            Err(failure) => vec![Msg::JobFailed { generation, failure }],
+        }
+    }
+
+    /// Remembers where the walk stands, and says what a save changed there.
+    fn arrived(&mut self, moment: &Moment) -> Option<Msg> {
+        let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
+        let said = self.saved.take().map(|(files, before)| match before {
+            (stood, place, before) if stood == stream && place == at => {
+                let paths = Patch::between(&before, &state).0.len() as u64;
+                match paths {
+                    0 => format!("{files} saved: nothing differs here"),
+                    1 => format!("{files} saved: 1 path differs here"),
+                    paths => format!("{files} saved: {} paths differ here", words::count(paths)),
+                }
+            }
+            _ => format!("{files} saved: folded anew"),
+        });
+        (self.counting, self.countable) = (!stream.as_str().is_empty(), true);
+        self.stands = self.counting.then_some((stream, at, state));
+        said.map(Msg::SaveCompared)
+    }
+
+    fn difference(&self) -> Option<Msg> {
+        difference(&self.walker, self.generation)
     }
 }
 
@@ -276,7 +471,34 @@ mod tests {
     use crate::domain::{Failure, FailureKind};
 
     fn walk(number: u64) -> Walk {
-        Walk { generation: Generation(number), scope: Scope::All, from: 0, to: Destination::To(number) }
+        Walk { generation: Generation(number), scope: Scope::All, place: number }
+    }
+
+    fn placed(number: u64) -> Placed {
+        Placed { scope: Scope::All, scope_at: number, event: None, stream_at: 0, total: 9, notice: None }
+    }
+
+    impl Desk {
+        fn place(&mut self, number: u64, now: Instant) {
+            self.asked(Generation(number));
+            self.placed(Generation(number), placed(number), now);
+        }
+    }
+
+    fn moment(number: u64) -> [Msg; 1] {
+        let source = crate::sources::memory::Memory::new("memory", Vec::new());
+        let mut walker = Walker::new(std::sync::Arc::new(source), crate::session::ReducerBook::empty());
+        let start = Destination::To(0);
+        let reached = walker.go(&Scope::All, 0, &start, &Cancel::default(), &mut |_, _| {}).expect("the start");
+        let moment = Box::new(reached.moment);
+        [Msg::MomentReached { generation: Generation(number), scope: Scope::All, scope_at: number, moment }]
+    }
+
+    fn place(told: Option<Msg>) -> Option<u64> {
+        match told? {
+            Msg::PlaceReached { generation, .. } => Some(generation.0),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn failed(number: u64) -> [Msg; 1] {
@@ -290,7 +512,8 @@ mod tests {
             .try_iter()
             .map(|command| match command {
                 Command::Walk(walk, _) => walk.generation.0.to_string(),
-                Command::Pin => "pin".to_owned(),
+                Command::KeepGoing(_) => "keep going".to_owned(),
+                Command::Pin(_) => "pin".to_owned(),
                 Command::Unpin => "unpin".to_owned(),
             })
             .collect()
@@ -348,7 +571,7 @@ mod tests {
     fn a_pin_keeps_its_place_among_the_walks() {
         let (mut desk, orders, now) = desk();
         desk.go(walk(1), now);
-        desk.pin(now);
+        desk.pin(None, now);
         desk.go(walk(2), now);
         desk.go(walk(3), now);
         assert_eq!(desk.due(), None, "the walk before a pin is not cut short");
@@ -364,19 +587,50 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_asks_for_the_shown_moment_again() {
+    fn a_place_is_told_alone_only_when_its_moment_does_not_come() {
         let (mut desk, orders, now) = desk();
-        desk.reloaded(now);
-        assert!(told(&orders).is_empty(), "nothing is shown");
-        desk.stands = Some((Generation(7), Scope::All, 3));
-        desk.reloaded(now);
-        match orders.try_recv() {
-            Ok(Command::Walk(walk, _)) => {
-                assert_eq!((walk.generation, walk.from, walk.to), (Generation(7), 3, Destination::To(3)));
-            }
-            other => panic!("{other:?}"),
-        }
-        desk.reloaded(now);
-        assert!(told(&orders).is_empty(), "a walk is under way and uses them");
+        desk.place(1, now);
+        assert_eq!(told(&orders), ["1"]);
+        assert_eq!(place(desk.due_place(now)), None);
+        assert_eq!(desk.due(), Some(now + PLACE_GRACE));
+        desk.finished(&moment(1), now);
+        assert_eq!(desk.due(), None, "the moment tells its place");
+        desk.drawn(now);
+        desk.place(2, now);
+        let later = now + PLACE_GRACE;
+        assert_eq!(place(desk.due_place(later)), Some(2));
+        assert_eq!(desk.due(), None);
+    }
+
+    #[test]
+    fn a_key_held_down_moves_at_once_while_a_moment_is_waited_for() {
+        let (mut desk, _orders, now) = desk();
+        desk.place(1, now);
+        desk.place(2, now + PLACE_GRACE / 2);
+        let due = now + PLACE_GRACE;
+        assert_eq!(place(desk.due_place(due)), Some(2), "the grace is that of the first");
+        desk.place(3, due);
+        assert_eq!(place(desk.due_place(due)), Some(3));
+        desk.finished(&moment(2), due);
+        desk.place(4, due);
+        assert_eq!(place(desk.due_place(due)), Some(4), "the moment of the third has not come");
+        desk.finished(&moment(4), due);
+        desk.place(5, due);
+        assert_eq!(place(desk.due_place(due)), None);
+    }
+
+    #[test]
+    fn a_fold_that_fails_keeps_nobody_from_its_event() {
+        let (mut desk, orders, now) = desk();
+        desk.place(1, now);
+        assert_eq!(place(desk.finished(&failed(1), now)), Some(1));
+        desk.place(2, now);
+        desk.stop();
+        assert_eq!(place(desk.due_place(now + PLACE_GRACE)), None, "nobody waits for it any more");
+        let known = told(&orders).len();
+        desk.placed(Generation(2), placed(2), now);
+        desk.finished(&failed(2), now);
+        desk.drawn(now);
+        assert_eq!((known, told(&orders).len()), (1, 0), "nor for one that is found out afterwards");
     }
 }

@@ -12,18 +12,19 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 
 use super::event_loop::{Again, Ending, EventLoop, Threads};
-use super::notice::{Outlet, Urgent, WAITING_NOTICES};
+use super::notice::{Notice, Outlet, Urgent, WAITING_NOTICES};
 use super::output::Output;
+use super::signals::JobControl;
 use super::tasks::Tasks;
 use super::terminal::{self, TerminalGuard, Tty};
 use super::{input, panics, replay, signals, surveys, watch};
 use crate::app::{Effect, Msg};
 use crate::domain::{Cancel, Failure};
-use crate::session::Walker;
+use crate::session::{Walker, categories};
 use crate::sources::Source;
 
 /// The exit code of a terminal that is missing (usage) and of one that vanished (as if by `SIGHUP`).
-const NO_TERMINAL: u8 = 2;
+pub(crate) const NO_TERMINAL: u8 = 2;
 const HUNG_UP: u8 = 128 + 1;
 
 /// How long ending by a key waits for the replay thread, so that the processes of reducers end before we do.
@@ -63,24 +64,66 @@ pub struct Launch<S> {
 /// # Errors
 /// When the system refuses a thread, a handler, or the terminal its modes; the terminal is as it was then.
 pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
-    let tty = match Tty::open() {
-        Ok(mut tty) => {
-            tty.mouse = launch.mouse;
-            Arc::new(tty)
-        }
-        Err(why) => {
-            panics::print_line(&format!("stepback: {why}"));
-            return Ok(ExitCode::from(NO_TERMINAL));
-        }
-    };
-    let refused = |error: std::io::Error| Failure::io("terminal", "start the interface", &error);
-    panics::install();
-    let (urgent, urgent_waiting) = mpsc::unbounded_channel();
-    let (notices, waiting) = mpsc::channel(WAITING_NOTICES);
-    let outlet = Outlet(notices);
-    let jobs = signals::start(&urgent).map_err(refused)?;
+    match Stage::enter(launch.mouse)? {
+        Some(stage) => run_on(stage, launch),
+        None => Ok(ExitCode::from(NO_TERMINAL)),
+    }
+}
 
-    let guard = TerminalGuard::enter(&tty).map_err(refused)?;
+/// The terminal, taken, and what is heard from it: keys and signals.
+pub(crate) struct Stage {
+    pub(crate) tty: Arc<Tty>,
+    pub(crate) guard: TerminalGuard,
+    pub(crate) outlet: Outlet,
+    pub(crate) notices: tokio::sync::mpsc::Receiver<Notice>,
+    pub(crate) urgent: mpsc::UnboundedSender<Urgent>,
+    pub(crate) urgencies: mpsc::UnboundedReceiver<Urgent>,
+    pub(crate) jobs: JobControl,
+}
+
+fn refused(error: std::io::Error) -> Failure {
+    Failure::io("terminal", "start the interface", &error)
+}
+
+impl Stage {
+    /// Takes the terminal; without one, says so and gives none.
+    ///
+    /// # Errors
+    /// When the system refuses a thread, a handler, or the terminal its modes; the terminal is as it was then.
+    pub(crate) fn enter(mouse: bool) -> Result<Option<Self>, Failure> {
+        let tty = match Tty::open() {
+            Ok(mut tty) => {
+                tty.mouse = mouse;
+                Arc::new(tty)
+            }
+            Err(why) => {
+                panics::print_line(&format!("stepback: {why}"));
+                return Ok(None);
+            }
+        };
+        panics::install();
+        let (urgent, urgencies) = mpsc::unbounded_channel();
+        let (notices, waiting) = mpsc::channel(WAITING_NOTICES);
+        let outlet = Outlet(notices);
+        let jobs = signals::start(&urgent).map_err(refused)?;
+        let guard = TerminalGuard::enter(&tty).map_err(refused)?;
+        input::start(&tty, outlet.clone(), &urgent).map_err(refused)?;
+        Ok(Some(Self { tty, guard, outlet, notices: waiting, urgent, urgencies, jobs }))
+    }
+
+    /// Gives the terminal back and says how it ended.
+    pub(crate) fn leave(self, ending: Ending) -> ExitCode {
+        let (_, nobody) = channel();
+        end(ending, self.guard, None, &nobody)
+    }
+}
+
+/// Runs the interface on a terminal that is taken.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_on<S: Screen>(stage: Stage, launch: Launch<S>) -> Result<ExitCode, Failure> {
+    let Stage { tty, guard, outlet, notices: waiting, urgent, urgencies: urgent_waiting, jobs } = stage;
     let (walked_out, replay_ended) = channel();
     let again = Again {
         reopen: launch.reopen,
@@ -91,11 +134,11 @@ pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
     };
     let reducers: surveys::Reducers = Arc::new(launch.walker.reducers());
     let commands = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
-    let tasks = Tasks::start(Arc::clone(&launch.source), reducers, outlet.clone(), &urgent).map_err(refused)?;
+    let tasks =
+        Tasks::start(Arc::clone(&launch.source), Arc::clone(&reducers), outlet.clone(), &urgent).map_err(refused)?;
     let output = Output::start(Arc::clone(&tty), outlet.clone(), urgent.clone()).map_err(refused)?;
-    input::start(&tty, outlet.clone(), &urgent).map_err(refused)?;
     let (begin, begun) = channel();
-    watch_over(launch.source, begun, again.reading.clone(), outlet, urgent).map_err(refused)?;
+    watch_over((launch.source, reducers), begun, again.reading.clone(), outlet, urgent).map_err(refused)?;
 
     let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
     let threads = Threads { tty, output, commands, tasks, jobs, begin, again };
@@ -112,7 +155,7 @@ pub fn run<S: Screen>(launch: Launch<S>) -> Result<ExitCode, Failure> {
 /// # Errors
 /// When the system refuses a thread.
 pub(crate) fn watch_over(
-    source: Arc<dyn Source>,
+    (source, reducers): (Arc<dyn Source>, surveys::Reducers),
     begun: Receiver<()>,
     reading: Cancel,
     outlet: Outlet,
@@ -120,11 +163,22 @@ pub(crate) fn watch_over(
 ) -> std::io::Result<()> {
     panics::spawn("watch", urgent, move || {
         watch::watch(&*source, &begun, &reading, &outlet);
+        remark(&*source, &reducers, &outlet);
         if !reading.is_cancelled() {
             watch::follow(&*source, &reading, &outlet);
         }
     })
     .map(|_| ())
+}
+
+/// Says what the project files name that is not in the source, now that it is read.
+fn remark(source: &dyn Source, reducers: &surveys::Reducers, outlet: &Outlet) {
+    let remarks = reducers().and_then(|book| Ok(book.remarks(&categories(source)?)));
+    match remarks {
+        Ok(remarks) if !remarks.is_empty() => drop(outlet.say(Msg::ProjectRemarked(remarks))),
+        // Why a project file cannot be read is said where it folds.
+        _ => {}
+    }
 }
 
 fn end(

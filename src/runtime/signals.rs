@@ -7,13 +7,29 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{
+    SIGABRT, SIGALRM, SIGBUS, SIGCONT, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP, SIGUSR1,
+    SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
+};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::notice::Urgent;
 use super::{panics, terminal};
+
+/// What ends a program that does not take it, as far as it can be taken: SIGKILL cannot; SIGILL, SIGFPE and SIGSEGV
+/// come from within, where nothing can go on; SIGPIPE is ignored.
+const ENDING: [i32; 15] = [
+    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGABRT, SIGBUS,
+    SIGSYS, SIGTRAP,
+];
+
+/// The same, where the system has them.
+#[cfg(target_os = "linux")]
+const ENDING_HERE: [i32; 3] = [Signal::IO.as_raw(), Signal::POWER.as_raw(), Signal::STKFLT.as_raw()];
+#[cfg(not(target_os = "linux"))]
+const ENDING_HERE: [i32; 0] = [];
 
 /// How long the program may take to end in order.
 pub(crate) const BUDGET: Duration = Duration::from_secs(2);
@@ -30,7 +46,7 @@ pub(crate) struct JobControl(Arc<(Mutex<bool>, Condvar)>);
 /// # Errors
 /// When the system refuses the handlers or the thread.
 pub(crate) fn start(urgent: &UnboundedSender<Urgent>) -> std::io::Result<JobControl> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH])?;
+    let mut signals = Signals::new(ENDING.iter().chain(&ENDING_HERE).chain(&[SIGTSTP, SIGCONT, SIGWINCH]))?;
     let control = JobControl::default();
     let (ours, reporter) = (control.clone(), urgent.clone());
     panics::spawn("signals", urgent.clone(), move || {

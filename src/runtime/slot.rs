@@ -116,7 +116,7 @@ impl Slot {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Sender, channel};
 
     use tokio::sync::mpsc;
 
@@ -147,6 +147,19 @@ mod tests {
             }
         }
 
+        /// Submits a job, and waits until it runs; it ends when something is sent.
+        fn running(&self, name: &str) -> Sender<()> {
+            let (start, started) = channel();
+            let (open, gate) = channel();
+            let job = self.job(name, gate);
+            self.slot.submit(move |cancel| {
+                start.send(()).unwrap();
+                job(cancel);
+            });
+            started.recv().unwrap();
+            open
+        }
+
         /// What is said until the slot is empty.
         fn said(&mut self) -> Vec<String> {
             let mut said = Vec::new();
@@ -163,14 +176,7 @@ mod tests {
     #[test]
     fn a_newer_job_stops_the_one_that_runs_and_replaces_the_one_that_waits() {
         let mut bench = Bench::new();
-        let (start, started) = channel();
-        let (open, gate) = channel();
-        let first = bench.job("first", gate);
-        bench.slot.submit(move |cancel| {
-            start.send(()).unwrap();
-            first(cancel);
-        });
-        started.recv().unwrap();
+        let open = bench.running("first");
         bench.slot.submit(bench.job("second", channel().1));
         bench.slot.submit(bench.job("third", channel().1));
         assert!(!bench.slot.is_idle());
@@ -182,14 +188,7 @@ mod tests {
     #[test]
     fn a_stopped_job_still_answers_even_one_that_waited() {
         let mut bench = Bench::new();
-        let (start, started) = channel();
-        let (open, gate) = channel();
-        let first = bench.job("first", gate);
-        bench.slot.submit(move |cancel| {
-            start.send(()).unwrap();
-            first(cancel);
-        });
-        started.recv().unwrap();
+        let open = bench.running("first");
         bench.slot.submit(bench.job("second", channel().1));
         bench.slot.stop();
         open.send(()).unwrap();

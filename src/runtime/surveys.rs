@@ -8,6 +8,7 @@ use crate::app::panes::survey::{Answer, Goal, Survey};
 use crate::app::panes::types::{FieldEntry, TurnEntry, TypeEntry, TypeTable};
 use crate::app::words::{counted, instant};
 use crate::domain::{Cancel, Failure};
+use crate::replay::Patience;
 use crate::session::doctor::{self, Example, Kind, Questions, Report, bytes};
 use crate::session::shapes::{self, Part, Proof, Shapes, TypeShape};
 use crate::session::{ReducerBook, Walker};
@@ -29,7 +30,8 @@ pub fn survey(
 ) -> Result<Answer, Failure> {
     Ok(match survey {
         Survey::Doctor => {
-            let mut walker = Walker::new(Arc::clone(source), reducers()?).for_one_answer();
+            let walker = Walker::new(Arc::clone(source), reducers()?);
+            let mut walker = walker.for_one_answer().with_patience(Patience::default());
             let report = doctor::examine(&**source, Some(&mut walker), &Questions::default(), cancel, told)?;
             Answer::Doctor(Arc::new(diagnosis(report)))
         }
@@ -139,13 +141,18 @@ fn entry(shape: TypeShape) -> TypeEntry {
             })
             .collect(),
         history: shape
-            .history
+            .beside
             .iter()
-            .map(|turn| TurnEntry {
+            .map(|beside| TurnEntry {
+                text: format!("side by side in {}: {}", beside.path, beside.sentence()),
+                proof: beside.first.as_ref().map_or_else(String::new, proof_words),
+                goal: beside.first.as_ref().map(to),
+            })
+            .chain(shape.history.iter().map(|turn| TurnEntry {
                 text: format!("{} {}", turn.path, turn.sentence()),
                 proof: turn.proof.as_ref().map_or_else(String::new, proof_words),
                 goal: turn.proof.as_ref().map(to),
-            })
+            }))
             .collect(),
         name: shape.name,
     }

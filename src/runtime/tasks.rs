@@ -16,10 +16,10 @@ use super::slot::Slot;
 use super::surveys::{self, Reducers};
 use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
-use crate::domain::{Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
+use crate::domain::{Destination, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
 use crate::session::condition::Problem;
 use crate::session::search::{Case, EventFilter, pattern};
-use crate::session::{self, StreamFilter};
+use crate::session::{self, ReducerBook, StreamFilter, Walker};
 use crate::sources::Source;
 
 /// Hits that are told of one search: more than anybody walks through.
@@ -46,7 +46,9 @@ impl LookedFor {
 pub(crate) struct Tasks {
     source: Arc<dyn Source>,
     outlet: Outlet,
+    place: Slot,
     events: Slot,
+    times: Slot,
     filter: Slot,
     find: Slot,
     search: Slot,
@@ -71,7 +73,9 @@ impl Tasks {
     ) -> std::io::Result<Self> {
         let slot = |name| Slot::start(name, outlet.clone(), urgent.clone());
         Ok(Self {
+            place: slot("place")?,
             events: slot("events")?,
+            times: slot("times")?,
             filter: slot("filter")?,
             find: slot("find")?,
             search: slot("search")?,
@@ -89,6 +93,23 @@ impl Tasks {
     /// The list of streams that is shown from now on: what a filter's answers count in.
     pub(crate) fn listed(&mut self, streams: &Arc<Vec<StreamSummary>>) {
         self.streams = Arc::clone(streams);
+    }
+
+    /// Finds out where a walk leads.
+    pub(crate) fn place(&self, generation: Generation, scope: Scope, from: u64, to: Destination) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.place.submit(move |cancel| {
+            // It folds nothing, so that it needs no reducers.
+            let walker = Walker::new(source, ReducerBook::empty());
+            match walker.place(&scope, from, &to, cancel) {
+                Ok(placed) => {
+                    let notice = placed.notice.clone();
+                    outlet.send(Notice::Placed(generation, placed))
+                        && notice.is_none_or(|notice| outlet.say(Msg::PlaceNoticed(notice)))
+                }
+                Err(failure) => outlet.say(Msg::JobFailed { generation, failure }),
+            };
+        });
     }
 
     /// Reads events.
@@ -110,6 +131,20 @@ impl Tasks {
         self.events.submit(move |cancel| {
             outlet.say(match session::search::some(&*source, &scope, &ordinals, cancel) {
                 Ok(events) => Msg::SomeLoaded { generation, events },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
+        });
+    }
+
+    /// Tells when events were recorded that stand anywhere in a scope.
+    pub(crate) fn sample(&self, generation: Generation, scope: Scope, ordinals: Vec<u64>) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.times.submit(move |cancel| {
+            outlet.say(match session::search::some(&*source, &scope, &ordinals, cancel) {
+                Ok(events) => {
+                    let times = events.into_iter().map(|(ordinal, event)| (ordinal, event.time)).collect();
+                    Msg::TimesSampled { generation, times }
+                }
                 Err(failure) => Msg::JobFailed { generation, failure },
             });
         });
@@ -298,8 +333,9 @@ impl Tasks {
         self.survey.stop();
     }
 
-    /// Stops what the person waits for: the filters, the find, the search and the survey.
+    /// Stops what the person waits for: the way somewhere, the filters, the find, the search and the survey.
     pub(crate) fn stop(&self) {
+        self.place.stop();
         self.search.stop();
         self.survey.stop();
         self.filter.stop();
@@ -307,8 +343,18 @@ impl Tasks {
         self.sift.stop();
     }
 
-    fn slots(&self) -> [&Slot; 7] {
-        [&self.events, &self.filter, &self.find, &self.search, &self.sift, &self.open, &self.survey]
+    fn slots(&self) -> [&Slot; 9] {
+        [
+            &self.place,
+            &self.events,
+            &self.times,
+            &self.filter,
+            &self.find,
+            &self.search,
+            &self.sift,
+            &self.open,
+            &self.survey,
+        ]
     }
 
     /// Whether nothing is under way and nothing waits.

@@ -88,7 +88,6 @@ impl Tty {
             let shown = if term.is_empty() { "not set".to_owned() } else { format!("{term:?}") };
             return Err(format!("this terminal cannot be drawn on (TERM is {shown})"));
         }
-        // The same choice as crossterm's reader makes.
         let input = if io::stdin().is_terminal() {
             io::stdin().as_fd().try_clone_to_owned()
         } else {

@@ -133,7 +133,7 @@ impl Reporter<'_> {
         let about = self.source.about();
         if self.about.as_ref() != Some(&about) {
             self.about = Some(about.clone());
-            self.say(Msg::SourceDescribed(about));
+            self.say(Msg::SourceDescribed(Box::new(about)));
         }
     }
 

@@ -86,7 +86,7 @@ fn fill(folder: &Path) -> Result<(), Failure> {
         writeln!(file, "{line}").map_err(failed)?;
     }
     file.into_inner().map_err(|error| failed(error.into_error()))?;
-    let source = crate::sources::open::open(&dump.display().to_string(), &Default::default())?;
+    let source = crate::sources::open::open(&dump, &Default::default())?;
     super::embedded::import(&*source, &folder.join("store"), &Cancel::default(), &mut |_| {})?;
     std::fs::remove_file(&dump).map_err(failed)
 }

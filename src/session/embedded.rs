@@ -11,7 +11,7 @@ use crate::domain::{
     StreamName,
 };
 use crate::sources::Source;
-use crate::store::{self, Appended, NewEvent, Report, Store, Taken, TakenOver, fingerprint};
+use crate::store::{self, Appended, Appender, NewEvent, Report, Store, StoreError, Taken, TakenOver, fingerprint};
 
 pub use crate::store::Expected;
 
@@ -61,10 +61,15 @@ pub fn append(directory: &Path, entry: &Entry) -> Result<AppendedEntry, Failure>
     }
     event.id = entry.id.as_deref().map(Arc::from);
     folder(directory, "open")?;
+    let stream = StreamName::from(entry.stream.as_str());
+    let failed = |error: StoreError| error.failure(&name, "append");
+    if let Some(mut appender) = Appender::open(directory).map_err(|error| error.failure(&name, "open"))?
+        && let Some(appended) = appender.append(&stream, &event, entry.expected).map_err(failed)?
+    {
+        return Ok(AppendedEntry { appended, notices: Vec::new() });
+    }
     let store = Store::open(directory).map_err(|error| error.failure(&name, "open"))?;
-    let appended = store
-        .append(&StreamName::from(entry.stream.as_str()), [event], entry.expected)
-        .map_err(|error| error.failure(&name, "append"))?;
+    let appended = store.append(&stream, [event], entry.expected).map_err(failed)?;
     Ok(AppendedEntry { appended, notices: notices(&store) })
 }
 
@@ -72,7 +77,7 @@ pub fn append(directory: &Path, entry: &Entry) -> Result<AppendedEntry, Failure>
 fn folder(directory: &Path, doing: &str) -> Result<(), Failure> {
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
-            let why = "a store is a folder, and this is none";
+            let why = "a store is a folder, and this is not one";
             Err(Failure::new(FailureKind::Unsupported, directory.display().to_string(), doing, why))
         }
         _ => Ok(()),
@@ -181,7 +186,7 @@ pub fn import(
         let mut bytes = 0;
         for event in &page.events {
             next += 1;
-            bytes += event.data.stored().len() + event.metadata.stored().len();
+            bytes += event.payload_bytes() as usize;
             match Store::can_hold(event) {
                 Ok(()) => {
                     batch.push(Taken { event: event.clone(), next });

@@ -3,7 +3,7 @@
 use memchr::memmem::Finder;
 
 use crate::domain::{Anchor, Cancel, Direction, Event, EventQuery, Failure, Pattern, Scope};
-use crate::sources::Source;
+use crate::sources::{Source, fields};
 
 /// Events read at once.
 const PAGE: usize = 512;
@@ -12,7 +12,7 @@ const PAGE: usize = 512;
 /// once round the end. Gives the place of the first match, `told` the events looked at and in all.
 ///
 /// It is looked for where `Source::search` looks: in type, stream, data and metadata as they are stored, and as what they
-/// stand for.
+/// stand for, and in the names and values of fields.
 ///
 /// # Errors
 /// When the source cannot be read or nobody wants the answer any more.
@@ -85,6 +85,7 @@ impl<'p> Needle<'p> {
                     && (self.occurs(payload.stored())
                         || (payload.encoding().is_some() && self.occurs(payload.text().as_bytes())))
             })
+            || fields::any_piece(&event.fields, |piece| self.occurs(piece))
     }
 
     fn occurs(&self, text: &[u8]) -> bool {
@@ -109,18 +110,9 @@ mod tests {
         (1..)
             .zip(types)
             .map(|(n, name)| Event {
-                stream: "a-1".into(),
-                version: Version(n),
-                position: Position::Number(n),
-                id: None,
-                event_type: (*name).into(),
-                time: None,
                 data: Payload::json_text(format!("{{\"n\":{n}}}")),
-                metadata: Payload::default(),
-                correlation: None,
-                causation: None,
-                notes: Vec::new(),
                 trouble: (*name == "!").then(|| Trouble { place: format!("record {n}"), reason: "no event".into() }),
+                ..Event::new("a-1", Version(n), Position::Number(n), *name)
             })
             .collect()
     }

@@ -1,19 +1,25 @@
 //! From what the user named to an opened source and a walker over it.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reducers::{ReducerBook, ReducerPlaces};
 use super::walker::Walker;
 use crate::domain::Failure;
-use crate::sources::Source;
 use crate::sources::open::OpenOptions;
+use crate::sources::steady::Steady;
+use crate::sources::{Looking, Source};
+
+/// Streams listed at once.
+const LISTED: usize = 4096;
 
 /// What to open, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
     /// A file, the folder of an embedded store, or `-`.
-    pub address: String,
+    pub address: OsString,
     /// The user's mapping of fields, see `OpenOptions`.
     pub map: Option<String>,
     /// The layout to read by: a name, or a file.
@@ -24,6 +30,10 @@ pub struct Opening {
     pub reducer: Option<PathBuf>,
     /// The configuration directory, where there is one.
     pub configuration: Option<PathBuf>,
+    /// How many bytes may come out of what is packed; the usual bounds when it is left out.
+    pub allow_unpacked: Option<u64>,
+    /// Follows and ends the finding out what it is.
+    pub looking: Looking,
 }
 
 impl Opening {
@@ -34,6 +44,8 @@ impl Opening {
             layout: self.layout.clone(),
             layouts: self.configuration.as_ref().map(|folder| folder.join("layouts")),
             cache: self.cache.clone(),
+            allow_unpacked: self.allow_unpacked,
+            looking: self.looking.clone(),
             ..OpenOptions::default()
         }
     }
@@ -46,6 +58,35 @@ impl Opening {
         crate::sources::open::open(&self.address, &self.options())
     }
 
+    /// What its files look like before they are opened.
+    pub fn steady(&self) -> Steady {
+        crate::sources::open::steady(&self.address)
+    }
+
+    /// What the project files say that means nothing for this source, or why they cannot be understood: a sentence each.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn remarks(&self, source: &dyn Source) -> Result<Vec<String>, Failure> {
+        match self.places().and_then(ReducerBook::read) {
+            Ok(book) => Ok(book.remarks(&categories(source)?)),
+            Err(failure) => Ok(vec![failure.to_string()]),
+        }
+    }
+
+    /// Where its reducers are looked for.
+    fn places(&self) -> Result<ReducerPlaces, Failure> {
+        let beside = (self.address != "-").then(|| {
+            let path = std::path::absolute(&self.address).unwrap_or_else(|_| PathBuf::from(&self.address));
+            path.parent().map_or_else(|| path.clone(), Path::to_path_buf)
+        });
+        Ok(ReducerPlaces {
+            explicit: self.reducer.clone(),
+            folders: beside.into_iter().chain(self.configuration.clone()).collect(),
+            host: own_program()?,
+        })
+    }
+
     /// A walker over the opened source, with the reducers that belong to it.
     ///
     /// # Errors
@@ -55,16 +96,28 @@ impl Opening {
             std::fs::metadata(reducer)
                 .map_err(|error| Failure::io(reducer.display().to_string(), "read the reducer", &error))?;
         }
-        let beside = (self.address != "-").then(|| {
-            let path = std::path::absolute(&self.address).unwrap_or_else(|_| PathBuf::from(&self.address));
-            path.parent().map_or_else(|| path.clone(), Path::to_path_buf)
-        });
-        let places = ReducerPlaces {
-            explicit: self.reducer.clone(),
-            folders: beside.into_iter().chain(self.configuration.clone()).collect(),
-            host: own_program()?,
-        };
-        Ok(Walker::new(source.clone(), ReducerBook::read(places)?))
+        Ok(Walker::new(source.clone(), ReducerBook::read(self.places()?)?))
+    }
+}
+
+/// The categories of all streams known so far.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn categories(source: &dyn Source) -> Result<BTreeSet<String>, Failure> {
+    let (mut all, mut from) = (BTreeSet::new(), 0);
+    loop {
+        let page = source.streams(from, LISTED)?;
+        from += page.streams.len();
+        for stream in &page.streams {
+            let category = stream.stream.category();
+            if !all.contains(category) {
+                all.insert(category.to_owned());
+            }
+        }
+        if page.streams.is_empty() || from >= page.total {
+            return Ok(all);
+        }
     }
 }
 

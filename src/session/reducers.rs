@@ -4,17 +4,20 @@
 //! `stepback.toml` beside the dump, the one in the configuration directory. A category nobody names is folded by
 //! `merge`. A file that is missing or broken never falls back silently: its streams show the error in place.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+mod scripts;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use crate::domain::{Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, StreamName};
 use crate::reducers::Definition;
-use crate::replay::Reducer;
+use crate::regular;
+use crate::replay::{FoldError, Reducer, ScriptPlace, Stale};
+use scripts::Scripts;
 
 /// The file that names reducers: `[reducers]`, then `category = "file.js"` lines; `"*"` is every other category.
 pub const PROJECT_FILE: &str = "stepback.toml";
@@ -22,14 +25,26 @@ pub const PROJECT_FILE: &str = "stepback.toml";
 /// The largest script, in bytes; more than anybody writes, and less than hurts.
 const MAX_SCRIPT: u64 = 16 << 20;
 
+/// Categories named to somebody whose names fit none.
+const NAMED: usize = 5;
+
 /// The largest project file, in bytes.
 const MAX_PROJECT: u64 = 1 << 20;
 
 #[derive(Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
 struct Project {
     #[serde(default)]
-    reducers: BTreeMap<String, PathBuf>,
+    reducers: BTreeMap<String, Named>,
+}
+
+/// What stands behind a category.
+#[derive(Deserialize, Debug)]
+#[serde(untagged)]
+enum Named {
+    /// Its script.
+    File(PathBuf),
+    /// A table: the category was written with a dot and without quotes.
+    Table(toml::Table),
 }
 
 /// Where reducers are looked for.
@@ -49,6 +64,11 @@ pub struct ReducerBook {
     places: ReducerPlaces,
     /// Category to script, of all project files; the first to name a category wins.
     named: BTreeMap<String, PathBuf>,
+    scripts: Scripts,
+    /// Why a project file that was saved is not used, when it is not.
+    refused: Option<Arc<Stale>>,
+    /// What is written in the project files and means nothing.
+    remarks: Vec<String>,
     /// What every file looked like when it was read.
     seen: Vec<(PathBuf, Option<Stamp>)>,
 }
@@ -59,7 +79,14 @@ type Stamp = (SystemTime, u64);
 impl ReducerBook {
     /// A book without scripts: everything is folded by `merge`.
     pub fn empty() -> Self {
-        Self { places: ReducerPlaces::default(), named: BTreeMap::new(), seen: Vec::new() }
+        Self {
+            places: ReducerPlaces::default(),
+            named: BTreeMap::new(),
+            scripts: Scripts::default(),
+            refused: None,
+            remarks: Vec::new(),
+            seen: Vec::new(),
+        }
     }
 
     /// Reads the project files.
@@ -86,70 +113,182 @@ impl ReducerBook {
         let Some(path) = self.script(category).map(Path::to_path_buf) else { return Ok(Definition::Merge.build()) };
         let shown = path.display().to_string();
         let name = path.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
-        self.watch(&path);
-        let source = read_text(&path, MAX_SCRIPT).map_err(|error| {
+        if !self.seen.iter().any(|(seen, _)| *seen == path) {
+            self.look_again(&path);
+        }
+        let source = self.scripts.text(&path).map(str::to_owned).map_err(|error| {
             Failure::io(&shown, "read the reducer", &error)
                 .hint(format!("streams of `{category}` are folded by this file; see `{PROJECT_FILE}` or --reducer"))
         })?;
         Ok(Definition::JavaScript { file_name: name, source, host: self.places.host.clone() }.build())
     }
 
-    /// The script that folds a category, if one does.
+    /// The script that folds a category, if one does: the one that names it, else that of the most exact pattern.
     pub fn script(&self, category: &str) -> Option<&Path> {
-        self.places
-            .explicit
-            .as_deref()
-            .or_else(|| self.named.get(category).or_else(|| self.named.get("*")).map(PathBuf::as_path))
+        let by_pattern = || {
+            let matching = self.named.iter().filter(|(name, _)| matches(name, category));
+            matching.max_by_key(|(name, _)| exactness(name)).map(|(_, path)| path)
+        };
+        let named = || self.named.get(category).or_else(by_pattern).map(PathBuf::as_path);
+        self.places.explicit.as_deref().or_else(named)
     }
 
-    /// Whether any file read so far has changed; when so, everything is read anew and a sentence says what changed. A
-    /// project file that cannot be understood any more (it may be half written) changes nothing until it can.
-    pub fn refresh(&mut self) -> Option<String> {
-        let changed: Vec<String> = self
-            .seen
-            .iter()
-            .filter(|(path, stamp)| stamp_of(path) != *stamp)
-            .map(|(path, _)| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned())
-            .collect();
+    /// What the project files say that means nothing for a store of these categories, a sentence each.
+    pub fn remarks(&self, categories: &BTreeSet<String>) -> Vec<String> {
+        let means_nothing = |name: &&String| {
+            *name != "*" && !categories.contains(*name) && !categories.iter().any(|category| matches(name, category))
+        };
+        let some: Vec<&str> = categories.iter().take(NAMED).map(String::as_str).collect();
+        let more = if categories.len() > NAMED { ", ..." } else { "" };
+        let there =
+            if some.is_empty() { "it has none".to_owned() } else { format!("there are {}{more}", some.join(", ")) };
+        let idle = self.named.keys().filter(means_nothing).map(|name| match is_pattern(name) {
+            true => format!("{PROJECT_FILE}: `{name}` in [reducers] matches no category of this store: {there}"),
+            false => format!("{PROJECT_FILE}: `{name}` in [reducers] is no category of this store: {there}"),
+        });
+        self.remarks.iter().cloned().chain(idle).collect()
+    }
+
+    /// Why the reducer of a category is not the one that was saved last, when it is not.
+    pub fn stale(&self, category: &str) -> Option<Arc<Stale>> {
+        let refused = self.script(category).and_then(|path| self.scripts.refusal(path));
+        refused.or(self.refused.as_ref()).cloned()
+    }
+
+    /// Whether any file read so far has changed; when so, it is read anew. What cannot be used (it may be half written)
+    /// changes nothing until it can. `streams` are some that are folded.
+    pub fn refresh(&mut self, streams: &[StreamName]) -> Option<Refreshed> {
+        let changed: Vec<PathBuf> =
+            self.seen.iter().filter(|(path, stamp)| stamp_of(path) != *stamp).map(|(path, _)| path.clone()).collect();
         if changed.is_empty() {
             return None;
         }
-        let files = changed.join(", ");
-        Some(match self.load() {
-            Ok(()) => format!("{files} changed: folded anew"),
-            Err(failure) => format!("{files} changed, but {failure}"),
-        })
+        let (projects, scripts): (Vec<PathBuf>, Vec<PathBuf>) =
+            changed.into_iter().partition(|path| self.is_project(path));
+        let mut refused = None;
+        if !projects.is_empty() {
+            self.refused = self.load().err().map(|failure| Arc::new(refusal(&projects, &failure)));
+            refused.clone_from(&self.refused);
+        }
+        for path in &scripts {
+            let stream = streams.iter().find(|stream| self.script(stream.category()) == Some(path)).cloned();
+            let stream = stream.unwrap_or_else(|| StreamName::from("stream-1"));
+            self.look_again(path);
+            let host = self.places.host.clone();
+            refused = self.scripts.saved(path, &host, &stream).or(refused);
+        }
+        let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let files: Vec<String> = projects.iter().chain(&scripts).map(name).collect();
+        Some(Refreshed { files: files.join(", "), refused })
+    }
+
+    /// Tells whether any file read so far has changed, without reading it.
+    pub fn watch(&self) -> impl Fn() -> bool + Send + use<> {
+        let seen = self.seen.clone();
+        move || seen.iter().any(|(path, stamp)| stamp_of(path) != *stamp)
+    }
+
+    fn is_project(&self, path: &Path) -> bool {
+        self.places.folders.iter().any(|folder| folder.join(PROJECT_FILE) == path)
     }
 
     fn load(&mut self) -> Result<(), Failure> {
-        let mut named = BTreeMap::new();
-        self.seen.clear();
+        let (mut named, mut remarks) = (BTreeMap::new(), Vec::new());
         let folders = self.places.folders.clone();
         // All are watched, even those behind one that is broken.
-        folders.iter().for_each(|folder| self.watch(&folder.join(PROJECT_FILE)));
+        folders.iter().for_each(|folder| self.look_again(&folder.join(PROJECT_FILE)));
         for folder in folders {
-            for (category, file) in project(&folder.join(PROJECT_FILE))?.reducers {
-                named.entry(category).or_insert_with(|| folder.join(file));
+            for (category, file) in project(&folder.join(PROJECT_FILE), &mut remarks)?.reducers {
+                match file {
+                    Named::File(file) => drop(named.entry(category).or_insert_with(|| folder.join(file))),
+                    Named::Table(table) => remarks.push(dotted(category, table)),
+                }
             }
         }
-        self.named = named;
+        (self.named, self.remarks) = (named, remarks);
         Ok(())
     }
 
-    fn watch(&mut self, path: &Path) {
-        if !self.seen.iter().any(|(seen, _)| seen == path) {
-            self.seen.push((path.to_path_buf(), stamp_of(path)));
+    /// Remembers what a file looks like now, before it is read.
+    fn look_again(&mut self, path: &Path) {
+        let stamp = stamp_of(path);
+        match self.seen.iter_mut().find(|(seen, _)| seen == path) {
+            Some((_, seen)) => *seen = stamp,
+            None => self.seen.push((path.to_path_buf(), stamp)),
         }
     }
 }
 
-/// What a project file says; one that is not there says nothing.
-fn project(path: &Path) -> Result<Project, Failure> {
-    let text = match read_text(path, MAX_PROJECT) {
+/// What became of files that were saved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refreshed {
+    /// Their names.
+    pub files: String,
+    /// Why one of them is not used, when it is not.
+    pub refused: Option<Arc<Stale>>,
+}
+
+/// Where a project file is wrong, as far as can be told.
+fn refusal(projects: &[PathBuf], failure: &Failure) -> Stale {
+    let found = projects.iter().find_map(|path| {
+        let text = regular::read_text(path, MAX_PROJECT).ok()?;
+        let error = toml::from_str::<Project>(&text).err()?;
+        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count() as u32)?;
+        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        let place = ScriptPlace { file: PROJECT_FILE.to_owned(), line, column: 0 };
+        Some(Stale {
+            why: FoldError { place: Some(place), ..FoldError::new(message) },
+            line: scripts::line_of(&text, Some(line)),
+        })
+    });
+    found.unwrap_or_else(|| Stale { why: FoldError::new(failure.to_string()), line: None })
+}
+
+/// Whether a name in `[reducers]` is a pattern.
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?'])
+}
+
+/// Whether a pattern covers a category: `order*`, and `order-*` as the streams of it are called.
+fn matches(name: &str, category: &str) -> bool {
+    let covers = |pattern: &glob::Pattern| pattern.matches(category) || pattern.matches(&format!("{category}-"));
+    is_pattern(name) && glob::Pattern::new(name).is_ok_and(|pattern| covers(&pattern))
+}
+
+/// How much of a pattern is written out.
+fn exactness(name: &str) -> usize {
+    name.chars().filter(|c| !matches!(c, '*' | '?')).count()
+}
+
+/// What to say of `a.b = "x.js"`, which TOML reads as a table.
+fn dotted(category: String, mut table: toml::Table) -> String {
+    let mut name = category;
+    while let Some((part, value)) = table.into_iter().next() {
+        name = format!("{name}.{part}");
+        table = match value {
+            toml::Value::Table(table) => table,
+            _ => break,
+        };
+    }
+    format!(
+        "{PROJECT_FILE}: {name} without quotes is a table in TOML, and names no reducer: write \"{name}\" = \"FILE.js\""
+    )
+}
+
+/// What a project file says; one that is not there says nothing. What it says that is not known is remarked.
+fn project(path: &Path, remarks: &mut Vec<String>) -> Result<Project, Failure> {
+    let text = match regular::read_text(path, MAX_PROJECT) {
         Ok(text) => text,
         Err(error) if is_absent(&error) => return Ok(Project::default()),
         Err(error) => return Err(Failure::io(path.display().to_string(), "read", &error)),
     };
+    let unknown = toml::from_str::<toml::Table>(&text).unwrap_or_default();
+    remarks.extend(
+        unknown
+            .keys()
+            .filter(|name| *name != "reducers")
+            .map(|name| format!("{PROJECT_FILE}: `{name}` is not known and does nothing; it holds [reducers]")),
+    );
     toml::from_str(&text).map_err(|error| {
         Failure::new(
             FailureKind::Malformed,
@@ -164,28 +303,6 @@ fn project(path: &Path) -> Result<Project, Failure> {
 /// Whether there is no such file; what stands for its folder may be none.
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
-}
-
-/// The text of a regular file of at most `most` bytes. Whatever else has that name is not waited for: a pipe might never
-/// speak, and a device never end.
-fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
-    let other = |why: String| std::io::Error::other(why);
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(other("it is a folder".into()));
-    }
-    if !metadata.is_file() {
-        return Err(other("it is no regular file".into()));
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(other(format!("it is too large: at most {} MiB are read", most >> 20)));
-    }
-    String::from_utf8(bytes)
-        .map_err(|error| other(format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to())))
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
@@ -225,18 +342,51 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let failure = book(folder.path(), "[reducers]\naccount = 7\n").expect_err("7 is no file");
         assert!(failure.to_string().contains("line 2"), "{failure}");
-        assert!(book(folder.path(), "[reducer]\n").is_err());
+        assert!(book(folder.path(), "[reducers\n").is_err());
+    }
+
+    #[test]
+    fn what_means_nothing_is_remarked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "[reducers]\norder = \"o.js\"\nordr = \"o.js\"\n\"x-*\" = \"x.js\"\n\"pay*\" = \"p.js\"\na.b = \"x.js\"\n[reducer]\n";
+        let book = book(folder.path(), text).expect("a project file");
+        let categories = ["order", "payment"].map(str::to_owned).into();
+        let remarks = book.remarks(&categories).join("\n");
+        for said in [
+            "`reducer` is not known",
+            "a.b without quotes",
+            "`ordr` in [reducers] is no",
+            "`x-*` in [reducers] matches no",
+        ] {
+            assert!(remarks.contains(said), "{said}: {remarks}");
+        }
+        assert_eq!(remarks.lines().count(), 4, "{remarks}");
+    }
+
+    #[test]
+    fn the_most_exact_pattern_wins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = ["*", "order*", "order-*", "order-line*", "orders"];
+        let lines: String = names.iter().enumerate().map(|(n, name)| format!("\"{name}\" = \"{n}.js\"\n")).collect();
+        let book = book(folder.path(), &format!("[reducers]\n{lines}")).expect("a project file");
+        for (category, script) in [("order", 2), ("orders", 4), ("orderbook", 1), ("order-line", 3), ("user", 0)] {
+            let script = folder.path().join(format!("{script}.js"));
+            assert_eq!(book.script(category), Some(script.as_path()), "{category}");
+        }
     }
 
     #[test]
     fn a_saved_file_is_noticed_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut book = book(folder.path(), "[reducers]\naccount = \"account.js\"\n").expect("a project file");
-        assert_eq!(book.refresh(), None);
+        assert_eq!(book.refresh(&[]), None);
+        let changed = book.watch();
+        assert!(!changed());
         std::fs::write(folder.path().join(PROJECT_FILE), "[reducers]\n").expect("written");
-        assert!(book.refresh().is_some_and(|text| text.contains(PROJECT_FILE)));
+        assert!(changed(), "it can be told without reading it");
+        assert_eq!(book.refresh(&[]), Some(Refreshed { files: PROJECT_FILE.into(), refused: None }));
         assert_eq!(book.script("account"), None);
-        assert_eq!(book.refresh(), None);
+        assert_eq!(book.refresh(&[]), None);
     }
 
     #[test]
@@ -244,11 +394,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut book = book(folder.path(), "[reducers]\naccount = \"account.js\"\n").expect("a project file");
         std::fs::write(folder.path().join(PROJECT_FILE), "[reducers]\nacc").expect("written");
-        assert!(book.refresh().is_some_and(|text| text.contains("line 2")));
+        let refused = book.refresh(&[]).and_then(|refreshed| refreshed.refused).expect("it is broken");
+        assert!(refused.to_string().starts_with("stepback.toml:2 "), "{refused}");
+        assert_eq!(refused.line.as_deref(), Some("acc"));
         assert!(book.script("account").is_some(), "never merged silently");
-        assert_eq!(book.refresh(), None, "it is said once");
+        assert_eq!(book.stale("account"), Some(refused), "and every state says so");
+        assert_eq!(book.refresh(&[]), None, "it is said once");
         std::fs::write(folder.path().join(PROJECT_FILE), "[reducers]\norder = \"order.js\"\n").expect("written");
-        assert!(book.refresh().is_some_and(|text| text.contains("folded anew")));
+        assert!(book.refresh(&[]).is_some_and(|refreshed| refreshed.refused.is_none()));
+        assert_eq!(book.stale("account"), None);
         assert!(book.script("account").is_none() && book.script("order").is_some());
     }
 

@@ -3,22 +3,29 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
-use std::ops::RangeInclusive;
+mod placing;
+#[cfg(test)]
+mod tests;
+
+use std::ops::{Range, RangeInclusive};
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use super::reducers::ReducerBook;
+use super::places;
+use super::reducers::{ReducerBook, Refreshed};
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Scope, StreamName,
-    Timestamp, Version,
+    Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Place, Scope,
+    StreamName, Timestamp, Version,
 };
 use crate::replay::{
-    Advance, Budget, FoldError, Goal, Limits, Moment, Patch, Reducer, ReducerInfo, State, StateCost, Timeline,
+    Advance, Budget, Counted, FaultCount, FoldError, Goal, Limits, Moment, Patch, Patience, Reducer, ReducerInfo,
+    State, StateCost, Suspension, Timeline,
 };
 use crate::sources::Source;
+pub use placing::Placed;
 
 /// Timelines kept: each of a script has a process of its own.
 const KEPT: usize = 6;
@@ -35,6 +42,9 @@ const MOST_PASSED: usize = 256;
 
 /// Events looked at in one read when a version has to be searched for.
 const PAGE: usize = 1024;
+/// After so long a fold says how far it is.
+const TOLD_EVERY: Duration = Duration::from_millis(100);
+
 /// So many events must lie behind a page for the next one to be read ahead.
 const WORTH_READING_AHEAD: u64 = 512;
 
@@ -54,6 +64,17 @@ pub struct Reached {
     pub scope_at: u64,
     /// What is so there.
     pub moment: Moment,
+    /// What the person should know of the place: that a version stands twice.
+    pub notice: Option<String>,
+}
+
+/// What came of folding a stream to its end.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Folded {
+    /// What failed, as far as it was folded.
+    pub counted: Counted,
+    /// Why it was not folded to the end.
+    pub failed: Option<FoldError>,
 }
 
 /// Walks the streams of one source. Slow (it folds): in the interface it lives on a thread of its own.
@@ -63,6 +84,8 @@ pub struct Walker {
     /// Most recently walked last.
     timelines: Vec<Kept>,
     limits: Limits,
+    /// What all walks share; each has its own otherwise.
+    patience: Option<Patience>,
     current: State,
     pinned: Option<State>,
 }
@@ -70,12 +93,25 @@ pub struct Walker {
 impl Walker {
     /// A walker over a source.
     pub fn new(source: Arc<dyn Source>, book: ReducerBook) -> Self {
-        Self { source, book, timelines: Vec::new(), limits: Limits::default(), current: None, pinned: None }
+        Self {
+            source,
+            book,
+            timelines: Vec::new(),
+            limits: Limits::default(),
+            patience: None,
+            current: None,
+            pinned: None,
+        }
     }
 
     /// The same walker for a single question: it keeps nothing for a way back.
     pub fn for_one_answer(self) -> Self {
         Self { limits: Limits::for_one_answer(), ..self }
+    }
+
+    /// The same walker whose walks share their patience with a reducer that takes too long: for a whole store.
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// Walks. `told` hears how many events are folded and how many are to be. A place beyond the end of a scope means its
@@ -92,7 +128,8 @@ impl Walker {
         cancel: &Cancel,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<Reached, Failure> {
-        let (scope, place) = self.resolve(scope, from, to, cancel)?;
+        let (to, notice) = self.located(scope, to, cancel)?;
+        let (scope, place) = self.resolve(scope, from, &to, cancel)?;
         let (scope_at, moment) = match &scope {
             Scope::Stream(stream) => {
                 let moment = self.reach(stream, place, cancel, told)?;
@@ -101,7 +138,7 @@ impl Walker {
             _ => self.reach_among_many(&scope, place, cancel, told)?,
         };
         self.current = moment.state.clone();
-        Ok(Reached { scope, scope_at, moment })
+        Ok(Reached { scope, scope_at, moment, notice })
     }
 
     /// The reducers it folds with, to be read again whenever that is asked for: for another walker.
@@ -111,12 +148,48 @@ impl Walker {
 
     /// Whether streams of this category are folded by a reducer of the user's, not by the generic guess.
     pub fn is_scripted(&self, category: &str) -> bool {
-        self.book.script(category).is_some()
+        self.script(category).is_some()
     }
 
-    /// Keeps the current state to compare with.
-    pub fn pin(&mut self) {
-        self.pinned = Some(self.current.clone());
+    /// The user's file that folds streams of this category.
+    pub fn script(&self, category: &str) -> Option<&Path> {
+        self.book.script(category)
+    }
+
+    /// Folds a stream to its end and counts what fails; no cursor moves. `told` hears how many events are folded.
+    ///
+    /// # Errors
+    /// When the source cannot be read, or nobody wants it any more.
+    pub fn fold_all(
+        &mut self,
+        stream: &StreamName,
+        cancel: &Cancel,
+        told: &mut dyn FnMut(u64),
+    ) -> Result<Folded, Failure> {
+        let mut kept = self.take(stream);
+        let failed = loop {
+            match count(&*self.source, &mut kept, TOLD_EVERY, cancel) {
+                Err(failure) => break Err(failure),
+                Ok(Some(why)) => break Ok(Some(why)),
+                Ok(None) if cancel.is_cancelled() => break Err(stopped(&*self.source)),
+                Ok(None) => {}
+            }
+            let counted = kept.timeline.counted();
+            told(counted.events);
+            match counted.suspended {
+                Some(suspension) if !counted.is_whole() => break Ok(Some(suspended(&suspension))),
+                _ if counted.is_whole() => break Ok(None),
+                _ => {}
+            }
+        };
+        let counted = kept.timeline.counted();
+        self.timelines.push(kept);
+        Ok(Folded { counted, failed: failed? })
+    }
+
+    /// Keeps a state to compare with.
+    pub fn pin(&mut self, state: State) {
+        self.pinned = Some(state);
     }
 
     /// No longer compares.
@@ -129,16 +202,100 @@ impl Walker {
         self.pinned.as_ref().map(|pinned| Patch::between(pinned, &self.current))
     }
 
-    /// Looks whether reducer files changed; when they did, loads them anew and says so in a sentence. Where the walk
-    /// stands must then be asked for again.
-    pub fn refresh(&mut self) -> Option<String> {
-        let said = self.book.refresh()?;
-        for Kept { timeline, slice, .. } in &mut self.timelines {
-            *slice = 1;
-            let category = timeline.stream().category().to_owned();
-            timeline.replace_reducer(reducer_or_broken(&mut self.book, &category));
+    /// How many events of a stream failed, and how far the count has come; `None` for a stream that was not walked lately.
+    pub fn counted(&self, stream: &StreamName) -> Option<Counted> {
+        self.timeline(stream).map(Timeline::counted)
+    }
+
+    /// Goes on counting the events of a stream that fail, for about so long, without moving any cursor. It is done when
+    /// the answer is whole; a cancelled one answers what is known so far.
+    ///
+    /// # Errors
+    /// When the source cannot be read or the reducer cannot fold at all: what was counted before stays.
+    pub fn count_on(&mut self, stream: &StreamName, time: Duration, cancel: &Cancel) -> Result<Counted, Failure> {
+        let mut kept = self.take(stream);
+        let result = count(&*self.source, &mut kept, time, cancel);
+        let (counted, name) = (kept.timeline.counted(), kept.timeline.reducer().name.clone());
+        self.timelines.push(kept);
+        match result? {
+            None => Ok(counted),
+            Some(why) => {
+                let doing = format!("count the faults of {stream}");
+                Err(Failure::new(FailureKind::Malformed, name, doing, why.to_string()))
+            }
         }
-        Some(said)
+    }
+
+    /// Why nothing is folded any more, when all walks share their patience and it is spent.
+    pub fn suspension(&self) -> Option<Suspension> {
+        self.patience.as_ref().and_then(Patience::suspension)
+    }
+
+    /// Goes on with a fold that is suspended, however often its reducer takes too long from now on. Where the walk stands
+    /// must then be asked for again.
+    pub fn keep_going(&mut self, stream: &StreamName) {
+        if let Some(kept) = self.timelines.iter().find(|kept| kept.timeline.stream() == stream) {
+            kept.timeline.patience().go_on();
+        }
+    }
+
+    fn timeline(&self, stream: &StreamName) -> Option<&Timeline> {
+        self.timelines.iter().map(|kept| &kept.timeline).find(|timeline| timeline.stream() == stream)
+    }
+
+    /// Looks whether reducer files changed; when they did, loads them anew and says what became of it. Where the walk
+    /// stands must then be asked for again.
+    pub fn refresh(&mut self) -> Option<Refreshed> {
+        let streams: Vec<StreamName> = self.timelines.iter().rev().map(|kept| kept.timeline.stream().clone()).collect();
+        let refreshed = self.book.refresh(&streams)?;
+        for Kept { timeline, slice, .. } in &mut self.timelines {
+            let stream = timeline.stream().clone();
+            let reducer = reducer_for(&*self.source, &mut self.book, &stream);
+            let (new, old) = (reducer.info(), timeline.reducer());
+            // What folds as before keeps what it folded.
+            if (new.fingerprint, &new.name) != (old.fingerprint, &old.name) {
+                *slice = 1;
+                timeline.replace_reducer(reducer);
+            }
+            timeline.mark_stale(self.book.stale(stream.category()));
+        }
+        Some(refreshed)
+    }
+
+    /// Tells whether reducer files changed since they were read, while the walker is busy.
+    pub fn watch(&self) -> impl Fn() -> bool + Send + use<> {
+        self.book.watch()
+    }
+
+    /// The ordinals of a stream's events that failed, as runs of neighbours, as far as they are counted and at most so
+    /// many.
+    pub fn failed(&self, stream: &StreamName, most: usize) -> Vec<Range<u64>> {
+        self.timeline(stream).map_or_else(Vec::new, |timeline| timeline.failed().take(most).collect())
+    }
+
+    /// The same destination; a place that was typed, as one counted in events, with what to know of it.
+    fn located(
+        &self,
+        scope: &Scope,
+        to: &Destination,
+        cancel: &Cancel,
+    ) -> Result<(Destination, Option<String>), Failure> {
+        let Destination::At(place) = to else { return Ok((to.clone(), None)) };
+        let look = || places::locate(&*self.source, scope, place, cancel);
+        let complete = self.source.progress().complete;
+        // Of a time, and of what counts from the end, the end must be known.
+        let found = match place {
+            Place::Time(_) | Place::Ago(_) | Place::Last if !complete => Err(FailureKind::NotFound),
+            _ => match look() {
+                Err(failure) if failure.kind == FailureKind::NotFound && !complete => Err(failure.kind),
+                found => Ok(found),
+            },
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(_) => self.source.complete(cancel, &mut |_| {}).and_then(|()| look()),
+        }?;
+        Ok((Destination::To(found.place), found.notice))
     }
 
     /// The place a destination means, and the scope it lies in.
@@ -166,6 +323,7 @@ impl Walker {
     fn known(&self, scope: &Scope, from: u64, to: &Destination, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
         match to {
             Destination::To(place) => Ok((scope.clone(), *place)),
+            Destination::At(place) => Ok((scope.clone(), places::locate(&*self.source, scope, place, cancel)?.place)),
             Destination::Version(version) => match version_in(&*self.source, scope, Version(*version), cancel)? {
                 Some((ordinal, _)) => Ok((scope.clone(), ordinal + 1)),
                 None => Err(self.nothing(format!("no event has version {version} or a later one"))),
@@ -177,7 +335,7 @@ impl Walker {
                 }
                 match self.one(&Scope::All, Anchor::Id(id.clone()), cancel)? {
                     Some((ordinal, event)) => self.in_its_stream(ordinal, &event),
-                    None => Err(self.nothing(format!("no event has the id {id}"))),
+                    None => self.at_position(scope, id, cancel),
                 }
             }
             Destination::InStore(place) if *scope == Scope::All => Ok((Scope::All, *place)),
@@ -191,6 +349,20 @@ impl Walker {
                 None => Ok((Scope::All, 0)),
             },
             Destination::Store(direction) => self.neighbour(scope, from, *direction, cancel),
+        }
+    }
+
+    /// What has no such id may be a position of a wider scope that is no number.
+    fn at_position(&self, scope: &Scope, text: &Arc<str>, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
+        if matches!(scope, Scope::Stream(_)) {
+            return Err(self.nothing(format!("no event has the id {text}")));
+        }
+        match places::locate(&*self.source, scope, &Place::Position(text.clone()), cancel) {
+            Ok(found) => Ok((scope.clone(), found.place)),
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                Err(self.nothing(format!("no event has the id or the position {text}")))
+            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -246,11 +418,7 @@ impl Walker {
     }
 
     fn in_its_stream(&self, ordinal: u64, event: &Event) -> Result<(Scope, u64), Failure> {
-        let scope = Scope::Stream(event.stream.clone());
-        match self.source.translate(&Scope::All, ordinal, &scope)? {
-            Some(ordinal) => Ok((scope, ordinal + 1)),
-            None => Err(self.nothing(format!("the event is not in its stream {}", event.stream))),
-        }
+        Ok((Scope::Stream(event.stream.clone()), self.in_its_stream_from(&Scope::All, ordinal, event)?))
     }
 
     /// The one event at an anchor, with its ordinal in the scope.
@@ -276,24 +444,13 @@ impl Walker {
         cancel: &Cancel,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<(u64, Moment), Failure> {
-        let Some(ordinal) = place.checked_sub(1) else { return Ok((0, outside(None))) };
-        let mut page = self.source.events(&EventQuery::at(scope.clone(), ordinal, 1), cancel)?;
-        if page.events.is_empty() {
-            // Beyond the end is the end.
-            let Some(last) = page.total.checked_sub(1) else { return Ok((0, outside(None))) };
-            page = self.source.events(&EventQuery::at(scope.clone(), last, 1), cancel)?;
-        }
-        let Some(event) = page.events.pop() else {
-            return Err(self.nothing(format!("there is no event {place} in this scope")));
-        };
-        let place = page.first + 1;
-        if event.trouble.is_some() {
-            return Ok((place, outside(Some(event))));
-        }
-        let stream = event.stream.clone();
-        match self.source.translate(scope, page.first, &Scope::Stream(stream.clone()))? {
-            Some(ordinal) => Ok((place, self.reach(&stream, ordinal + 1, cancel, told)?)),
-            None => Err(self.nothing(format!("the event is not in its stream {stream}"))),
+        let (place, event, _) = self.event_at(scope, place, cancel)?;
+        match event {
+            Some(event) if event.trouble.is_none() => {
+                let at = self.in_its_stream_from(scope, place - 1, &event)?;
+                Ok((place, self.reach(&event.stream.clone(), at, cancel, told)?))
+            }
+            none => Ok((place, outside(none))),
         }
     }
 
@@ -315,15 +472,23 @@ impl Walker {
         if let Some(at) = self.timelines.iter().position(|kept| kept.timeline.stream() == stream) {
             return self.timelines.remove(at);
         }
-        if self.timelines.len() >= KEPT {
-            self.timelines.remove(0);
+        // The store knows where the category stands in a name; whoever typed the name does not.
+        let known = self.source.stream(stream).ok().flatten().map_or_else(|| stream.clone(), |known| known.stream);
+        let most = if self.limits == Limits::for_one_answer() { 1 } else { KEPT };
+        let mut reducer = None;
+        if self.timelines.len() >= most {
+            // A process that folded one stream folds the next one as well.
+            let gone = self.timelines.remove(0).timeline;
+            let (was, is) = (self.book.script(gone.stream().category()), self.book.script(known.category()));
+            reducer = (was.is_some() && was == is).then(|| gone.into_reducer());
         }
-        let reducer = reducer_or_broken(&mut self.book, stream.category());
-        Kept {
-            timeline: Timeline::new(stream.clone(), reducer, self.limits),
-            slice: 1,
-            batch: self.limits.batch as u64,
+        let reducer = reducer.unwrap_or_else(|| reducer_for(&*self.source, &mut self.book, &known));
+        let mut timeline = Timeline::new(known.clone(), reducer, self.limits);
+        if let Some(patience) = &self.patience {
+            timeline = timeline.with_patience(patience.clone());
         }
+        timeline.mark_stale(self.book.stale(known.category()));
+        Kept { timeline, slice: 1, batch: self.limits.batch as u64 }
     }
 }
 
@@ -332,7 +497,7 @@ impl Walker {
 ///
 /// # Errors
 /// When the scope is no stream, the source cannot be read, or nobody wants the answer any more.
-pub fn version_in(
+fn version_in(
     source: &dyn Source,
     scope: &Scope,
     version: Version,
@@ -371,26 +536,18 @@ fn drive(
     }
     timeline.heed(cancel);
     let mut goal = Goal::To(place);
-    let largest = match timeline.reducer().cost {
-        StateCost::Pointer => SLICE,
-        StateCost::Copy => SLICE.min(*batch),
-    };
+    let largest = largest_slice(timeline, *batch);
     let read = |from, limit| source.events(&EventQuery::at(scope.clone(), from, limit), cancel);
     std::thread::scope(|threads| {
         // On a long way the next page is read while this one is folded.
         let mut ahead: Option<(u64, ScopedJoinHandle<'_, Result<EventPage, Failure>>)> = None;
         loop {
             if cancel.is_cancelled() {
-                return Err(Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped"));
+                return Err(stopped(source));
             }
             let begun = Instant::now();
             let answer = timeline.advance(&mut goal, Budget { events: *slice });
-            // How fast it goes decides how often is looked up, never what is found.
-            *slice = match begun.elapsed() {
-                time if time < *SLICE_TIME.start() => (*slice * 2).min(largest),
-                time if time > *SLICE_TIME.end() => (*slice / 4).max(1),
-                _ => *slice,
-            };
+            *slice = next_slice(*slice, begun.elapsed(), largest);
             match answer {
                 Advance::Working { folded, to_fold } => told(folded, to_fold),
                 Advance::NeedEvents { from, limit } => {
@@ -413,9 +570,69 @@ fn drive(
                 Advance::Reached => return Ok(timeline.moment()),
                 Advance::Failed(_) if cancel.is_cancelled() => {}
                 Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
+                Advance::Suspended(suspension) => {
+                    let moment = unfolded(source, timeline, place, suspended(&suspension), cancel)?;
+                    return Ok(Moment { suspended: Some(suspension), ..moment });
+                }
             }
         }
     })
+}
+
+/// Counts on for about so long; says why, when the reducer cannot fold at all.
+fn count(
+    source: &dyn Source,
+    Kept { timeline, slice, batch }: &mut Kept,
+    time: Duration,
+    cancel: &Cancel,
+) -> Result<Option<FoldError>, Failure> {
+    let scope = Scope::Stream(timeline.stream().clone());
+    if let Some(summary) = source.stream(timeline.stream())? {
+        timeline.grow(summary.events);
+    }
+    timeline.heed(cancel);
+    let (begun, largest) = (Instant::now(), largest_slice(timeline, *batch));
+    while !cancel.is_cancelled() && begun.elapsed() < time {
+        let slice_begun = Instant::now();
+        let answer = timeline.count_on(Budget { events: *slice });
+        *slice = next_slice(*slice, slice_begun.elapsed(), largest);
+        match answer {
+            Advance::Working { .. } => {}
+            Advance::NeedEvents { from, limit } => {
+                timeline.feed_count(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
+            }
+            Advance::Reached | Advance::Suspended(_) => break,
+            Advance::Failed(_) if cancel.is_cancelled() => break,
+            Advance::Failed(why) => return Ok(Some(why)),
+        }
+    }
+    Ok(None)
+}
+
+/// That a fold stands still, as an error.
+fn suspended(suspension: &Suspension) -> FoldError {
+    FoldError::timed_out(suspension.to_string())
+}
+
+fn stopped(source: &dyn Source) -> Failure {
+    Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped")
+}
+
+/// The most events folded between two looks at the cancel token.
+fn largest_slice(timeline: &Timeline, batch: u64) -> u64 {
+    match timeline.reducer().cost {
+        StateCost::Pointer => SLICE,
+        StateCost::Copy => SLICE.min(batch),
+    }
+}
+
+/// How fast it goes decides how often is looked up, never what is found.
+fn next_slice(slice: u64, took: Duration, largest: u64) -> u64 {
+    match took {
+        time if time < *SLICE_TIME.start() => (slice * 2).min(largest),
+        time if time > *SLICE_TIME.end() => (slice / 4).max(1),
+        _ => slice,
+    }
 }
 
 /// The moment of a place whose reducer cannot fold at all: the event, and why there is no state.
@@ -437,8 +654,9 @@ fn unfolded(
         None => None,
     };
     let reducer = timeline.reducer().clone();
-    let (patch, fault) = (Arc::default(), Some(why));
-    Ok(Moment { stream, at, total, event, state: None, patch, unknown: true, fault, reducer })
+    let (patch, fault, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
+    let (state, suspended) = (None, None);
+    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, fault, faults, reducer })
 }
 
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.
@@ -453,9 +671,21 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
         state: None,
         patch: Arc::default(),
         unknown: false,
+        suspended: None,
         fault,
+        faults: FaultCount::default(),
         reducer: Arc::new(crate::reducers::Definition::Merge.info()),
     }
+}
+
+/// What folds a stream: the user's reducer; else what was recorded by whoever wrote the store; else the generic fold.
+fn reducer_for(source: &dyn Source, book: &mut ReducerBook, stream: &StreamName) -> Box<dyn Reducer> {
+    if book.script(stream.category()).is_none()
+        && let Some(states) = source.recorded(stream)
+    {
+        return Box::new(crate::reducers::Recorded::new(states));
+    }
+    reducer_or_broken(book, stream.category())
 }
 
 /// The reducer of a category, or one that says at every event why there is none.
@@ -467,6 +697,3 @@ fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer>
         Box::new(crate::reducers::Broken::new(info, FoldError::new(failure.to_string())))
     })
 }
-
-#[cfg(test)]
-mod tests;

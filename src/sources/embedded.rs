@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Source;
 use crate::domain::{
     About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
-    Scope, StreamName, StreamPage, StreamSummary, Trouble, Version,
+    Scope, StreamName, StreamPage, StreamSummary, Trouble,
 };
 use crate::store::{Damage, StoreError, Viewer};
 
@@ -55,23 +55,14 @@ impl Embedded {
 
     /// What stands in the walk of the whole store at the place of the damage.
     fn trouble(&self, damage: &Damage, position: u64) -> Event {
-        Event {
-            stream: StreamName::from(""),
-            version: Version(0),
-            position: Position::Number(position),
-            id: None,
-            event_type: "".into(),
-            time: None,
-            data: Payload::default(),
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: Some(Trouble {
+        Event::unreadable(
+            Position::Number(position),
+            Trouble {
                 place: format!("journal/{:06}.evj at byte {}", damage.segment, damage.offset),
                 reason: format!("{}; what lies behind it is not shown", damage.reason),
-            }),
-        }
+            },
+            Payload::default(),
+        )
     }
 
     /// A page of the whole store, which ends with the damage.
@@ -108,6 +99,12 @@ impl Source for Embedded {
         let mut caveats = Vec::new();
         if let Some(damage) = self.viewer.damage() {
             caveats.push(format!("damaged: {damage}; only what comes before it is shown"));
+        }
+        if self.viewer.is_headless() {
+            caveats.push(
+                "journal/head is missing or unreadable: events lost at the end of the journal would not be noticed"
+                    .to_owned(),
+            );
         }
         if let Some(error) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
             caveats.push(format!("no longer followed: {error}"));

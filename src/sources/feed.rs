@@ -9,13 +9,22 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::allowance::Allowance;
 use super::identity::Identity;
-use crate::domain::{Cancel, Change, Failure};
+use super::looking::Looking;
+use crate::domain::{About, Cancel, Change, Failure, FailureKind};
+
+/// How much of the beginning is kept while it is found out what it is: it is looked at many times, and read once.
+const BEGINNING: usize = 64 << 10;
+/// How much is unpacked before anybody asked for it, while it is found out what it is.
+pub const FIRST: u64 = 1 << 20;
+/// How long unpacking rests before it looks whether more is wanted.
+const REST: Duration = Duration::from_millis(2);
 
 /// How long a wait lasts before it looks at its token.
 const TICK: Duration = Duration::from_millis(50);
@@ -35,19 +44,57 @@ pub struct Arrived {
 #[derive(Debug, Default)]
 pub struct Aside {
     stop: AtomicBool,
-    remarks: Mutex<Vec<String>>,
+    remarks: Mutex<Vec<Remark>>,
+    /// The same of what it comes out of, where that came out of something too.
+    outer: Option<Arc<Aside>>,
+    /// Of what is unpacked: until it is known what it is, no more comes out than somebody asked for.
+    allowance: Option<Allowance>,
+    /// Up to where somebody asked for bytes.
+    wanted: AtomicU64,
 }
 
 impl Aside {
+    /// Of what is unpacked, and comes out of something of which this is told.
+    pub fn unpacked(allowance: &Allowance, outer: &Arc<Self>) -> Self {
+        Self { allowance: Some(allowance.clone()), outer: Some(outer.clone()), ..Self::default() }
+    }
+
+    fn want(&self, upto: u64) {
+        self.wanted.fetch_max(upto, Ordering::Relaxed);
+    }
+
+    /// Whether what comes out goes into the file already.
+    fn is_let_go(&self, upto: u64) -> bool {
+        self.allowance.as_ref().is_none_or(Allowance::is_known)
+            || upto < self.wanted.load(Ordering::Relaxed).saturating_add(FIRST)
+            || self.stop.load(Ordering::Relaxed)
+    }
+
     /// Set when nobody reads the feed any more.
     pub fn stop(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// Notes what the user must know about the bytes: that their end is missing.
-    pub fn remark(&self, remark: String) {
+    /// Notes what the user must know about the bytes.
+    pub fn remark(&self, remark: Remark) {
         self.remarks.lock().unwrap_or_else(PoisonError::into_inner).push(remark);
     }
+
+    /// All that was noted, of the outermost first.
+    fn remarks(&self) -> Vec<Remark> {
+        let mut remarks = self.outer.as_ref().map_or(Vec::new(), |outer| outer.remarks());
+        remarks.extend(self.remarks.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        remarks
+    }
+}
+
+/// What the user must know about bytes that came out of others.
+#[derive(Clone, Debug)]
+pub enum Remark {
+    /// Nothing is missing.
+    Harmless(String),
+    /// Some are missing, or not what was packed.
+    Damage(String),
 }
 
 /// An opened file.
@@ -61,6 +108,10 @@ pub struct Feed {
     aside: Arc<Aside>,
     /// The file behind it, packed or not, as it was when it was opened.
     identity: OnceLock<Arc<Identity>>,
+    /// Who finds out what it is.
+    looking: OnceLock<Looking>,
+    /// The first bytes, while that goes on.
+    beginning: Mutex<Vec<u8>>,
 }
 
 impl Drop for Feed {
@@ -81,7 +132,21 @@ impl Feed {
             changed: Condvar::new(),
             aside: Arc::default(),
             identity: OnceLock::new(),
+            looking: OnceLock::new(),
+            beginning: Mutex::default(),
         })
+    }
+
+    /// From now on, until it is known what it is, reads are counted there, and end when nobody wants to know.
+    pub fn looked_at_by(&self, looking: &Looking) {
+        looking.there_are(self.arrived().upto);
+        // The first one stays.
+        let _ = self.looking.set(looking.clone());
+    }
+
+    /// Who finds out what it is, while that is not known.
+    fn looking(&self) -> Option<&Looking> {
+        self.looking.get().filter(|looking| !looking.is_over())
     }
 
     /// Remembers which file is behind it.
@@ -139,12 +204,19 @@ impl Feed {
             changed: Condvar::new(),
             aside,
             identity: OnceLock::new(),
+            looking: OnceLock::new(),
+            beginning: Mutex::default(),
         });
         let weak = Arc::downgrade(&feed);
+        let waiting = feed.aside.clone();
         let name = name.to_owned();
         let copying = move || {
             let mut buffer = vec![0; 256 << 10];
+            let mut upto = 0;
             loop {
+                while !waiting.is_let_go(upto) {
+                    thread::sleep(REST);
+                }
                 let (count, failed) = match pipe.read(&mut buffer) {
                     Ok(count) => match spool.write_all(&buffer[..count]) {
                         Ok(()) => (count, None),
@@ -163,6 +235,7 @@ impl Feed {
                 let Some(feed) = weak.upgrade() else { return };
                 let mut arrived = feed.lock();
                 arrived.upto += count as u64;
+                upto = arrived.upto;
                 arrived.finished = count == 0;
                 arrived.failed = failed;
                 feed.changed.notify_all();
@@ -184,9 +257,32 @@ impl Feed {
         &self.name
     }
 
+    /// What is told of it beside the bytes.
+    pub fn aside(&self) -> &Arc<Aside> {
+        &self.aside
+    }
+
     /// What the user must know about the bytes, as far as it is known now.
     pub fn remarks(&self) -> Vec<String> {
-        self.aside.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let words = |remark| match remark {
+            Remark::Harmless(words) | Remark::Damage(words) => words,
+        };
+        self.aside.remarks().into_iter().map(words).collect()
+    }
+
+    /// Those of the remarks that say that bytes are missing or wrong.
+    pub fn damage(&self) -> Vec<String> {
+        let damage = |remark| match remark {
+            Remark::Damage(words) => Some(words),
+            Remark::Harmless(_) => None,
+        };
+        self.aside.remarks().into_iter().filter_map(damage).collect()
+    }
+
+    /// Adds what must be known about the bytes to what is known of a source in them.
+    pub fn tell(&self, about: &mut About) {
+        about.caveats.extend(self.remarks());
+        about.doubts.extend(self.damage());
     }
 
     /// Whether its length is not known before its end.
@@ -216,20 +312,34 @@ impl Feed {
 
     /// Waits until there are bytes at or after `offset`, or no more will come, or `stop` is set.
     pub fn wait_beyond(&self, offset: u64, stop: &AtomicBool) -> Arrived {
+        self.aside.want(offset);
         let mut arrived = self.lock();
-        while arrived.upto <= offset && !arrived.finished && !stop.load(Ordering::Relaxed) {
+        while arrived.upto <= offset
+            && !arrived.finished
+            && !stop.load(Ordering::Relaxed)
+            && !self.looking().is_some_and(|looking| looking.unwanted().is_cancelled())
+        {
             arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
+        self.there_are(&arrived);
         arrived.clone()
+    }
+
+    fn there_are(&self, arrived: &Arrived) {
+        if let Some(looking) = self.looking() {
+            looking.there_are(arrived.upto);
+        }
     }
 
     /// Waits until there are bytes at or after `offset`, or no more will come, but not longer than a moment, so that whoever
     /// waits can look whether it still should.
     pub fn wait_a_moment(&self, offset: u64) -> Arrived {
+        self.aside.want(offset);
         let mut arrived = self.lock();
         if arrived.upto <= offset && !arrived.finished {
             arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
+        self.there_are(&arrived);
         arrived.clone()
     }
 
@@ -239,7 +349,12 @@ impl Feed {
         let mut looked = 0;
         let mut has_line = false;
         let mut arrived = self.lock();
-        while arrived.upto < enough && !arrived.finished && !(has_line && start.elapsed() >= patience) {
+        loop {
+            let has_enough = arrived.upto >= enough || (has_line && start.elapsed() >= patience);
+            let is_unwanted = self.looking().is_some_and(|looking| looking.unwanted().is_cancelled());
+            if has_enough || arrived.finished || is_unwanted {
+                break;
+            }
             arrived = self.changed.wait_timeout(arrived, TICK).unwrap_or_else(PoisonError::into_inner).0;
             if !has_line && arrived.upto > looked {
                 let mut new = vec![0; (arrived.upto - looked) as usize];
@@ -248,6 +363,7 @@ impl Feed {
                 looked = arrived.upto;
             }
         }
+        self.there_are(&arrived);
         arrived.clone()
     }
 
@@ -256,16 +372,38 @@ impl Feed {
     /// # Errors
     /// Of the operating system.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        match self.looking() {
+            None => read_at(&self.file, offset, buffer),
+            Some(looking) if looking.unwanted().is_cancelled() => {
+                let why = "it was stopped before it was known what it is";
+                Err(io::Error::other(Failure::new(FailureKind::Cancelled, self.name.as_str(), "open", why)))
             }
+            Some(looking) => self.read_counted(looking, offset, buffer),
         }
-        Ok(filled)
+    }
+
+    /// The same, counted: what is known of the beginning is not read again.
+    fn read_counted(&self, looking: &Looking, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if offset >= BEGINNING as u64 {
+            let count = read_at(&self.file, offset, buffer)?;
+            looking.count(count as u64);
+            return Ok(count);
+        }
+        let mut beginning = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = usize::try_from(offset).ok().and_then(|at| beginning.get(at..)).unwrap_or_default();
+        let copied = known.len().min(buffer.len());
+        buffer[..copied].copy_from_slice(&known[..copied]);
+        if copied == buffer.len() {
+            return Ok(copied);
+        }
+        let at = offset + copied as u64;
+        let count = read_at(&self.file, at, &mut buffer[copied..])?;
+        looking.count(count as u64);
+        if at == beginning.len() as u64 {
+            let room = BEGINNING.saturating_sub(beginning.len()).min(count);
+            beginning.extend_from_slice(&buffer[copied..copied + room]);
+        }
+        Ok(copied + count)
     }
 
     /// Looks for a line feed from an offset on without keeping what is read. Gives where it is, or where the bytes end.
@@ -295,7 +433,8 @@ impl Feed {
 
     /// The failure of reading what should be there.
     pub fn failure(&self, error: &io::Error) -> Failure {
-        Failure::io(self.name.as_str(), "read", error)
+        let own = error.get_ref().and_then(|inner| inner.downcast_ref::<Failure>());
+        own.cloned().unwrap_or_else(|| Failure::io(self.name.as_str(), "read", error))
     }
 
     /// A failure when the answer is no longer wanted.
@@ -304,9 +443,26 @@ impl Feed {
     /// `Cancelled`.
     pub fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
         if cancel.is_cancelled() {
-            let kind = crate::domain::FailureKind::Cancelled;
+            let kind = FailureKind::Cancelled;
             return Err(Failure::new(kind, self.name.as_str(), "read", "nobody wants the answer any more"));
         }
         Ok(())
     }
+}
+
+/// Fills the buffer from an offset in a file; gives how much there was.
+///
+/// # Errors
+/// Of the operating system.
+pub fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
 }

@@ -14,8 +14,8 @@ use super::picking::Picking;
 use super::woven::{Woven, put_in_order};
 use crate::domain::{
     About, Anchor, Asked, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure,
-    FailureKind, Pattern, Picked, Progress, Scope, SearchStep, StoredSnapshot, StreamKind, StreamName, StreamPage,
-    StreamSummary, Timestamp, Version,
+    FailureKind, OtherKey, Pattern, Picked, Progress, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamKind,
+    StreamName, StreamPage, StreamSummary, Than, Timestamp, Version,
 };
 
 /// A page ends when its events have this many bytes.
@@ -100,6 +100,11 @@ pub trait Backing: Send + Sync + 'static {
         _told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// See `Source::recorded`.
+    fn recorded(&self, _stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        None
     }
 
     /// See `Source::declared`.
@@ -349,10 +354,10 @@ impl<B: Backing> Indexed<B> {
         })
     }
 
-    /// A stream; where the index does not know when its first and its last event were, where they lie.
-    fn summary(&self, index: &Index, stream: &Stream) -> (StreamSummary, [Option<Place>; 2]) {
+    /// A stream.
+    fn summary(&self, index: &Index, stream: &Stream) -> StreamSummary {
         let mut summary = StreamSummary {
-            stream: StreamName::from(stream.name()),
+            stream: index.name_of(stream),
             events: stream.len() as u64,
             first_version: Version(stream.version(0)),
             last_version: Version(stream.version(stream.len().saturating_sub(1))),
@@ -360,24 +365,10 @@ impl<B: Backing> Indexed<B> {
             last_time: stream.last_time(),
             kind: self.backing.kind_of(stream.name()),
         };
-        let Some(woven) = self.woven(index, stream) else { return (summary, [None, None]) };
-        let ends = woven.ends();
-        if let [Some((first, _)), Some((last, _))] = ends {
+        if let Some([first, last]) = self.woven(index, stream).and_then(|woven| woven.ends()) {
             (summary.first_version, summary.last_version) = (Version(first), Version(last));
         }
-        (summary, ends.map(|end| index.place(end?.1)))
-    }
-
-    /// The same with the times of the events that lie there.
-    fn dated(&self, (mut summary, ends): (StreamSummary, [Option<Place>; 2])) -> Result<StreamSummary, Failure> {
-        let [first, last] = ends;
-        for (place, time) in [(first, &mut summary.first_time), (last, &mut summary.last_time)] {
-            if let Some(place) = place {
-                let read = self.backing.events(&[place], PAGE, &Cancel::default())?;
-                *time = read.first().and_then(|event| event.time);
-            }
-        }
-        Ok(summary)
+        summary
     }
 
     /// In how many streams versions go back or repeat.
@@ -390,14 +381,39 @@ impl<B: Backing> Indexed<B> {
     }
 }
 
+/// What is to be said of versions that are counted, unless it was said.
+fn counted_caveat(about: &About, events: u64) -> Option<String> {
+    match about.counted_versions {
+        0 => None,
+        counted if counted < events => {
+            Some(format!("{counted} of {events} events have no version of their own: it is counted"))
+        }
+        _ if about.caveats.iter().any(|caveat| caveat.starts_with("no versions")) => None,
+        _ => Some("no versions: counted in each stream".into()),
+    }
+}
+
 impl<B: Backing> Source for Indexed<B> {
     fn about(&self) -> About {
         let mut about = self.backing.about();
+        let events = {
+            let index = self.backing.index();
+            about.counted_versions += index.counted();
+            index.stream_rows()
+        };
         if self.backing.progress().complete {
-            match self.disordered() {
+            about.caveats.extend(counted_caveat(&about, events));
+            let disordered = self.disordered();
+            match disordered {
                 0 => {}
                 1 => about.caveats.push("in one stream versions go back or repeat: shown in file order".into()),
                 n => about.caveats.push(format!("in {n} streams versions go back or repeat: shown in file order")),
+            }
+            if let Some(OtherKey { field, map, .. }) =
+                OtherKey::first(&about.other_keys, Than::Wider).filter(|_| disordered > 0)
+            {
+                let why = format!("where {field} tells streams apart, `--map {map}` says so");
+                about.caveats.push(format!("two streams may be shown as one: {why}"));
             }
         }
         if let Some(failure) = self.backing.failed() {
@@ -430,8 +446,7 @@ impl<B: Backing> Source for Indexed<B> {
             let listed = index.streams(from, from.saturating_add(limit));
             (listed.map(|stream| self.summary(index, stream)).collect::<Vec<_>>(), index.stream_count())
         })?;
-        let streams = listed.into_iter().map(|summary| self.dated(summary)).collect::<Result<_, _>>()?;
-        Ok(StreamPage { streams, total, partial })
+        Ok(StreamPage { streams: listed, total, partial })
     }
 
     fn types(&self) -> Result<Option<Vec<(Arc<str>, u64)>>, Failure> {
@@ -441,8 +456,15 @@ impl<B: Backing> Source for Indexed<B> {
     }
 
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure> {
-        let found = self.ask(|index| index.stream(name.as_str()).map(|stream| self.summary(index, stream)))?;
-        found.map(|summary| self.dated(summary)).transpose()
+        self.ask(|index| index.stream(name.as_str()).map(|stream| self.summary(index, stream)))
+    }
+
+    fn versions(&self, stream: &StreamName) -> Result<Option<Vec<u64>>, Failure> {
+        self.over(&Scope::Stream(stream.clone()), |_, rows, stream| match (rows, stream) {
+            (Rows::Woven(woven), _) => Some(woven.versions().to_vec()),
+            (_, Some(stream)) => Some((0..stream.len()).map(|rank| stream.version(rank)).collect()),
+            (_, None) => Some(Vec::new()),
+        })
     }
 
     fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
@@ -465,8 +487,7 @@ impl<B: Backing> Source for Indexed<B> {
             }
             let events = self.backing.events(&places, budget, cancel)?;
             let all = events.len() == places.len();
-            let read: u64 =
-                events.iter().map(|event| (event.data.stored().len() + event.metadata.stored().len()) as u64).sum();
+            let read: u64 = events.iter().map(|event| event.payload_bytes()).sum();
             at = match query.direction {
                 Direction::Forward => from.checked_add(events.len() as u64),
                 Direction::Backward => from.checked_sub(events.len() as u64),
@@ -512,6 +533,10 @@ impl<B: Backing> Source for Indexed<B> {
         told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         self.backing.snapshots(cancel, told)
+    }
+
+    fn recorded(&self, stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        self.backing.recorded(stream)
     }
 
     fn declared(

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::allowance::Allowance;
 use super::feed::Feed;
 use super::identity::Identity;
+use super::looking::Looking;
 use crate::domain::Failure;
 
 /// How much is read to tell what it is.
@@ -27,18 +29,23 @@ pub struct Input {
     pub path: Option<PathBuf>,
     /// What it was packed in, outermost first: `gzip`.
     pub packed: Vec<&'static str>,
+    /// Who finds out what it is.
+    pub looking: Looking,
+    /// How much may come out of it where it is packed.
+    pub allowance: Allowance,
 }
 
 impl Input {
     /// A regular file of this length.
-    pub fn of_file(file: File, length: u64, address: &str) -> Self {
-        let path = Path::new(address);
+    pub fn of_file(file: File, length: u64, address: impl AsRef<Path>) -> Self {
+        let path = address.as_ref();
+        let address = &*path.to_string_lossy();
         let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
         let name = part(path.file_name()).unwrap_or_else(|| address.into());
         let stem = part(path.file_stem()).unwrap_or_else(|| name.clone());
         let feed = Feed::of_file(file, address, length);
         feed.stands_for(Identity::of(path.to_path_buf()).map(Arc::new));
-        Self { feed, name, stem, path: Some(path.to_path_buf()), packed: Vec::new() }
+        Self::of_feed(feed, name, stem, Some(path.to_path_buf()))
     }
 
     /// What comes out of a pipe; it is kept in an unlinked temporary file while it is read.
@@ -47,7 +54,27 @@ impl Input {
     /// When there is no room for that.
     pub fn of_pipe(pipe: impl std::io::Read + Send + 'static, name: &str) -> Result<Self, Failure> {
         let feed = Feed::of_pipe(pipe, name)?;
-        Ok(Self { feed, name: name.into(), stem: "stdin".into(), path: None, packed: Vec::new() })
+        Ok(Self::of_feed(feed, name.into(), "stdin".into(), None))
+    }
+
+    /// What is in a feed.
+    pub fn of_feed(feed: Arc<Feed>, name: String, stem: String, path: Option<PathBuf>) -> Self {
+        let (looking, allowance) = (Looking::default(), Allowance::default());
+        Self { feed, name, stem, path, packed: Vec::new(), looking, allowance }
+    }
+
+    /// The same, looked at by this one, and with as much to come out as is allowed.
+    pub fn looked_at(mut self, looking: &Looking, allowance: Allowance) -> Self {
+        self.looking = looking.clone();
+        self.allowance = allowance;
+        self.feed.looked_at_by(looking);
+        self
+    }
+
+    /// It is known what it is: from now on it is read and unpacked as far as it goes.
+    pub fn recognised(&self) {
+        self.looking.end();
+        self.allowance.is_worth_it();
     }
 
     /// Its beginning, at most [`HEAD`] bytes, and whether that is all of it. A pipe is not waited for longer than a person

@@ -69,13 +69,14 @@ fn is_in(scope: &Scope, event: &Event) -> bool {
 
 fn summary(stream: &StreamName, events: &[Arc<Event>]) -> Option<StreamSummary> {
     let (first, last) = (events.first()?, events.last()?);
+    let times = || events.iter().filter_map(|event| event.time);
     Some(StreamSummary {
         stream: stream.clone(),
         events: events.len() as u64,
         first_version: first.version,
         last_version: last.version,
-        first_time: first.time,
-        last_time: last.time,
+        first_time: times().min(),
+        last_time: times().max(),
         kind: crate::domain::StreamKind::Domain,
     })
 }

@@ -19,6 +19,7 @@
 //! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
 //!   that event once, at its own place.
 
+mod allowance;
 pub mod cache;
 mod chunks;
 mod decode;
@@ -27,6 +28,7 @@ mod documents;
 pub mod dumps;
 pub mod embedded;
 pub mod feed;
+pub mod fields;
 mod files;
 mod identity;
 mod index;
@@ -35,6 +37,7 @@ pub mod input;
 mod jetstream;
 pub mod layouts;
 mod live;
+mod looking;
 pub mod memory;
 pub mod open;
 mod picking;
@@ -42,21 +45,24 @@ mod recognise;
 mod search;
 mod sorted;
 mod sqlite;
+pub mod steady;
 pub mod tables;
 mod unpack;
 mod woven;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::domain::{
     About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, FailureKind, Pattern, Picked,
-    Progress, Scope, SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
+    Progress, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// A type of events, and how many there are of it.
 pub type TypeCount = (std::sync::Arc<str>, u64);
 
 pub use live::{Outline, Outlined};
+pub use looking::Looking;
 
 /// Removes what sources that are being opened keep in the directory for temporary files: for the end of the program, which
 /// waits for none of them.
@@ -113,6 +119,15 @@ pub trait Source: Send + Sync {
     /// When the store cannot be read.
     fn stream(&self, name: &StreamName) -> Result<Option<StreamSummary>, Failure>;
 
+    /// The versions of all events of a stream, in its order, as far as the index says. `None` where only reading the events
+    /// could tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn versions(&self, _stream: &StreamName) -> Result<Option<Vec<u64>>, Failure> {
+        Ok(None)
+    }
+
     /// Events of a scope. A scope without events (an unknown stream) is an empty page.
     ///
     /// # Errors
@@ -147,6 +162,12 @@ pub trait Source: Send + Sync {
         _told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// The states of a stream that were computed by whoever wrote the store, when it keeps those instead of leaving them to a
+    /// reducer.
+    fn recorded(&self, _stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        None
     }
 
     /// What the store says of its streams beside their events, in any order, until `told` breaks.

@@ -1,16 +1,22 @@
 //! From an address to an opened source.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::allowance::{Allowance, Limits};
 use super::feed::Feed;
 use super::input::Input;
 use super::live::{self, Before, Parts};
+use super::looking::Looking;
 use super::recognise::{Recognised, recognise};
+use super::steady::Steady;
 use super::{Source, chunks, delimited, documents, dumps, embedded, files, jetstream, layouts, sqlite, unpack};
+use crate::domain::address;
 use crate::domain::{Failure, FailureKind};
+use crate::regular;
 
 /// How to open an address.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +31,10 @@ pub struct OpenOptions {
     pub cache: Option<PathBuf>,
     /// From how many bytes on a file is worth an index that is kept; 4 MiB when it is left out.
     pub keep_from: Option<u64>,
+    /// How many bytes may come out of what is packed, whatever it is packed to; the usual bounds when it is left out.
+    pub allow_unpacked: Option<u64>,
+    /// Follows, counts and ends the finding out what it is.
+    pub looking: Looking,
 }
 
 /// How often something may be packed into something packed.
@@ -54,7 +64,9 @@ impl Opened {
 ///
 /// # Errors
 /// When there is nothing at the address, it may not be read, or nothing in it can be understood.
-pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+pub fn open(address: impl AsRef<OsStr>, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    let address = address.as_ref();
+    let name = &*address.to_string_lossy();
     if address == "-" {
         return open_pipe(std::io::stdin(), "standard input", options);
     }
@@ -62,16 +74,33 @@ pub fn open(address: &str, options: &OpenOptions) -> Result<Arc<dyn Source>, Fai
         return Err(Failure::new(FailureKind::Usage, "stepback", "open it", "the name is empty"));
     }
     let path = Path::new(address);
+    if name.contains("://") && !path.exists() {
+        let why = "it is the address of a server: only files and folders are read yet";
+        let failure = Failure::new(FailureKind::Unsupported, address::masked(name), "open", why);
+        return Err(failure.hint("open a dump of it, or its folder"));
+    }
     // Looked at before it is opened: opening a FIFO waits, and opening a device may do anything.
-    let kind = std::fs::metadata(path).map_err(|e| Failure::io(address, "open", &e))?.file_type();
+    let kind = std::fs::metadata(path).map_err(|e| Failure::io(name, "open", &e))?.file_type();
     if kind.is_fifo() {
-        let pipe = pipe(path).map_err(|e| Failure::io(address, "open", &e))?;
-        return open_pipe(pipe, address, options);
+        let pipe = pipe(path).map_err(|e| Failure::io(name, "open", &e))?;
+        return open_pipe(pipe, name, options);
     }
     let parts = parts(path, kind.is_dir());
     let before = Before::of(address, parts);
     let opened = opened(address, options)?;
     Ok(if opened.grows { opened.source } else { live::watched(address, options, parts, &before, opened) })
+}
+
+/// What the files at an address look like now: to be asked, after an answer, whether they stood still. Nothing is known of
+/// what came through a pipe: it cannot change.
+pub fn steady(address: &OsStr) -> Steady {
+    let path = Path::new(address);
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() || metadata.is_dir() => {
+            Steady::of(path, &parts(path, metadata.is_dir())(path))
+        }
+        _ => Steady::default(),
+    }
 }
 
 /// Which files a store consists of.
@@ -89,29 +118,20 @@ fn parts(path: &Path, is_directory: bool) -> Parts {
 ///
 /// # Errors
 /// As [`open`].
-pub(super) fn opened(address: &str, options: &OpenOptions) -> Result<Opened, Failure> {
+pub(super) fn opened(address: &OsStr, options: &OpenOptions) -> Result<Opened, Failure> {
     let path = Path::new(address);
-    let unsupported = |why: &str| Failure::new(FailureKind::Unsupported, address, "open", why);
-    let io = |e: std::io::Error| Failure::io(address, "open", &e);
+    let name = &*address.to_string_lossy();
+    let unsupported = |why: &str| Failure::new(FailureKind::Unsupported, name, "open", why);
+    let io = |e: std::io::Error| Failure::io(name, "open", &e);
     let kind = std::fs::metadata(path).map_err(io)?.file_type();
     if kind.is_dir() {
         return open_directory(path, options);
     }
-    if kind.is_fifo() {
-        return Err(unsupported("it is a pipe"));
+    if let Some(what) = regular::special(kind) {
+        return Err(unsupported(&format!("it is {what}")));
     }
-    if kind.is_char_device() || kind.is_block_device() {
-        return Err(unsupported("it is a device"));
-    }
-    if kind.is_socket() {
-        return Err(unsupported("it is a socket"));
-    }
-    let file = File::open(path).map_err(io)?;
-    // Asked again of what is open now: the name may have come to mean something else.
+    let file = regular::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
-    if !metadata.is_file() {
-        return Err(unsupported("it is no regular file"));
-    }
     open_input(Input::of_file(file, metadata.len(), address), options)
 }
 
@@ -128,13 +148,20 @@ pub fn open_pipe(
 }
 
 /// Opens by what is in it, never by what it is called.
-fn open_input(mut input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
+fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
+    let allowance = Allowance::new(Limits::allowed(options.allow_unpacked));
+    let mut input = input.looked_at(&options.looking, allowance);
     loop {
         let (head, whole) = input.head()?;
         let failure = |kind, why: &str| Failure::new(kind, input.feed.name(), "open", why);
         let packed = (!input.packed.is_empty()).then(|| input.feed.clone());
         let (mut lines, mut grows) = (false, false);
-        let source = match recognise(&head, whole) {
+        let recognised = recognise(&head, whole);
+        input.looking.tries(&recognised.words());
+        if recognised.is_certain() {
+            input.allowance.is_worth_it();
+        }
+        let source = match recognised {
             Recognised::Empty => Err(failure(FailureKind::Malformed, "there is nothing in it")),
             Recognised::Foreign(foreign) => {
                 let why = format!("it is {}, and no event store", foreign.what);
@@ -181,6 +208,10 @@ fn pipe(path: &Path) -> std::io::Result<File> {
 /// Opens a directory that is a store. Which stores are directories is decided here, one line each.
 fn open_directory(path: &Path, options: &OpenOptions) -> Result<Opened, Failure> {
     let folder = |source| Opened::folder(source, false);
+    if options.map.is_some() && (embedded::is_store(path) || chunks::is_store(path) || jetstream::is_store(path)) {
+        let why = "a store like this says itself what its events are: --map has nothing to say of it";
+        return Err(Failure::new(FailureKind::Usage, path.display().to_string(), "open", why));
+    }
     if embedded::is_store(path) {
         return Ok(Opened::folder(Arc::new(embedded::Embedded::open(path)?), true));
     }

@@ -28,6 +28,28 @@ pub enum Recognised {
     Foreign(Foreign),
 }
 
+impl Recognised {
+    /// What it is, for whoever waits.
+    pub fn words(self) -> String {
+        match self {
+            Self::Empty => "nothing".into(),
+            Self::Packed(packing) => format!("something packed by {}", packing.name()),
+            Self::Sqlite => "an SQLite database".into(),
+            Self::PostgresCustom | Self::PostgresTar => "a dump of PostgreSQL".into(),
+            Self::Sql => "a dump in SQL".into(),
+            Self::Delimited => "rows with separators".into(),
+            Self::Document => "a JSON document".into(),
+            Self::Lines => "lines of JSON".into(),
+            Self::Foreign(foreign) => foreign.what.into(),
+        }
+    }
+
+    /// Whether the beginning alone shows that it can be read.
+    pub fn is_certain(self) -> bool {
+        matches!(self, Self::Sqlite | Self::PostgresCustom | Self::PostgresTar | Self::Sql | Self::Delimited)
+    }
+}
+
 /// Recognises a file by its beginning. `whole` tells that there is no more.
 pub fn recognise(head: &[u8], whole: bool) -> Recognised {
     if let Some(packing) = Packing::of(head) {

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use memchr::memmem::Finder;
 
-use super::Source;
+use super::{Source, fields};
+use crate::domain::json::spelled_out;
 use crate::domain::{Cancel, Event, EventQuery, Failure, Pattern, Payload, Scope, SearchStep};
 
 /// How many events are read at a time.
@@ -45,12 +46,14 @@ pub fn by_pages<S: Source + ?Sized>(
 /// What tells whether an event holds a pattern: in its payloads, as they are stored or as what they stand for, in its type
 /// or in the name of its stream.
 ///
-/// Stored payloads are mostly JSON, where a text can be spelled in several ways. It is found as it is, and as JSON writers
-/// spell it: with the escapes that must be, with `\/`, and with everything that is not ASCII as `\u` in either case.
+/// Stored payloads are mostly JSON, where a text can be spelled in many ways. What is looked for is looked for in the text as
+/// it is stored, and where that has escapes, in what they stand for.
 pub struct Matcher<'a> {
     pattern: &'a Pattern,
     /// The spellings of a text, the text itself first.
     spellings: Vec<Finder<'static>>,
+    /// What stored bytes have that may hold it without having one of these spellings.
+    hiding: Vec<Finder<'static>>,
 }
 
 impl<'a> Matcher<'a> {
@@ -60,8 +63,12 @@ impl<'a> Matcher<'a> {
             Pattern::Text(text) => spellings(text),
             Pattern::Expression(_) => Vec::new(),
         };
-        let spellings = spellings.iter().map(|text| Finder::new(text.as_bytes()).into_owned()).collect();
-        Self { pattern, spellings }
+        let finder = |text: &str| Finder::new(text.as_bytes()).into_owned();
+        Self {
+            pattern,
+            spellings: spellings.iter().map(|text| finder(text)).collect(),
+            hiding: hiding(pattern).iter().map(|text| finder(text)).collect(),
+        }
     }
 
     /// Whether an event holds it.
@@ -69,6 +76,7 @@ impl<'a> Matcher<'a> {
         self.names(event.stream.as_str())
             || self.names(&event.event_type)
             || [&event.data, &event.metadata].into_iter().any(|payload| self.payload(payload))
+            || self.fields(&event.fields)
     }
 
     /// Whether the name of a stream or a type holds it.
@@ -79,17 +87,55 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Whether stored bytes hold it.
-    pub fn stored(&self, bytes: &[u8]) -> bool {
+    /// Whether bytes hold it as they are.
+    pub fn plain(&self, bytes: &[u8]) -> bool {
         match self.pattern {
             Pattern::Expression(expression) => expression.is_match(bytes),
             Pattern::Text(_) => self.spellings.iter().any(|finder| finder.find(bytes).is_some()),
         }
     }
 
-    /// The spellings that are looked for, where it is a text.
-    pub fn spellings(&self) -> &[Finder<'static>] {
-        &self.spellings
+    /// Whether an event of a record can hold it. Only a no is certain: of a record that has escapes deeper than they are
+    /// looked into, its event must be asked.
+    pub fn may_be_in(&self, record: &[u8]) -> bool {
+        if self.plain(record) {
+            return true;
+        }
+        let mut hidden = self.hides(record);
+        if !hidden {
+            return false;
+        }
+        for text in spelled_out(record) {
+            hidden = self.hides(&text);
+            if !hidden || self.plain(&text) {
+                return self.plain(&text);
+            }
+        }
+        hidden
+    }
+
+    /// All that tells, in a block of records, which of them may hold a text: one is in each of those.
+    pub fn signs<'b>(&'b self, block: &[u8]) -> impl Iterator<Item = &'b Finder<'static>> + use<'b> {
+        // Only the text itself has no backslash, or even that has.
+        let (text, others) = self.spellings.split_at(self.spellings.len().min(1));
+        let others = [others, &self.hiding];
+        let has_escapes = memchr::memchr(b'\\', block).is_some();
+        text.iter().chain(others.into_iter().flatten().filter(move |_| has_escapes))
+    }
+
+    /// Whether stored JSON holds it, as it is or in what its escapes stand for.
+    fn stored(&self, bytes: &[u8]) -> bool {
+        self.plain(bytes) || (self.hides(bytes) && spelled_out(bytes).any(|text| self.plain(&text)))
+    }
+
+    fn hides(&self, bytes: &[u8]) -> bool {
+        memchr::memchr(b'\\', bytes).is_some() && self.hiding.iter().any(|finder| finder.find(bytes).is_some())
+    }
+
+    /// A name or a value among fields holds it. What lies across two of them is not looked for: they need not stand beside
+    /// each other where they are stored.
+    fn fields(&self, fields: &Payload) -> bool {
+        fields::any_piece(fields, |piece| self.stored(piece))
     }
 
     fn payload(&self, payload: &Payload) -> bool {
@@ -99,7 +145,18 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// How a text may be spelled inside a JSON string.
+/// What is in all JSON text that holds a pattern but neither its text nor one of its usual spellings. Any character may be
+/// spelled `\u`, and a slash `\/`; only a text without quotes and the like cannot be spelled with other escapes.
+fn hiding(pattern: &Pattern) -> &'static [&'static str] {
+    match pattern {
+        Pattern::Text(text) if text.contains(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\')) => &["\\"],
+        Pattern::Text(text) if text.contains('/') => &["\\u", "\\/"],
+        Pattern::Text(_) => &["\\u"],
+        Pattern::Expression(_) => &["\\"],
+    }
+}
+
+/// How a text is usually spelled inside a JSON string.
 fn spellings(text: &str) -> Vec<String> {
     let spell = |escaped: &dyn Fn(char) -> Option<String>| -> String {
         text.chars().map(|c| escaped(c).unwrap_or_else(|| c.to_string())).collect()

@@ -20,7 +20,8 @@ use super::index::column::Column;
 use super::index::{Entry, Index, Part, Place};
 use super::indexed::{Backing, Indexed};
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Progress, StoredSnapshot, StreamKind, Timestamp,
+    About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Progress, RecordedStates, StoredSnapshot,
+    StreamKind, StreamName, Timestamp,
 };
 
 /// How long opening waits for a small store, so that it is there, or its fault is told, at once.
@@ -67,6 +68,11 @@ pub trait Records: Send + Sync + 'static {
         _told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// See `Source::recorded`.
+    fn recorded(&self, _stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        None
     }
 
     /// See `Source::declared`; asked after the scan.
@@ -224,7 +230,8 @@ impl Rows {
         rows
     }
 
-    /// Brings the rows of each stream, in the places they have, into the order of their versions.
+    /// Brings the rows of each stream, in the places they have, into the order of their versions. Where versions repeat, or
+    /// are missing, they say nothing of the order, and the rows stay as the store gives them.
     fn by_versions(&self, rows: &mut [u32]) {
         let streams: Vec<u32> = rows.iter().map(|&row| self.stream[row as usize]).collect();
         let stream = |place: u32| streams[place as usize];
@@ -240,6 +247,9 @@ impl Rows {
                 continue;
             }
             of_stream.sort_by_key(version);
+            if of_stream.windows(2).any(|pair| version(&pair[0]) == version(&pair[1])) {
+                continue;
+            }
             places.iter().zip(&of_stream).for_each(|(&place, &row)| rows[place as usize] = row);
         }
     }
@@ -474,6 +484,7 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     }
     let mut fits = walk.rows.len() + walk.links.len() <= Index::MAX_ROWS;
     let mut index = Index::default();
+    index.set_key(records.about().key);
     if fits {
         let order = walk.rows.sorted(walk.versions_decide);
         let hasher = index.hasher().clone();
@@ -495,8 +506,9 @@ fn take_over<R: Records>(records: &R, keeper: &Keeper, shared: &Shared) -> Optio
     let mut entry = keeper.find()?;
     let total = entry.front.read(|read| read.number())?;
     let restored = records.restore(&mut entry.front, &shared.stop)?;
-    let index = entry.index(&DefaultHashBuilder::default())?;
+    let mut index = entry.index(&DefaultHashBuilder::default())?;
     restored();
+    index.set_key(records.about().key);
     shared.publish(index, total);
     Some(())
 }
@@ -653,6 +665,10 @@ impl<R: Records> Backing for Sorted<R> {
     ) -> Result<(), Failure> {
         self.wait(cancel, &mut |_| ())?;
         self.records.snapshots(cancel, told)
+    }
+
+    fn recorded(&self, stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        self.records.recorded(stream)
     }
 
     fn declared(

@@ -13,17 +13,11 @@ use std::sync::atomic::Ordering;
 
 use flate2::bufread::GzDecoder;
 
-use super::feed::{Aside, Feed};
+use super::allowance::Allowance;
+use super::feed::{Aside, Feed, Remark};
 use super::input::Input;
 use crate::domain::{Failure, FailureKind};
 
-/// How many bytes may come out of one file.
-const MOST: u64 = 64 << 30;
-/// How many bytes may come out for each that is packed, once there is [`SMALL`] of them. Text of real stores packs 5 to 40
-/// times, and repetitions of a single record a few hundred.
-const RATIO: u64 = 1000;
-/// Below this the ratio says nothing.
-const SMALL: u64 = 64 << 20;
 /// The largest window a Zstandard frame may ask for, as a power of two: 128 MiB.
 const WINDOW_LOG: u32 = 27;
 /// How much is read at a time.
@@ -63,24 +57,16 @@ impl Packing {
 /// # Errors
 /// When there is no room for it.
 pub fn unpacked(input: &Input, packing: Packing) -> Result<Input, Failure> {
-    unpacked_within(input, packing, Budget { most: MOST, ratio: RATIO, small: SMALL })
-}
-
-/// How much may come out.
-#[derive(Clone, Copy)]
-struct Budget {
-    most: u64,
-    ratio: u64,
-    small: u64,
-}
-
-fn unpacked_within(input: &Input, packing: Packing, budget: Budget) -> Result<Input, Failure> {
-    let aside: Arc<Aside> = Arc::default();
+    let aside = Arc::new(Aside::unpacked(&input.allowance, input.feed.aside()));
     let packed = Packed { feed: input.feed.clone(), at: 0, aside: aside.clone() };
+    let mut packings = input.packed.clone();
+    packings.push(packing.name());
     let unpacking = Unpacking {
         name: input.feed.name().into(),
         packing,
-        budget,
+        layers: packings.join(" in "),
+        allowance: input.allowance.clone(),
+        is_outermost: input.packed.is_empty(),
         state: State::Between(BufReader::with_capacity(BUFFER, packed)),
         members: 0,
         out: 0,
@@ -88,8 +74,7 @@ fn unpacked_within(input: &Input, packing: Packing, budget: Budget) -> Result<In
     };
     let feed = Feed::of_reader(unpacking, input.feed.name(), "unpack", aside)?;
     feed.stands_for(input.feed.identity());
-    let mut packings = input.packed.clone();
-    packings.push(packing.name());
+    feed.looked_at_by(&input.looking);
     // `dump.jsonl.gz` was cut to `dump.jsonl`.
     let stem = Path::new(&input.stem).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Ok(Input {
@@ -98,6 +83,8 @@ fn unpacked_within(input: &Input, packing: Packing, budget: Budget) -> Result<In
         stem: stem.unwrap_or_else(|| input.stem.clone()),
         path: None,
         packed: packings,
+        looking: input.looking.clone(),
+        allowance: input.allowance.clone(),
     })
 }
 
@@ -137,7 +124,11 @@ enum State {
 struct Unpacking {
     name: String,
     packing: Packing,
-    budget: Budget,
+    /// The names of what it is packed in: `gzip in gzip`.
+    layers: String,
+    allowance: Allowance,
+    /// Whether what is packed is the file itself.
+    is_outermost: bool,
     state: State,
     members: u64,
     out: u64,
@@ -157,8 +148,10 @@ impl Unpacking {
             if Packing::of(&magic[..count]) != Some(self.packing) {
                 let name = self.packing.name();
                 self.aside.remark(match only_zeros(&mut packed)? {
-                    Some(zeros) => format!("{zeros} zero bytes follow the {name} data: left out"),
-                    None => format!("what follows the {name} data, from packed byte {at} on, is no {name}: left out"),
+                    Some(zeros) => Remark::Harmless(format!("{zeros} zero bytes follow the {name} data: left out")),
+                    None => Remark::Damage(format!(
+                        "what follows the {name} data, from packed byte {at} on, is no {name}: left out"
+                    )),
                 });
                 return Ok(State::Ended);
             }
@@ -185,33 +178,28 @@ impl Unpacking {
         let cut = error.kind() == io::ErrorKind::UnexpectedEof || error.to_string().contains("incomplete frame");
         if self.out == 0 {
             let why = if cut { "it ends before anything comes out".into() } else { error.to_string() };
-            return Err(self.failure(FailureKind::Malformed, format!("it looks like {name}, but: {why}"), ""));
+            return Err(self.failure(FailureKind::Malformed, format!("it looks like {name}, but: {why}")));
         }
-        self.aside.remark(match cut {
+        self.aside.remark(Remark::Damage(match cut {
             true => format!("incomplete: the {name} data ends too early; shown is what could be unpacked"),
             false => {
                 format!("damaged {name} data near packed byte {packed_at} ({error}); shown is what was unpacked before")
             }
-        });
+        }));
         Ok(0)
     }
 
-    fn failure(&self, kind: FailureKind, why: String, hint: &str) -> io::Error {
-        io::Error::other(Failure::new(kind, self.name.as_str(), "unpack", why).hint(hint))
+    fn failure(&self, kind: FailureKind, why: String) -> io::Error {
+        io::Error::other(Failure::new(kind, self.name.as_str(), "unpack", why))
     }
 
     /// Counts what came out, and stops what grows out of proportion.
     fn count(&mut self, count: usize, packed_at: u64) -> io::Result<usize> {
         self.out += count as u64;
-        let hint = "if that is right, unpack it yourself and open what comes out";
-        if self.out > self.budget.most {
-            let why = format!("more than {} GiB came out of it", self.budget.most >> 30);
-            return Err(self.failure(FailureKind::Unsupported, why, hint));
+        if self.is_outermost {
+            self.allowance.took(packed_at);
         }
-        if self.out > self.budget.small && self.out / self.budget.ratio > packed_at {
-            let why = format!("{} bytes came out of {packed_at}: that is no store, but a bomb", self.out);
-            return Err(self.failure(FailureKind::Unsupported, why, hint));
-        }
+        self.allowance.came_out(count as u64, &self.name, &self.layers).map_err(io::Error::other)?;
         Ok(count)
     }
 }
@@ -282,6 +270,9 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+    use crate::sources::allowance::Limits;
+    use crate::sources::feed::FIRST;
+    use crate::sources::looking::Looking;
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -293,12 +284,18 @@ mod tests {
         zstd::encode_all(text, 1).unwrap()
     }
 
-    const LARGE: Budget = Budget { most: MOST, ratio: RATIO, small: SMALL };
-
     /// What comes out, what is remarked, and why it ended.
-    fn out(bytes: Vec<u8>, packing: Packing, budget: Budget) -> (Vec<u8>, Vec<String>, Option<Failure>) {
+    fn out(bytes: Vec<u8>, packing: Packing, limits: Limits) -> (Vec<u8>, Vec<String>, Option<Failure>) {
         let input = Input::of_pipe(io::Cursor::new(bytes), "dump").unwrap();
-        let inside = unpacked_within(&input, packing, budget).unwrap();
+        all_of(&unpacked(&within(input, limits), packing).unwrap())
+    }
+
+    fn within(input: Input, limits: Limits) -> Input {
+        input.looked_at(&Looking::default(), Allowance::new(limits))
+    }
+
+    fn all_of(inside: &Input) -> (Vec<u8>, Vec<String>, Option<Failure>) {
+        inside.recognised();
         let stop = std::sync::atomic::AtomicBool::new(false);
         let mut upto = 0;
         let arrived = loop {
@@ -331,7 +328,7 @@ mod tests {
             ([zstd(&a), zstd(&b)].concat(), Packing::Zstd, &both),
             ([skipped.clone(), zstd(&b)].concat(), Packing::Zstd, &both),
         ] {
-            let (found, remarks, failed) = out(bytes, packing, LARGE);
+            let (found, remarks, failed) = out(bytes, packing, Limits::default());
             assert!(found == *expected, "{} of {} bytes", found.len(), expected.len());
             assert_eq!((remarks, failed), (vec![], None));
         }
@@ -342,10 +339,10 @@ mod tests {
     fn what_follows_is_left_out_and_said() {
         let a = text(300);
         for (packing, packed) in [(Packing::Gzip, gzip(&a)), (Packing::Zstd, zstd(&a))] {
-            let (found, remarks, failed) = out([&packed[..], &[0; 1000]].concat(), packing, LARGE);
+            let (found, remarks, failed) = out([&packed[..], &[0; 1000]].concat(), packing, Limits::default());
             assert!(found == a && failed.is_none());
             assert!(remarks[0].starts_with("1000 zero bytes follow"), "{remarks:?}");
-            let (found, remarks, failed) = out([&packed[..], b"\0\0signature"].concat(), packing, LARGE);
+            let (found, remarks, failed) = out([&packed[..], b"\0\0signature"].concat(), packing, Limits::default());
             assert!(found == a && failed.is_none());
             assert!(remarks[0].contains(&format!("packed byte {}", packed.len())), "{remarks:?}");
         }
@@ -355,11 +352,11 @@ mod tests {
     fn a_missing_end_keeps_what_is_there() {
         let a = text(50_000);
         for (packing, packed) in [(Packing::Gzip, gzip(&a)), (Packing::Zstd, zstd(&a))] {
-            let (found, remarks, failed) = out(packed[..packed.len() / 2].to_vec(), packing, LARGE);
+            let (found, remarks, failed) = out(packed[..packed.len() / 2].to_vec(), packing, Limits::default());
             assert!(a.starts_with(&found) && found.len() > a.len() / 4, "{}", found.len());
             assert_eq!(failed, None);
             assert!(remarks[0].starts_with("incomplete"), "{remarks:?}");
-            let (found, _, failed) = out(packed[..5].to_vec(), packing, LARGE);
+            let (found, _, failed) = out(packed[..5].to_vec(), packing, Limits::default());
             assert_eq!(found, b"");
             assert_eq!(failed.map(|failed| failed.kind), Some(FailureKind::Malformed));
         }
@@ -367,7 +364,7 @@ mod tests {
         let mut packed = gzip(&a);
         let at = packed.len() - 6;
         packed[at] ^= 1;
-        let (found, remarks, _) = out(packed, Packing::Gzip, LARGE);
+        let (found, remarks, _) = out(packed, Packing::Gzip, Limits::default());
         assert!(found == a);
         assert!(remarks[0].starts_with("damaged"), "{remarks:?}");
     }
@@ -376,15 +373,53 @@ mod tests {
     fn a_bomb_is_stopped() {
         let zeros = vec![0; 8 << 20];
         for (packing, packed) in [(Packing::Gzip, gzip(&zeros)), (Packing::Zstd, zstd(&zeros))] {
-            let budget = Budget { small: 1 << 20, ratio: 100, ..LARGE };
-            let (found, _, failed) = out(packed.clone(), packing, budget);
+            let limits = Limits { small: 1 << 20, ratio: 100, ..Limits::default() };
+            let (found, _, failed) = out(packed.clone(), packing, limits);
             assert!(found.len() < 2 << 20, "{}", found.len());
-            assert!(failed.as_ref().is_some_and(|failed| failed.why.contains("bomb")), "{failed:?}");
-            let budget = Budget { most: 3 << 20, ratio: u64::MAX, small: 0 };
-            let (found, _, failed) = out(packed, packing, budget);
+            assert!(failed.as_ref().is_some_and(|failed| failed.why.contains("100 times as much")), "{failed:?}");
+            let hint = failed.map(|failed| failed.hint).unwrap_or_default();
+            assert!(hint.contains("--allow-unpacked"), "{hint}");
+            let limits = Limits { most: 3 << 20, ratio: u64::MAX, small: 0, said: false };
+            let (found, _, failed) = out(packed.clone(), packing, limits);
             assert!(found.len() <= 3 << 20 && found.len() > 2 << 20, "{}", found.len());
             assert!(failed.is_some_and(|failed| failed.kind == FailureKind::Unsupported));
+            let (found, _, failed) = out(packed, packing, Limits::allowed(Some(8 << 20)));
+            assert_eq!((found.len(), failed), (8 << 20, None), "what the user allows comes out");
         }
+    }
+
+    #[test]
+    fn layers_share_one_allowance() {
+        // Each layer alone is well within 300 times its size.
+        let zeros = vec![0; 40 << 20];
+        let once = gzip(&zeros);
+        let twice = gzip(&once);
+        let limits = Limits { small: 1 << 20, ratio: 300, ..Limits::default() };
+        let input = within(Input::of_pipe(io::Cursor::new(twice.clone()), "dump").unwrap(), limits);
+        let outer = unpacked(&input, Packing::Gzip).unwrap();
+        let inner = unpacked(&outer, Packing::Gzip).unwrap();
+        let (found, _, failed) = all_of(&inner);
+        assert!(
+            (found.len() as u64) < (twice.len() as u64 + BUFFER as u64) * 301,
+            "{} of {}",
+            found.len(),
+            twice.len()
+        );
+        assert!(failed.as_ref().is_some_and(|failed| failed.why.contains("gzip in gzip")), "{failed:?}");
+    }
+
+    #[test]
+    fn no_more_than_the_first_comes_out_before_it_is_known_what_it_is() {
+        let input = Input::of_pipe(io::Cursor::new(gzip(&vec![0; 40 << 20])), "dump").unwrap();
+        let inside = unpacked(&within(input, Limits::default()), Packing::Gzip).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        inside.feed.wait_beyond(FIRST - 1, &stop);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let upto = inside.feed.arrived().upto;
+        assert!((FIRST..FIRST * 3).contains(&upto), "{upto}");
+        inside.recognised();
+        inside.feed.wait_beyond((40 << 20) - 1, &stop);
+        assert_eq!(inside.feed.arrived().upto, 40 << 20);
     }
 
     #[test]
@@ -408,13 +443,13 @@ mod tests {
         for at in (0..good.len()).step_by(3) {
             let mut bytes = good.clone();
             bytes[at] ^= 0x55;
-            let _ = out(bytes, Packing::Gzip, LARGE);
+            let _ = out(bytes, Packing::Gzip, Limits::default());
         }
         let good = zstd(&text(200));
         for at in (0..good.len()).step_by(3) {
             let mut bytes = good.clone();
             bytes[at] ^= 0x55;
-            let _ = out(bytes, Packing::Zstd, LARGE);
+            let _ = out(bytes, Packing::Zstd, Limits::default());
         }
     }
 }

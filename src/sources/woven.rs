@@ -38,6 +38,11 @@ impl Woven {
     }
 
     /// Its rows in their order.
+    pub fn versions(&self) -> &[u64] {
+        &self.versions
+    }
+
+    /// Its rows, in its order.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }
@@ -54,10 +59,9 @@ impl Woven {
         (at < self.versions.len()).then_some(at as u64)
     }
 
-    /// The versions of its first and its last event, and their rows.
-    pub fn ends(&self) -> [Option<(u64, u32)>; 2] {
-        let end = |at: usize| self.versions.get(at).copied().zip(self.rows.get(at).copied());
-        [end(0), end(self.rows.len().wrapping_sub(1))]
+    /// The versions of its first and its last event.
+    pub fn ends(&self) -> Option<[u64; 2]> {
+        Some([*self.versions.first()?, *self.versions.last()?])
     }
 
     fn repeats(&self) -> bool {

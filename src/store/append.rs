@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::batch::{self, Entry, MAX_PAYLOADS};
+use super::disk::recorded;
+use super::error::StoreError;
 use crate::domain::{Event, Form, Payload, StreamName, Timestamp};
 
 /// What must be so for an append to happen.
@@ -14,6 +17,17 @@ pub enum Expected {
     NoStream,
     /// The last event of the stream has exactly this version. An empty stream has none: say `NoStream` there.
     Exact(u64),
+}
+
+impl Expected {
+    /// Whether a stream whose last event has this version is so.
+    pub(super) fn fits(self, actual: Option<u64>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::NoStream => actual.is_none(),
+            Self::Exact(version) => actual == Some(version),
+        }
+    }
 }
 
 impl fmt::Display for Expected {
@@ -122,7 +136,7 @@ pub struct Taken {
 pub struct TakenOver {
     /// Events appended.
     pub appended: u64,
-    /// Events that were already in their stream: the same id, type, data and metadata.
+    /// Events that were already in their stream: the same id, type, data, metadata and fields.
     pub repeated: u64,
     /// Events whose own version could not be kept.
     pub renumbered: u64,
@@ -140,10 +154,85 @@ pub fn fingerprint(event: &Event) -> u64 {
     ] {
         hash.part(part);
     }
+    // Where there are none, they leave the fingerprint what it was before events had any.
+    if !event.fields.is_absent() {
+        hash.part(event.fields.stored());
+    }
     if let Some(trouble) = &event.trouble {
         hash.part(trouble.reason.as_bytes());
     }
     hash.finish()
+}
+
+/// Whether an event that is there says the same as one that is to happen.
+pub(super) fn is_same(event: &NewEvent, old: &Event) -> bool {
+    event.id == old.id && event.event_type == old.event_type && event.data == old.data && event.metadata == old.metadata
+        // What is appended has no fields; an event taken over from elsewhere may have some.
+        && old.fields.is_absent()
+}
+
+/// The version after a stream's last one.
+pub(super) fn next_version(last: Option<u64>) -> Result<u64, StoreError> {
+    match last {
+        None => Ok(1),
+        Some(last) => last.checked_add(1).ok_or_else(|| StoreError::Refused("the stream is full".into())),
+    }
+}
+
+/// The most bytes of payload that one batch may have.
+const MAX_BATCH: usize = MAX_PAYLOADS / 4;
+
+/// Refuses a batch with more payload than can be held.
+pub(super) fn refuse_size(size: usize) -> Result<(), StoreError> {
+    if size <= MAX_BATCH {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!("a batch of {size} bytes is too long; {MAX_BATCH} are possible")))
+}
+
+/// What the store gives to events that do not bring it: the time, and ids.
+pub(super) struct Stamp {
+    now: Option<Timestamp>,
+    made: Vec<Option<Arc<str>>>,
+}
+
+impl Stamp {
+    /// For these events.
+    ///
+    /// # Errors
+    /// `Refused` when the clock is needed and cannot be right.
+    pub(super) fn of<'e>(events: impl IntoIterator<Item = &'e NewEvent>) -> Result<Self, StoreError> {
+        let (mut now, mut made) = (None, Vec::new());
+        for event in events {
+            if now.is_none() && (event.time.is_none() || event.id.is_none()) {
+                now = Some(recorded(std::time::SystemTime::now())?);
+            }
+            made.push(event.id.is_none().then(|| uuid::Uuid::now_v7().to_string().into()));
+        }
+        Ok(Self { now, made })
+    }
+
+    /// The n-th of them as it is written.
+    pub(super) fn entry<'e>(
+        &'e self,
+        n: usize,
+        stream: &'e StreamName,
+        event: &'e NewEvent,
+        version: u64,
+    ) -> batch::Entry<'e> {
+        Entry {
+            stream: stream.as_str(),
+            event_type: &event.event_type,
+            version,
+            time: event.time.or(self.now),
+            id: event.id.as_deref().or(self.made[n].as_deref()),
+            correlation: event.correlation.as_deref(),
+            causation: event.causation.as_deref(),
+            data: &event.data,
+            metadata: &event.metadata,
+            fields: None,
+        }
+    }
 }
 
 /// Whether the store can hold an event of this shape at all.

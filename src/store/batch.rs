@@ -1,12 +1,13 @@
 //! The body of a journal record: one batch of events, all of them or none.
 //!
 //! ```text
-//! body    := version u8 (1), flags u8 (1: the payloads are LZ4), count, first position, settled, origin?, names, events, payloads
+//! body    := version u8 (1; 2 where an event has fields), flags u8 (1: the payloads are LZ4), count, first position, settled, origin?, names, events, payloads
 //! settled := how many records before this one were already on disk when it was written, as a distance to its own number
 //! origin  := flag 2: source u64, next, last u64 (see `Origin`)
 //! names   := count, (length, bytes)*: the streams and types of the batch, each once
-//! event   := kinds u8, forms u8, stream, type, version, time?, nanoseconds?, id?, correlation?, causation?, data length, metadata length
-//! payloads := length of the bytes when unpacked, then the data and the metadata of each event in turn, packed or not
+//! event   := kinds u8, forms u8, stream, type, version, time?, nanoseconds?, id?, correlation?, causation?, data length, metadata length,
+//!            fields length (version 2)
+//! payloads := length of the bytes when unpacked, then the data, the metadata and the fields of each event in turn, packed or not
 //! ```
 //!
 //! Numbers without a width are varints. What finds an event stands before what it says, so that an index is built from
@@ -19,9 +20,11 @@ use uuid::Uuid;
 
 use super::append::Origin;
 use super::codec::{Cursor, put, put_bytes, put_signed, u64_at};
-use crate::domain::{Event, Form, Payload, Position, StreamName, Timestamp, Version};
+use crate::domain::{Event, Form, Payload, Position, Timestamp, Version};
 
 const FORMAT: u8 = 1;
+/// The same, with the lengths of fields.
+const WITH_FIELDS: u8 = 2;
 const PACKED: u8 = 1;
 const HAS_ORIGIN: u8 = 2;
 /// More than one body may unpack to; a larger claim is damage, not a reason to allocate.
@@ -40,6 +43,14 @@ pub(super) struct Entry<'a> {
     pub(super) causation: Option<&'a str>,
     pub(super) data: &'a Payload,
     pub(super) metadata: &'a Payload,
+    /// A JSON object; what is appended here has none.
+    pub(super) fields: Option<&'a Payload>,
+}
+
+impl<'a> Entry<'a> {
+    fn fields(&self) -> &'a [u8] {
+        self.fields.map_or(&[], |fields| &fields.stored()[..])
+    }
 }
 
 /// How one optional identity is written: two bits of the kinds byte.
@@ -104,6 +115,7 @@ pub(super) fn encode(entries: &[Entry<'_>], first_position: u64, settled: u64, o
     let mut payloads = Vec::with_capacity(entries.iter().map(size).sum());
     let mut events = Vec::with_capacity(entries.len() * 48);
     let mut before = 0;
+    let has_fields = entries.iter().any(|entry| !entry.fields().is_empty());
     for entry in entries {
         let id = Identity::of(entry.id);
         let correlation = Identity::of(entry.correlation);
@@ -125,15 +137,16 @@ pub(super) fn encode(entries: &[Entry<'_>], first_position: u64, settled: u64, o
         id.write(&mut events);
         correlation.write(&mut events);
         causation.write(&mut events);
-        for payload in [entry.data, entry.metadata] {
-            put(&mut events, payload.stored().len() as u64);
-            payloads.extend_from_slice(payload.stored());
+        let stored = [entry.data, entry.metadata].map(|payload| &payload.stored()[..]);
+        for bytes in stored.into_iter().chain(has_fields.then(|| entry.fields())) {
+            put(&mut events, bytes.len() as u64);
+            payloads.extend_from_slice(bytes);
         }
     }
     let packed = (payloads.len() >= WORTH_PACKING).then(|| lz4_flex::block::compress(&payloads));
     let packed = packed.filter(|packed| packed.len() < payloads.len());
     let mut out = Vec::with_capacity(64 + events.len() + packed.as_ref().map_or(payloads.len(), Vec::len));
-    out.push(FORMAT);
+    out.push(if has_fields { WITH_FIELDS } else { FORMAT });
     out.push(if packed.is_some() { PACKED } else { 0 } | if origin.is_some() { HAS_ORIGIN } else { 0 });
     put(&mut out, entries.len() as u64);
     put(&mut out, first_position);
@@ -153,7 +166,7 @@ pub(super) fn encode(entries: &[Entry<'_>], first_position: u64, settled: u64, o
 
 /// How many bytes of payload an event brings.
 pub(super) fn size(entry: &Entry<'_>) -> usize {
-    entry.data.stored().len() + entry.metadata.stored().len()
+    entry.data.stored().len() + entry.metadata.stored().len() + entry.fields().len()
 }
 
 fn name<'a>(names: &mut Vec<&'a str>, wanted: &'a str) -> u64 {
@@ -214,6 +227,7 @@ pub(super) struct Head<'a> {
     pub(super) settled: u64,
     pub(super) origin: Option<Origin>,
     packed: bool,
+    fields: Fields,
     names: Vec<&'a str>,
     events: Cursor<'a>,
 }
@@ -222,9 +236,11 @@ impl<'a> Head<'a> {
     /// Reads it; `None` when the bytes are no batch this program knows.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         let mut from = Cursor(body);
-        if from.byte()? != FORMAT {
-            return None;
-        }
+        let fields = match from.byte()? {
+            FORMAT => Fields::None,
+            WITH_FIELDS => Fields::Each,
+            _ => return None,
+        };
         let flags = from.byte()?;
         let count = from.small()?;
         let first_position = from.number()?;
@@ -245,7 +261,7 @@ impl<'a> Head<'a> {
         for _ in 0..many {
             names.push(from.text()?);
         }
-        Some(Self { count, first_position, settled, origin, packed: flags & PACKED != 0, names, events: from })
+        Some(Self { count, first_position, settled, origin, packed: flags & PACKED != 0, fields, names, events: from })
     }
 
     /// Visits what an index needs of every event, in order; `None` when the bytes are no batch.
@@ -253,12 +269,19 @@ impl<'a> Head<'a> {
         let mut before = 0;
         let mut buffer = [0; 36];
         for _ in 0..self.count {
-            let raw = Raw::read(&mut self.events, &self.names, &mut before)?;
+            let raw = Raw::read(&mut self.events, &self.names, self.fields, &mut before)?;
             let id = raw.id.text(&mut buffer).map_or(super::ids::NO_ID, super::ids::hash_id);
             visit(Seen { stream: raw.stream, version: raw.version, time: raw.time, id });
         }
         Some(())
     }
+}
+
+/// Whether the events of a batch have a length of fields.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fields {
+    None,
+    Each,
 }
 
 struct Raw<'a> {
@@ -272,10 +295,11 @@ struct Raw<'a> {
     forms: u8,
     data: usize,
     metadata: usize,
+    fields: usize,
 }
 
 impl<'a> Raw<'a> {
-    fn read(from: &mut Cursor<'a>, names: &[&'a str], before: &mut i64) -> Option<Self> {
+    fn read(from: &mut Cursor<'a>, names: &[&'a str], fields: Fields, before: &mut i64) -> Option<Self> {
         let kinds = from.byte()?;
         let forms = from.byte()?;
         let stream = names.get(from.small::<usize>()?)?;
@@ -298,6 +322,7 @@ impl<'a> Raw<'a> {
             forms,
             data: from.small()?,
             metadata: from.small()?,
+            fields: if fields == Fields::Each { from.small()? } else { 0 },
         })
     }
 }
@@ -321,9 +346,9 @@ impl Batch {
         let (mut before, mut payload) = (0, 0_usize);
         for _ in 0..head.count {
             let (at, earlier) = (body.len() - from.0.len(), before);
-            let raw = Raw::read(&mut from, &head.names, &mut before)?;
+            let raw = Raw::read(&mut from, &head.names, head.fields, &mut before)?;
             events.push((at, earlier, payload));
-            payload = payload.checked_add(raw.data)?.checked_add(raw.metadata)?;
+            payload = payload.checked_add(raw.data)?.checked_add(raw.metadata)?.checked_add(raw.fields)?;
         }
         let unpacked: usize = from.small()?;
         if unpacked != payload || unpacked > MAX_PAYLOADS {
@@ -344,22 +369,27 @@ impl Batch {
     pub(super) fn event(&self, n: usize, share: &mut dyn FnMut(&str) -> Arc<str>) -> Option<Event> {
         let &(at, mut before, payload) = self.events.get(n)?;
         let head = Head::read(&self.body)?;
-        let raw = Raw::read(&mut Cursor(self.body.get(at..)?), &head.names, &mut before)?;
-        let end = payload + raw.data + raw.metadata;
+        let raw = Raw::read(&mut Cursor(self.body.get(at..)?), &head.names, head.fields, &mut before)?;
+        let (metadata, fields) = (raw.data, raw.data + raw.metadata);
+        let end = payload + fields + raw.fields;
         let stored = Bytes::copy_from_slice(self.payloads.get(payload..end)?);
         Some(Event {
-            stream: StreamName::from(share(raw.stream)),
-            version: Version(raw.version),
-            position: Position::Number(self.first_position + n as u64),
             id: raw.id.shared(),
-            event_type: share(raw.event_type),
             time: raw.time.and_then(timestamp),
             data: Payload::new(form_of(raw.forms), stored.slice(..raw.data)),
-            metadata: Payload::new(form_of(raw.forms >> 2), stored.slice(raw.data..)),
+            metadata: Payload::new(form_of(raw.forms >> 2), stored.slice(metadata..fields)),
+            fields: match raw.fields {
+                0 => Payload::default(),
+                _ => Payload::new(Form::Json, stored.slice(fields..)),
+            },
             correlation: raw.correlation.shared(),
             causation: raw.causation.shared(),
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new(
+                share(raw.stream),
+                Version(raw.version),
+                Position::Number(self.first_position + n as u64),
+                share(raw.event_type),
+            )
         })
     }
 }
@@ -393,12 +423,13 @@ mod tests {
         fn event()(
             stream in "[a-c]{1,2}", event_type in ".{1,3}", version in any::<u64>(), id in identity(),
             correlation in identity(), causation in identity(), data in payload(), metadata in payload(),
+            fields in proptest::option::of("[a-c]{1,3}"),
             time in proptest::option::of(-377_705_023_201_000_000_000_i128..253_402_207_200_999_999_999_i128),
         ) -> Event {
             Event {
-                stream: StreamName::from(stream.as_str()), version: Version(version), position: Position::Number(0), id,
-                event_type: event_type.into(), time: time.and_then(|at| Timestamp::from_nanosecond(at).ok()), data,
-                metadata, correlation, causation, notes: Vec::new(), trouble: None,
+                id, time: time.and_then(|at| Timestamp::from_nanosecond(at).ok()), data, metadata, correlation, causation,
+                fields: fields.map(|key| Payload::json_text(format!("{{\"{key}\":1}}"))).unwrap_or_default(),
+                ..Event::new(stream.as_str(), Version(version), Position::Number(0), event_type)
             }
         }
     }
@@ -451,6 +482,7 @@ mod tests {
             causation: event.causation.as_deref(),
             data: &event.data,
             metadata: &event.metadata,
+            fields: Some(&event.fields),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::append::Origin;
 use super::batch::Head;
 use super::codec::{Cursor, put, put_bytes, put_signed};
 use super::ids::Ids;
+use super::journal::Grows;
 use super::segment::HEADER;
 use crate::domain::{Scope, StreamName};
 
@@ -128,30 +129,25 @@ impl Default for Catalog {
     }
 }
 
-impl Catalog {
+impl Grows for Catalog {
     /// How many events there are: the position of the last one, and the ordinal of the next.
-    pub(super) fn events(&self) -> u64 {
+    fn events(&self) -> u64 {
         self.stream_of.len() as u64
     }
 
-    /// The number of the next record.
-    pub(super) fn seq(&self) -> u64 {
+    fn seq(&self) -> u64 {
         self.records.len() as u64 + 1
     }
 
-    /// Where the next record begins, unless a new segment does.
-    pub(super) fn end(&self) -> End {
+    fn end(&self) -> End {
         self.end
     }
 
-    /// Goes on in the next segment.
-    pub(super) fn enter(&mut self, segment: u32) {
+    fn enter(&mut self, segment: u32) {
         self.end = End { segment, offset: HEADER };
     }
 
-    /// Takes in the next record, lying at `offset` of the segment reached. `Err` says why it cannot be the next one;
-    /// then nothing was taken in.
-    pub(super) fn apply(&mut self, offset: u64, frame: usize, body: &[u8]) -> Result<(), String> {
+    fn apply(&mut self, offset: u64, frame: usize, body: &[u8]) -> Result<(), String> {
         let head = Head::read(body).ok_or("the record is no batch this program knows")?;
         let events = self.events();
         if head.first_position != events + 1 {
@@ -181,7 +177,9 @@ impl Catalog {
         self.end.offset = offset + frame as u64;
         Ok(())
     }
+}
 
+impl Catalog {
     fn push(&mut self, stream: u32, version: u64, time: i64, id: u64) {
         let ordinal = self.stream_of.len() as u32;
         self.streams[stream as usize].push(ordinal, version);
@@ -235,6 +233,11 @@ impl Catalog {
     /// Events that may have an id.
     pub(super) fn candidates(&self, id: u64) -> Vec<u32> {
         self.ids.find(id)
+    }
+
+    /// The hash of the id of an event.
+    pub(super) fn id_hash(&self, ordinal: u32) -> u64 {
+        self.ids.hash(ordinal)
     }
 
     /// The record an event is in.
@@ -401,6 +404,7 @@ mod tests {
                         causation: None,
                         data: &payload,
                         metadata: &payload,
+                        fields: None,
                     }
                 })
                 .collect();

@@ -2,11 +2,15 @@
 //!
 //! Reads are not here: what they bring is checked, whatever a disk answers.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::error::StoreError;
+use crate::domain::Timestamp;
 
 /// One change of the disk, told before it happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +68,7 @@ impl Disk {
     /// Makes a file (or empties the one there is).
     pub(super) fn create(&self, path: &Path) -> io::Result<File> {
         self.simply(Operation::Create)?;
-        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
+        create_private(path)
     }
 
     /// Writes all bytes at an offset.
@@ -98,5 +102,83 @@ impl Disk {
     pub(super) fn sync_directory(&self, path: &Path) -> io::Result<()> {
         self.simply(Operation::SyncDirectory)?;
         File::open(path)?.sync_all()
+    }
+}
+
+/// What the clock of the machine says, as a time that may stand in a store.
+///
+/// # Errors
+/// `Refused` before 1970 and after 9999: a clock that says so is not set, and what it says would stand for ever.
+pub(super) fn recorded(clock: SystemTime) -> Result<Timestamp, StoreError> {
+    let since = clock.duration_since(SystemTime::UNIX_EPOCH).ok();
+    since.and_then(|_| Timestamp::try_from(clock).ok()).ok_or_else(|| {
+        StoreError::Refused("the clock of this machine says a time before 1970 or after 9999; set it first".into())
+    })
+}
+
+/// Makes a file that only its owner can read. One that is there is emptied and keeps its rights.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Makes a folder that only its owner can look into, and those above it that are missing.
+pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Keeps what others make in a folder of ours as private as the folder. A folder that is open to others was made so.
+pub(super) fn keep_private(folder: &Path) {
+    if open_to_others(folder) != Some(false) {
+        return;
+    }
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if open_to_others(&path) == Some(true) {
+            let mode = if path.is_dir() { 0o700 } else { 0o600 };
+            // Inside a private folder it is private all the same.
+            drop(std::fs::set_permissions(&path, Permissions::from_mode(mode)));
+        }
+    }
+}
+
+/// Whether anybody but its owner has a right to something; `None` when it is not there. Links are not followed.
+fn open_to_others(path: &Path) -> Option<bool> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some(!metadata.is_symlink() && metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// What of a store anybody but its owner has a right to, with its folder first.
+pub(super) fn open_paths(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if open_to_others(directory) == Some(true) {
+        found.push(directory.to_path_buf());
+    }
+    let mut entries: Vec<_> = std::fs::read_dir(directory).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(open_paths(&entry.path())),
+            _ if open_to_others(&entry.path()) == Some(true) => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn only_a_clock_that_can_be_right_is_believed() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let of = |clock| recorded(clock).map_err(|error| error.to_string());
+        assert_eq!(of(epoch), Ok(Timestamp::UNIX_EPOCH));
+        assert!(of(epoch - Duration::from_nanos(1)).is_err());
+        assert!(of(epoch - Duration::from_secs(1 << 40)).is_err());
+        assert!(of(epoch + Duration::from_secs(253_402_200_000)).is_ok(), "in 9999");
+        assert!(of(epoch + Duration::from_secs(253_402_300_800)).is_err(), "in 10000");
+        assert!(of(epoch + Duration::from_secs(1 << 40)).is_err());
     }
 }

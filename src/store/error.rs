@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::append::Expected;
-use crate::domain::{Failure, FailureKind, StreamName};
+use super::append::{Expected, NewEvent};
+use crate::domain::{Event, Failure, FailureKind, StreamName};
 
 /// A place in the journal whose bytes are not what was written there.
 ///
@@ -49,7 +49,7 @@ pub enum StoreError {
     },
     /// The stream is not where the writer believed it to be, or an event with this id is already in the stream and is a
     /// different one.
-    #[error("stream `{stream}`: expected {expected}, but {}", was(.actual))]
+    #[error("stream `{stream}`: {}", taken.clone().unwrap_or_else(|| format!("expected {expected}, but {}", was(.actual))))]
     WrongExpectedVersion {
         /// The stream.
         stream: StreamName,
@@ -57,6 +57,8 @@ pub enum StoreError {
         expected: Expected,
         /// The version of its last event; `None` when it has no event.
         actual: Option<u64>,
+        /// Which id is taken by which other event of the stream, when that is why.
+        taken: Option<String>,
     },
     /// What was to be appended cannot be appended by anybody.
     #[error("refused: {0}")]
@@ -107,6 +109,22 @@ impl StoreError {
         Self::Io { doing, error: Arc::new(error) }
     }
 
+    /// The id of an event that is to happen is that of one that has happened in its stream.
+    pub(super) fn id_taken(event: &NewEvent, old: &Event, expected: Expected, actual: Option<u64>) -> Self {
+        let differs = [
+            ("type", event.event_type != old.event_type),
+            ("data", event.data != old.data),
+            ("metadata", event.metadata != old.metadata),
+        ];
+        let differs: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+        let how =
+            if differs.is_empty() { String::new() } else { format!(", which has another {}", differs.join(" and ")) };
+        let id = old.id.as_deref().unwrap_or_default();
+        let (version, position, event_type) = (old.version, &old.position, &old.event_type);
+        let taken = format!("the id `{id}` is taken by version {version} ({event_type}, position {position}){how}");
+        Self::WrongExpectedVersion { stream: old.stream.clone(), expected, actual, taken: Some(taken) }
+    }
+
     /// The same as a failure of the source `name` while `doing` something.
     pub fn failure(&self, name: &str, doing: &str) -> Failure {
         let (kind, hint) = match self {
@@ -114,6 +132,9 @@ impl StoreError {
             Self::NotAStore(_) => (FailureKind::Denied, "choose an empty directory or one that does not exist yet"),
             Self::UnknownFormat(_) => (FailureKind::Unsupported, "use the version of stepback that wrote it"),
             Self::Locked { .. } => (FailureKind::Locked, "wait until it is done; looking at the store works meanwhile"),
+            Self::WrongExpectedVersion { taken: Some(_), .. } => {
+                (FailureKind::Other, "give the event an id of its own, or none")
+            }
             Self::WrongExpectedVersion { .. } => (FailureKind::Other, "read the stream again and decide anew"),
             Self::Refused(_) => (FailureKind::Malformed, ""),
             Self::Damaged(_) => (

@@ -9,7 +9,7 @@ use super::batch::{Batch, micros, timestamp};
 use super::catalog::{Catalog, Categories, Place, Stream};
 use super::error::{Damage, StoreError};
 use super::ids::hash_id;
-use super::journal::Segments;
+use super::journal::{Grows, Segments};
 use super::segment::body_at;
 use super::subscription::Subscription;
 use super::viewer::Follower;
@@ -285,14 +285,14 @@ fn damage(record: Place, reason: String) -> StoreError {
 }
 
 fn summary(catalog: &Catalog, stream: &Stream) -> StreamSummary {
-    let (first, last) = (stream.ordinals[0], stream.ordinals[stream.ordinals.len() - 1]);
+    let times = || stream.ordinals.iter().filter_map(|&ordinal| catalog.time(ordinal));
     StreamSummary {
         stream: stream.name.clone(),
         events: stream.ordinals.len() as u64,
         first_version: Version(stream.version(0)),
         last_version: Version(stream.last_version()),
-        first_time: catalog.time(first).and_then(timestamp),
-        last_time: catalog.time(last).and_then(timestamp),
+        first_time: times().min().and_then(timestamp),
+        last_time: times().max().and_then(timestamp),
         kind: crate::domain::StreamKind::Domain,
     }
 }

@@ -17,7 +17,9 @@ use sled::transaction::{ConflictableTransactionError, TransactionError, Transact
 use super::append::Origin;
 use super::catalog::{Catalog, End};
 use super::codec::{Cursor, put, u32_at, u64_at};
+use super::disk::{create_private_folder, keep_private};
 use super::error::StoreError;
+use super::journal::Grows;
 
 /// Events gathered before they are written to the index.
 const BLOCK: u64 = 1024;
@@ -109,6 +111,12 @@ pub(super) fn path(directory: &Path) -> PathBuf {
     directory.join("index")
 }
 
+/// Whether there is one, in whole or in part.
+pub(super) fn is_index(directory: &Path) -> bool {
+    let path = path(directory);
+    path.join("db").is_file() || path.join("lookup").is_file()
+}
+
 /// Moves an index out of the way; nothing is removed.
 pub(super) fn set_aside(directory: &Path) -> Result<PathBuf, StoreError> {
     let mut number = 1;
@@ -126,6 +134,8 @@ impl Index {
     /// Opens it, or makes an empty one.
     pub(super) fn open(directory: &Path) -> Result<Self, Trouble> {
         let path = path(directory);
+        // sled makes its files as open as the user's mask says; nobody else gets as far as them.
+        drop(create_private_folder(&path));
         remove_half_snapshots(&path);
         let started = Instant::now();
         loop {
@@ -134,6 +144,7 @@ impl Index {
                 let db = config.open()?;
                 let tree = |name: &str| db.open_tree(name);
                 let (blocks, snapshots) = (tree("blocks")?, tree("snapshots")?);
+                keep_private(&path);
                 Ok(Self { blocks, snapshots, checkpoints: tree("checkpoints")?, db })
             });
             match opened {

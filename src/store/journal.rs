@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch;
-use super::catalog::{Catalog, End};
-use super::disk::Disk;
+use super::catalog::End;
+use super::disk::{Disk, create_private_folder};
 use super::error::{Damage, StoreError};
 use super::head::Head;
 use super::segment::{self, FRAME, HEADER, Next, Records, SegmentHeader};
@@ -34,7 +34,12 @@ pub(super) struct Segments {
 impl Segments {
     /// The journal of a store that exists. The store's id is that of its first segment.
     pub(super) fn open(directory: &Path) -> Result<Self, StoreError> {
-        let missing = || StoreError::NotFound(directory.parent().unwrap_or(directory).to_path_buf());
+        let store = directory.parent().unwrap_or(directory);
+        let damaged = |reason| StoreError::Damaged(Damage { segment: 1, offset: 0, reason });
+        let missing = || match super::is_store(store) {
+            true => damaged("all segments are missing".into()),
+            false => StoreError::NotFound(store.to_path_buf()),
+        };
         let numbers = match segment::list(directory) {
             Ok(numbers) => numbers,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
@@ -42,12 +47,11 @@ impl Segments {
             Err(error) => return Err(StoreError::io("list the journal", error)),
         };
         let first = *numbers.first().ok_or_else(missing)?;
-        let damaged = |reason| StoreError::Damaged(Damage { segment: 1, offset: 0, reason });
         if first != 1 {
-            return Err(damaged("the first segment is missing".into()));
+            return Err(damaged(format!("the first segment is missing; the journal begins with {first:06}.evj")));
         }
-        let file =
-            File::open(segment::path(directory, 1)).map_err(|error| StoreError::io("open the journal", error))?;
+        let file = crate::regular::open(&segment::path(directory, 1))
+            .map_err(|error| StoreError::io("open the journal", error))?;
         let header = SegmentHeader::read(&file).map_err(|error| StoreError::io("read the journal", error))?;
         let store = header.map_err(damaged)?.store;
         Ok(Self { directory: directory.to_path_buf(), store, open: Mutex::default() })
@@ -60,7 +64,7 @@ impl Segments {
             return Ok((file.clone(), *header));
         }
         let damaged = |reason: String| StoreError::Damaged(Damage { segment: number, offset: 0, reason });
-        let file = match File::open(segment::path(&self.directory, number)) {
+        let file = match crate::regular::open(&segment::path(&self.directory, number)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(damaged("the segment is missing".into()));
@@ -78,6 +82,12 @@ impl Segments {
         let file = Arc::new(file);
         open.insert(number, (file.clone(), header));
         Ok((file, header))
+    }
+
+    /// Whether there is any segment with a greater number.
+    pub(super) fn exists_after(&self, number: u32) -> bool {
+        self.exists(number + 1)
+            || segment::list(&self.directory).is_ok_and(|numbers| numbers.last().is_some_and(|last| *last > number))
     }
 
     /// Whether there is such a segment.
@@ -123,10 +133,24 @@ pub(super) enum Stop {
     Damaged(Damage),
 }
 
-/// Extends a catalog by what follows in the journal, about `budget` bytes of it.
+/// What grows as the journal is read: columns of everything, or what one append must know.
+pub(super) trait Grows {
+    /// How many events are known.
+    fn events(&self) -> u64;
+    /// The number of the next record.
+    fn seq(&self) -> u64;
+    /// Where the next record begins, unless a new segment does.
+    fn end(&self) -> End;
+    /// Goes on in the next segment.
+    fn enter(&mut self, segment: u32);
+    /// Takes in the next record, lying at `offset` of the segment reached; `Err` says why it cannot be the next one.
+    fn apply(&mut self, offset: u64, frame: usize, body: &[u8]) -> Result<(), String>;
+}
+
+/// Extends what is known by what follows in the journal, about `budget` bytes of it.
 pub(super) fn extend(
     segments: &Segments,
-    catalog: &mut Catalog,
+    catalog: &mut impl Grows,
     limit: Limit,
     budget: u64,
 ) -> Result<Stop, StoreError> {
@@ -136,7 +160,7 @@ pub(super) fn extend(
     }
 }
 
-fn try_extend(segments: &Segments, catalog: &mut Catalog, limit: Limit, budget: u64) -> Result<Stop, StoreError> {
+fn try_extend(segments: &Segments, catalog: &mut impl Grows, limit: Limit, budget: u64) -> Result<Stop, StoreError> {
     let mut left = budget;
     let head = match limit {
         Limit::Acknowledged(head) => Some(head),
@@ -174,7 +198,7 @@ fn try_extend(segments: &Segments, catalog: &mut Catalog, limit: Limit, budget: 
             }
         };
         let at = records.offset();
-        let last = !segments.exists(segment + 1);
+        let last = !segments.exists_after(segment);
         // What was acknowledged was on disk, whatever the bytes say now.
         let acknowledged = head.is_some_and(|head| (segment, at) < (head.segment, head.end));
         match bad {
@@ -228,7 +252,7 @@ pub(super) struct Journal {
 /// Makes the journal directory with its first segment, if they are not there.
 pub(super) fn create(directory: &Path, disk: &Disk) -> Result<(), StoreError> {
     let doing = |error| StoreError::io("make the journal", error);
-    std::fs::create_dir_all(directory).map_err(doing)?;
+    create_private_folder(directory).map_err(doing)?;
     let header = SegmentHeader { store: *uuid::Uuid::new_v4().as_bytes(), number: 1, first_seq: 1, events_before: 0 };
     let head = Head { seq: 1, events: 0, segment: 1, end: HEADER, indexed: 0 };
     write_head(&Head::path(directory), &head, disk).map_err(doing)?;
@@ -263,7 +287,7 @@ impl Journal {
     /// Stands at the end of what `catalog` covers, cutting what lies behind it. `head` is what the head said.
     pub(super) fn at_end(
         segments: Arc<Segments>,
-        catalog: &Catalog,
+        catalog: &impl Grows,
         head: Option<Head>,
         torn: bool,
         disk: Disk,
@@ -275,8 +299,6 @@ impl Journal {
         if torn {
             disk.cut(&file, offset).map_err(doing)?;
         }
-        // A writer may have died before it could tell what it had written: it is on disk before it is built upon.
-        disk.sync(&file).map_err(doing)?;
         let now = Head {
             seq: catalog.seq(),
             events: catalog.events(),
@@ -284,6 +306,13 @@ impl Journal {
             end: offset,
             indexed: head.map_or(0, |head| head.indexed),
         };
+        // A writer may have died before it could tell what it had written: it is on disk before it is built upon. What the
+        // head tells of was on disk before it was told.
+        let told =
+            |head: Head| (head.seq, head.events, head.segment, head.end) == (now.seq, now.events, segment, offset);
+        if torn || !head.is_some_and(told) {
+            disk.sync(&file).map_err(doing)?;
+        }
         let path = Head::path(&segments.directory);
         let head_file = match head {
             Some(_) => File::options().read(true).write(true).open(path).ok(),

@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +22,10 @@ impl Lock {
     pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
         let doing = |error| StoreError::io("take the lock", error);
         let path = path(directory);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(doing)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(doing)?;
+        crate::regular::check(file.metadata().map_err(doing)?.file_type()).map_err(doing)?;
         // A viewer that looks whether somebody is writing holds it for a moment.
         for _ in 0..10 {
             match file.try_lock() {
@@ -45,7 +48,7 @@ impl Lock {
 
     /// Whether somebody is writing now.
     pub(super) fn is_held(directory: &Path) -> bool {
-        let Ok(file) = File::open(path(directory)) else { return false };
+        let Ok(file) = crate::regular::open(&path(directory)) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 }

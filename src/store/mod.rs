@@ -4,6 +4,7 @@
 //! STORE/journal/000001.evj …   the truth: records of batches (`segment`, `batch`), one fdatasync an acknowledged write
 //! STORE/journal/head           how far it is acknowledged (`head`)
 //! STORE/index/                 sled: columns in blocks, snapshots, read models (`index`, `snapshot`, `projection`)
+//! STORE/index/lookup           where one append finds a stream and an id (`lookup`, `appender`)
 //! STORE/lock                   who is writing (`lock`)
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! index: it works beside a writer, on a full disk, and in a directory it may not write to.
 
 mod append;
+mod appender;
 mod batch;
 mod catalog;
 mod codec;
@@ -28,6 +30,7 @@ mod ids;
 mod index;
 mod journal;
 mod lock;
+mod lookup;
 mod open;
 mod projection;
 mod segment;
@@ -42,6 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use append::{Appended, Expected, MAX_NAME, NewEvent, Origin, Taken, TakenOver, fingerprint};
+pub use appender::Appender;
 pub use disk::{Fate, Faults, Operation, Options};
 pub use error::{Damage, Notice, StoreError};
 pub use history::History;
@@ -54,14 +58,18 @@ pub use viewer::Viewer;
 use crate::domain::{Cancel, Event, StreamName, Version};
 use disk::Disk;
 use index::Index;
-use journal::{Journal, Segments};
+use journal::{Grows, Journal, Segments};
 use lock::Lock;
 use open::{Opened, open_index, prepare, read_head};
 use writer::{Answer, Ticket, Work, Writer};
 
-/// Whether a directory is a store.
+/// Whether a directory is a store, whole or not: one that lost its first segment, or all of them, is still one.
 pub fn is_store(directory: &Path) -> bool {
-    segment::path(&directory.join("journal"), 1).is_file()
+    let journal = directory.join("journal");
+    segment::path(&journal, 1).is_file()
+        || matches!(read_head(&journal), Ok(Some(_)))
+        || segment::list(&journal).is_ok_and(|numbers| !numbers.is_empty())
+        || (index::is_index(directory) && directory.join("lock").is_file())
 }
 
 /// A store opened for writing; there is one at a time. It may be shared among threads.
@@ -103,6 +111,10 @@ impl Store {
                 let reason = format!("all segments are missing, with {} acknowledged events", head.events);
                 return Err(StoreError::Damaged(Damage { segment: 1, offset: 0, reason }));
             }
+            if head.is_none() && index::is_index(directory) {
+                let reason = "all segments are missing, and an index of them is there".into();
+                return Err(StoreError::Damaged(Damage { segment: 1, offset: 0, reason }));
+            }
             journal::create(&journal, &disk)?;
         }
         let segments = Arc::new(Segments::open(&journal)?);
@@ -127,6 +139,8 @@ impl Store {
             journal,
             index: index.as_ref().ok().cloned(),
             applied,
+            covered: open::looked_up(directory, &history.segments),
+            directory: directory.to_path_buf(),
             index_trouble: None,
         };
         Ok(Self {
@@ -162,7 +176,8 @@ impl Store {
     /// time, whatever is expected.
     ///
     /// # Errors
-    /// `WrongExpectedVersion` when the stream is elsewhere or has other events with these ids, `Refused`, `Io`, `Stopped`.
+    /// `WrongExpectedVersion` when the stream is elsewhere or has other events with these ids, `Refused` (also when the
+    /// clock of the machine cannot be right and is needed), `Io`, `Stopped`.
     pub fn append(
         &self,
         stream: &StreamName,
@@ -220,7 +235,7 @@ impl Store {
         if texts.into_iter().chain(more).flatten().any(|text| text.len() > MAX_NAME) {
             return Err(format!("a name in it is longer than {MAX_NAME} bytes"));
         }
-        let size = event.data.stored().len() + event.metadata.stored().len();
+        let size = event.payload_bytes() as usize;
         if size > batch::MAX_PAYLOADS / 8 {
             return Err(format!("it has {size} bytes of data, at most {} are stored", batch::MAX_PAYLOADS / 8));
         }

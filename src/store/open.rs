@@ -3,12 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, End};
+use super::disk::create_private_folder;
 use super::error::{Damage, Notice, StoreError};
 use super::head::Head;
 use super::index::{self, Applied, Index, Trouble};
 use super::is_store;
-use super::journal::{Limit, Segments, Stop, extend};
+use super::journal::{Grows, Limit, Segments, Stop, extend};
+use super::lookup::Lookup;
 use super::segment::{self, Next, Records};
 
 /// Journal bytes scanned between two looks at whether a block of the index is full.
@@ -17,7 +19,7 @@ pub(super) const SLICE: u64 = 256 << 10;
 /// Makes the directory, and makes sure that it is nobody else's.
 pub(super) fn prepare(directory: &Path) -> Result<(), StoreError> {
     let doing = |error| StoreError::io("make the store", error);
-    std::fs::create_dir_all(directory).map_err(doing)?;
+    create_private_folder(directory).map_err(doing)?;
     if is_store(directory) {
         return Ok(());
     }
@@ -44,11 +46,25 @@ pub(super) fn prepare(directory: &Path) -> Result<(), StoreError> {
 
 pub(super) fn read_head(journal: &Path) -> Result<Option<Head>, StoreError> {
     let doing = |error| StoreError::io("read the journal", error);
-    match std::fs::File::open(Head::path(journal)) {
+    match crate::regular::open(&Head::path(journal)) {
         Ok(file) => Head::read(&file).map_err(doing),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(doing(error)),
     }
+}
+
+/// How many events the store had when its lookup was written, 0 where there is none. Where the head is lost too, it is the
+/// last to tell that the journal had more.
+pub(super) fn looked_up(directory: &Path, segments: &Segments) -> u64 {
+    let covered = Lookup::covered(directory).filter(|covered| covered.store == segments.store);
+    covered.map_or(0, |covered| covered.events)
+}
+
+/// The damage of a journal that ends with fewer events than were indexed.
+pub(super) fn lost_behind(catalog: &Catalog, known: u64) -> Option<Damage> {
+    let End { segment, offset } = catalog.end();
+    let lost = known.checked_sub(catalog.events()).filter(|lost| *lost > 0)?;
+    Some(Damage { segment, offset, reason: format!("the journal ends here, but {lost} more events were indexed") })
 }
 
 /// A catalog of the whole journal, and the index that goes with it.
@@ -73,11 +89,11 @@ pub(super) fn open_index(
     let mut index = Index::open(directory);
     let mut catalog = Catalog::default();
     let mut applied = Applied::default();
-    let mut known = 0;
+    let mut known = looked_up(directory, segments);
     if let Ok(opened) = &index {
         match opened.load(&segments.store, &mut catalog) {
             Ok(Some(loaded)) => {
-                known = loaded.events;
+                known = known.max(loaded.events);
                 match agrees(segments, &catalog, head, &loaded) {
                     Ok(()) => applied = loaded,
                     Err(why) => index = Err(Trouble::Damaged(why)),
@@ -96,10 +112,8 @@ pub(super) fn open_index(
     // The journal first: whether it is whole decides what the index may say.
     let reading = index.as_ref().ok().cloned();
     let torn = read_journal(segments, head, &mut catalog, &mut applied, reading.as_ref())?;
-    if known > catalog.events() {
-        let end = catalog.end();
-        let reason = format!("the journal ends here, but {} more events were indexed", known - catalog.events());
-        return Err(StoreError::Damaged(Damage { segment: end.segment, offset: end.offset, reason }));
+    if let Some(damage) = lost_behind(&catalog, known) {
+        return Err(StoreError::Damaged(damage));
     }
     if !was_there && catalog.events() > 0 {
         notices.push(Notice::IndexRebuilt);

@@ -78,11 +78,14 @@ pub(super) fn path(journal: &Path, number: u32) -> PathBuf {
     journal.join(format!("{number:06}.evj"))
 }
 
-/// The numbers of the segments in a directory, in order.
+/// The numbers of the segments in a directory, in order. What is named in another way, as copies are, is none.
 pub(super) fn list(journal: &Path) -> io::Result<Vec<u32>> {
-    let mut numbers: Vec<u32> = std::fs::read_dir(journal)?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".evj")?.parse().ok())
-        .collect();
+    let number = |entry: io::Result<std::fs::DirEntry>| {
+        let name = entry.ok()?.file_name();
+        let number = name.to_str()?.strip_suffix(".evj")?.parse().ok()?;
+        (path(Path::new(""), number).as_os_str() == name).then_some(number)
+    };
+    let mut numbers: Vec<u32> = std::fs::read_dir(journal)?.filter_map(number).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }

@@ -1,15 +1,17 @@
 //! Looking at every byte of a store and telling what is found. Nothing of the journal is changed.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::batch::Batch;
 use super::catalog::Catalog;
+use super::disk::open_paths;
 use super::error::{Damage, StoreError};
 use super::index::{self, Index, Trouble};
-use super::journal::{Limit, Segments, Stop, extend};
+use super::journal::{Grows, Limit, Segments, Stop, extend};
 use super::lock::Lock;
-use super::open::{SLICE, read_head};
+use super::lookup::{self, Lookup};
+use super::open::{SLICE, looked_up, lost_behind, read_head};
 use super::segment::{HEADER, Next, Records, body_at};
 use crate::domain::{Cancel, Progress};
 
@@ -51,6 +53,10 @@ pub struct Report {
     pub head: Option<String>,
     /// The index.
     pub index: IndexState,
+    /// What of the store others than its owner have a right to: no damage.
+    pub open_to_others: Vec<PathBuf>,
+    /// Where the store lies.
+    pub directory: PathBuf,
 }
 
 impl Report {
@@ -89,7 +95,18 @@ impl fmt::Display for Report {
                 writeln!(f, "index     damaged: {why}; it is set aside and built anew by the next writer")
             }
             IndexState::NotChecked(why) => writeln!(f, "index     not checked: {why}"),
+        }?;
+        if let [first, ..] = self.open_to_others.as_slice() {
+            let first = first.strip_prefix(&self.directory).ok().filter(|path| !path.as_os_str().is_empty());
+            let first = first.map_or_else(|| "the folder itself".to_owned(), |path| path.display().to_string());
+            let count = self.open_to_others.len();
+            writeln!(
+                f,
+                "access    {count} of its files and folders are open to other users, first {first}; \
+                 `chmod -R go= STORE` makes them yours alone"
+            )?;
         }
+        Ok(())
     }
 }
 
@@ -110,9 +127,11 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
         records_behind: 0,
         head: None,
         index: IndexState::Missing,
+        open_to_others: open_paths(directory),
+        directory: directory.to_path_buf(),
     };
     let head = read_head(&journal)?;
-    if head.is_none() && super::segment::list(&journal).unwrap_or_default().is_empty() {
+    if head.is_none() && !super::is_store(directory) {
         return Err(StoreError::NotFound(directory.to_path_buf()));
     }
     // Held while looking, so that nothing moves; where somebody writes, only what is acknowledged is looked at.
@@ -172,6 +191,9 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
             report.damage = Some(damage);
         }
         Stop::End | Stop::Budget => {}
+    }
+    if head.is_none() && report.damage.is_none() {
+        report.damage = lost_behind(&catalog, looked_up(directory, &segments));
     }
     report.index = match lock {
         Ok(_lock) => look_at_index(directory, &segments, &catalog),
@@ -236,6 +258,9 @@ fn look_at_index(directory: &Path, segments: &Segments, journal: &Catalog) -> In
         index.check()?;
         Ok((applied, catalog))
     });
+    if lookup::path(directory).exists() && Lookup::open(directory).and_then(|lookup| lookup.check()).is_err() {
+        return IndexState::Damaged("its lookup is not what was written".into());
+    }
     match looked {
         Err(Trouble::Unavailable(why)) => IndexState::NotChecked(why),
         Err(Trouble::Damaged(why)) => IndexState::Damaged(why),

@@ -12,8 +12,9 @@ use super::catalog::Catalog;
 use super::error::{Damage, StoreError};
 use super::head::Head;
 use super::history::History;
-use super::journal::{Limit, Segments, Stop, extend};
+use super::journal::{Grows, Limit, Segments, Stop, extend};
 use super::lock::Lock;
+use super::open::{looked_up, lost_behind};
 use crate::domain::{Cancel, Progress};
 
 /// Bytes of journal looked at in one go, so that readers get their turn.
@@ -47,7 +48,7 @@ impl Follower {
     fn head(&mut self) -> Result<Option<Head>, StoreError> {
         let doing = |error| StoreError::io("read the journal", error);
         if self.head.is_none() {
-            match File::open(Head::path(&self.directory.join("journal"))) {
+            match crate::regular::open(&Head::path(&self.directory.join("journal"))) {
                 Ok(file) => self.head = Some(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(doing(error)),
@@ -85,13 +86,20 @@ impl History {
         }
         let mut catalog = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
         let before = catalog.events();
-        let stop = extend(&self.segments, &mut catalog, follower.limit, slice)?;
+        let stop = extend(&self.segments, &mut *catalog, follower.limit, slice)?;
         let grew = catalog.events() > before;
         drop(catalog);
         let more = stop == Stop::Budget;
         match stop {
             Stop::Budget => {}
-            Stop::End | Stop::Torn { .. } => follower.complete = true,
+            Stop::End | Stop::Torn { .. } => {
+                follower.complete = true;
+                // Where no head tells how far the journal went, what was indexed may.
+                if matches!(follower.limit, Limit::Everything(None)) {
+                    let known = looked_up(&follower.directory, &self.segments);
+                    follower.damage = lost_behind(&self.catalog(), known);
+                }
+            }
             Stop::Damaged(damage) => {
                 follower.complete = true;
                 follower.damage = Some(damage);
@@ -194,6 +202,14 @@ impl Viewer {
             streams: catalog.stream_count() as u64,
             complete,
         }
+    }
+
+    /// Whether nothing tells how far the journal went: its head is missing or unreadable.
+    pub fn is_headless(&self) -> bool {
+        let follower = self.history.follower.as_ref();
+        follower.is_some_and(|it| {
+            matches!(it.lock().unwrap_or_else(PoisonError::into_inner).limit, Limit::Everything(None))
+        })
     }
 
     /// Where the journal is damaged, if it was found to be so far. Everything before is readable.

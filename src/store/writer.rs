@@ -5,17 +5,21 @@
 //! fewer syncs the disk manages, the more appends share one.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::append::{Appended, Expected, NewEvent, Origin, Taken, TakenOver, fingerprint};
-use super::batch::{self, Entry, MAX_PAYLOADS};
+use super::append::{self, Appended, Expected, NewEvent, Origin, Taken, TakenOver, fingerprint};
+use super::appender::stale;
+use super::batch::{self, Entry};
+use super::disk::keep_private;
 use super::error::StoreError;
 use super::history::History;
 use super::ids::hash_id;
-use super::index::{Applied, Index};
-use super::journal::Journal;
+use super::index::{self, Applied, Index};
+use super::journal::{Grows, Journal};
+use super::lookup::Lookup;
 use super::segment::{self, FRAME};
-use crate::domain::{Event, StreamName, Timestamp};
+use crate::domain::{Event, StreamName};
 
 /// Events taken over share a record up to this many bytes of payload: what one read of one event unpacks.
 const RECORD: usize = 12 << 10;
@@ -57,6 +61,10 @@ pub(super) struct Writer {
     pub(super) journal: Journal,
     pub(super) index: Option<Index>,
     pub(super) applied: Applied,
+    /// The store's own.
+    pub(super) directory: PathBuf,
+    /// How many events the lookup covers.
+    pub(super) covered: u64,
     /// Why the index is not written any more.
     pub(super) index_trouble: Option<String>,
 }
@@ -133,46 +141,26 @@ impl Writer {
             return Ok(Decision::AfterRound);
         }
         let actual = self.last_version(stream, round);
-        let conflict = || StoreError::WrongExpectedVersion { stream: stream.clone(), expected, actual };
         match self.repetition(stream, events)? {
             Repetition::New => {}
             Repetition::Same(appended) => return Ok(Decision::Answered(Ok(Answer::Appended(appended)))),
-            Repetition::Other => return Ok(Decision::Answered(Err(conflict()))),
+            Repetition::Other(event, old) => {
+                let taken = StoreError::id_taken(event, &old, expected, actual);
+                return Ok(Decision::Answered(Err(taken)));
+            }
         }
-        let fits = match expected {
-            Expected::Any => true,
-            Expected::NoStream => actual.is_none(),
-            Expected::Exact(version) => actual == Some(version),
-        };
-        if !fits {
-            return Ok(Decision::Answered(Err(conflict())));
+        if !expected.fits(actual) {
+            let conflict = StoreError::WrongExpectedVersion { stream: stream.clone(), expected, actual, taken: None };
+            return Ok(Decision::Answered(Err(conflict)));
         }
-        let first_version = match actual {
-            None => 1,
-            Some(last) => last.checked_add(1).ok_or_else(|| StoreError::Refused("the stream is full".into()))?,
-        };
+        let first_version = append::next_version(actual)?;
         let last_version = first_version
             .checked_add(events.len() as u64 - 1)
             .ok_or_else(|| StoreError::Refused("the stream is full".into()))?;
-        let now = Timestamp::now();
-        let made: Vec<Option<Arc<str>>> =
-            events.iter().map(|event| event.id.is_none().then(|| uuid::Uuid::now_v7().to_string().into())).collect();
-        let entries: Vec<Entry<'_>> = events
-            .iter()
-            .zip(&made)
-            .zip(first_version..)
-            .map(|((event, made), version)| Entry {
-                stream: stream.as_str(),
-                event_type: &event.event_type,
-                version,
-                time: Some(event.time.unwrap_or(now)),
-                id: event.id.as_deref().or(made.as_deref()),
-                correlation: event.correlation.as_deref(),
-                causation: event.causation.as_deref(),
-                data: &event.data,
-                metadata: &event.metadata,
-            })
-            .collect();
+        let stamp = append::Stamp::of(events)?;
+        let numbered = events.iter().enumerate().zip(first_version..);
+        let entries: Vec<Entry<'_>> =
+            numbered.map(|((n, event), version)| stamp.entry(n, stream, event, version)).collect();
         let first_position = self.history.events_known() + round.events + 1;
         self.add(&entries, None, round)?;
         round.versions.insert(stream.clone(), last_version);
@@ -187,20 +175,18 @@ impl Writer {
     }
 
     /// Whether a batch is in its stream already, as a whole, in part, or not at all.
-    fn repetition(&self, stream: &StreamName, events: &[NewEvent]) -> Result<Repetition, StoreError> {
-        let mut known = None;
+    fn repetition<'e>(&self, stream: &StreamName, events: &'e [NewEvent]) -> Result<Repetition<'e>, StoreError> {
+        let mut taken = None;
         for event in events {
             let Some(id) = &event.id else { continue };
             for ordinal in self.history.with_id(id)? {
-                if self.history.catalog().stream_of(ordinal) == stream {
-                    known = Some(());
+                if taken.is_none() && self.history.catalog().stream_of(ordinal) == stream {
+                    taken = Some((event, Box::new(self.history.at(ordinal)?)));
                 }
             }
         }
-        if known.is_none() {
-            return Ok(Repetition::New);
-        }
-        let Some(first) = events[0].id.as_deref() else { return Ok(Repetition::Other) };
+        let Some((event, old)) = taken else { return Ok(Repetition::New) };
+        let Some(first) = events[0].id.as_deref() else { return Ok(Repetition::Other(event, old)) };
         for ordinal in self.history.with_id(first)? {
             let place = {
                 let catalog = self.history.catalog();
@@ -215,10 +201,7 @@ impl Writer {
             let mut same = true;
             for (event, &ordinal) in events.iter().zip(&ordinals) {
                 let old = self.history.at(ordinal)?;
-                same &= event.id == old.id
-                    && event.event_type == old.event_type
-                    && event.data == old.data
-                    && event.metadata == old.metadata;
+                same &= append::is_same(event, &old);
             }
             if same {
                 return Ok(Repetition::Same(Appended {
@@ -230,7 +213,7 @@ impl Writer {
                 }));
             }
         }
-        Ok(Repetition::Other)
+        Ok(Repetition::Other(event, old))
     }
 
     /// Takes events over in their order, many to a record.
@@ -262,7 +245,7 @@ impl Writer {
                 _ => event.version.0,
             };
             round.versions.insert(event.stream.clone(), version);
-            size += event.data.stored().len() + event.metadata.stored().len();
+            size += event.payload_bytes() as usize;
             record.push((event, version));
             next = taken.next;
             done.appended += 1;
@@ -299,6 +282,7 @@ impl Writer {
                 causation: event.causation.as_deref(),
                 data: &event.data,
                 metadata: &event.metadata,
+                fields: Some(&event.fields),
             })
             .collect();
         self.add(&entries, Some(&origin), round)?;
@@ -314,6 +298,7 @@ impl Writer {
                 && old.event_type == event.event_type
                 && old.data == event.data
                 && old.metadata == event.metadata
+                && old.fields == event.fields
             {
                 return Ok(true);
             }
@@ -323,12 +308,7 @@ impl Writer {
 
     fn add(&self, entries: &[Entry<'_>], origin: Option<&Origin>, round: &mut Round) -> Result<(), StoreError> {
         let size: usize = entries.iter().map(batch::size).sum();
-        if size > MAX_PAYLOADS / 4 {
-            return Err(StoreError::Refused(format!(
-                "a batch of {size} bytes is too long; {} are possible",
-                MAX_PAYLOADS / 4
-            )));
-        }
+        append::refuse_size(size)?;
         let events = self.history.events_known() + round.events;
         if events + entries.len() as u64 > u64::from(u32::MAX) {
             return Err(StoreError::Refused(format!("a store holds at most {} events", u32::MAX)));
@@ -394,12 +374,26 @@ impl Writer {
                 Ok(()) => self.journal.indexed(self.applied.events),
                 Err(trouble) => self.index_trouble = Some(StoreError::from(trouble).to_string()),
             }
+            keep_private(&index::path(&self.directory));
+            self.look_up();
+        }
+    }
+
+    /// Brings the lookup up to what is known, where it covers too little. Without one, or with an old one, everything is
+    /// as right and only slower, so failing to is told to nobody.
+    fn look_up(&mut self) {
+        let catalog = self.history.catalog();
+        if stale(self.covered, catalog.events())
+            && Lookup::write(&self.directory, &self.journal.segments.store, &catalog).is_ok()
+        {
+            self.covered = catalog.events();
         }
     }
 }
 
-enum Repetition {
+enum Repetition<'e> {
     New,
     Same(Appended),
-    Other,
+    /// This event's id is that of another one.
+    Other(&'e NewEvent, Box<Event>),
 }

@@ -8,8 +8,9 @@ pub mod theme;
 mod widgets;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 
 pub use theme::{Role, Theme};
 
@@ -49,8 +50,23 @@ pub fn render(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         Mode::Survey(sheet) => panes::survey::draw(sheet, theme, areas.body(), buffer),
         Mode::Normal | Mode::Prompt(_) | Mode::ConfirmQuit => {}
     }
+    ground(theme, frame.buffer_mut());
     if let Some(position) = cursor {
         frame.set_cursor_position(position);
+    }
+}
+
+/// The ground of a theme that has one, in every cell that has none of its own: what was cleared, and the hidden half of
+/// wide characters.
+fn ground(theme: &Theme, buffer: &mut Buffer) {
+    let Style { fg: Some(front), bg: Some(ground), .. } = theme.style(Role::Text) else { return };
+    for cell in &mut buffer.content {
+        if cell.bg == Color::Reset {
+            cell.set_bg(ground);
+        }
+        if cell.fg == Color::Reset {
+            cell.set_fg(front);
+        }
     }
 }
 
@@ -62,7 +78,7 @@ fn too_small(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         "stepback needs more room".to_owned(),
         format!("{width}x{height} at least, this is {}x{}", area.width, area.height),
         match app.mode {
-            Mode::ConfirmQuit => "quit? y or n".into(),
+            Mode::ConfirmQuit => "quit? q or n".into(),
             _ => "Q quits".into(),
         },
     ];

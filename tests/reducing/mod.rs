@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stepback::domain::{Event, Payload, Position, StreamName, Version, time};
 use stepback::reducers::javascript::{JavaScript, JavaScriptConfig, Limits};
-use stepback::replay::{FoldError, Reducer, Start};
+use stepback::replay::{FoldError, Lost, Reducer, Start};
 
 pub fn stream() -> StreamName {
     StreamName::from("account-7")
@@ -24,18 +24,10 @@ pub fn script_within(source: &str, limits: Limits) -> JavaScript {
 /// An event of version `n` with data and no metadata.
 pub fn event(n: u64, event_type: &str, data: &str) -> Event {
     Event {
-        stream: stream(),
-        version: Version(n),
-        position: Position::Number(100 + n),
         id: Some(format!("id-{n}").as_str().into()),
-        event_type: event_type.into(),
         time: time::parse("2025-01-01T08:58:01.438Z"),
         data: Payload::json_text(data),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: None,
+        ..Event::new(stream(), Version(n), Position::Number(100 + n), event_type)
     }
 }
 
@@ -56,7 +48,20 @@ pub fn begin(reducer: &mut JavaScript) -> Result<(), FoldError> {
 
 /// Folds events; the faults as `index: message (place)`.
 pub fn fold(reducer: &mut JavaScript, events: &[Arc<Event>]) -> Vec<String> {
-    let mut faults = Vec::new();
-    reducer.apply(events, &mut faults).expect("not lost");
+    let faults = apply_all(reducer, events).expect("not lost");
     faults.into_iter().map(|(at, fault)| format!("{at}: {fault}")).collect()
+}
+
+/// Folds events to the last of them, in as many calls as that takes; the faults with their index.
+pub fn apply_all(reducer: &mut JavaScript, events: &[Arc<Event>]) -> Result<Vec<(usize, FoldError)>, Lost> {
+    let (mut faults, mut at) = (Vec::new(), 0);
+    while at < events.len() {
+        let mut found = Vec::new();
+        let dealt =
+            reducer.apply(&events[at..], &mut found).map_err(|lost| Lost { at: lost.at.map(|n| at + n), ..lost })?;
+        assert!(dealt > 0 && at + dealt <= events.len() && found.iter().all(|(index, _)| *index < dealt));
+        faults.extend(found.into_iter().map(|(index, fault)| (at + index, fault)));
+        at += dealt;
+    }
+    Ok(faults)
 }

@@ -13,13 +13,17 @@ use fold::{difference, fold, streams, subsequence};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
+use stepback::app::folding::{Fold, FoldProgress};
 use stepback::app::notation::{parse_key, plain_key};
+use stepback::app::walk::Arrival;
 use stepback::app::{App, Effect, Generation, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{
-    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Position, Progress, Scope,
-    StreamName, Timestamp, Trouble, Version, time,
+    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Place, Position, Progress,
+    Scope, StreamName, Timestamp, Trouble, Version, time,
 };
-use stepback::replay::{Fingerprint, Moment, Patch, ReducerInfo, State, StateCost};
+use stepback::replay::{
+    FaultCount, Fingerprint, FirstFault, Moment, Patch, ReducerInfo, Stale, State, StateCost, Suspension,
+};
 use stepback::session::condition::Unjudged;
 use stepback::session::search::EventFilter;
 use stepback::sources::memory::Memory;
@@ -27,20 +31,7 @@ use stepback::ui::theme::{ROLES, Role, Theme};
 
 /// One event to be built: stream, type, data; the rest follows from its place.
 pub fn event(stream: &str, event_type: &str, data: &str) -> Event {
-    Event {
-        stream: stream.into(),
-        version: Version(0),
-        position: Position::Number(0),
-        id: None,
-        event_type: event_type.into(),
-        time: None,
-        data: Payload::json_text(data),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: None,
-    }
+    Event { data: Payload::json_text(data), ..Event::new(stream, Version(0), Position::Number(0), event_type) }
 }
 
 /// A record that cannot be read.
@@ -133,6 +124,13 @@ pub struct Desk {
     pub about: About,
     /// Whether wishes are answered at once.
     pub answers: bool,
+    /// Whether a state is there with its place; otherwise the place comes alone and the state when it is folded.
+    pub folds: bool,
+    /// Why the reducer is not the one that was saved last.
+    pub stale: Option<Arc<Stale>>,
+    /// Why no state is folded.
+    pub suspended: Option<Suspension>,
+    unfolded: Vec<Msg>,
     events: Vec<Arc<Event>>,
     approximate: bool,
     pinned: Option<State>,
@@ -148,14 +146,14 @@ impl Desk {
     /// Opens it in a window of this size.
     pub fn open_in(events: Vec<Arc<Event>>, width: u16, height: u16) -> Self {
         let mut desk = Self::start(events, width, height);
-        desk.send(Msg::SourceDescribed(desk.about.clone()));
+        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
         desk.read(100);
         desk
     }
 
     /// The interface before anything has come.
     pub fn start(events: Vec<Arc<Event>>, width: u16, height: u16) -> Self {
-        let origin = Origin { address: "shop.jsonl".into(), options: Vec::new() };
+        let origin = Origin { address: "shop.jsonl".into(), ..Origin::default() };
         Self::with(events, Setup { width, height, origin, themes: Theme::names(), ..Setup::default() })
     }
 
@@ -174,6 +172,10 @@ impl Desk {
             log: Vec::new(),
             about,
             answers: true,
+            folds: true,
+            stale: None,
+            suspended: None,
+            unfolded: Vec::new(),
             events,
             approximate: true,
             pinned: None,
@@ -205,7 +207,7 @@ impl Desk {
     /// The source has been opened anew.
     pub fn reopened(&mut self) {
         self.send(Msg::Reopened);
-        self.send(Msg::SourceDescribed(self.about.clone()));
+        self.send(Msg::SourceDescribed(self.about.clone().into()));
         self.read(100);
     }
 
@@ -234,6 +236,25 @@ impl Desk {
             }
         }
         panic!("the interface never stops wanting: {:?}", self.wanted);
+    }
+
+    /// The state that was held back is folded.
+    pub fn fold(&mut self) {
+        for msg in std::mem::take(&mut self.unfolded) {
+            self.send(msg);
+        }
+    }
+
+    /// The answers that are held back.
+    pub fn clone_unfolded(&self) -> Vec<Msg> {
+        self.unfolded.clone()
+    }
+
+    /// The fold under way says how far it is.
+    pub fn folding(&mut self, folded: u64, to_fold: u64, seconds: u64) {
+        let Fold::Running { generation, .. } = self.app.walk.fold else { panic!("nothing is folded") };
+        let progress = FoldProgress { folded, to_fold, seconds };
+        self.send(Msg::WalkProgressed { generation, progress });
     }
 
     /// Types keys: characters are themselves, names stand in angle brackets (`<enter>`, `<ctrl+d>`).
@@ -319,7 +340,8 @@ impl Desk {
         out
     }
 
-    fn drawn(&self, theme: &Theme) -> ratatui::buffer::Buffer {
+    /// The cells of the screen.
+    pub fn drawn(&self, theme: &Theme) -> ratatui::buffer::Buffer {
         let size = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).expect("a test terminal");
         terminal.draw(|frame| stepback::ui::render(&self.app, theme, frame)).expect("drawing");
@@ -354,6 +376,11 @@ impl Desk {
                 let event = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].clone()));
                 vec![Msg::SomeLoaded { generation, events: ordinals.iter().filter_map(event).collect() }]
             }
+            Effect::SampleTimes { generation, scope, ordinals } => {
+                let all = self.ordinals(&scope);
+                let time = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].time));
+                vec![Msg::TimesSampled { generation, times: ordinals.iter().filter_map(time).collect() }]
+            }
             Effect::Sift { generation, scope, filter, from } => self.sift(generation, &scope, &filter, from),
             Effect::Go { generation, scope, from, to } => match self.walk(&scope, from, &to) {
                 Ok((scope, scope_at, moment)) => {
@@ -362,6 +389,11 @@ impl Desk {
                     if let Some(pinned) = &self.pinned {
                         let patch = Arc::new(difference(pinned, &self.state));
                         out.push(Msg::DiffMade { generation, patch });
+                    }
+                    if !self.folds {
+                        let arrival = arrival(&out[0]);
+                        self.unfolded = out;
+                        out = vec![Msg::PlaceReached { generation, arrival }];
                     }
                     out
                 }
@@ -407,8 +439,8 @@ impl Desk {
                 }
             }
             Effect::Copy(text) => vec![Msg::Copied(Ok(text.len()))],
-            Effect::Pin => {
-                self.pinned = Some(self.state.clone());
+            Effect::Pin(state) => {
+                self.pinned = Some(state);
                 Vec::new()
             }
             Effect::Unpin => {
@@ -469,6 +501,21 @@ impl Desk {
         let place = match to {
             // Beyond the end is the end.
             Destination::To(place) => (*place).min(all.len() as u64),
+            Destination::At(wanted) => {
+                let is_there = |n: &usize| match (wanted, &at(n).position, scope) {
+                    (Place::Number(number), _, Scope::Stream(_)) => at(n).version.0 == *number,
+                    (Place::Number(number), Position::Number(found), _) => found == number,
+                    _ => false,
+                };
+                match wanted {
+                    Place::Start => 0,
+                    Place::First => 1.min(all.len() as u64),
+                    Place::Last => all.len() as u64,
+                    Place::Ordinal(n) if *n <= all.len() as u64 => *n,
+                    Place::Time(time) => return self.walk(scope, from, &Destination::AsOf(*time)),
+                    _ => place(all.iter().rposition(is_there))?,
+                }
+            }
             Destination::Version(version) => place(all.iter().position(|n| at(n).version.0 >= *version))?,
             Destination::AsOf(time) => {
                 all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)
@@ -518,12 +565,19 @@ impl Desk {
         let mut state: State = None;
         let mut before: State = None;
         let mut fault = None;
+        let mut faults = FaultCount::default();
         for event in &of_stream[..at as usize] {
             before = state.clone();
             fault = None;
+            let event = *event;
             match fold(&state, event) {
                 Ok(next) => state = next,
-                Err(error) => fault = Some(error),
+                Err(error) => {
+                    faults.before += 1;
+                    let first = || FirstFault { event: event.clone(), error: Arc::new(error.clone()) };
+                    faults.first.get_or_insert_with(first);
+                    fault = Some(error);
+                }
             }
         }
         let patch = if at == 0 { Patch::default() } else { difference(&before, &state) };
@@ -532,18 +586,28 @@ impl Desk {
             at,
             total: of_stream.len() as u64,
             event,
-            state,
-            patch: Arc::new(patch),
-            unknown: false,
+            state: state.filter(|_| self.suspended.is_none()),
+            patch: Arc::new(if self.suspended.is_some() { Patch::default() } else { patch }),
+            unknown: self.suspended.is_some(),
+            suspended: self.suspended.clone(),
             fault,
+            faults,
             reducer: Arc::new(ReducerInfo {
                 name: if self.approximate { "merge".into() } else { "order.js".into() },
                 approximate: self.approximate,
                 fingerprint: Fingerprint(1),
                 cost: StateCost::Pointer,
+                stale: self.stale.clone(),
             }),
         }
     }
+}
+
+/// Where a moment lies.
+fn arrival(moment: &Msg) -> Arrival {
+    let Msg::MomentReached { scope, scope_at, moment, .. } = moment else { panic!("{moment:?}") };
+    let (event, stream_at) = (moment.event.clone(), moment.at);
+    Arrival { scope: scope.clone(), scope_at: *scope_at, event, stream_at, total: moment.total.max(*scope_at) }
 }
 
 /// The keys of a text, as `type_keys` reads it.

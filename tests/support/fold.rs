@@ -17,10 +17,8 @@ pub fn fold(state: &State, event: &Event) -> Result<State, FoldError> {
     }
     let Ok(Json::Object(data)) = event.data.json() else { return Ok(state.clone()) };
     if let Some(message) = data.get("fault") {
-        return Err(FoldError {
-            message: message.as_str().unwrap_or("fault").into(),
-            place: Some(ScriptPlace { file: "reducers/order.js".into(), line: 14, column: 9 }),
-        });
+        let place = Some(ScriptPlace { file: "reducers/order.js".into(), line: 14, column: 9 });
+        return Err(FoldError { place, ..FoldError::new(message.as_str().unwrap_or("fault")) });
     }
     let mut next = match state {
         Some(Json::Object(object)) => object.clone(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use stepback::domain::{Event, EventPage, Json, Payload, Position, StreamName, Trouble, Version};
 use stepback::replay::{
-    Advance, Budget, Fingerprint, FoldError, Goal, Lost, Moment, Patch, Reducer, ReducerInfo, Start, State, StateCost,
-    Timeline,
+    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Lost, Moment, Patch, Reducer, ReducerInfo, Start, State,
+    StateCost, Suspension, Timeline,
 };
 
 /// The stream of every test.
@@ -37,6 +37,10 @@ pub enum Deed {
     Hide,
     /// From here on the state can be given again.
     Show,
+    /// Does nothing, and the reducer wants a pause after it.
+    Pause,
+    /// Takes too long.
+    TimeOut,
     /// Could not be read from the store.
     Unreadable,
 }
@@ -79,6 +83,8 @@ pub fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::Hide),
         2 => Just(Deed::Show),
         1 => Just(Deed::Unreadable),
+        2 => Just(Deed::Pause),
+        1 => Just(Deed::TimeOut),
     ]
 }
 
@@ -87,18 +93,9 @@ pub fn event(index: usize, deed: &Deed) -> Arc<Event> {
     let trouble = matches!(deed, Deed::Unreadable)
         .then(|| Trouble { place: format!("line {}", index + 1), reason: "not an event".into() });
     Arc::new(Event {
-        stream: stream(),
-        version: Version(index as u64),
-        position: Position::Number(index as u64),
-        id: None,
-        event_type: "Done".into(),
-        time: None,
         data: Payload::json_text(format!("\"{}\"", "x".repeat(index % 50))),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
         trouble,
+        ..Event::new(stream(), Version(index as u64), Position::Number(index as u64), "Done")
     })
 }
 
@@ -134,7 +131,7 @@ fn perform(deed: &Deed, state: &mut State) -> Result<(), FoldError> {
         }
         Deed::Hide => object.insert("hidden".into(), Json::Bool(true)),
         Deed::Show => drop(object.remove("hidden")),
-        Deed::End | Deed::Fail | Deed::Kill | Deed::KillUnseen | Deed::Unreadable => {}
+        Deed::End | Deed::Fail | Deed::Kill | Deed::KillUnseen | Deed::Unreadable | Deed::Pause | Deed::TimeOut => {}
     }
     Ok(())
 }
@@ -161,7 +158,7 @@ impl Edits {
     /// A fold of these deeds. One whose states cost a copy gives them without any sharing, as text would.
     pub fn new(deeds: Arc<Vec<Deed>>, cost: StateCost, flavour: i64) -> Self {
         let fingerprint = Fingerprint(flavour.unsigned_abs());
-        let info = ReducerInfo { name: format!("edits {flavour}"), approximate: false, fingerprint, cost };
+        let info = ReducerInfo { name: format!("edits {flavour}"), approximate: false, fingerprint, cost, stale: None };
         Self { deeds, state: None, alive: false, info, flavour }
     }
 }
@@ -185,7 +182,7 @@ impl Reducer for Edits {
         Ok(())
     }
 
-    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
         assert!(self.alive, "a lost reducer is started before it is used");
         assert!(!events.is_empty());
         for (index, event) in events.iter().enumerate() {
@@ -200,14 +197,21 @@ impl Reducer for Edits {
                     self.alive = false;
                     return Err(Lost { at: None, why: FoldError::new("killed unseen") });
                 }
+                Deed::TimeOut => {
+                    faults.push((index, FoldError::timed_out("timed out")));
+                    return Ok(index + 1);
+                }
                 deed => {
                     if let Err(why) = perform(deed, &mut self.state) {
                         faults.push((index, why));
                     }
+                    if matches!(deed, Deed::Pause) {
+                        return Ok(index + 1);
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(events.len())
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -241,6 +245,7 @@ pub fn plain_fold(deeds: &[Deed], flavour: i64) -> Vec<Found> {
             Deed::Fail => Some(FoldError::new("failed")),
             Deed::Kill => Some(FoldError::new("killed")),
             Deed::KillUnseen => Some(FoldError::new("killed unseen")),
+            Deed::TimeOut => Some(FoldError::timed_out("timed out")),
             Deed::Unreadable => Some(FoldError::new(format!("line {}: not an event", index + 1))),
             deed => perform(deed, &mut state).err(),
         };
@@ -256,6 +261,7 @@ pub fn assert_plain(moment: &Moment, found: &[Found], deeds: &[Deed]) -> Result<
     prop_assert_eq!(&moment.state, &here.state.clone().unwrap_or_default(), "state at {}", at);
     let fault = here.fault.clone().or(here.state.clone().err());
     prop_assert_eq!(&moment.fault, &fault, "fault at {}", at);
+    assert_counted(&moment.faults, found, at, deeds)?;
     let event = at.checked_sub(1).map(|index| event(index, &deeds[index]));
     prop_assert_eq!(&moment.event, &event, "event at {}", at);
     let patch = match (at.checked_sub(1).map(|before| &found[before].state), &here.state) {
@@ -264,6 +270,36 @@ pub fn assert_plain(moment: &Moment, found: &[Found], deeds: &[Deed]) -> Result<
     };
     prop_assert_eq!(moment.patch.as_ref(), &patch, "patch at {}", at);
     Ok(())
+}
+
+/// Asserts that a count up to a place is that of a plain fold.
+pub fn assert_counted(count: &FaultCount, found: &[Found], place: usize, deeds: &[Deed]) -> Result<(), TestCaseError> {
+    let failed = |index: &usize| found[*index + 1].fault.is_some();
+    prop_assert_eq!(count.before, (0..place).filter(failed).count() as u64, "faults before {}", place);
+    let first = count.first.as_ref().map(|first| (first.event.clone(), FoldError::clone(&first.error)));
+    let plain = (0..place).find(failed);
+    let plain = plain.and_then(|index| Some((event(index, &deeds[index]), found[index + 1].fault.clone()?)));
+    prop_assert_eq!(first, plain, "the first fault before {}", place);
+    Ok(())
+}
+
+/// Whether the event that led to a place failed in a plain fold.
+pub fn failed_at(found: &[Found], place: usize) -> bool {
+    found[place].fault.is_some()
+}
+
+/// Counts on for so many calls; says whether all is counted.
+pub fn count_on(timeline: &mut Timeline, store: &Store, calls: usize, budget: u64) -> bool {
+    for _ in 0..calls {
+        match timeline.count_on(Budget { events: budget }) {
+            Advance::Reached => return true,
+            Advance::Working { folded, to_fold } => assert!(folded <= to_fold),
+            Advance::NeedEvents { from, limit } => timeline.feed_count(store.read(from, limit)),
+            Advance::Failed(why) => panic!("{why}"),
+            Advance::Suspended(suspension) => panic!("{suspension}"),
+        }
+    }
+    false
 }
 
 /// A store of one stream that answers in pages.
@@ -287,16 +323,22 @@ impl Store {
 }
 
 /// Walks to a goal, feeding what is asked for.
-pub fn go(timeline: &mut Timeline, store: &Store, mut goal: Goal, budget: u64) -> Moment {
+pub fn go(timeline: &mut Timeline, store: &Store, goal: Goal, budget: u64) -> Moment {
+    try_to_go(timeline, store, goal, budget).unwrap_or_else(|suspension| panic!("{suspension}"))
+}
+
+/// The same with a fold that may be suspended.
+pub fn try_to_go(timeline: &mut Timeline, store: &Store, mut goal: Goal, budget: u64) -> Result<Moment, Suspension> {
     for _ in 0..200_000 {
         match timeline.advance(&mut goal, Budget { events: budget }) {
-            Advance::Reached => return timeline.moment(),
+            Advance::Reached => return Ok(timeline.moment()),
             Advance::Working { folded, to_fold } => assert!(folded <= to_fold),
             Advance::NeedEvents { from, limit } => {
                 assert!(limit > 0 && timeline.total().is_none_or(|total| from < total));
                 timeline.feed(store.read(from, limit));
             }
             Advance::Failed(why) => panic!("{why}"),
+            Advance::Suspended(suspension) => return Err(suspension),
         }
     }
     panic!("the walk does not end");

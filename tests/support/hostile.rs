@@ -330,7 +330,11 @@ fn tables() -> Vec<Hostile> {
         hostile("array-cut", Ends, format!("[{}", goods(20).trim_end().replace('\n', ",\n"))),
         hostile("array-of-arrays", Refused, "[".repeat(500_000)),
         hostile("array-of-numbers", Refused, format!("[{}1]", "1,".repeat(MIB))),
-        hostile("actions-of-nothing", Refused, "{\"actionsById\":{},\"stagedActionIds\":[1,2],\"computedStates\":[]}"),
+        hostile(
+            "actions-of-nothing",
+            Opens(0, 2),
+            "{\"actionsById\":{},\"stagedActionIds\":[1,2],\"computedStates\":[]}",
+        ),
         hostile("history-of-nothing", Refused, "{\"events\":[]}"),
     ]
 }

@@ -31,8 +31,7 @@ pub struct Live {
 impl Live {
     /// Opens a dump or a store; its reducers are named beside it.
     pub fn open(address: &Path, setup: Setup) -> Self {
-        let source =
-            stepback::sources::open::open(&address.display().to_string(), &OpenOptions::default()).expect("opened");
+        let source = stepback::sources::open::open(address, &OpenOptions::default()).expect("opened");
         source.complete(&Cancel::default(), &mut |_| {}).expect("read to its end");
         let places = ReducerPlaces {
             explicit: None,
@@ -41,7 +40,7 @@ impl Live {
         };
         let walker = Walker::new(source.clone(), ReducerBook::read(places).expect("reducers"));
         let mut live = Self { app: App::new(setup), copied: None, source, walker };
-        live.send(Msg::SourceDescribed(live.source.about()));
+        live.send(Msg::SourceDescribed(live.source.about().into()));
         live.send(Msg::SourceProgressed(live.source.progress()));
         let streams = live.source.streams(0, usize::MAX).expect("streams").streams;
         live.send(Msg::StreamsListed(Arc::new(streams)));
@@ -105,6 +104,7 @@ impl Live {
                         }];
                         let patch = self.walker.difference().map(Arc::new);
                         msgs.extend(patch.map(|patch| Msg::DiffMade { generation, patch }));
+                        msgs.extend(reached.notice.map(Msg::PlaceNoticed));
                         msgs
                     }
                     Err(failure) => vec![Msg::JobFailed { generation, failure }],
@@ -115,6 +115,11 @@ impl Live {
                 let matches =
                     StreamFilter::default().search(&streams, &pattern, &cancel, &mut |_| {}).expect("not cancelled");
                 vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
+            }
+            Effect::SampleTimes { generation, scope, ordinals } => {
+                let events = search::some(&*self.source, &scope, &ordinals, &cancel).expect("events");
+                let times = events.into_iter().map(|(ordinal, event)| (ordinal, event.time)).collect();
+                vec![Msg::TimesSampled { generation, times }]
             }
             Effect::LoadSome { generation, scope, ordinals } => {
                 let events = search::some(&*self.source, &scope, &ordinals, &cancel).expect("events");
@@ -167,8 +172,12 @@ impl Live {
                     None => Msg::NotFound { generation },
                 }]
             }
-            Effect::Pin => {
-                self.walker.pin();
+            Effect::KeepGoing(stream) => {
+                self.walker.keep_going(&stream);
+                Vec::new()
+            }
+            Effect::Pin(state) => {
+                self.walker.pin(state);
                 Vec::new()
             }
             Effect::Unpin => {

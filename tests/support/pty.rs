@@ -256,6 +256,13 @@ impl Pty {
         self
     }
 
+    /// Sends bytes that need not be text and are counted by nobody.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.keyboard.write_all(bytes).unwrap();
+        self.keyboard.flush().unwrap();
+        self
+    }
+
     /// Types a line for the shell.
     pub fn line(&mut self, line: &str) -> &mut Self {
         self.type_raw(&format!("{line}\n"));

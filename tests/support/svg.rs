@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier};
 const CELL_WIDTH: f64 = 8.4;
 const CELL_HEIGHT: f64 = 18.0;
 const MARGIN: f64 = 12.0;
-const BACKGROUND: &str = "#12151c";
+const BACKGROUND: &str = "#1b1e24";
 const FOREGROUND: &str = "#d5d9e0";
 
 /// The picture of a buffer.
@@ -113,7 +113,7 @@ fn colours(cell: &Cell) -> (String, Option<String>) {
     if cell.modifier.contains(Modifier::REVERSED) {
         return (back.unwrap_or_else(|| BACKGROUND.into()), Some(front.unwrap_or_else(|| FOREGROUND.into())));
     }
-    (front.unwrap_or_else(|| FOREGROUND.into()), back)
+    (front.unwrap_or_else(|| FOREGROUND.into()), back.filter(|back| back != BACKGROUND))
 }
 
 fn colour(colour: Color) -> Option<String> {

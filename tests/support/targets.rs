@@ -171,7 +171,7 @@ impl Indexed {
 
     fn open(&self) {
         let options = OpenOptions { cache: Some(self.folder.path().join("cache")), ..OpenOptions::default() };
-        let source = open(&self.folder.path().join("dump.jsonl").display().to_string(), &options);
+        let source = open(self.folder.path().join("dump.jsonl"), &options);
         opened(source);
     }
 }
@@ -247,7 +247,7 @@ impl Dumped {
             layout: Some("message-db".into()),
             ..OpenOptions::default()
         };
-        match open(&self.folder.path().join("dump.sql").display().to_string(), &options) {
+        match open(self.folder.path().join("dump.sql"), &options) {
             Ok(source) => walk(&source, false),
             Err(failure) => no_bug(&failure),
         }
@@ -287,7 +287,7 @@ pub fn config(bytes: &[u8]) {
         assert!(!problems.is_empty());
     }
     let opening = Opening {
-        address: folder.path().join("dump.jsonl").display().to_string(),
+        address: folder.path().join("dump.jsonl").into_os_string(),
         configuration: Some(folder.path().into()),
         ..Opening::default()
     };
@@ -300,7 +300,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) {
 }
 
 fn open_folder(folder: &Path) {
-    opened(open(&folder.display().to_string(), &OpenOptions::default()));
+    opened(open(folder, &OpenOptions::default()));
 }
 
 /// A refusal is well, a bug that was contained is not.

@@ -89,6 +89,14 @@ impl EventPane {
         }
     }
 
+    /// How many rows show all of it.
+    pub fn rows_asked(&self) -> usize {
+        match self.tree() {
+            Some(tree) => tree.rows().len(),
+            None => self.raw.all().len() + usize::from(self.view == EventView::Data),
+        }
+    }
+
     /// The lines of the view, when it is no tree.
     pub fn lines(&self) -> &Lines {
         &self.raw
@@ -147,7 +155,7 @@ impl EventPane {
     fn lay_out(&mut self) {
         let Some(event) = &self.event else { return };
         let mut text = String::new();
-        for (name, payload) in [("data", &event.data), ("metadata", &event.metadata)] {
+        for (name, payload) in event.payloads() {
             if !text.is_empty() {
                 text.push('\n');
             }
@@ -206,7 +214,7 @@ fn describe(payload: &Payload) -> String {
     }
 }
 
-/// Everything that is known of an event besides its data.
+/// Everything that is known of an event besides its data, the fields of its record that are no part of it among it.
 fn envelope(event: &Event) -> Json {
     let text = |text: &str| Json::string(text);
     let mut pairs = vec![
@@ -226,8 +234,8 @@ fn envelope(event: &Event) -> Json {
         let notes = event.notes.iter().map(|note| text(&note.text));
         pairs.push(("notes", Json::Array(notes.collect())));
     }
-    if !event.metadata.is_absent() {
-        pairs.push(("metadata", event.metadata.json().unwrap_or_else(|_| text(&event.metadata.text()))));
+    for (name, payload) in event.payloads().filter(|(name, payload)| *name != "data" && !payload.is_absent()) {
+        pairs.push((name, payload.json().unwrap_or_else(|_| text(&payload.text()))));
     }
     Json::Object(pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
 }

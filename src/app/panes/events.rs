@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::sifted::Sifted;
 use crate::app::effect::{Effect, Generation};
 use crate::app::walk::{Fact, Facts};
-use crate::app::words;
-use crate::domain::{Event, EventPage, EventQuery, Scope};
+use crate::app::words::{self, Span, together};
+use crate::domain::{Event, EventPage, EventQuery, Scope, text};
 
 /// So many rows beyond the visible ones are read ahead: enough to know a usual stream whole.
 const AHEAD: u64 = 128;
@@ -29,6 +29,51 @@ pub struct EventRow {
     pub fact: Option<Fact>,
 }
 
+/// How wide what was read of a list is, and when it was recorded. It only grows, so that columns stay where they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Extent {
+    /// The longest type.
+    pub kind: usize,
+    /// The longest name of a stream.
+    pub stream: usize,
+    /// The longest line of data.
+    pub data: usize,
+    /// The longest version.
+    pub version: usize,
+    /// The longest position.
+    pub position: usize,
+    /// The first and the last time.
+    pub span: Span,
+}
+
+impl Extent {
+    /// Takes another row in.
+    pub fn see(&mut self, row: &EventRow) {
+        let event = &row.event;
+        let width = |part: &str| text::width(&text::safe(part));
+        self.kind = self.kind.max(width(&event.event_type));
+        self.stream = self.stream.max(width(event.stream.as_str()));
+        self.data = self.data.max(width(&row.digest));
+        self.version = self.version.max(event.version.0.checked_ilog10().unwrap_or(0) as usize + 1);
+        self.position = self.position.max(width(&event.position.to_string()));
+        self.span = together(self.span, event.time.map(|time| (time, time)));
+    }
+}
+
+impl Extent {
+    /// What two lists are together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            kind: self.kind.max(other.kind),
+            stream: self.stream.max(other.stream),
+            data: self.data.max(other.data),
+            version: self.version.max(other.version),
+            position: self.position.max(other.position),
+            span: together(self.span, other.span),
+        }
+    }
+}
+
 /// A window on the events of a scope.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -40,6 +85,8 @@ pub struct Window {
     pub partial: bool,
     /// The first place shown.
     pub top: u64,
+    /// How wide what was read of it is.
+    pub extent: Extent,
     first: u64,
     rows: VecDeque<EventRow>,
     /// What was asked last and when how many were known: an answer with less is not asked for again.
@@ -49,7 +96,16 @@ pub struct Window {
 impl Window {
     /// An empty window.
     pub fn new(scope: Scope, total: u64) -> Self {
-        Self { scope, total, partial: true, top: 0, first: 0, rows: VecDeque::new(), asked: None }
+        Self {
+            scope,
+            total,
+            partial: true,
+            top: 0,
+            extent: Extent::default(),
+            first: 0,
+            rows: VecDeque::new(),
+            asked: None,
+        }
     }
 
     /// The row at a place; `None` for the initial state and for what has not been read.
@@ -122,9 +178,12 @@ impl Window {
     fn take(&mut self, page: EventPage, facts: &Facts, height: u64) {
         self.total = self.total.max(page.total);
         self.partial = page.partial;
-        let row = |event: Arc<Event>| {
+        let mut extent = self.extent;
+        let mut row = |event: Arc<Event>| {
             let fact = facts.of(&event);
-            EventRow { digest: words::digest(&event), event, fact }
+            let row = EventRow { digest: words::digest(&event), event, fact };
+            extent.see(&row);
+            row
         };
         let end = self.first + self.rows.len() as u64;
         let page_end = page.first + page.events.len() as u64;
@@ -144,6 +203,7 @@ impl Window {
             }
             self.first = self.first.min(page.first);
         }
+        self.extent = extent;
         let keep = self.top.saturating_sub(KEPT)..self.top + height + KEPT;
         while self.first < keep.start && !self.rows.is_empty() {
             self.rows.pop_front();

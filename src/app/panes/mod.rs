@@ -1,8 +1,10 @@
 //! The panes: what each shows and where it stands, and how it changes. Drawing is `ui`.
 
+pub mod columns;
 pub mod doctor;
 pub mod event;
 pub mod events;
+pub mod pace;
 pub mod rows;
 pub mod sifted;
 pub mod state;

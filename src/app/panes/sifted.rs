@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::events::EventRow;
+use super::events::{EventRow, Extent};
 use super::keep_visible;
 use crate::app::effect::{Effect, Generation};
 use crate::app::walk::{Fact, Facts};
@@ -43,6 +43,8 @@ pub struct Sifted {
     pub top: u64,
     /// Where one stood when it began: the cursor goes to what is nearest, unless it has moved since.
     pub stood: Option<u64>,
+    /// How wide what was read of it is.
+    pub extent: Extent,
     rows: BTreeMap<u64, EventRow>,
     loading: Option<(Generation, Vec<u64>)>,
     /// Places that were asked for and did not come.
@@ -64,6 +66,7 @@ impl Sifted {
             unjudged: String::new(),
             top: 0,
             stood,
+            extent: Extent::default(),
             rows: BTreeMap::new(),
             loading: None,
             refused: Vec::new(),
@@ -190,6 +193,7 @@ impl Sifted {
         let Some((_, asked)) = self.loading.take_if(|(asked, _)| *asked == generation) else { return };
         for (ordinal, event) in events {
             let row = EventRow { digest: words::digest(&event), fact: facts.of(&event), event };
+            self.extent.see(&row);
             self.rows.insert(ordinal + 1, row);
         }
         self.refused = asked.into_iter().filter(|place| !self.rows.contains_key(place)).collect();

@@ -36,6 +36,8 @@ pub struct StatePane {
     pub view: StateView,
     /// What the marks mean.
     pub against: Against,
+    /// What they are to mean where that can be: a pinned state is not compared with another stream unasked.
+    pub asked: Against,
     /// How many changes are marked.
     pub tally: Tally,
     /// The changes that are marked.
@@ -46,22 +48,38 @@ pub struct StatePane {
     pub top: usize,
     /// Whether the entity does not exist here.
     pub absent: bool,
+    /// How many changes had to be told at once so far: their rows stay, so that the tree below does.
+    told: u16,
 }
 
 impl StatePane {
-    /// How many rows above a tree of so many rows tell the changes, a line under them included.
+    /// How many rows above a tree of so many rows are for telling the changes, a line under them included.
     pub fn told(&self, height: u16) -> u16 {
-        let told = self.told_changes(height);
+        let told = self.told_rows(height);
         told + u16::from(told > 0 && height >= 10)
+    }
+
+    /// In which of these rows a line divides the changes from the tree, if one does.
+    pub fn line_under_told(&self, height: u16) -> Option<u16> {
+        let told = self.told_rows(height);
+        (self.told(height) > told).then_some(told)
     }
 
     /// How many changes are told above the tree. Never so many that little of it is left.
     pub fn told_changes(&self, height: u16) -> u16 {
-        const MOST: u16 = 6;
+        u16::try_from(self.patch.0.len()).unwrap_or(u16::MAX).min(self.told_rows(height))
+    }
+
+    fn told_rows(&self, height: u16) -> u16 {
         match self.view {
             StateView::Changes => 0,
-            StateView::Tree => u16::try_from(self.patch.0.len()).unwrap_or(MOST).min(height / 3).min(MOST),
+            StateView::Tree => self.told.min(height / 3),
         }
+    }
+
+    /// Another scope is shown: how many changes are told at once there is not known yet.
+    pub fn begin_anew(&mut self) {
+        self.told = 0;
     }
 
     /// Shows a state and the changes to mark on it.
@@ -74,6 +92,8 @@ impl StatePane {
         self.absent = state.is_none();
         self.tally = tally;
         self.patch = patch.clone();
+        const MOST: u16 = 6;
+        self.told = self.told.max(u16::try_from(patch.0.len()).unwrap_or(MOST).min(MOST));
         self.selected = self.selected.min(patch.0.len().saturating_sub(1));
         self.tree.show(state.clone(), overlay);
     }

@@ -1,9 +1,10 @@
 //! The timeline: what is known of every part of the scope, one column each.
 //!
-//! It is made of the rows that Events has read and of the moments that were seen. What is not known is shown as such:
-//! nothing is guessed for the parts of a long scope that nobody looked at.
+//! What events did is known of the rows that Events has read and of the moments that were seen; what is not known is shown
+//! as such. How close they follow each other is known of the whole scope (`pace`).
 
 use super::events::Window;
+use super::pace::Pace;
 use crate::app::layout::column_of;
 use crate::app::walk::{Fact, Walk};
 use crate::domain::Scope;
@@ -40,10 +41,8 @@ pub struct Column {
 }
 
 /// The columns of a scope of `total` events.
-pub fn columns(window: &Window, walk: &Walk, total: u64, width: u16) -> Vec<Column> {
+pub fn columns(window: &Window, walk: &Walk, pace: &Pace, total: u64, width: u16) -> Vec<Column> {
     let mut columns = vec![Column::default(); usize::from(width)];
-    let mut gaps = vec![(0_i128, 0_i128); usize::from(width)];
-    let mut previous = None;
     for (place, row) in window.known() {
         let Some(column) = columns.get_mut(usize::from(column_of(place, total, width))) else { continue };
         let mark = match row.fact {
@@ -56,28 +55,23 @@ pub fn columns(window: &Window, walk: &Walk, total: u64, width: u16) -> Vec<Colu
             None => Mark::Unseen,
         };
         column.mark = column.mark.max(mark);
-        if let (Some(time), Some(before)) = (row.event.time, previous) {
-            let (sum, count) = &mut gaps[usize::from(column_of(place, total, width))];
-            *sum += time.duration_since(before).as_millis().max(0);
-            *count += 1;
-        }
-        previous = row.event.time.or(previous);
     }
-    let pace = |(sum, count): &(i128, i128)| (*count > 0).then(|| ((*sum / count) as f64 + 1.0).ln());
-    let paces: Vec<Option<f64>> = gaps.iter().map(pace).collect();
-    let slowest = paces.iter().flatten().copied().fold(f64::MIN, f64::max);
-    let fastest = paces.iter().flatten().copied().fold(f64::MAX, f64::min);
-    let part = |pace: f64| if slowest > fastest { (slowest - pace) / (slowest - fastest) } else { 0.5 };
-    for (column, pace) in columns.iter_mut().zip(paces) {
-        column.pace = pace.map(|pace| (part(pace) * 7.0).round() as u8);
+    if let (Some(failing), Some(Scope::Stream(stream))) = (&walk.failing, &walk.scope)
+        && failing.stream == *stream
+    {
+        for run in failing.failed.iter() {
+            let [from, to] = [run.start + 1, run.end].map(|place| usize::from(column_of(place, total, width)));
+            for column in columns.get_mut(from..=to).unwrap_or_default() {
+                column.mark = column.mark.max(Mark::Fault);
+            }
+        }
+    }
+    for (column, pace) in columns.iter_mut().zip(pace.columns(&window.scope, total, width)) {
+        column.pace = pace;
     }
     if total < u64::from(width / 2) {
         for place in 1..=total {
-            let [from, to] = [place - 1, place].map(|place| usize::from(column_of(place, total, width)));
-            columns[to].event = true;
-            // The way from one event to the next is as long as it looks, and all of it has the pace of its end.
-            let pace = columns[to].pace;
-            columns[from + 1..to].iter_mut().for_each(|column| column.pace = pace);
+            columns[usize::from(column_of(place, total, width))].event = true;
         }
     }
     if let (Some(pin), Some(Scope::Stream(stream))) = (&walk.pin, &walk.scope)

@@ -23,6 +23,8 @@ pub struct Tree {
     unfolding: Unfolding,
     selected: usize,
     top: usize,
+    /// What was selected when there was nothing to select from any more.
+    lost: Vec<Label>,
 }
 
 impl Default for Tree {
@@ -35,6 +37,7 @@ impl Default for Tree {
             unfolding: Unfolding::Usual,
             selected: 0,
             top: 0,
+            lost: Vec::new(),
         }
     }
 }
@@ -110,15 +113,33 @@ impl Tree {
         self.top = self.top.min(self.rows.len().saturating_sub(height.max(1)));
     }
 
-    /// Scrolls so that a change is seen, unless one already is.
-    pub fn follow_changes(&mut self, height: usize) {
-        let end = self.rows.len().min(self.top + height);
-        if height == 0 || self.rows[self.top.min(end)..end].iter().any(is_change) {
+    /// Scrolls only so far that the row somebody selected is seen, and the changes beside it; where there is no room for
+    /// all of them, the first.
+    pub fn keep_in_sight(&mut self, height: usize) {
+        if height == 0 {
             return;
         }
-        if let Some(first) = self.rows.iter().position(is_change) {
-            self.top = first.saturating_sub(height / 3).min(self.rows.len().saturating_sub(height));
+        let selected = (self.selected > 0).then_some(self.selected);
+        if let Some(selected) = selected {
+            self.show_rows(selected, selected, height);
         }
+        let (Some(first), Some(last)) = (self.rows.iter().position(is_change), self.rows.iter().rposition(is_change))
+        else {
+            return;
+        };
+        let before = self.top;
+        let last = if last - first < height { last } else { first };
+        self.show_rows(first, last, height);
+        if selected.is_some_and(|selected| !(self.top..self.top + height).contains(&selected)) {
+            self.top = before;
+        }
+    }
+
+    /// Scrolls so far that these rows are seen, and one before and after them where there is room.
+    fn show_rows(&mut self, first: usize, last: usize, height: usize) {
+        let margin = usize::from(last - first + 3 <= height);
+        let last = (last + margin).min(self.rows.len().saturating_sub(1));
+        self.top = self.top.max((last + 1).saturating_sub(height)).min(first.saturating_sub(margin));
     }
 
     /// Folds.
@@ -184,7 +205,12 @@ impl Tree {
     }
 
     fn rebuild(&mut self) {
-        let place = self.labels(self.selected);
+        let place = match self.rows.is_empty() {
+            true => std::mem::take(&mut self.lost),
+            false => self.labels(self.selected),
+        };
+        // The selected row stays where it is on the screen; where it is above it, what is seen first does.
+        let top = if self.selected < self.top { self.labels(self.top) } else { place.clone() };
         let offset = self.selected.saturating_sub(self.top);
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
@@ -199,7 +225,10 @@ impl Tree {
         }
         self.rows = flattening.rows;
         self.selected = self.find(&place);
-        self.top = self.selected.saturating_sub(offset);
+        self.top = self.find(&top).saturating_sub(offset);
+        if self.rows.is_empty() {
+            self.lost = place;
+        }
     }
 
     /// The row of a place, or of the nearest thing it was in.

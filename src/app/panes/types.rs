@@ -2,7 +2,7 @@
 
 use super::survey::{Goal, Row, Target, Tone, wrapped};
 use crate::app::words::{count, counted};
-use crate::domain::text;
+use crate::domain::{names, text};
 
 /// A field of a type.
 #[derive(Clone, PartialEq, Debug)]
@@ -102,8 +102,9 @@ impl TypeTable {
         let mut heading = format!("  {}", text::pad("type", name));
         columns.iter().for_each(|column| heading.push_str(&cell(column.0, column)));
         let mut rows = vec![Row::of(heading.trim_end(), Tone::Muted)];
-        for (n, entry) in self.types.iter().enumerate() {
-            let mut pieces = vec![(format!("  {}", text::pad(&entry.name, name)), Tone::Type)];
+        let names = names::all(&self.types.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), name);
+        for (n, (entry, shown)) in self.types.iter().zip(&names).enumerate() {
+            let mut pieces = vec![(format!("  {}", text::pad(shown, name)), Tone::Type)];
             for column in &columns {
                 let (value, tone) = match column.0 {
                     "events" => (count(entry.count), Tone::Number),

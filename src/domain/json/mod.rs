@@ -11,6 +11,7 @@
 mod adopt;
 mod array;
 mod chunks;
+mod escapes;
 mod number;
 mod object;
 mod pairs;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 
 pub use adopt::adopt;
 pub use array::Array;
+pub use escapes::spelled_out;
 pub use number::Number;
 pub use object::{Entry, Object};
 pub use pairs::Pair;
 pub use parse::{JsonError, MAX_DEPTH, Parser};
-pub use print::write_string;
+pub use print::{write_key, write_string};
 
 use super::path::{Path, Step};
 
@@ -177,6 +179,9 @@ mod tests {
             "{}",
             r#"{"b":1,"a":2,"b":3,"":{"x":null}}"#,
             r#"{"a.b":"日本 🌍"}"#,
+            r#"{"\ud800":1,"x\udfffy":{"\uD800":"\udc00"}}"#,
+            // A name that looks like the spelling of one that is not Unicode, and one that looks like that.
+            r#"{"\"\\ud800\"":1,"\"\\\"\\\\ud800\\\"\"":2,"\"plain\"":3,"\"":4}"#,
         ] {
             assert_eq!(json(text).to_string(), text);
             assert_eq!(json(text).text_len(), text.len(), "{text}");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::escapes::unescape;
 use super::{Array, Entry, Json, Number, Object};
 
 /// Values nested deeper than this are checked but kept as text, so that no later walk can exhaust a stack.
@@ -231,9 +232,10 @@ impl<'a> Reader<'a> {
                 key
             }
             (raw, true) => match unescape(raw) {
-                Some(text) => text.into(),
-                // A key that is not Unicode keeps its spelling, quotes and all.
-                None => self.text[start..self.at].into(),
+                // A key that is not Unicode keeps its spelling, quotes and all; so does one that would pass for such a
+                // spelling.
+                Some(text) if !is_spelling(&text) => text.into(),
+                _ => self.text[start..self.at].into(),
             },
         })
     }
@@ -403,38 +405,15 @@ pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     words.len() * 8
 }
 
-/// The text a string with (checked) escapes spells, or `None` when it is not Unicode.
-fn unescape(raw: &str) -> Option<String> {
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        text.push_str(&rest[..at]);
-        let escape = rest.as_bytes()[at + 1];
-        rest = &rest[at + 2..];
-        match escape {
-            b'b' => text.push('\u{8}'),
-            b'f' => text.push('\u{c}'),
-            b'n' => text.push('\n'),
-            b'r' => text.push('\r'),
-            b't' => text.push('\t'),
-            b'u' => {
-                let unit = u32::from_str_radix(&rest[..4], 16).ok()?;
-                rest = &rest[4..];
-                let scalar = if (0xd800..0xdc00).contains(&unit) {
-                    let low = u32::from_str_radix(rest.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
-                    if !(0xdc00..0xe000).contains(&low) {
-                        return None;
-                    }
-                    rest = &rest[6..];
-                    0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
-                } else {
-                    unit
-                };
-                text.push(char::from_u32(scalar)?);
-            }
-            other => text.push(char::from(other)),
-        }
+/// Whether a key is a spelling, to be written as it is: of a name that is not Unicode (a lone surrogate), or of a name that
+/// is itself such a spelling. So what a key is called is never in doubt.
+pub(super) fn is_spelling(key: &str) -> bool {
+    if !key.starts_with('"') {
+        return false;
     }
-    text.push_str(rest);
-    Some(text)
+    match Json::parse(key.as_bytes()) {
+        Ok(Json::Verbatim(text)) => *text == *key,
+        Ok(Json::String(text)) => is_spelling(&text),
+        _ => false,
+    }
 }

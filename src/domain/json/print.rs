@@ -44,13 +44,18 @@ fn write_value(out: &mut impl Write, value: &Json) -> fmt::Result {
                     out.write_char(',')?;
                 }
                 first = false;
-                write_string(out, &entry.key)?;
+                write_key(out, &entry.key)?;
                 out.write_char(':')?;
                 write_value(out, &entry.value)
             })?;
             out.write_char('}')
         }
     }
+}
+
+/// Writes the key of an object: one that is not Unicode as it was spelt.
+pub fn write_key(out: &mut impl Write, key: &str) -> fmt::Result {
+    if super::parse::is_spelling(key) { out.write_str(key) } else { write_string(out, key) }
 }
 
 /// Writes text as a JSON string, escaping only what JSON requires.

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rquickjs::function::Args;
 use rquickjs::{Ctx, Function, Object, Value};
@@ -32,8 +32,14 @@ const KEEP_AT_MOST: usize = 64 << 20;
 /// The time for reading a payload, added to that of its event.
 const NANOS_PER_BYTE: u64 = 50;
 
+/// After so long events are no longer folded at one go.
+const LONG: Duration = Duration::from_millis(250);
+
 /// How much asynchronous work may be left behind before it counts as endless.
 const MAX_JOBS: usize = 10_000;
+
+/// A state of so many bytes is looked through after every batch: that takes less than sending the batch did.
+const SMALL: usize = 32 << 10;
 
 /// After which batches of a script the engine is shown the shape its state has taken.
 const DESCRIBED_AFTER: [u32; 2] = [1, 4];
@@ -75,6 +81,8 @@ pub struct Engine<'js> {
     log: Vec<Folded>,
     /// How many batches were folded.
     batches: u32,
+    /// The batch that was stopped before its end.
+    stopped: Option<u32>,
 }
 
 impl<'js> Engine<'js> {
@@ -97,9 +105,11 @@ impl<'js> Engine<'js> {
             text: Ok(None),
             log: Vec::new(),
             batches: 0,
+            stopped: None,
             values: Values {
                 revive: tool("revive")?,
                 replace: tool("replace")?,
+                sparse: tool("sparse")?,
                 holds_big: Cell::new(false),
                 event_limit: limits.event,
                 ctx,
@@ -173,19 +183,32 @@ impl<'js> Engine<'js> {
         }
     }
 
-    /// Folds the events that stand in a frame from `start` on.
+    /// Folds the events that stand in a frame from `start` on: up to the first that times out, and for about so long that
+    /// somebody may want to hear of it. A batch that was stopped is not gone on with.
     ///
     /// # Errors
     /// When they cannot be read: the parent is not what it should be.
-    pub fn apply(&mut self, frame: Rc<Vec<u8>>, start: usize, careful: bool) -> Result<Answer, Malformed> {
+    pub fn apply(&mut self, frame: Rc<Vec<u8>>, start: usize, batch: u32, careful: bool) -> Result<Answer, Malformed> {
         self.console.take();
         let mut faults = Vec::new();
+        // Since which event the state has been one that would hang when it is written, and why.
+        let mut unwritable: Option<(u32, Problem)> = None;
         let bytes = frame.clone();
         let mut body = Body::from(&bytes, start);
+        if self.stopped == Some(batch) {
+            let next = body.event()?.map(|event| event.index);
+            return Ok(Answer::Applied { faults, next, console: String::new() });
+        }
         self.log.push(Folded { frame: frame.clone(), good: Vec::new() });
+        let (begun, mut next, mut timed_out) = (Instant::now(), None, false);
         loop {
             let at = body.at() as u32;
             let Some(event) = body.event()? else { break };
+            if timed_out || begun.elapsed() > LONG {
+                next = Some(event.index);
+                self.stopped = Some(batch);
+                break;
+            }
             if careful {
                 self.output.send(&Answer::At(event.index));
             }
@@ -194,12 +217,21 @@ impl<'js> Engine<'js> {
                     if let Some(last) = self.log.last_mut() {
                         last.good.push(at);
                     }
+                    // What killed an earlier process may be the state that an event leaves.
+                    if careful {
+                        let sparse = self.values.too_sparse(&self.state);
+                        unwritable = sparse.map(|problem| unwritable.unwrap_or((event.index, problem)));
+                    }
                 }
                 Err(problem) => {
+                    timed_out |= problem.timed_out;
                     let restored = self.go_back(&event);
                     if !self.drain_jobs() {
                         let message = format!("{}; it started asynchronous work that does not end", problem.message);
-                        return Ok(Answer::Gone { at: event.index, problem: Problem { message, ..problem } });
+                        return Ok(Answer::Gone {
+                            at: event.index,
+                            problem: Problem { message, timed_out: true, ..problem },
+                        });
                     }
                     match restored {
                         Ok(None) => faults.push((event.index, problem)),
@@ -215,13 +247,23 @@ impl<'js> Engine<'js> {
                 }
             }
         }
+        if let Some((at, problem)) = unwritable {
+            return Ok(Answer::Gone { at, problem });
+        }
+        // Where it costs little it is found before anything hangs; which event it was is found by looking closely.
+        if !careful && self.text_len() < SMALL && self.values.too_sparse(&self.state).is_some() {
+            return Ok(Answer::Stuck(None));
+        }
         self.keep_in_bounds();
-        Ok(Answer::Applied { faults, console: self.console.take() })
+        if timed_out {
+            self.stopped = Some(batch);
+        }
+        Ok(Answer::Applied { faults, next, console: self.console.take() })
     }
 
     /// Folds one event into the state; on an error the state may be anything.
     fn fold(&mut self, event: &EventRecord<'_>) -> Result<(), Problem> {
-        let bytes = payload_len(&event.data) + payload_len(&event.metadata);
+        let bytes = [event.data, event.metadata, event.fields].iter().map(payload_len).sum::<usize>();
         let limit = self.limits.event + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64);
         self.values.timer.begin(limit, Some(event.index));
         let result = self.evolve(event, limit).map_err(|error| self.values.problem(error))?;
@@ -284,6 +326,30 @@ impl<'js> Engine<'js> {
                 },
             },
         };
+        let fields = match event.fields {
+            PayloadRecord::Absent => None,
+            PayloadRecord::Broken(reason) => {
+                form |= 32;
+                Some(self.values.js(reason)?)
+            }
+            PayloadRecord::Json(text) => match std::str::from_utf8(text) {
+                Ok(valid) if !exact::holds_large_integer(text) => {
+                    form |= 8;
+                    Some(self.values.js(valid)?)
+                }
+                _ => match self.values.parse(text) {
+                    Ok(value) => {
+                        form |= 16;
+                        Some(value)
+                    }
+                    Err(reason) => {
+                        form |= 32;
+                        let reason = self.values.reason(reason);
+                        Some(self.values.js(&reason)?)
+                    }
+                },
+            },
+        };
         let known = self.types.len();
         let event_type = self.event_type(event.event_type)?;
         if self.types.len() > known && form & 2 == 0 {
@@ -291,7 +357,7 @@ impl<'js> Engine<'js> {
             self.describe(&data);
             self.values.timer.begin(limit, Some(event.index));
         }
-        let mut args = Args::new(self.values.ctx.clone(), 10);
+        let mut args = Args::new(self.values.ctx.clone(), 11);
         args.push_arg(self.state.clone())?;
         args.push_arg(event_type)?;
         args.push_arg(data)?;
@@ -311,6 +377,9 @@ impl<'js> Engine<'js> {
                 Some(text) => args.push_arg(self.values.js(text)?)?,
                 None => args.push_arg(Value::new_null(self.values.ctx.clone()))?,
             }
+        }
+        if let Some(fields) = fields {
+            args.push_arg(fields)?;
         }
         step.call_arg(args)
     }

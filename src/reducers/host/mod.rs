@@ -3,6 +3,7 @@
 //! It is started by `javascript` as `stepback reducer-host` and by nobody else. It trusts its parent and nothing it is
 //! given to run: a script gets values and gives values, and has no way to a file, a clock, or these pipes.
 
+mod calls;
 mod console;
 mod engine;
 mod exact;
@@ -62,7 +63,7 @@ fn serve() -> Result<(), String> {
     let sandbox = sandbox::lock_in();
     let output = Arc::new(Output(Mutex::new(Vec::new())));
     let (watchdog, timer) = Watchdog::start(output.clone()).map_err(|error| format!("no thread: {error}"))?;
-    sandbox::no_more_processes();
+    let sandbox = sandbox::lock_up(sandbox);
     let mut processor_time = sandbox::ProcessorTime::new();
     output.send(&Answer::Hello { version: VERSION, engine: super::javascript::ENGINE.to_owned(), sandbox });
 
@@ -90,9 +91,9 @@ fn serve() -> Result<(), String> {
                 Request::StartInitial { stream } => answer(engine.start(stream)),
                 Request::StartResume { stream, state, exact } => answer(engine.resume(stream, state, &exact)),
                 Request::State => engine.state(),
-                Request::Apply { careful, events } => {
+                Request::Apply { batch, careful, events } => {
                     let start = frame.len() - events.len();
-                    engine.apply(Rc::new(frame), start, careful).map_err(|error| error.to_string())?
+                    engine.apply(Rc::new(frame), start, batch, careful).map_err(|error| error.to_string())?
                 }
             };
             watchdog.rest();

@@ -1,5 +1,5 @@
 // Runs once before the user's script: takes away what would make a fold depend on anything but its events, and gives the
-// host the three functions it cannot do without. Everything the host uses later is held here, out of the script's reach.
+// host the functions it cannot do without. Everything the host uses later is held here, out of the script's reach.
 (note) => {
   'use strict';
   const { defineProperty, getPrototypeOf, keys } = Object;
@@ -8,6 +8,8 @@
   const { parse, stringify } = JSON;
   const Big = BigInt, Text = String, Wrong = Error, WrongText = SyntaxError;
   const slice = Function.prototype.call.bind(String.prototype.slice);
+  const split = Function.prototype.call.bind(String.prototype.split);
+  const join = Function.prototype.call.bind(Array.prototype.join);
 
   const put = (object, name, value, enumerable = false) =>
     defineProperty(object, name, { __proto__: null, value, writable: true, enumerable, configurable: true });
@@ -75,8 +77,9 @@
   };
 
   // Forms: 0 plain values; 1 metadata is text, read when it is first looked at; 2 data and 4 metadata are not JSON, the
-  // reason in their place, thrown when they are looked at.
-  const bind = (evolve) => (state, type, data, metadata, form, stream, version, position, id, time) => {
+  // reason in their place, thrown when they are looked at. An event has fields only where some of the next say so: 8 they
+  // are text, read when they are first looked at; 16 a value; 32 the reason why they cannot be read.
+  const bind = (evolve) => (state, type, data, metadata, form, stream, version, position, id, time, fields) => {
     if (form === 1) {
       let value;
       return evolve(state, {
@@ -107,6 +110,18 @@
     });
     if (form & 1) lazy('metadata', () => read('metadata', metadata));
     if (form & 2) lazy('data', () => { throw new WrongText(`event.data is not JSON: ${data}`); });
+    if (form & 8) {
+      let value;
+      lazy('fields', () => {
+        if (fields !== undefined) {
+          value = read('fields', fields);
+          fields = undefined;
+        }
+        return value;
+      });
+    }
+    if (form & 16) put(event, 'fields', fields, true);
+    if (form & 32) lazy('fields', () => { throw new WrongText(`event.fields is not JSON: ${fields}`); });
     if (form & 4) lazy('metadata', () => { throw new WrongText(`event.metadata is not JSON: ${metadata}`); });
     return evolve(state, event);
   };
@@ -165,6 +180,26 @@
     }
   })(null, '', null, '{}', 1, '', 0, 0, '', '');
 
+  // An array of which so much is holes that it can be no state, for JSON writes every place: where it stands, how many
+  // places it has, and how many of them hold something. Writing it would run for minutes where nothing can stop it.
+  const spelt = (key) => join(split(join(split(key, '~'), '~0'), '/'), '~1');
+  const sparse = (root, most) => {
+    const values = [root], paths = [''];
+    for (let looked = 0; looked < values.length && looked < 1000000; looked++) {
+      const value = values[looked], path = paths[looked];
+      values[looked] = paths[looked] = undefined;
+      if (typeof value !== 'object' || value === null) continue;
+      const names = keys(value);
+      if (isArray(value) && value.length - names.length > most) return [path, value.length, names.length];
+      for (let n = 0; n < names.length; n++) {
+        const inner = value[names[n]];
+        if (typeof inner !== 'object' || inner === null) continue;
+        values[values.length] = inner;
+        paths[paths.length] = path + '/' + spelt(names[n]);
+      }
+    }
+  };
+
   const hold = (evolve, holder) => (state, event) => Reflect.apply(evolve, holder, [state, event]);
-  return { bind, hold, revive, replace, keep };
+  return { bind, hold, revive, replace, keep, sparse };
 }

@@ -12,7 +12,8 @@ pub const SCRIPT: &str = "reducer";
 impl<'js> Values<'js> {
     /// That the step was ended by its limit.
     pub fn too_long(&self) -> Problem {
-        Problem::new(format!("it takes too long: more than {} ms", self.timer.limit().as_millis()))
+        let message = format!("it takes too long: more than {} ms", self.timer.limit().as_millis());
+        Problem { timed_out: true, ..Problem::new(message) }
     }
 
     /// Why a payload is not JSON, in the words of the engine's reader.
@@ -37,7 +38,7 @@ impl<'js> Values<'js> {
         if let Some(problem) = expired {
             return Problem { place, ..problem };
         }
-        Problem { message: friendly(self.words(&thrown)), place }
+        Problem { place, ..Problem::new(friendly(self.words(&thrown))) }
     }
 
     fn words(&self, thrown: &Value<'js>) -> String {

@@ -1,5 +1,5 @@
 //! What the worker gives up before it hears of any script: open files, the file system, the network, new processes,
-//! memory without end.
+//! memory without end, and last every call of the system but the few it works with (`calls`).
 //!
 //! The engine itself offers scripts none of these; this is for the day it has a hole. What the system at hand cannot
 //! do is said, never hidden.
@@ -42,9 +42,18 @@ pub fn lock_in() -> Sandbox {
     Sandbox { level, missing: missing.join(", ") }
 }
 
-/// Allows no further process or thread. Best effort: it does not bind a privileged user.
-pub fn no_more_processes() {
+/// Gives up the rest, once all threads are there: further processes and threads, and all calls that are not needed. (The
+/// limit on processes does not bind a privileged user; the calls do.)
+pub fn lock_up(mut sandbox: Sandbox) -> Sandbox {
     limit_to(Resource::Nproc, 0);
+    if let Err(why) = super::calls::restrict() {
+        let missing = if sandbox.missing.is_empty() { String::new() } else { format!("{}, ", sandbox.missing) };
+        sandbox.missing = format!("{missing}system calls ({why})");
+        if sandbox.level == Level::Full {
+            sandbox.level = Level::Partial;
+        }
+    }
+    sandbox
 }
 
 /// How much stack the engine may use: well within what this process has.

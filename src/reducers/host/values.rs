@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rquickjs::{BigInt, Ctx, Function, IntoJs, Value};
+use rquickjs::{Array, BigInt, Ctx, Function, IntoJs, Value};
 
 use super::exact;
 use super::problems::type_name;
@@ -13,6 +13,9 @@ use crate::reducers::protocol::{MAX_STATE, Problem};
 
 /// A state as text, with the places of its small exact integers; `None` when the entity does not exist.
 pub type Written = Option<(String, Vec<u32>)>;
+
+/// What a hole of an array takes in JSON.
+const HOLE: &str = "null,";
 
 /// The engine as a reader and writer.
 pub struct Values<'js> {
@@ -26,6 +29,8 @@ pub struct Values<'js> {
     pub revive: Function<'js>,
     /// Turns BigInts into marks.
     pub replace: Function<'js>,
+    /// Finds an array with too many holes.
+    pub sparse: Function<'js>,
     /// Whether a state of this script held a BigInt.
     pub holds_big: Cell<bool>,
 }
@@ -37,6 +42,31 @@ impl<'js> Values<'js> {
     /// # Errors
     /// When it is not JSON (a function, a cycle), too large, or throws while it is looked at.
     pub fn write(&self, value: &Value<'js>) -> Result<Written, Problem> {
+        // What is wrong with it may have a better name.
+        self.write_any(value).map_err(|problem| self.too_sparse(value).unwrap_or(problem))
+    }
+
+    /// That a value has an array of which so much is holes that it can never be a state.
+    pub fn too_sparse(&self, value: &Value<'js>) -> Option<Problem> {
+        self.timer.begin(self.event_limit, None);
+        let most = (MAX_STATE / HOLE.len()) as f64;
+        let Ok(found) = self.sparse.call::<_, Option<Array<'js>>>((value.clone(), most)) else {
+            drop(self.ctx.catch());
+            return None;
+        };
+        let found = found?;
+        let (path, places, filled): (String, f64, f64) = (found.get(0).ok()?, found.get(1).ok()?, found.get(2).ok()?);
+        let at = if path.is_empty() {
+            "the state itself is a sparse array".into()
+        } else {
+            format!("the state has a sparse array at {path}")
+        };
+        Some(Problem::new(format!(
+            "{at}: {places} places, {filled} of them filled, and as JSON every place is written; keep such values in an object"
+        )))
+    }
+
+    fn write_any(&self, value: &Value<'js>) -> Result<Written, Problem> {
         if value.is_null() || value.is_undefined() {
             return Ok(None);
         }

@@ -25,7 +25,7 @@ pub use read::{Body, first_frame};
 pub use write::{write_apply, write_event};
 
 /// What is spoken here. A worker of another version is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first bytes of a `Hello`.
 pub const MAGIC: &[u8; 8] = b"stepback";
@@ -61,12 +61,14 @@ pub struct Problem {
     pub message: String,
     /// Line (from 1) and column (from 1; 0 when unknown).
     pub place: Option<(u32, u32)>,
+    /// Whether the script was stopped because it took too long.
+    pub timed_out: bool,
 }
 
 impl Problem {
     /// A problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None }
+        Self { message: message.into(), place: None, timed_out: false }
     }
 }
 
@@ -100,6 +102,8 @@ pub enum Request<'a> {
     },
     /// Fold these events. Answered by `Applied` or `Gone`.
     Apply {
+        /// Requests of one batch: once the worker has stopped before the end of one, it folds nothing of the others.
+        batch: u32,
         /// Whether each event is to be announced by `At`.
         careful: bool,
         /// The events, see [`write_event`].
@@ -129,6 +133,8 @@ pub enum Answer {
     Applied {
         /// Those that could not be, by their index.
         faults: Vec<(u32, Problem)>,
+        /// The index of the first event that was not dealt with, when there is one: an event timed out, or they take long.
+        next: Option<u32>,
         /// What the script wrote to its console.
         console: String,
     },
@@ -209,6 +215,8 @@ pub struct EventRecord<'a> {
     pub data: PayloadRecord<'a>,
     /// Its metadata.
     pub metadata: PayloadRecord<'a>,
+    /// The fields of its record that are no part of it.
+    pub fields: PayloadRecord<'a>,
 }
 
 /// A position as it crosses.

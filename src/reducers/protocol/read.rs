@@ -34,12 +34,13 @@ impl Answer {
             DONE => Self::Done,
             FAILED => Self::Failed(body.problem()?),
             APPLIED => {
-                let count = body.count(12)?;
+                let count = body.count(17)?;
                 let mut faults = Vec::with_capacity(count);
                 for _ in 0..count {
                     faults.push((body.u32()?, body.problem()?));
                 }
-                Self::Applied { faults, console: body.text()?.to_owned() }
+                let next = Some(body.u32()?).filter(|index| *index != u32::MAX);
+                Self::Applied { faults, next, console: body.text()?.to_owned() }
             }
             STATE_IS => Self::State { text: body.option()?.map(str::to_owned), exact: body.places()? },
             WORKING => Self::Working,
@@ -70,9 +71,9 @@ impl<'a> Request<'a> {
             START_INITIAL => Self::StartInitial { stream: body.text()? },
             START_RESUME => Self::StartResume { stream: body.text()?, state: body.option()?, exact: body.places()? },
             APPLY => {
-                let careful = body.u8()? != 0;
+                let (batch, careful) = (body.u32()?, body.u8()? != 0);
                 let events = body.take(body.left())?;
-                Self::Apply { careful, events }
+                Self::Apply { batch, careful, events }
             }
             STATE => Self::State,
             _ => return Err(Malformed("no such request")),
@@ -160,7 +161,8 @@ impl<'a> Body<'a> {
             return Err(Malformed("a message is too long"));
         }
         let place = (self.u32()?, self.u32()?);
-        Ok(Problem { message, place: Some(place).filter(|(line, _)| *line > 0) })
+        let timed_out = self.u8()? != 0;
+        Ok(Problem { message, place: Some(place).filter(|(line, _)| *line > 0), timed_out })
     }
 
     fn places(&mut self) -> Result<Vec<u32>, Malformed> {
@@ -199,6 +201,7 @@ impl<'a> Body<'a> {
             time: self.option()?,
             data: self.payload()?,
             metadata: self.payload()?,
+            fields: self.payload()?,
         }))
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn answers() -> Vec<Answer> {
-    let problem = Problem { message: "no such account: ä".into(), place: Some((3, 7)) };
+    let problem = Problem { message: "no such account: ä".into(), place: Some((3, 7)), timed_out: true };
     vec![
         Answer::Hello {
             version: VERSION,
@@ -14,7 +14,12 @@ fn answers() -> Vec<Answer> {
         },
         Answer::Done,
         Answer::Failed(problem.clone()),
-        Answer::Applied { faults: vec![(0, problem.clone()), (9, Problem::new("x"))], console: "hi\n".into() },
+        Answer::Applied {
+            faults: vec![(0, problem.clone()), (9, Problem::new("x"))],
+            next: Some(10),
+            console: "hi\n".into(),
+        },
+        Answer::Applied { faults: vec![], next: None, console: String::new() },
         Answer::State { text: Some("{}".into()), exact: vec![1, 5] },
         Answer::State { text: None, exact: vec![] },
         Answer::Working,
@@ -40,6 +45,7 @@ fn events() -> Vec<u8> {
                 time: Some("2025-01-01T00:00:00Z"),
                 data: PayloadRecord::Json(br#"{"amount":1}"#),
                 metadata: if index == 0 { PayloadRecord::Absent } else { PayloadRecord::Broken("bytes") },
+                fields: if index == 2 { PayloadRecord::Json(b"{\"user\":1}") } else { PayloadRecord::Absent },
             },
         );
     }
@@ -52,7 +58,7 @@ fn requests(events: &[u8]) -> Vec<Request<'_>> {
         Request::StartInitial { stream: "a-1" },
         Request::StartResume { stream: "a-1", state: Some("[5]"), exact: vec![0] },
         Request::StartResume { stream: "a-1", state: None, exact: vec![] },
-        Request::Apply { careful: true, events },
+        Request::Apply { batch: 7, careful: true, events },
         Request::State,
     ]
 }
@@ -77,6 +83,8 @@ fn what_is_written_is_read() {
     let read: Vec<_> = std::iter::from_fn(|| body.event().expect("an event")).collect();
     assert_eq!(read.len(), 3);
     assert_eq!(read[1].stream, Some("account-1"));
+    assert_eq!(read[1].fields, PayloadRecord::Absent);
+    assert_eq!(read[2].fields, PayloadRecord::Json(b"{\"user\":1}"));
     assert_eq!(read[2].metadata, PayloadRecord::Broken("bytes"));
 }
 

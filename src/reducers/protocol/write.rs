@@ -15,8 +15,9 @@ fn write_frame<T>(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -
 }
 
 /// Appends an `Apply` whose events `fill` writes, each by [`write_event`]; returns what `fill` does.
-pub fn write_apply<T>(out: &mut Vec<u8>, careful: bool, fill: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+pub fn write_apply<T>(out: &mut Vec<u8>, batch: u32, careful: bool, fill: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     write_frame(out, APPLY, |out| {
+        out.extend_from_slice(&batch.to_le_bytes());
         out.push(u8::from(careful));
         fill(out)
     })
@@ -50,6 +51,7 @@ fn write_problem(out: &mut Vec<u8>, problem: &Problem) {
     let (line, column) = problem.place.unwrap_or_default();
     out.extend_from_slice(&line.to_le_bytes());
     out.extend_from_slice(&column.to_le_bytes());
+    out.push(u8::from(problem.timed_out));
 }
 
 fn write_places(out: &mut Vec<u8>, places: &[u32]) {
@@ -75,7 +77,7 @@ pub fn write_event(out: &mut Vec<u8>, event: &EventRecord<'_>) {
     }
     write_option(out, event.id);
     write_option(out, event.time);
-    for payload in [event.data, event.metadata] {
+    for payload in [event.data, event.metadata, event.fields] {
         match payload {
             PayloadRecord::Absent => out.push(0),
             PayloadRecord::Json(text) => {
@@ -106,7 +108,9 @@ impl Request<'_> {
                 write_option(out, *state);
                 write_places(out, exact);
             }),
-            Self::Apply { careful, events } => write_apply(out, *careful, |out| out.extend_from_slice(events)),
+            Self::Apply { batch, careful, events } => {
+                write_apply(out, *batch, *careful, |out| out.extend_from_slice(events));
+            }
             Self::State => write_frame(out, STATE, |_| ()),
         }
     }
@@ -125,12 +129,13 @@ impl Answer {
             }),
             Self::Done => write_frame(out, DONE, |_| ()),
             Self::Failed(problem) => write_frame(out, FAILED, |out| write_problem(out, problem)),
-            Self::Applied { faults, console } => write_frame(out, APPLIED, |out| {
+            Self::Applied { faults, next, console } => write_frame(out, APPLIED, |out| {
                 out.extend_from_slice(&(faults.len() as u32).to_le_bytes());
                 for (index, problem) in faults {
                     out.extend_from_slice(&index.to_le_bytes());
                     write_problem(out, problem);
                 }
+                out.extend_from_slice(&next.unwrap_or(u32::MAX).to_le_bytes());
                 write_text(out, console);
             }),
             Self::State { text, exact } => write_frame(out, STATE_IS, |out| {

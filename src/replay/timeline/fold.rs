@@ -1,5 +1,6 @@
 //! Folding: one batch at a time, with states, versions and checkpoints taken where they are due.
 
+use super::recovery::GivenUp;
 use super::*;
 use crate::domain::json;
 
@@ -19,11 +20,19 @@ impl Timeline {
         if keeps && walk.here.is_none() {
             walk.here = Some(self.ask_state(None, left));
         }
+        // What was folded before may be folded again; nothing else is tried any more.
+        let mut last = walk.target;
+        if let Some(suspension) = self.patience.suspension() {
+            last = last.min(self.faults.counted());
+            if at >= last {
+                return Some(Advance::Suspended(suspension));
+            }
+        }
         let end = if keeps || self.recovery.is_careful(at) {
             at + 1
         } else {
             let batch = (self.limits.batch.max(1) as u64).min((*left).max(1));
-            (at + batch).min(walk.keep_from).min(walk.due.unwrap_or(u64::MAX).max(at + 1))
+            (at + batch).min(walk.keep_from).min(walk.due.unwrap_or(u64::MAX).max(at + 1)).min(last)
         };
         let run = self.log.run(at, end);
         let Some(event) = run.first().cloned() else {
@@ -31,39 +40,47 @@ impl Timeline {
             self.walk = Some(walk);
             return Some(self.need(at, target));
         };
-        let end = at + run.len() as u64;
+        let mut end = at + run.len() as u64;
         let (mut sent, mut batch) = (Vec::with_capacity(run.len()), Vec::with_capacity(run.len()));
+        let mut failures = Vec::new();
         for (ordinal, event) in (at..).zip(run) {
-            if event.trouble.is_none() && self.faults.get(ordinal).is_none() {
-                sent.push(ordinal);
-                batch.push(event.clone());
+            let known = self.faults.get(ordinal).cloned().or_else(|| unreadable(event));
+            match known {
+                Some(why) => failures.push(Failed { ordinal, event: event.clone(), why }),
+                None => {
+                    sent.push(ordinal);
+                    batch.push(event.clone());
+                }
             }
         }
         let mut raised = Vec::new();
         *left = left.saturating_sub(end - at);
-        if !batch.is_empty()
-            && let Err(lost) = self.reducer.apply(&batch, &mut raised)
+        let applied = if batch.is_empty() { Ok(0) } else { self.reducer.apply(&batch, &mut raised) };
+        if let Ok(dealt) = applied
+            && let Some(rest) = sent.get(dealt)
         {
+            // It takes long: somebody may want to look up.
+            end = *rest;
+            failures.retain(|failed| failed.ordinal < end);
+            *left = 0;
+        }
+        if let Err(lost) = applied {
             self.folded = None;
             if self.cancel.is_cancelled() {
                 // It ended because it was asked to: nobody is to blame.
                 return Some(Advance::Failed(lost.why));
             }
-            let outcome = self.recovery.lost(&sent, lost, &mut self.faults);
+            let outcome = self.blame(&sent, &batch, lost);
             // The walk is begun anew, from another place: only its count goes on.
-            let (target, done) = (walk.target, walk.done + (end - at));
-            let begun = outcome.and_then(|()| {
-                self.begin(target)?;
-                Ok(())
-            });
-            return match begun {
+            let (target, purpose, done) = (walk.target, walk.purpose, walk.done + (end - at));
+            return match outcome.map_err(Advance::Failed).and_then(|()| self.begin(target, purpose)) {
                 Ok(()) => {
                     if let Some(walk) = &mut self.walk {
                         walk.done = done;
                     }
                     None
                 }
-                Err(why) => Some(Advance::Failed(why)),
+                Err(answer) => Some(answer),
             };
         }
         self.folded = Some(end);
@@ -71,14 +88,18 @@ impl Timeline {
             self.recovery.reached(end);
         }
         walk.done += end - at;
-        let mut failed = None;
         for (index, why) in raised {
-            if let Some(ordinal) = sent.get(index) {
+            if let (Some(&ordinal), Some(event)) = (sent.get(index), batch.get(index)) {
                 let why = Arc::new(why);
-                self.faults.failed(*ordinal, why.clone());
-                failed = Some(why);
+                if why.is_timed_out() {
+                    self.patience.spend(Some(event.clone()), why.clone());
+                }
+                self.faults.failed(ordinal, why.clone());
+                failures.push(Failed { ordinal, event: event.clone(), why });
             }
         }
+        let failed = failures.last().filter(|_| keeps).map(|failed| failed.why.clone());
+        self.count(end, failures);
         if keeps {
             self.keep(&mut walk, at, event, failed, left);
         }
@@ -93,10 +114,46 @@ impl Timeline {
         None
     }
 
+    /// The fold has come to `end`, past these failures.
+    fn count(&mut self, end: u64, mut failures: Vec<Failed>) {
+        failures.sort_by_key(|failed| failed.ordinal);
+        failures.dedup_by_key(|failed| failed.ordinal);
+        // A fold that does not do the same again: an event that was fine has failed.
+        if let Some(failed) =
+            failures.iter().find(|failed| failed.ordinal < self.faults.counted() && !self.faults.has(failed.ordinal))
+        {
+            self.doubt(failed.ordinal);
+        }
+        self.faults.passed(end, failures);
+    }
+
+    /// Finds whose fault it is that the reducer lost its state.
+    ///
+    /// # Errors
+    /// When it was lost too often: nobody is blamed then.
+    fn blame(&mut self, sent: &[u64], batch: &[Arc<Event>], lost: Lost) -> Result<(), FoldError> {
+        let why = Arc::new(lost.why.clone());
+        match self.recovery.lost(sent, lost, &mut self.faults) {
+            Ok(None) => Ok(()),
+            Ok(Some(culprit)) => {
+                if why.is_timed_out() {
+                    let event = sent.iter().position(|ordinal| *ordinal == culprit).and_then(|n| batch.get(n).cloned());
+                    self.patience.spend(event, why);
+                }
+                if !self.faults.has(culprit) {
+                    self.doubt(culprit);
+                }
+                Ok(())
+            }
+            Err(GivenUp { why, forgiven }) => {
+                forgiven.into_iter().min().into_iter().for_each(|ordinal| self.doubt(ordinal));
+                Err(why)
+            }
+        }
+    }
+
     /// Makes the version of the place after `at`, where the reducer stands now.
-    fn keep(&mut self, walk: &mut Walk, at: u64, event: Arc<Event>, failed: Option<Arc<FoldError>>, left: &mut u64) {
-        let trouble = || event.trouble.as_ref().map(|trouble| Arc::new(FoldError::new(trouble.to_string())));
-        let fault = failed.or_else(|| self.faults.get(at).cloned()).or_else(trouble);
+    fn keep(&mut self, walk: &mut Walk, at: u64, event: Arc<Event>, fault: Option<Arc<FoldError>>, left: &mut u64) {
         let before = walk.here.take().unwrap_or(Ok(None));
         let given = if fault.is_some() { before.clone() } else { self.ask_state(Some(&before), left) };
         let bytes = match (&before, &given) {
@@ -116,7 +173,11 @@ impl Timeline {
 
     /// Asks the reducer for its state; one that costs a copy takes over what it can of the one before.
     fn ask_state(&mut self, before: Option<&Given>, left: &mut u64) -> Given {
-        let state = self.reducer.state().map_err(Arc::new)?;
+        let state = self.reducer.state().map_err(Arc::new).inspect_err(|why| {
+            if why.is_timed_out() {
+                self.patience.spend(None, why.clone());
+            }
+        })?;
         if self.info.cost == StateCost::Pointer {
             return Ok(state);
         }
@@ -126,4 +187,9 @@ impl Timeline {
             (_, state) => Ok(state),
         }
     }
+}
+
+/// Why an event that is none was not read.
+fn unreadable(event: &Event) -> Option<Arc<FoldError>> {
+    event.trouble.as_ref().map(|trouble| Arc::new(FoldError::new(trouble.to_string())))
 }

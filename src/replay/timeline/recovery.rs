@@ -10,6 +10,15 @@ use super::{Faults, FoldError, Lost};
 /// A reducer that was lost so often without getting any farther is given up.
 const MOST_LOSSES: usize = 64;
 
+/// A reducer that gets nowhere.
+#[derive(Debug)]
+pub(super) struct GivenUp {
+    /// What happened last.
+    pub why: FoldError,
+    /// Events that were blamed, and no longer are.
+    pub forgiven: Vec<u64>,
+}
+
 /// The losses since the walk last got farther.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
@@ -36,25 +45,28 @@ impl Recovery {
         }
     }
 
-    /// The reducer lost its state over events with these ordinals (at least one).
+    /// The reducer lost its state over events with these ordinals (at least one). Says who is to blame, when it is known.
     ///
     /// # Errors
     /// When it has been lost too often; nobody is blamed then.
-    pub fn lost(&mut self, sent: &[u64], lost: Lost, faults: &mut Faults) -> Result<(), FoldError> {
+    pub fn lost(&mut self, sent: &[u64], lost: Lost, faults: &mut Faults) -> Result<Option<u64>, GivenUp> {
         self.losses += 1;
         if self.losses > MOST_LOSSES {
             self.blamed.iter().for_each(|ordinal| faults.forgive(*ordinal));
-            *self = Self::default();
-            return Err(lost.why);
+            let forgiven = std::mem::take(self).blamed;
+            return Err(GivenUp { why: lost.why, forgiven });
         }
         let alone = sent.first().filter(|first| sent.len() == 1 && self.is_careful(**first));
         match lost.at.and_then(|at| sent.get(at)).or(alone) {
             Some(&culprit) => {
                 faults.killed(culprit, Arc::new(lost.why));
                 self.blamed.push(culprit);
+                Ok(Some(culprit))
             }
-            None => self.careful_until = sent.last().map_or(0, |last| last + 1).max(self.careful_until),
+            None => {
+                self.careful_until = sent.last().map_or(0, |last| last + 1).max(self.careful_until);
+                Ok(None)
+            }
         }
-        Ok(())
     }
 }

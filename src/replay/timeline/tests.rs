@@ -1,7 +1,7 @@
 //! What a caller can rely on beyond what the properties in `tests/replay_properties.rs` say.
 
 use super::*;
-use crate::domain::{Json, Payload, Position, Version};
+use crate::domain::{Json, Position, Version};
 use crate::replay::{Fingerprint, Start, State};
 
 /// Counts events; does not start, or dies, when told to.
@@ -17,7 +17,8 @@ struct Counter {
 
 impl Counter {
     fn new(cost: StateCost) -> Self {
-        let info = ReducerInfo { name: "count".into(), approximate: false, fingerprint: Fingerprint(1), cost };
+        let info =
+            ReducerInfo { name: "count".into(), approximate: false, fingerprint: Fingerprint(1), cost, stale: None };
         Self { count: 0, starts: true, dead: false, cancel: Cancel::default(), info, sent: Arc::default() }
     }
 }
@@ -34,7 +35,7 @@ impl Reducer for Counter {
         Ok(())
     }
 
-    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<(), Lost> {
+    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
         if self.dead {
             return Err(Lost { at: Some(0), why: FoldError::new("died") });
         }
@@ -43,7 +44,7 @@ impl Reducer for Counter {
         }
         self.sent.lock().expect("unpoisoned").extend(events.iter().map(|event| event.version.0));
         self.count += events.len() as i64;
-        Ok(())
+        Ok(events.len())
     }
 
     fn heed(&mut self, cancel: &Cancel) {
@@ -60,20 +61,7 @@ impl Reducer for Counter {
 }
 
 fn page(range: std::ops::Range<u64>, total: u64) -> EventPage {
-    let event = |n| Event {
-        stream: StreamName::from("s-1"),
-        version: Version(n),
-        position: Position::Number(n),
-        id: None,
-        event_type: "Happened".into(),
-        time: None,
-        data: Payload::default(),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: None,
-    };
+    let event = |n| Event::new("s-1", Version(n), Position::Number(n), "Happened");
     EventPage { first: range.start, events: range.map(|n| Arc::new(event(n))).collect(), total, partial: false }
 }
 
@@ -182,6 +170,7 @@ fn a_reducer_that_always_dies_is_given_up_and_no_event_is_blamed() {
         };
         assert_eq!(answer, Advance::Failed(FoldError::new("died")));
         assert!((0..1000).all(|ordinal| timeline.faults.get(ordinal).is_none()));
+        assert_eq!((timeline.counted().faults.before, timeline.counted().events), (0, 0));
     }
     assert_eq!(timeline.at(), 0);
 }
@@ -236,4 +225,89 @@ fn a_walk_that_is_no_longer_wanted_blames_no_event() {
     assert_eq!(timeline.advance(&mut Goal::To(10), PLENTY), Advance::Reached);
     let moment = timeline.moment();
     assert_eq!((moment.state, moment.fault), (Some(Json::from(10)), None));
+}
+
+/// Fails at an event only once it has seen it so often: no two folds of it are the same.
+struct Moody {
+    counter: Counter,
+    event: u64,
+    seen: u32,
+    fails_after: u32,
+}
+
+impl Reducer for Moody {
+    fn start(&mut self, from: Start<'_>) -> Result<(), FoldError> {
+        self.counter.start(from)
+    }
+
+    fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
+        for (index, event) in events.iter().enumerate() {
+            if event.version.0 == self.event {
+                self.seen += 1;
+                if self.seen > self.fails_after {
+                    faults.push((index, FoldError::new("not again")));
+                    continue;
+                }
+            }
+            self.counter.count += 1;
+        }
+        Ok(events.len())
+    }
+
+    fn state(&mut self) -> Result<State, FoldError> {
+        self.counter.state()
+    }
+
+    fn info(&self) -> &ReducerInfo {
+        &self.counter.info
+    }
+}
+
+#[test]
+fn a_fold_that_changes_its_mind_leaves_no_count_and_no_state_of_before() {
+    let moody = Moody { counter: Counter::new(StateCost::Copy), event: 300, seen: 0, fails_after: 1 };
+    let mut timeline = Timeline::new(StreamName::from("s-1"), Box::new(moody), Limits::default());
+    timeline.feed(page(0..2000, 2000));
+    assert_eq!(go(&mut timeline, Goal::To(2000)), 2000);
+    assert_eq!((timeline.counted().faults.before, timeline.counted().events), (0, 2000));
+    // Folded once more it fails: all that was found behind it is found anew.
+    assert_eq!(go(&mut timeline, Goal::To(310)), 309);
+    assert_eq!(timeline.moment().faults.before, 1);
+    assert_eq!(timeline.counted().events, 310);
+    assert_eq!(go(&mut timeline, Goal::To(2000)), 1999);
+    let counted = timeline.counted();
+    assert_eq!((counted.faults.before, counted.events, counted.is_whole()), (1, 2000, true));
+    assert_eq!(counted.faults.first.map(|first| first.event.version.0), Some(300));
+}
+
+#[test]
+fn counting_goes_on_where_it_was_whatever_is_walked_meanwhile() {
+    let counter = Counter::new(StateCost::Copy);
+    let sent = counter.sent.clone();
+    // Every step back leaves the ring.
+    let limits = Limits { ring_versions: 1, behind: 1, ..Limits::default() };
+    let mut timeline = Timeline::new(StreamName::from("s-1"), Box::new(counter), limits);
+    timeline.grow(20_000);
+    timeline.feed(page(0..100, 20_000));
+    assert_eq!(go(&mut timeline, Goal::To(50)), 50);
+    let mut calls = 0;
+    loop {
+        match timeline.count_on(Budget { events: 100 }) {
+            Advance::Reached => break,
+            Advance::Working { .. } => {}
+            Advance::NeedEvents { from, .. } => timeline.feed_count(page(from..(from + 1000).min(20_000), 20_000)),
+            other => panic!("{other:?}"),
+        }
+        calls += 1;
+        // A step there and back takes the reducer away from the count.
+        assert_eq!(
+            go(&mut timeline, if calls % 2 == 0 { Goal::To(51) } else { Goal::To(50) }),
+            50 + i64::from(calls % 2 == 0)
+        );
+        assert!(calls < 10_000, "it gets nowhere");
+    }
+    assert!(timeline.counted().is_whole() && timeline.at() <= 51);
+    assert!(timeline.memory().log_bytes < 100 * 1000, "the count keeps no events");
+    let folded = sent.lock().expect("unpoisoned").len();
+    assert!(folded < 2 * 20_000, "{folded} folded to count 20,000");
 }

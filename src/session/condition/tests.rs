@@ -7,18 +7,13 @@ use crate::domain::{Note, NoteKind, Payload, Position, Version, time};
 
 fn event(data: &str) -> Arc<Event> {
     Arc::new(Event {
-        stream: "order-1002".into(),
-        version: Version(7),
-        position: Position::Number(312),
         id: Some("e-0312".into()),
-        event_type: "PaymentFailed".into(),
         time: time::parse("2025-03-01T14:03:22.518Z"),
         data: Payload::json_text(data),
         metadata: Payload::json_text(r#"{"user":"u-17"}"#),
-        correlation: None,
         causation: Some("c-9".into()),
         notes: vec![Note::new(NoteKind::Archived, "its stream is archived")],
-        trouble: None,
+        ..Event::new("order-1002", Version(7), Position::Number(312), "PaymentFailed")
     })
 }
 

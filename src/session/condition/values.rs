@@ -16,7 +16,7 @@ use crate::domain::json::Object;
 use crate::domain::{Event, Json, Number, Payload, Position};
 
 /// What can be asked of an event.
-pub const FIELDS: [&str; 12] = [
+pub const FIELDS: [&str; 13] = [
     "type",
     "stream",
     "category",
@@ -26,6 +26,7 @@ pub const FIELDS: [&str; 12] = [
     "time",
     "data",
     "metadata",
+    "fields",
     "correlation",
     "causation",
     "notes",
@@ -41,8 +42,8 @@ pub struct Subject {
     event: Arc<Event>,
     env: Arc<Env>,
     steps: Steps,
-    /// The payloads once they were asked for: data, metadata.
-    payloads: Arc<[OnceLock<Result<Json, String>>; 2]>,
+    /// The payloads once they were asked for: data, metadata, fields.
+    payloads: Arc<[OnceLock<Result<Json, String>>; 3]>,
 }
 
 impl fmt::Debug for Subject {
@@ -77,6 +78,9 @@ impl Subject {
             },
             "data" => self.payload(0, &event.data)?,
             "metadata" => self.payload(1, &event.metadata)?,
+            // One that has none has no key in them, and that can be asked.
+            "fields" if event.fields.is_absent() => value(&Json::Object(Object::default()), &self.steps)?,
+            "fields" => self.payload(2, &event.fields)?,
             "notes" => {
                 Box::new(CelList::from(event.notes.iter().map(|note| text_of(&note.text)).collect::<Vec<Owned>>()))
             }
@@ -94,7 +98,7 @@ impl Subject {
     }
 
     fn payload(&self, which: usize, payload: &Payload) -> Result<Owned, ExecutionError> {
-        let name = if which == 0 { "data" } else { "metadata" };
+        let name = ["data", "metadata", "fields"][which];
         let parsed = self.payloads[which].get_or_init(|| payload.json().map_err(|error| error.to_string()));
         match parsed {
             Ok(json) => value(json, &self.steps),

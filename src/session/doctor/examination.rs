@@ -14,7 +14,9 @@ use super::runs::Runs;
 use super::sizes::Sizes;
 use super::streams::Streams;
 use crate::domain::payload::Form;
-use crate::domain::{About, DeclaredStream, Event, NoteKind, Parser, Payload, Position, StreamName, Timestamp};
+use crate::domain::{
+    About, DeclaredStream, Event, NoteKind, OtherKey, Parser, Payload, Position, StreamName, Than, Timestamp,
+};
 
 mod conclusion;
 
@@ -27,7 +29,7 @@ const RUNS: usize = 1 << 20;
 const SEQUENCES: usize = 4096;
 
 /// The version of the mark that ends a deleted stream (EventStoreDB): no event comes after it, and none is missing before.
-const GONE: u64 = i64::MAX as u64;
+pub(super) const GONE: u64 = i64::MAX as u64;
 
 /// Names of encodings told.
 const ENCODINGS: usize = 16;
@@ -41,6 +43,8 @@ pub struct Facts {
     pub first_version: Option<u64>,
     /// Whether positions are the store's own, not counted by us.
     pub has_positions: bool,
+    /// How many events have a version that is counted by us, not the store's own.
+    pub counted_versions: u64,
     /// Whether only the events of one stream are looked at.
     pub one_stream: bool,
 }
@@ -48,7 +52,13 @@ pub struct Facts {
 impl Facts {
     /// What a source says of itself.
     pub fn of(about: &About, events: u64, one_stream: bool) -> Self {
-        Self { events, first_version: about.first_version, has_positions: !about.counts_positions, one_stream }
+        Self {
+            events,
+            first_version: about.first_version,
+            has_positions: !about.counts_positions,
+            counted_versions: about.counted_versions,
+            one_stream,
+        }
     }
 }
 
@@ -108,6 +118,8 @@ pub struct Examination {
     encodings: BTreeMap<String, u64>,
     unnamed: u64,
     archived: HashSet<u64>,
+    /// Declared streams that are entries of a list of streams.
+    listed: u64,
     deleted: HashSet<u64>,
     deleted_events: u64,
     declared: u64,
@@ -143,6 +155,7 @@ impl Examination {
             encodings: BTreeMap::new(),
             unnamed: 0,
             archived: HashSet::new(),
+            listed: 0,
             deleted: HashSet::new(),
             deleted_events: 0,
             declared: 0,
@@ -196,6 +209,8 @@ impl Examination {
     /// What the store says of a stream beside its events. To be told when all events were.
     pub fn declared(&mut self, declared: &DeclaredStream) {
         self.declared += 1;
+        // A mark on a stream is no entry of a list that has all of them.
+        self.listed += u64::from(declared.version.is_some() || !(declared.deleted || declared.archived));
         let hash = self.identities.hash(declared.stream.as_str());
         self.declared_names.insert(hash);
         let place = &declared.place;

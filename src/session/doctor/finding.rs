@@ -46,6 +46,11 @@ macro_rules! kinds {
                 match self { $(Self::$kind => Severity::$severity,)+ }
             }
 
+            /// Whether it says that a reducer cannot fold the store: then not everything could be judged.
+            pub fn is_of_reducer(self) -> bool {
+                matches!(self, Self::ReducerFails | Self::ReducerFaults)
+            }
+
             /// So many of it, in words.
             pub fn counted(self, count: u64) -> String {
                 match self { $(Self::$kind => format!("{} {}", grouped(count), if count == 1 { $one } else { $many }),)+ }
@@ -58,9 +63,18 @@ kinds! {
     /// Records that are no events.
     UnreadableRecords = "unreadable-records", Error,
         "record could not be read as an event", "records could not be read as events";
+    /// Why events may be missing or answers wrong.
+    Incomplete = "incomplete", Error, "reason why the store may not be whole", "reasons why the store may not be whole";
+    /// What holds events of the store and was not looked at.
+    LeftOut = "left-out-events", Warning,
+        "table of events is not shown and was not looked at", "tables of events are not shown and were not looked at";
     /// Two events of a stream with one version.
     DuplicateVersions = "duplicate-versions", Error,
         "event has a version its stream already has", "events have a version their stream already has";
+    /// A field that streams are told apart by only because versions would repeat without it.
+    DoubtfulKey = "doubtful-key", Warning,
+        "field parts streams only because versions repeat without it",
+        "fields part streams only because versions repeat without them";
     /// Versions missing inside a stream.
     VersionGaps = "version-gaps", Error, "gap in the versions of a stream", "gaps in the versions of streams";
     /// Versions of a stream that go back in the order of the store.
@@ -99,6 +113,12 @@ kinds! {
     /// Links to events that are not there.
     BrokenLinks = "broken-links", Warning,
         "link leads to an event that is not there", "links lead to events that are not there";
+    /// Streams that their reducer could not fold to their end.
+    ReducerFails = "reducer-fails", Warning,
+        "stream could not be folded by its reducer", "streams could not be folded by their reducers";
+    /// Events that could not be folded by the reducer of their stream.
+    ReducerFaults = "reducer-faults", Warning,
+        "event could not be folded by its reducer", "events could not be folded by their reducers";
     /// Stored snapshots that are not what the events give.
     SnapshotsDiffer = "snapshots-differ", Error,
         "stored snapshot differs from the fold of its events", "stored snapshots differ from the fold of their events";
@@ -215,12 +235,14 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was looked at, and what was not.
     pub checks: Vec<Check>,
+    /// Whether it was stopped: what is found is so, and there may be more.
+    pub partial: bool,
 }
 
 impl Report {
-    /// Whether something is wrong.
+    /// Whether something is wrong with the store.
     pub fn is_wrong(&self) -> bool {
-        self.findings.iter().any(Finding::is_wrong)
+        self.findings.iter().any(|finding| finding.is_wrong() && !finding.kind.is_of_reducer())
     }
 
     /// How many findings have this severity.

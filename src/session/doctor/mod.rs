@@ -5,6 +5,7 @@
 
 mod difference;
 mod examination;
+mod faults;
 mod finding;
 mod identities;
 mod pass;
@@ -15,5 +16,5 @@ mod streams;
 
 pub use examination::{Examination, Facts, Look};
 pub use finding::{Check, Example, Finding, Kind, Report, Severity, grouped};
-pub use pass::{Questions, Told, examine};
+pub use pass::{Questions, Told, WhenStopped, examine};
 pub use sizes::bytes;

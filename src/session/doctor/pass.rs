@@ -2,11 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::examination::{Examination, Facts};
+use super::examination::{Examination, Facts, GONE};
+use super::faults;
 use super::finding::{Check, Example, Kind, Report, several};
 use super::snapshots;
 use super::streams::Streams;
-use crate::domain::{Cancel, Event, EventQuery, Failure, NoteKind, Scope, StreamName, StreamSummary};
+use crate::domain::{
+    Cancel, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, StreamName, StreamSummary, Than,
+};
 use crate::session::{Walker, pages};
 use crate::sources::Source;
 
@@ -23,9 +26,22 @@ pub struct Questions {
     pub stream: Option<StreamName>,
     /// Whether a snapshot must have the very fields the reducer's state has.
     pub strict: bool,
+    /// What becomes of an examination that is stopped.
+    pub when_stopped: WhenStopped,
 }
 
-/// Looks at all of a source. Stored snapshots are compared with what the reducers of the walker make of their events.
+/// What becomes of an examination that is stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhenStopped {
+    /// Nobody wants it any more.
+    #[default]
+    Fail,
+    /// What was found by then is reported.
+    Report,
+}
+
+/// Looks at all of a source. The streams that a reducer of the user's folds are folded to their ends. Stored snapshots are
+/// compared with what the reducers of the walker make of their events.
 ///
 /// # Errors
 /// When the source cannot be read, or nobody wants it any more.
@@ -42,29 +58,71 @@ pub fn examine(
     let scope = stream.map_or(Scope::All, |stream| Scope::Stream(stream.clone()));
     let total = source.events(&EventQuery::first(scope.clone(), 1), cancel)?.total;
     let mut examination = Examination::new(Facts::of(&about, total, stream.is_some()));
-    pages::each(source, &scope, cancel, &mut |done, total| told("events", done, total), &mut |ordinal, event| {
+    for doubt in &about.doubts {
+        examination.elsewhere(Kind::Incomplete, 1, Example { text: doubt.clone(), ..Example::default() });
+    }
+    if questions.stream.is_none() {
+        for left_out in &about.left_out {
+            examination.elsewhere(Kind::LeftOut, 1, Example { text: left_out.caveat(), ..Example::default() });
+        }
+        if let Some(OtherKey { field, map, .. }) = OtherKey::first(&about.other_keys, Than::Narrower) {
+            let text =
+                format!("events written twice would look the same: `--map {map}` leaves {field} out and shows them");
+            examination.elsewhere(Kind::DoubtfulKey, 1, Example { text, ..Example::default() });
+        }
+    }
+    let mut checks = Vec::new();
+    let looked = look(source, walker, (&scope, questions), (&mut examination, &mut checks), cancel, told);
+    let reports = questions.when_stopped == WhenStopped::Report;
+    let partial = match looked {
+        Err(failure) if failure.kind == FailureKind::Cancelled && reports => true,
+        looked => looked.map(|()| cancel.is_cancelled() && reports)?,
+    };
+    // What was found is looked up also when nothing more is looked for.
+    let cancel = if partial { Cancel::default() } else { cancel.clone() };
+    let mut report = examination.finish(&about, &mut |ordinal| {
+        let page = source.events(&EventQuery::at(scope.clone(), ordinal, 1), &cancel);
+        page.ok().and_then(|mut page| page.events.pop())
+    });
+    report.checks.extend(checks);
+    report.partial = partial;
+    if partial {
+        // A cause may be among what was not looked at.
+        report.findings.retain(|finding| finding.kind != Kind::DanglingCausation);
+    }
+    match cancel.is_cancelled() {
+        // What was found could no longer be looked up.
+        true => Err(Failure::new(FailureKind::Cancelled, about.name, "examine it", "it was stopped")),
+        false => Ok(report),
+    }
+}
+
+/// Tells an examination all events, and what is kept beside them.
+fn look(
+    source: &dyn Source,
+    mut walker: Option<&mut Walker>,
+    (scope, questions): (&Scope, &Questions),
+    (examination, checks): (&mut Examination, &mut Vec<Check>),
+    cancel: &Cancel,
+    told: Told<'_>,
+) -> Result<(), Failure> {
+    let stream = questions.stream.as_ref();
+    pages::each(source, scope, cancel, &mut |done, total| told("events", done, total), &mut |ordinal, event| {
         examination.event(ordinal, event);
     })?;
-    let mut checks = Vec::new();
     if stream.is_none() && examination.knows_all_streams() {
-        checks.extend(links(source, &mut examination, cancel, told)?);
+        checks.extend(links(source, examination, cancel, told)?);
         source.declared(cancel, &mut |declared| {
             examination.declared(&declared);
             ControlFlow::Continue(())
         })?;
     }
     let asked = (stream, questions.strict);
-    checks.extend(snapshots::look(source, walker, asked, &mut examination, cancel, told)?);
-    let mut report = examination.finish(&about, &mut |ordinal| {
-        let page = source.events(&EventQuery::at(scope.clone(), ordinal, 1), cancel);
-        page.ok().and_then(|mut page| page.events.pop())
-    });
-    report.checks.extend(checks);
-    match cancel.is_cancelled() {
-        // What was found could no longer be looked up.
-        true => Err(Failure::new(crate::domain::FailureKind::Cancelled, about.name, "examine it", "it was stopped")),
-        false => Ok(report),
+    if let Some(walker) = walker.as_deref_mut() {
+        checks.extend(faults::look(source, walker, stream, examination, cancel, told)?);
     }
+    checks.extend(snapshots::look(source, walker, asked, examination, cancel, told)?);
+    Ok(())
 }
 
 /// Links stand in their own streams only: the streams that have more events than the walk of the whole store showed.
@@ -79,8 +137,9 @@ fn links(
         let page = source.streams(from, LISTED)?;
         for summary in &page.streams {
             if summary.events > examination.events_of(&summary.stream) {
-                streams += 1;
-                links += linked(source, summary, examination, cancel)?;
+                let found = linked(source, summary, examination, cancel)?;
+                streams += u64::from(found > 0);
+                links += found;
             }
         }
         from += page.streams.len();
@@ -103,6 +162,10 @@ fn linked(
     let scope = Scope::Stream(summary.stream.clone());
     let (mut own, mut links) = (Streams::default(), 0);
     pages::each(source, &scope, cancel, &mut |_, _| {}, &mut |ordinal, event| {
+        // The mark of a deleted stream is no link, and nothing is missing before it.
+        if event.version.0 == GONE {
+            return;
+        }
         let step = own.event(0, event.version.0, None, u32::try_from(ordinal).unwrap_or(u32::MAX));
         let broken = event.has(NoteKind::BrokenLink);
         if !broken && !event.has(NoteKind::Link) {

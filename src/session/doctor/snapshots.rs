@@ -56,6 +56,7 @@ pub(super) fn look(
     // One stream after the other, each forwards: nothing is folded twice.
     snapshots.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
     let (mut compared, mut without, mut strangers) = (0u64, BTreeMap::<String, u64>::new(), 0u64);
+    let mut lacking = 0u64;
     let total = snapshots.len() as u64;
     for (n, snapshot) in (0..).zip(&snapshots) {
         told("snapshots compared", n, total);
@@ -65,7 +66,10 @@ pub(super) fn look(
             continue;
         }
         match one(source, walker, snapshot, strict, cancel)? {
-            Outcome::Same => compared += 1,
+            Outcome::Same(faults) => {
+                compared += 1;
+                lacking += u64::from(faults > 0);
+            }
             Outcome::Found(kind, example) => {
                 compared += u64::from(kind == Kind::SnapshotsDiffer);
                 examination.elsewhere(kind, 1, example);
@@ -91,12 +95,16 @@ pub(super) fn look(
         reasons.push(format!("looked at the first {}", grouped(total)));
     }
     check.extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
+    if lacking > 0 {
+        check.extent.push_str(&format!(", {} with a state that lacks events that failed", grouped(lacking)));
+    }
     check.skipped = (!reasons.is_empty()).then(|| reasons.join("; "));
     Ok(Some(check))
 }
 
 enum Outcome {
-    Same,
+    /// The same, although so many events before it failed.
+    Same(u64),
     Strangers,
     Found(Kind, Example),
 }
@@ -144,8 +152,14 @@ fn one(
         return found(Kind::SnapshotsUnread, Some(event), format!("version {version} could not be folded: {fault}"));
     }
     match compare(&stored, moment.state.as_ref(), strict) {
-        Comparison::Same => Ok(Outcome::Same),
+        Comparison::Same => Ok(Outcome::Same(moment.faults.before)),
         Comparison::Strangers => Ok(Outcome::Strangers),
+        // Who is wrong, the snapshot or the reducer, cannot be told.
+        Comparison::Differ(..) if !moment.faults.is_none() => {
+            let (failed, events) = (moment.faults.before, moment.at);
+            let text = format!("it differs, but {failed} of {events} events before version {version} failed");
+            found(Kind::SnapshotsUnread, Some(event), text)
+        }
         Comparison::Differ(path, stored, folded) => {
             let path = if path.0.is_empty() { "the state".to_owned() } else { path.to_string() };
             let (stored, folded) = (shown(stored.as_ref()), shown(folded.as_ref()));

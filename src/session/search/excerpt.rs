@@ -1,6 +1,8 @@
 //! What to show of a hit: where in the event it is, and a little of what stands around it.
 
+use crate::domain::json::spelled_out;
 use crate::domain::{Event, Json, Path, Pattern, Payload, Step};
+use crate::sources::fields::any_piece;
 
 /// Bytes shown before and after what matches.
 const BEFORE: usize = 24;
@@ -26,21 +28,38 @@ pub fn excerpt(pattern: &Pattern, event: &Event) -> Option<Excerpt> {
         }
     }
     for (name, payload) in [("data", &event.data), ("metadata", &event.metadata)] {
-        let text = payload.text();
-        if payload.is_absent() {
-            continue;
-        }
-        let stored = std::str::from_utf8(payload.stored()).ok();
-        let Some(found) = around(pattern, &text).or_else(|| stored.and_then(|stored| around(pattern, stored))) else {
-            continue;
-        };
+        let Some(found) = found_in(pattern, payload) else { continue };
         return Some(match inside(pattern, payload) {
             Some((path, value)) => Excerpt { path: format!("{name}{path}"), text: value },
             // It lies across values, or in the spelling of the JSON.
             None => Excerpt { path: name.into(), text: found },
         });
     }
-    None
+    if let Some((path, text)) = inside(pattern, &event.fields) {
+        return Some(Excerpt { path: format!("fields{path}"), text });
+    }
+    // Fields are searched one by one, as they are stored.
+    let mut found = None;
+    any_piece(&event.fields, |piece| {
+        found = spelled(pattern, &String::from_utf8_lossy(piece));
+        found.is_some()
+    });
+    found.map(|text| Excerpt { path: "fields".into(), text })
+}
+
+/// What stands around the first match in a payload.
+fn found_in(pattern: &Pattern, payload: &Payload) -> Option<String> {
+    if payload.is_absent() {
+        return None;
+    }
+    let stored = || spelled(pattern, std::str::from_utf8(payload.stored()).ok()?);
+    spelled(pattern, &payload.text()).or_else(stored)
+}
+
+/// What stands around the first match in JSON text, as it is or as its escapes spell it.
+fn spelled(pattern: &Pattern, text: &str) -> Option<String> {
+    let unescaped = || spelled_out(text.as_bytes()).find_map(|text| around(pattern, &String::from_utf8_lossy(&text)));
+    around(pattern, text).or_else(unescaped)
 }
 
 /// The first value of a payload that matches, with its path.
@@ -66,7 +85,7 @@ fn inside(pattern: &Pattern, payload: &Payload) -> Option<(Path, String)> {
                 }
             }
             Json::String(text) | Json::Verbatim(text) => {
-                if let Some(found) = around(pattern, text) {
+                if let Some(found) = spelled(pattern, text) {
                     return Some((path, found));
                 }
             }
@@ -118,20 +137,12 @@ mod tests {
 
     fn found(written: &str) -> Option<(String, String)> {
         let event = Event {
-            stream: "order-1".into(),
-            version: Version(1),
-            position: Position::Number(1),
-            id: None,
-            event_type: "ItemAdded".into(),
-            time: None,
             data: Payload::json_text(
                 r#"{"a/b":{"items":[{"sku":"A-19"},{"sku":"Größe \"B-02\""}]},"n":9007199254740993,"flag":true}"#,
             ),
             metadata: Payload::json_text(r#"{"user":"u-17"}"#),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
+            fields: Payload::json_text(r#"{"tenant":"t9","from":{"ip":"10.0.0.7"}}"#),
+            ..Event::new("order-1", Version(1), Position::Number(1), "ItemAdded")
         };
         let pattern = pattern(written, false, Case::Smart).expect("a pattern");
         excerpt(&pattern, &event).map(|excerpt| (excerpt.path, excerpt.text))
@@ -147,6 +158,10 @@ mod tests {
         assert_eq!(found("4740993"), text("data/n", "9007199254740993"));
         assert_eq!(found("flag"), text("data/flag", "true"));
         assert_eq!(found("u-17"), text("metadata/user", "u-17"));
+        assert_eq!(found("t9"), text("fields/tenant", "t9"));
+        assert_eq!(found("10.0.0.7"), text("fields/from/ip", "10.0.0.7"));
+        assert_eq!(found("t9\",\"from"), None);
+        assert_eq!(found("t9\"").map(|found| found.0).as_deref(), Some("fields"));
         let across = found("sku\":\"A").expect("found");
         assert!(across.0 == "data" && across.1.contains("\"sku\":\"A-19\""), "{across:?}");
         assert_eq!(found("nowhere"), None);

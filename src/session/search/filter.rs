@@ -55,18 +55,7 @@ impl Bound {
     /// # Errors
     /// What it should be.
     pub fn parse(written: &str) -> Result<Self, String> {
-        let back = written.strip_prefix('-').and_then(|span| {
-            let unit = span.chars().last()?;
-            let seconds = match unit {
-                's' => 1,
-                'm' => 60,
-                'h' => 3_600,
-                'd' => 86_400,
-                'w' => 604_800,
-                _ => return None,
-            };
-            span[..span.len() - unit.len_utf8()].parse::<u32>().ok().map(|count| i64::from(count) * seconds)
-        });
+        let back = time::parse_back(written);
         match (back, time::parse(written)) {
             (Some(seconds), _) => Ok(Self::Back(seconds)),
             (None, Some(time)) => Ok(Self::At(time)),
@@ -376,18 +365,9 @@ mod tests {
 
     fn events() -> Vec<Event> {
         let event = |n: u64, stream: &str, kind: &str, at: &str, data: &str| Event {
-            stream: stream.into(),
-            version: Version(n),
-            position: Position::Number(n),
-            id: None,
-            event_type: kind.into(),
             time: time::parse(at),
             data: Payload::json_text(data),
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new(stream, Version(n), Position::Number(n), kind)
         };
         vec![
             event(1, "order-1", "OrderPlaced", "2025-03-01T10:00:00Z", r#"{"amount":10,"note":"a && b"}"#),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+pub(super) use super::sets::Sets;
 use crate::domain::{Json, text};
 
 /// Fields of one type.
@@ -116,6 +117,10 @@ pub(super) struct Node {
     pub first: Mark,
     pub last: Mark,
     pub absence: Absence,
+    /// How often it came back after it was away.
+    pub returns: u64,
+    /// Which keys its objects had together.
+    pub sets: Sets,
     pub examples: Vec<Box<str>>,
 }
 
@@ -130,6 +135,8 @@ impl Node {
             first: Mark::default(),
             last: Mark::default(),
             absence: Absence::default(),
+            returns: 0,
+            sets: Sets::default(),
             examples: Vec::new(),
         }
     }
@@ -153,6 +160,7 @@ impl Node {
                 self.first = mark;
             } else {
                 let turns = mark.turn - self.last.turn - 1;
+                self.returns += u64::from(turns > 0);
                 if turns > self.absence.turns {
                     self.absence = Absence { turns, from: self.last.ordinal, to: mark.ordinal };
                 }
@@ -230,12 +238,17 @@ impl Fields {
             Json::Array(array) if depth >= DEPTH => self.too_deep += u64::from(!array.is_empty()),
             Json::Object(object) => {
                 let mut expected = 0;
+                let mut fields = Vec::with_capacity(object.len());
                 for entry in object.in_order() {
                     match self.child(at, &entry.key, &mut expected) {
-                        Some(child) => self.value(child, &entry.value, inside, depth + 1),
+                        Some(child) => {
+                            fields.push(child);
+                            self.value(child, &entry.value, inside, depth + 1);
+                        }
                         None => self.left_out += 1,
                     }
                 }
+                self.nodes[at as usize].sets.see(&mut fields, inside);
             }
             Json::Array(array) => {
                 self.elements += array.len().saturating_sub(ELEMENTS) as u64;
@@ -311,6 +324,7 @@ impl Fields {
         }
         self.nodes[into as usize].label = Label::Entry;
         rest.push(into);
+        self.nodes[at as usize].sets.give_up();
         self.nodes[at as usize].children = rest;
         if self.nodes.len() >= FIELDS {
             self.compact();
@@ -337,6 +351,8 @@ impl Fields {
         if from.last.turn > node.last.turn {
             node.last = from.last;
         }
+        node.returns = node.returns.max(from.returns);
+        node.sets.give_up();
         node.present = node.present.max(from.present);
         for example in from.examples {
             if node.examples.len() < EXAMPLES && !node.examples.contains(&example) {
@@ -362,7 +378,9 @@ impl Fields {
             let here = kept.len();
             // Pushed in reverse, so that they come out in order.
             open.extend(node.children.iter().rev().map(|child| (*child, Some(here))));
-            kept.push(Node { children: Vec::new(), ..node });
+            let mut node = Node { children: Vec::new(), ..node };
+            node.sets.give_up();
+            kept.push(node);
             if let Some(parent) = parent {
                 let parent: &mut Node = &mut kept[parent];
                 parent.children.push(here as u32);

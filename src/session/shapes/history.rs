@@ -2,12 +2,17 @@
 //!
 //! A field that is not always there is optional, and its coming and going says nothing. So an absence is only told when it is
 //! too long to be chance: when a field that is there as often as this one would be missing so many times in a row once in a
-//! thousand cases at most. `null` is no type of its own here: what is sometimes null is optional too.
+//! thousand cases at most; of one that came back again and again, only when that is also much longer than it was ever away.
+//! Fields of shapes that stand side by side (`beside`) have no such history. `null` is no type of its own here: what is sometimes null is optional too.
 
 use super::fields::{JsonKind, Node};
 
 /// Once in so many cases.
 const CHANCE: f64 = 1e-3;
+/// A field that came back so often comes and goes.
+const RETURNS: u64 = 3;
+/// How many times as long as ever before a field that comes and goes must be away, before it is another shape.
+const LONGER: u64 = 3;
 
 /// What happened to a field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -68,7 +73,9 @@ fn presence(node: &Node, of: u64, told: &mut Vec<Entry>) {
     // How often it was there while it was there.
     let while_there = last + 1 - first.min(last);
     let absence = node.absence;
-    if is_no_chance(before, node.present, while_there, 1) {
+    let comes_and_goes = node.returns >= RETURNS;
+    let is_long = |turns: u64| !comes_and_goes || turns > absence.turns.saturating_mul(LONGER);
+    if is_long(before) && is_no_chance(before, node.present, while_there, 1) {
         let text = match after {
             0 if node.present == while_there => format!("{before} before lack it, all since have it"),
             _ => format!("{before} before lack it"),
@@ -76,11 +83,11 @@ fn presence(node: &Node, of: u64, told: &mut Vec<Entry>) {
         told.push(Entry { happened: Happened::Appeared, ordinal: node.first.ordinal, text });
     }
     let without = while_there.saturating_sub(absence.turns);
-    if absence.turns > 0 && is_no_chance(absence.turns, node.present, without, while_there) {
+    if absence.turns > 0 && !comes_and_goes && is_no_chance(absence.turns, node.present, without, while_there) {
         let text = format!("{} before lack it, earlier ones have it", absence.turns);
         told.push(Entry { happened: Happened::Returned, ordinal: absence.to, text });
     }
-    if is_no_chance(after, node.present, while_there, 1) {
+    if is_long(after) && is_no_chance(after, node.present, while_there, 1) {
         let text = format!("{after} after it lack it");
         told.push(Entry { happened: Happened::Vanished, ordinal: node.last.ordinal, text });
     }

@@ -3,10 +3,12 @@
 //! Every payload is looked into once. Nothing is kept of a payload but what its fields are, how often they are there, and at
 //! which events that changed; all of it is bounded, and where a bound was reached it is told.
 
+mod beside;
 mod fields;
 mod history;
 mod path;
 mod rate;
+mod sets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub enum Part {
     Data,
     /// What is said about them.
     Metadata,
+    /// What their records say beside.
+    Fields,
 }
 
 /// An event that proves something.
@@ -88,11 +92,7 @@ pub struct Field {
 impl Field {
     /// How often it is there, in percent; never 100 or 0 by rounding.
     pub fn percent(&self) -> u8 {
-        match self.present.saturating_mul(100).checked_div(self.of) {
-            None => 0,
-            Some(0) if self.present > 0 => 1,
-            Some(percent) => percent.min(100) as u8,
-        }
+        percent(self.present, self.of)
     }
 }
 
@@ -121,6 +121,44 @@ impl Turn {
     }
 }
 
+/// One of several shapes that stand side by side.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Beside {
+    /// The object that has them.
+    pub path: String,
+    /// The fields only this shape has.
+    pub fields: Vec<String>,
+    /// How many objects are of it.
+    pub count: u64,
+    /// How many objects there are.
+    pub of: u64,
+    /// The first event with it.
+    pub first: Option<Proof>,
+}
+
+impl Beside {
+    /// It in a sentence: `63 % (120 of 189) have .amountMinor`.
+    pub fn sentence(&self) -> String {
+        let percent = percent(self.count, self.of);
+        let have = if self.count == 1 { "has" } else { "have" };
+        format!("{percent} % ({} of {}) {have} {}", self.count, self.of, self.fields.join(", "))
+    }
+
+    /// How many of a hundred objects are of it.
+    pub fn percent(&self) -> u8 {
+        percent(self.count, self.of)
+    }
+}
+
+/// A share in percent; never 0 by rounding.
+fn percent(part: u64, of: u64) -> u8 {
+    match part.saturating_mul(100).checked_div(of) {
+        None => 0,
+        Some(0) if part > 0 => 1,
+        Some(percent) => percent.min(100) as u8,
+    }
+}
+
 /// What the events of one type look like.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TypeShape {
@@ -128,9 +166,9 @@ pub struct TypeShape {
     pub name: String,
     /// How many events.
     pub count: u64,
-    /// The first one.
+    /// The earliest one; the first one where none has a time.
     pub first: Option<Proof>,
-    /// The last one.
+    /// The latest one; the last one where none has a time.
     pub last: Option<Proof>,
     /// How many in each stretch of the store's time.
     pub rate: Vec<u64>,
@@ -152,6 +190,8 @@ pub struct TypeShape {
     pub fields: Vec<Field>,
     /// What happened to them, in the order of the store.
     pub history: Vec<Turn>,
+    /// Shapes that stand side by side, the most frequent of each object first.
+    pub beside: Vec<Beside>,
     /// What was left out, one sentence each.
     pub cut: Vec<String>,
 }
@@ -212,8 +252,11 @@ pub struct Collector {
 #[derive(Debug, Default)]
 struct Gathered {
     count: u64,
+    /// The first and the last event in the order of the store.
     first: u32,
     last: u32,
+    /// The earliest and the latest of those that have a time.
+    span: Option<[(Timestamp, u32); 2]>,
     rate: Counts,
     bytes: u64,
     largest: (u64, u32),
@@ -269,9 +312,19 @@ impl Collector {
             gathered.first = ordinal;
         }
         gathered.last = ordinal;
+        if let Some(time) = event.time {
+            let [earliest, latest] = gathered.span.get_or_insert([(time, ordinal); 2]);
+            if time < earliest.0 {
+                *earliest = (time, ordinal);
+            }
+            if time >= latest.0 {
+                *latest = (time, ordinal);
+            }
+        }
         let payload = match self.part {
             Part::Data => &event.data,
             Part::Metadata => &event.metadata,
+            Part::Fields => &event.fields,
         };
         let size = payload.stored().len() as u64;
         gathered.bytes += size;
@@ -333,11 +386,12 @@ impl Gathered {
                 place: u64::from(ordinal) + 1,
             })
         };
-        let mut writer = path::Writer { fields: &mut self.fields, list: Vec::new(), entries: Vec::new() };
+        let (list, entries, beside) = Default::default();
+        let mut writer = path::Writer { fields: &mut self.fields, list, entries, beside };
         if self.read > 0 {
-            writer.write(0, ".", 0, self.read, true);
+            writer.write(0, ".", 0, self.read, path::Past::All);
         }
-        let (fields, mut entries) = (writer.list, writer.entries);
+        let (fields, mut entries, beside) = (writer.list, writer.entries, writer.beside);
         entries.sort_by_key(|(_, entry)| entry.ordinal);
         let mut cut = Vec::new();
         if entries.len() > ENTRIES {
@@ -357,11 +411,18 @@ impl Gathered {
             .into_iter()
             .map(|(path, entry)| Turn { path, happened: entry.happened, text: entry.text, proof: proof(entry.ordinal) })
             .collect();
+        let beside = beside.into_iter().flat_map(|alternatives| {
+            let (path, of) = (alternatives.path, alternatives.of);
+            alternatives.shapes.into_iter().map(move |(fields, count, first)| (path.clone(), of, fields, count, first))
+        });
+        let beside = beside
+            .map(|(path, of, fields, count, first)| Beside { path, fields, count, of, first: proof(first.ordinal) })
+            .collect();
         TypeShape {
             name,
             count: self.count,
-            first: proof(self.first),
-            last: proof(self.last),
+            first: proof(self.span.map_or(self.first, |[(_, earliest), _]| earliest)),
+            last: proof(self.span.map_or(self.last, |[_, (_, latest)]| latest)),
             rate: scale.spread(&self.rate, STRETCHES),
             bytes: self.bytes,
             largest: self.largest.0,
@@ -372,6 +433,7 @@ impl Gathered {
             opaque: self.opaque.into_iter().collect(),
             fields,
             history,
+            beside,
             cut,
         }
     }

@@ -1,9 +1,10 @@
 //! From the tree of fields to a list, each with its path as jq writes it.
 
 use super::Field;
-use super::fields::{Fields, JsonKind, Label};
+use super::beside;
+use super::fields::{Fields, JsonKind, Label, Mark};
 use super::history::{self, Entry};
-use crate::domain::json::write_string;
+use crate::domain::json::write_key;
 
 /// An object with fewer keys is none of a map, whatever they look like.
 const FEW: usize = 8;
@@ -16,11 +17,23 @@ pub(super) struct Writer<'a> {
     pub list: Vec<Field>,
     /// What happened to them, each with its path.
     pub entries: Vec<(String, Entry)>,
+    /// Shapes that stand side by side.
+    pub beside: Vec<Alternatives>,
+}
+
+/// The shapes of the objects at one path.
+pub(super) struct Alternatives {
+    /// Where.
+    pub path: String,
+    /// How many objects.
+    pub of: u64,
+    /// The fields of each, how many objects are of it, and the first one.
+    pub shapes: Vec<(Vec<String>, u64, Mark)>,
 }
 
 impl Writer<'_> {
-    /// Writes a field, one of `of` it could be, and those inside it; `past` says whether what happened to it is known.
-    pub fn write(&mut self, at: u32, path: &str, depth: usize, of: u64, past: bool) {
+    /// Writes a field, one of `of` it could be, and those inside it; `past` says what is known of what happened to it.
+    pub fn write(&mut self, at: u32, path: &str, depth: usize, of: u64, past: Past) {
         if is_map(self.fields, at) {
             self.fields.collapse(at);
         }
@@ -42,17 +55,23 @@ impl Writer<'_> {
             examples: node.examples.iter().map(|example| example.to_string()).collect(),
         });
         // Which entry of a map is there says nothing of the shape, nor whether a list is empty.
-        let past = past && !matches!(node.label, Label::Entry);
-        if past {
+        let past = if matches!(node.label, Label::Entry) { Past::Nothing } else { past };
+        if past != Past::Nothing {
             let mut told = Vec::new();
             match node.label {
                 Label::Element | Label::Root => history::types(node, &mut told),
+                _ if past == Past::Types => history::types(node, &mut told),
                 _ => history::of(node, of, &mut told),
             }
             self.entries.extend(told.into_iter().map(|entry| (path.to_owned(), entry)));
         }
         let (objects, arrays) = (node.count(JsonKind::Object), node.count(JsonKind::Array));
-        for child in node.children.clone() {
+        let shapes = beside::shapes(self.fields, at);
+        let told_apart: Vec<u32> = shapes.iter().flat_map(|shape| shape.fields.clone()).collect();
+        self.alternatives(path, objects, shapes);
+        let past = if past == Past::Types { Past::All } else { past };
+        for child in self.fields.node(at).children.clone() {
+            let past = if past == Past::All && told_apart.contains(&child) { Past::Types } else { past };
             let (path, of) = match &self.fields.node(child).label {
                 Label::Element => (format!("{path}[]"), arrays),
                 Label::Entry => (step(path, "*"), objects),
@@ -62,6 +81,35 @@ impl Writer<'_> {
             self.write(child, &path, depth + 1, of, past);
         }
     }
+}
+
+impl Writer<'_> {
+    fn alternatives(&mut self, path: &str, of: u64, shapes: Vec<beside::Shape>) {
+        if shapes.is_empty() {
+            return;
+        }
+        let name = |field: u32| match &self.fields.node(field).label {
+            Label::Key(key) => step(path, &spelt(key)),
+            _ => step(path, "*"),
+        };
+        let named = shapes.into_iter().map(|shape| {
+            let fields = shape.fields.into_iter().map(name).collect();
+            (fields, shape.count, shape.first)
+        });
+        let shapes = named.collect();
+        self.beside.push(Alternatives { path: path.to_owned(), of, shapes });
+    }
+}
+
+/// What is known of what happened to a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Past {
+    /// When it came and went, and what it was.
+    All,
+    /// What it was: it belongs to one of several shapes.
+    Types,
+    /// Nothing.
+    Nothing,
 }
 
 fn step(path: &str, name: &str) -> String {
@@ -79,7 +127,7 @@ fn spelt(key: &str) -> String {
     }
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write_string(&mut out, key);
+    let _ = write_key(&mut out, key);
     out
 }
 

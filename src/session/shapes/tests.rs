@@ -10,18 +10,9 @@ fn events(list: &[(&str, String)]) -> Vec<Event> {
     (1..)
         .zip(list)
         .map(|(n, (event_type, data))| Event {
-            stream: "order-1".into(),
-            version: Version(n),
-            position: Position::Number(100 + n),
-            id: None,
-            event_type: (*event_type).into(),
             time: Timestamp::from_second(1_740_000_000 + 60 * n as i64).ok(),
             data: Payload::json_text(data.clone()),
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
+            ..Event::new("order-1", Version(n), Position::Number(100 + n), *event_type)
         })
         .collect()
 }
@@ -197,6 +188,54 @@ fn a_huge_value_is_an_example_cut_with_a_sign() {
     let shape = one([format!(r#"{{"avatar":"{}"}}"#, "é".repeat(100_000))]);
     let example = &field(&shape, ".avatar").examples[0];
     assert!(example.ends_with('…') && crate::domain::text::width(example) <= 40, "{example}");
+}
+
+/// The shapes side by side: what they have, how many, and the place of the first.
+fn beside(shape: &TypeShape) -> Vec<(String, u64, u64)> {
+    let place = |beside: &Beside| beside.first.as_ref().map_or(0, |proof| proof.place);
+    shape.beside.iter().map(|beside| (beside.fields.join(" "), beside.count, place(beside))).collect()
+}
+
+#[test]
+fn shapes_that_stand_side_by_side_are_no_history() {
+    // Two writers, 63 to 37, each in short bursts.
+    let minor = |n: u64| n % 100 < 63 && n % 7 != 3 || n % 100 >= 63 && n % 7 == 3;
+    let shape = one((0..300).map(|n| match minor(n) {
+        true => format!(r#"{{"id":{n},"amountMinor":{n},"note":"x"}}"#),
+        false => format!(r#"{{"id":{n},"amount":{n}.5,"note":"x"}}"#),
+    }));
+    assert_eq!(told(&shape), Vec::<String>::new());
+    let (most, few) = ((0..300).filter(|&n| minor(n)).count() as u64, (0..300).filter(|&n| !minor(n)).count() as u64);
+    assert_eq!(beside(&shape), [(".amountMinor".into(), most, 1), (".amount".into(), few, 4)]);
+    assert!(shape.beside[0].sentence().contains(&format!("({most} of 300) have .amountMinor")));
+    // What was deployed, even what was taken back, is history.
+    let old = |n: u32| format!(r#"{{"id":{n},"amount":{n}}}"#);
+    let new = |n: u32| format!(r#"{{"id":{n},"amountMinor":{n}}}"#);
+    let shape = one((0..30).map(old).chain((30..60).map(new)).chain((60..90).map(old)));
+    assert!(shape.beside.is_empty() && !shape.history.is_empty(), "{:?}", shape.beside);
+    // Fields that are optional each for itself are no shapes.
+    let shape = one((0..300_u64).map(|n| {
+        let (a, b) = (n * 7919 % 10 < 5, n * 104_729 % 11 < 5);
+        let part = |there, text: &str| if there { text.to_owned() } else { String::new() };
+        format!(r#"{{{}{}"n":{n}}}"#, part(a, r#""a":1,"#), part(b, r#""b":1,"#))
+    }));
+    assert_eq!((beside(&shape), told(&shape)), (Vec::new(), Vec::new()));
+    // Inside an object, and three of them.
+    let shape = one((0..90).map(|n| format!(r#"{{"to":{{"k":1,"{}":{n}}}}}"#, ["mail", "post", "phone"][n % 3])));
+    let names: Vec<String> = beside(&shape).into_iter().map(|(fields, ..)| fields).collect();
+    assert_eq!(names, [".to.mail", ".to.post", ".to.phone"]);
+}
+
+#[test]
+fn fields_that_come_and_go_in_long_runs_are_optional() {
+    // A campaign: there for some twenty events, gone for some twenty, again and again.
+    let runs = [25, 18, 22, 30, 17, 21, 26, 19, 24, 28];
+    let mut payloads = Vec::new();
+    for (turn, run) in runs.into_iter().enumerate() {
+        let payload = if turn % 2 == 0 { r#"{"n":1}"# } else { r#"{"n":1,"coupon":"SPRING"}"# };
+        payloads.extend(std::iter::repeat_n(payload.to_owned(), run));
+    }
+    assert_eq!(told(&one(payloads)), Vec::<String>::new());
 }
 
 /// Whatever comes and goes by chance is optional; once in hundreds it may look otherwise. The same chances every time.

@@ -13,18 +13,11 @@ fn event(n: u64, stream: Option<(&str, u64)>) -> Event {
     let trouble = stream.is_none().then(|| Trouble { place: format!("record {n}"), reason: "it is no event".into() });
     let (stream, version) = stream.unwrap_or(("", 0));
     Event {
-        stream: stream.into(),
-        version: Version(version),
-        position: Position::Number(n),
         id: Some(format!("id-{n}").into()),
-        event_type: "Happened".into(),
         time: Some(at(n)),
         data: Payload::json_text(format!("{{\"n\":{n},\"of\":{{\"{stream}\":{version}}}}}")),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
         trouble,
+        ..Event::new(stream, Version(version), Position::Number(n), "Happened")
     }
 }
 
@@ -286,11 +279,43 @@ fn a_walk_that_was_stopped_can_be_gone_on_with() {
 }
 
 #[test]
+fn a_place_is_found_without_folding_and_is_that_of_the_moment() {
+    let source = store(&["a-1", "b-1", "a-1", "a-1", "b-1"]);
+    let mut walker = walker(source);
+    let cancel = Cancel::default();
+    let ways = [
+        (stream("a-1"), 0, Destination::To(0)),
+        (stream("a-1"), 0, Destination::To(2)),
+        (stream("a-1"), 0, Destination::To(99)),
+        (stream("nosuch"), 0, Destination::To(7)),
+        (stream("a-1"), 0, Destination::Version(2)),
+        (stream("b-1"), 0, Destination::InStore(3)),
+        (stream("a-1"), 1, Destination::Store(Direction::Forward)),
+        (Scope::All, 0, Destination::To(0)),
+        (Scope::All, 0, Destination::To(3)),
+        (Scope::All, 0, Destination::To(99)),
+        (Scope::Category("a".into()), 0, Destination::To(2)),
+    ];
+    for (scope, from, to) in ways {
+        let placed = walker.place(&scope, from, &to, &cancel).expect("a place");
+        let reached = go(&mut walker, &scope, from, to.clone()).expect("a place");
+        let moment = reached.moment;
+        assert_eq!(
+            (placed.scope, placed.scope_at, placed.event, placed.stream_at),
+            (reached.scope, reached.scope_at, moment.event, moment.at),
+            "{scope:?} {to:?}"
+        );
+    }
+    let nowhere = walker.place(&stream("a-1"), 0, &Destination::Version(99), &cancel);
+    assert_eq!(nowhere.expect_err("there is no such version").kind, FailureKind::NotFound);
+}
+
+#[test]
 fn what_is_pinned_is_compared_with_whatever_is_reached_next() {
     let mut walker = walker(store(&["a-1", "b-1", "a-1"]));
     assert!(walker.difference().is_none());
     let first = go(&mut walker, &stream("a-1"), 0, Destination::To(1)).expect("a place");
-    walker.pin();
+    walker.pin(first.moment.state.clone());
     assert_eq!(walker.difference(), Some(Patch::default()));
     for (scope, to) in [(stream("a-1"), 2), (stream("b-1"), 1), (Scope::All, 3), (stream("b-1"), 0)] {
         let there = go(&mut walker, &scope, 0, Destination::To(to)).expect("a place");
@@ -349,10 +374,10 @@ impl Reducer for Counting {
         Ok(())
     }
 
-    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<(), crate::replay::Lost> {
+    fn apply(&mut self, events: &[Arc<Event>], _: &mut Vec<(usize, FoldError)>) -> Result<usize, crate::replay::Lost> {
         self.most.fetch_max(events.len(), std::sync::atomic::Ordering::Relaxed);
         self.folded += events.len() as i64;
-        Ok(())
+        Ok(events.len())
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
@@ -486,4 +511,88 @@ proptest! {
             stands = Some((found.scope, found.scope_at));
         }
     }
+}
+
+/// A fold of which every tenth event times out.
+struct Hot(Counting);
+
+impl Reducer for Hot {
+    fn start(&mut self, from: crate::replay::Start<'_>) -> Result<(), FoldError> {
+        self.0.start(from)
+    }
+
+    fn apply(
+        &mut self,
+        events: &[Arc<Event>],
+        faults: &mut Vec<(usize, FoldError)>,
+    ) -> Result<usize, crate::replay::Lost> {
+        match events.iter().position(|event| event.version.0.is_multiple_of(10)) {
+            Some(index) => {
+                self.0.apply(&events[..index], &mut Vec::new())?;
+                faults.push((index, FoldError::timed_out("it takes too long")));
+                Ok(index + 1)
+            }
+            None => self.0.apply(events, faults),
+        }
+    }
+
+    fn state(&mut self) -> Result<State, FoldError> {
+        self.0.state()
+    }
+
+    fn info(&self) -> &ReducerInfo {
+        self.0.info()
+    }
+}
+
+#[test]
+fn a_suspended_fold_shows_the_event_and_goes_on_when_told() {
+    let mut walker = walker(store(&["a-1"; 100]));
+    let info = ReducerInfo { cost: StateCost::Copy, ..crate::reducers::Definition::Merge.info() };
+    let reducer = Box::new(Hot(Counting { info, folded: 0, most: Arc::default() }));
+    let timeline = Timeline::new("a-1".into(), reducer, Limits::default());
+    walker.timelines.push(Kept { timeline, slice: 1, batch: 64 });
+    let name = StreamName::from("a-1");
+    let at =
+        |walker: &mut Walker, place| go(walker, &stream("a-1"), 0, Destination::To(place)).expect("a place").moment;
+    let before = at(&mut walker, 29);
+    assert_eq!((before.state, before.faults.before, before.suspended), (Some(Json::from(27)), 2, None));
+    let behind = at(&mut walker, 80);
+    assert!(behind.unknown && behind.state.is_none(), "no state that lacks what was not tried");
+    assert_eq!((behind.at, behind.event.map(|event| event.version)), (80, Some(Version(80))));
+    let suspension = behind.suspended.expect("three times");
+    assert_eq!((suspension.times, suspension.event.map(|event| event.version)), (3, Some(Version(30))));
+    assert_eq!(behind.faults.before, 3);
+    // Nobody counts on either, and it says so.
+    let counted = walker.count_on(&name, Duration::from_secs(60), &Cancel::default()).expect("a count");
+    assert!(!counted.is_whole() && counted.suspended.is_some() && counted.events == 30, "{counted:?}");
+    walker.keep_going(&name);
+    let last = at(&mut walker, 100);
+    assert_eq!((last.state, last.faults.before, last.suspended), (Some(Json::from(90)), 10, None));
+}
+
+#[test]
+fn faults_are_counted_behind_the_cursor_and_listed() {
+    let mut events = store(&["a-1", "a-1", "b-1", "a-1", "a-1", "a-1"]);
+    for n in [1, 4] {
+        events[n].data = Payload::json_text("{");
+    }
+    let mut walker = walker(events);
+    let name = StreamName::from("a-1");
+    assert_eq!(walker.counted(&name), None, "it was not walked");
+    go(&mut walker, &stream("a-1"), 0, Destination::To(1)).expect("a place");
+    let known =
+        |walker: &Walker| walker.counted(&name).map(|counted| (counted.faults.before, counted.events, counted.total));
+    assert_eq!(known(&walker), Some((0, 1, 5)), "so far");
+    assert_eq!(walker.failed(&name, 9), []);
+    let cancelled = Cancel::default();
+    cancelled.cancel();
+    let so_far = walker.count_on(&name, Duration::from_secs(60), &cancelled).expect("what is known");
+    assert!(!so_far.is_whole());
+    let counted = walker.count_on(&name, Duration::from_secs(60), &Cancel::default()).expect("a count");
+    assert!(counted.is_whole() && counted.faults.before == 2, "{counted:?}");
+    assert_eq!(counted.faults.first.map(|first| first.event.version), Some(Version(2)));
+    assert_eq!(walker.failed(&name, 9), [1..2, 3..4]);
+    let moment = go(&mut walker, &stream("a-1"), 1, Destination::To(5)).expect("the end").moment;
+    assert_eq!((moment.at, moment.faults.before), (5, 2));
 }

@@ -6,11 +6,12 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::regular;
 use crate::sources::index::pieces::Stored;
 use crate::sources::index::saved::{Reader, Writer};
 
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x06";
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x08";
 /// The size of what the list says of one block: its length and its sum.
 const LISTED: usize = 8;
 /// The size of what stands behind the list: the number of blocks, and the sum of that and of the list.
@@ -93,7 +94,7 @@ pub struct Blocks {
 impl Blocks {
     /// Opens an entry; `None` when it is none, or not as long as it should be.
     pub fn open(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
+        let file = regular::open(path).ok()?;
         let mut magic = [0; MAGIC.len()];
         file.read_exact_at(&mut magic, 0).ok()?;
         let length = file.metadata().ok()?.len();

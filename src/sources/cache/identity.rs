@@ -1,12 +1,13 @@
 //! What tells one file, as it is, from all others: its device and inode, its length, its time, and the first and last
 //! bytes it had. What changed in its middle while all of these stayed is not seen; reading it shows that.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::domain::Failure;
+use crate::regular;
 use crate::sources::feed::Feed;
 use crate::sources::index::saved::{Reader, Writer};
 
@@ -55,7 +56,7 @@ impl Identity {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failed(e)),
         }
-        let file = File::open(path).map_err(failed)?;
+        let file = regular::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         Self::of(&Feed::of_file(file, &name, length), length).map(Some)
     }

@@ -47,38 +47,26 @@ pub fn event(record: &Bytes, prepare: &Prepare<'_>, standing: Standing) -> Event
     };
     let (correlation, causation) = references(&metadata);
     Event {
-        stream: standing.stream,
-        version: standing.version,
-        position: position(standing.commit, standing.prepare),
         id: prepare.id().map(Into::into),
-        event_type: String::from_utf8_lossy(prepare.event_type).into(),
         time: prepare.time(),
         data,
         metadata,
         correlation,
         causation,
         notes,
-        trouble: None,
+        ..Event::new(
+            standing.stream,
+            standing.version,
+            position(standing.commit, standing.prepare),
+            String::from_utf8_lossy(prepare.event_type),
+        )
     }
 }
 
 /// A place that holds no event.
 pub fn trouble(place: String, position: Position, reason: String, stored: Bytes) -> Event {
     let form = if stored.is_empty() { Form::Absent } else { Form::Opaque };
-    Event {
-        stream: StreamName::from(""),
-        version: Version(0),
-        position,
-        id: None,
-        event_type: "".into(),
-        time: None,
-        data: Payload::new(form, stored),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: Some(Trouble { place, reason }),
-    }
+    Event::unreadable(position, Trouble { place, reason }, Payload::new(form, stored))
 }
 
 /// What was stored; a store of events knows no NULL, so nothing is the same as no bytes.

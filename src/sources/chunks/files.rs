@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::folder::{Chunk, LARGEST_FILE};
 use super::header::header;
 use super::window::{Frame, Window};
+use crate::regular;
 
 /// How many files are kept open; a large database has more of them than a process may open.
 const OPEN: usize = 64;
@@ -63,7 +64,7 @@ impl Files {
         }
         let known = self.chunks.get(chunk).ok_or("there is no such chunk")?;
         let name = &known.name;
-        let file = File::open(&known.path).map_err(|e| format!("{name} cannot be opened any more: {e}"))?;
+        let file = regular::open(&known.path).map_err(|e| format!("{name} cannot be opened any more: {e}"))?;
         if !header(&file).is_ok_and(|header| header.id == known.header.id) {
             return Err(format!("{name} is not what it was when the store was opened"));
         }

@@ -3,11 +3,11 @@
 //! Nothing is opened that is not a regular file, and nothing is ever written, locked or created.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::header::{FRAME, Footer, Header, Transform, checkpoint, footer, header};
+use crate::regular;
 
 /// A file larger than this cannot be addressed; servers write chunks of 256 MiB.
 pub const LARGEST_FILE: u64 = 1 << 36;
@@ -33,7 +33,7 @@ impl Chunk {
         if !metadata.is_file() {
             return Err("it is no regular file".into());
         }
-        let file = File::open(&path).map_err(|e| e.to_string())?;
+        let file = regular::open(&path).map_err(|e| e.to_string())?;
         let length = file.metadata().map_err(|e| e.to_string())?.len();
         if length >= LARGEST_FILE {
             return Err(format!("it has {length} bytes, more than any chunk"));
@@ -85,6 +85,8 @@ pub struct Folder {
     pub truncate: Option<i64>,
     /// What is wrong with the folder, one sentence each.
     pub caveats: Vec<String>,
+    /// Why events are missing, one sentence each.
+    pub losses: Vec<String>,
 }
 
 /// The number and the version in the name of a chunk: `chunk-000001.000002`.
@@ -105,7 +107,7 @@ pub fn is_folder(directory: &Path) -> bool {
     chunks.any(|entry| {
         let path = entry.path();
         std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file())
-            && (writer() || File::open(&path).is_ok_and(|file| header(&file).is_ok()))
+            && (writer() || regular::open(&path).is_ok_and(|file| header(&file).is_ok()))
     })
 }
 
@@ -172,7 +174,7 @@ impl Folder {
                     }
                     return Some(chunk);
                 }
-                Err(why) => self.caveats.push(format!("{name} cannot be read: {why}")),
+                Err(why) => self.losses.push(format!("{name} cannot be read: {why}")),
             }
         }
         None
@@ -180,7 +182,7 @@ impl Folder {
 
     fn missing(&mut self, first: i64, last: i64) {
         let which = if first == last { format!("chunk {first} is") } else { format!("chunks {first} to {last} are") };
-        self.caveats.push(format!("{which} missing: the events in between are not here"));
+        self.losses.push(format!("{which} missing: the events in between are not here"));
     }
 
     fn checkpoints(&mut self, directory: &Path) {
@@ -213,11 +215,11 @@ impl Folder {
         }
         let Some(chunk) = self.chunks.last() else { return };
         if chunk.header.end() < writer {
-            self.caveats.push(format!("the log ends with {}, before the end by writer.chk ({writer})", chunk.name));
+            self.losses.push(format!("the log ends with {}, before the end by writer.chk ({writer})", chunk.name));
         } else if chunk.footer.is_none() && !chunk.moved() {
             let written = u64::try_from(writer - chunk.header.start()).unwrap_or(0).saturating_add(FRAME);
             if written > chunk.length {
-                self.caveats.push(format!("{} ends before the end of the log by writer.chk ({writer})", chunk.name));
+                self.losses.push(format!("{} ends before the end of the log by writer.chk ({writer})", chunk.name));
             }
         }
         let open = self.chunks.iter().rev().skip(1);

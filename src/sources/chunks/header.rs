@@ -2,6 +2,7 @@
 //!
 //! All numbers are little-endian. The layout is that of log format "V2", which EventStoreDB 5 to 24 and KurrentDB write.
 
+use crate::regular;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -160,7 +161,7 @@ pub fn checkpoint(path: &Path) -> Result<Option<i64>, String> {
         return Err("it is not a file of eight bytes".into());
     }
     let mut bytes = [0; 8];
-    let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0));
+    let read = regular::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0));
     read.map(|()| Some(i64::from_le_bytes(bytes))).map_err(|e| e.to_string())
 }
 

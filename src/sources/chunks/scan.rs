@@ -37,6 +37,8 @@ pub struct Learnt {
     pub retention: Retention,
     /// What the user must know, one sentence each.
     pub caveats: Vec<String>,
+    /// Why events are missing, one sentence each.
+    pub losses: Vec<String>,
 }
 
 /// What a link says: the number and the stream of its event.
@@ -110,6 +112,7 @@ pub struct Scan<'a> {
     last: HashMap<u64, i64>,
     gathered: Gathered,
     caveats: Vec<String>,
+    losses: Vec<String>,
     /// Events the node will cut off.
     doomed: u64,
     /// Records that say they lie elsewhere.
@@ -135,6 +138,7 @@ impl<'a> Scan<'a> {
             last: HashMap::new(),
             gathered: Gathered::default(),
             caveats: Vec::new(),
+            losses: Vec::new(),
             doomed: 0,
             displaced: 0,
             metadata: 0,
@@ -170,13 +174,13 @@ impl<'a> Scan<'a> {
         };
         if let Some(why) = hidden {
             self.interrupted(walk);
-            self.caveats.push(format!("{} {why}", known.name));
+            self.losses.push(format!("{} {why}", known.name));
             return;
         }
         let file = match self.files.file(number) {
             Ok(file) => file,
             Err(why) => {
-                self.caveats.push(why);
+                self.losses.push(why);
                 return;
             }
         };
@@ -231,7 +235,7 @@ impl<'a> Scan<'a> {
             walk.trouble(at.pack());
             self.interrupted(walk);
             if let Some(why) = why {
-                self.caveats.push(format!("{} cannot be read from byte {offset} on: {why}", known.name));
+                self.losses.push(format!("{} cannot be read from byte {offset} on: {why}", known.name));
                 return;
             }
             let fits = |offset: u64, log: i64| match moved {
@@ -241,7 +245,7 @@ impl<'a> Scan<'a> {
             match window.resume(&file, offset + 1, end, fits, &|| walk.is_stopped()) {
                 Ok(Some(found)) => {
                     let lost = found - offset;
-                    self.caveats.push(format!("{}: {lost} bytes from byte {offset} on are no records", known.name));
+                    self.losses.push(format!("{}: {lost} bytes from byte {offset} on are no records", known.name));
                     offset = found;
                 }
                 Ok(None) | Err(_) => {
@@ -441,6 +445,6 @@ impl<'a> Scan<'a> {
         });
         let (last, hasher) = (self.last, self.hasher);
         let retention = self.gathered.settled(|stream| last.get(&hasher.hash_one(stream.as_bytes())).copied());
-        Learnt { commits: self.commits, links, retention, caveats }
+        Learnt { commits: self.commits, links, retention, caveats, losses: self.losses }
     }
 }

@@ -17,6 +17,7 @@ use super::verify::verify;
 use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, StreamKind, Version,
 };
+use crate::regular;
 use crate::sources::index::{Place, PlacedEvent};
 use crate::sources::sorted::{Records, Walk};
 
@@ -27,6 +28,7 @@ pub struct Log {
     files: Files,
     truncate: Option<i64>,
     caveats: Vec<String>,
+    losses: Vec<String>,
     learnt: RwLock<Learnt>,
 }
 
@@ -39,11 +41,11 @@ impl Log {
         let address = directory.display().to_string();
         let folder = Folder::look(directory).map_err(|e| Failure::io(address.as_str(), "open", &e))?;
         let failure = |kind, why: String| Err(Failure::new(kind, address.as_str(), "open", why));
-        let Folder { chunks, writer, truncate, caveats } = folder;
+        let Folder { chunks, writer, truncate, caveats, losses } = folder;
         if chunks.is_empty() {
-            let why = match caveats.is_empty() {
+            let why = match losses.is_empty() {
                 true => "its log is empty".into(),
-                false => format!("none of its chunks can be read: {}", caveats.join("; ")),
+                false => format!("none of its chunks can be read: {}", losses.join("; ")),
             };
             return failure(FailureKind::Malformed, why);
         }
@@ -52,7 +54,7 @@ impl Log {
         }
         let name = directory.file_name().map_or_else(|| address.clone(), |name| name.to_string_lossy().into_owned());
         let (directory, learnt) = (directory.to_path_buf(), RwLock::default());
-        Ok(Self { directory, name, files: Files::new(chunks, writer), truncate, caveats, learnt })
+        Ok(Self { directory, name, files: Files::new(chunks, writer), truncate, caveats, losses, learnt })
     }
 
     fn learnt(&self) -> std::sync::RwLockReadGuard<'_, Learnt> {
@@ -211,7 +213,8 @@ impl Records for Log {
             reasons.push(format!("{scavenged} of them scavenged, {merged} merged of several"));
         }
         let mut caveats = vec!["this reader was verified against generated files only".to_owned()];
-        caveats.extend(self.caveats.iter().cloned());
+        let doubts: Vec<String> = self.losses.iter().chain(&self.learnt().losses).cloned().collect();
+        caveats.extend(doubts.iter().chain(&self.caveats).cloned());
         caveats.extend(self.learnt().caveats.iter().cloned());
         let mapping = [
             ("stream", "prepare.EventStreamId"),
@@ -228,6 +231,7 @@ impl Records for Log {
             kind: "KurrentDB / EventStoreDB database folder".into(),
             reasons,
             caveats,
+            doubts,
             layout: None,
             candidates: Vec::new(),
             mapping: mapping.map(|(part, from)| (part.into(), from.into())).into(),
@@ -238,6 +242,11 @@ impl Records for Log {
             ],
             first_version: Some(0),
             counts_positions: false,
+            counted_versions: 0,
+            key: None,
+            other_keys: Vec::new(),
+            left_out: Vec::new(),
+            stood_at: None,
         }
     }
 
@@ -307,7 +316,7 @@ impl Records for Log {
             return Ok(Change::Removed);
         }
         let first = &self.files.chunks[0];
-        let known = std::fs::File::open(&first.path).ok().and_then(|file| super::header::header(&file).ok());
+        let known = regular::open(&first.path).ok().and_then(|file| super::header::header(&file).ok());
         if known.is_some_and(|header| header.id != first.header.id) {
             return Ok(Change::Replaced);
         }

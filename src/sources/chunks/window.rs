@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::record::{LARGEST, Record, SMALLEST, glance};
+use crate::sources::feed::read_at;
 
 /// How much is read at a time by a scan.
 const FORWARD: usize = 1 << 20;
@@ -59,19 +60,8 @@ impl Window {
             self.bytes.clear();
             self.bytes.resize(wanted, 0);
             self.start = offset;
-            let mut filled = 0;
-            while filled < wanted {
-                match file.read_at(&mut self.bytes[filled..], offset + filled as u64) {
-                    Ok(0) => break,
-                    Ok(count) => filled += count,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => {
-                        self.bytes.clear();
-                        return Err(e);
-                    }
-                }
-            }
-            self.bytes.truncate(filled);
+            let filled = read_at(file, offset, &mut self.bytes).inspect_err(|_| self.bytes.clear());
+            self.bytes.truncate(filled?);
         }
         let from = (offset - self.start) as usize;
         Ok(&self.bytes[from..self.bytes.len().min(from + length)])

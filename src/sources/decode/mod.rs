@@ -40,6 +40,27 @@ const RATIO: usize = 1000;
 /// How deep values may be nested in binary encodings and in YAML.
 const DEPTH: usize = 128;
 
+/// What may still be unpacked: one budget for all the layers of a payload, from the bytes of the outermost one.
+#[derive(Clone, Copy, Debug)]
+struct Layers {
+    /// How many were undone.
+    depth: usize,
+    /// How many bytes may still come out.
+    left: usize,
+}
+
+impl Layers {
+    /// None was undone.
+    fn of(bytes: &[u8]) -> Self {
+        Self { depth: 0, left: budget(bytes.len()) }
+    }
+
+    /// One more was, and so many bytes came out of it beyond those that went in.
+    fn inside(self, came_out: usize) -> Self {
+        Self { depth: self.depth + 1, left: self.left.saturating_sub(came_out) }
+    }
+}
+
 /// Why bytes were not decoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refused {
@@ -105,7 +126,7 @@ impl Reading {
 ///
 /// No bytes at all are a payload that is there and empty; what a store calls NULL is the caller's `Payload::default()`.
 pub fn payload(bytes: Bytes, hint: Option<&str>) -> Payload {
-    let reading = hint.and_then(|hint| hinted(&bytes, hint)).unwrap_or_else(|| detect(&bytes, 0));
+    let reading = hint.and_then(|hint| hinted(&bytes, hint)).unwrap_or_else(|| detect(&bytes, Layers::of(&bytes)));
     let Reading { mut names, found } = reading;
     let joined = |names: Vec<Cow<'static, str>>| names.join(", ");
     match found {
@@ -162,10 +183,13 @@ fn hinted(bytes: &Bytes, hint: &str) -> Option<Reading> {
             }
         }),
         "sqlite-jsonb" => binary("SQLite JSONB", sqlite_json::json(bytes, strict)),
-        "base64" => text::base64(text::unquoted(bytes)).map(|inner| detect(&inner.into(), 1).inside("base64")),
-        "zlib" => packed::zlib(bytes, 0),
-        "gzip" => packed::gzip(bytes, 0),
-        "zstd" => packed::zstd(bytes, 0),
+        "base64" => text::base64(text::unquoted(bytes)).map(|inner| {
+            let layers = Layers::of(bytes).inside(0);
+            detect(&inner.into(), layers).inside("base64")
+        }),
+        "zlib" => packed::zlib(bytes, Layers::of(bytes)),
+        "gzip" => packed::gzip(bytes, Layers::of(bytes)),
+        "zstd" => packed::zstd(bytes, Layers::of(bytes)),
         "msgpack" => binary("MessagePack", msgpack::json(bytes, strict)),
         "cbor" | "jackson-cbor" if matches!(bytes[0], b'{' | b'[') => None,
         "cbor" | "jackson-cbor" => binary("CBOR", cbor::json(bytes, strict)),
@@ -177,7 +201,7 @@ fn hinted(bytes: &Bytes, hint: &str) -> Option<Reading> {
             foreign::confluent(bytes).map(|id| Reading::of(Found::Named(format!("Avro, Confluent schema {id}").into())))
         }
         "xml" => named("XML"),
-        "eventsourcing" => match detect(bytes, 0) {
+        "eventsourcing" => match detect(bytes, Layers::of(bytes)) {
             Reading { names, found: Found::Unknown } if names.is_empty() => named("binary, perhaps encrypted"),
             // What was encrypted first and packed then does not occur; what was packed is no secret.
             reading => Some(reading),
@@ -196,21 +220,21 @@ fn binary(name: &str, json: Result<String, Refused>) -> Option<Reading> {
 }
 
 /// Tells what bytes are.
-fn detect(bytes: &Bytes, level: usize) -> Reading {
+fn detect(bytes: &Bytes, layers: Layers) -> Reading {
     if bytes.is_empty() {
         return Reading::of(Found::Empty);
     }
-    if level > LEVELS {
+    if layers.depth > LEVELS {
         return Reading::of(Found::Named(format!("packed more than {LEVELS} times").into()));
     }
     if let Some(found) = text::json_document(bytes) {
         return Reading::of(found);
     }
-    if let Some(reading) = packed::detect(bytes, level) {
+    if let Some(reading) = packed::detect(bytes, layers) {
         return reading;
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) if text::is_plain(text) => text::detect(bytes, text, level),
+        Ok(text) if text::is_plain(bytes) => text::detect(bytes, text, layers),
         text => match detect_binary(bytes) {
             // A control character makes no text binary, but for the one that no text has.
             Reading { found: Found::Unknown, names } if text.is_ok() && !bytes.contains(&0) => {

@@ -68,6 +68,19 @@ fn json_stays_as_it_is() {
     let broken = detected(b"{\"a\":1,");
     assert_eq!(broken.form(), Form::Json);
     assert_eq!(broken.json().unwrap_err().offset, 7, "where it stops being JSON is said");
+    for broken in [&b"{\"a\":\"\x01\"}"[..], b"{\"caf\xe9\":1}", b"{\"a\":\"\xc3"] {
+        assert_eq!(detected(broken).form(), Form::Json, "{broken:?}: broken, but meant as JSON");
+    }
+}
+
+#[test]
+fn binary_data_that_begins_like_json_is_not_json() {
+    for bytes in
+        [&b"{}\0\0\0\0\0\0\0\0\0\0"[..], b"{}x", b"{\"a\":1}\0\0", b"{\"\x9a\x02\xff\x10", b"[]\0", b"1\0", b"null\0"]
+    {
+        assert_eq!(detected(bytes).form(), Form::Opaque, "{bytes:?}");
+    }
+    assert_eq!(detected(b"{ }\n").form(), Form::Json);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use super::{Found, Reading, detect as detect_bytes, foreign, sqlite_json, yaml};
+use super::{Found, Layers, Reading, detect as detect_bytes, foreign, sqlite_json, yaml};
 
 /// A text of fewer characters is not taken for base64 without a hint.
 const SHORTEST: usize = 8;
@@ -17,12 +17,16 @@ const LENIENT: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// JSON text, or a JSON string that holds JSON. An object needs only to begin as one: where it stops being JSON is said
-/// when it is read. Other values must be JSON from beginning to end, for much that is not begins like them.
+/// JSON text, or a JSON string that holds JSON. An object needs only to begin with a key, in text: where it stops being
+/// JSON is said when it is read. Other values must be JSON from beginning to end, for much that is not begins like them.
 pub fn json_document(bytes: &Bytes) -> Option<Found> {
     let text = bytes.trim_ascii();
     let fits = match text {
-        [b'{', rest @ ..] => matches!(rest.trim_ascii_start().first(), Some(b'"' | b'}')),
+        [b'{', rest @ ..] => match rest.trim_ascii_start().first() {
+            Some(b'"') => is_text(text),
+            Some(b'}') => is_json(text),
+            _ => false,
+        },
         [b'"', ..] => return is_json(text).then(|| json_string(bytes, text)),
         [b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => is_json(text),
         _ => false,
@@ -59,9 +63,15 @@ fn is_json(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok() && serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
-/// Whether text is for people: no control characters but blanks.
-pub fn is_plain(text: &str) -> bool {
-    !text.bytes().any(|byte| matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f))
+/// Whether bytes are a text rather than binary data that begins like one: no NUL; and where they are not UTF-8, as in
+/// Latin-1 or cut in the middle of a character, no other control characters either.
+fn is_text(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes).is_none() && (std::str::from_utf8(bytes).is_ok() || is_plain(bytes))
+}
+
+/// Whether text, in whatever encoding that keeps ASCII, is for people: no control characters but blanks.
+pub fn is_plain(text: &[u8]) -> bool {
+    !text.iter().any(|byte| matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f))
 }
 
 /// Whether a name is of an encoding around text, and not of one that holds values.
@@ -71,7 +81,7 @@ pub fn is_wrapping(name: &str) -> bool {
 }
 
 /// Tells what a text is that is no JSON.
-pub fn detect(bytes: &Bytes, text: &str, level: usize) -> Reading {
+pub fn detect(bytes: &Bytes, text: &str, layers: Layers) -> Reading {
     if let Some(rest) = text.strip_prefix('\u{feff}')
         && let Some(found) = json_document(&bytes.slice(text.len() - rest.len()..))
     {
@@ -88,7 +98,7 @@ pub fn detect(bytes: &Bytes, text: &str, level: usize) -> Reading {
         return Reading::of(Found::Named("XML".into()));
     }
     if let Some(inner) = hex_text(bytes) {
-        let inner = detect_bytes(&inner.into(), level + 1);
+        let inner = detect_bytes(&inner.into(), layers.inside(0));
         if !matches!(inner.found, Found::Unknown | Found::Text(_)) {
             return inner.inside("hexadecimal");
         }
@@ -96,7 +106,7 @@ pub fn detect(bytes: &Bytes, text: &str, level: usize) -> Reading {
     if bytes.len() >= SHORTEST
         && let Some(inner) = base64(bytes)
     {
-        let inner = detect_bytes(&inner.into(), level + 1);
+        let inner = detect_bytes(&inner.into(), layers.inside(0));
         // Many a word is base64 of something; of JSON none is by chance.
         if inner.is_json() && !is_scalar(&inner.found) {
             return inner.inside("base64");

@@ -17,7 +17,7 @@ use self::dialect::{Dialect, Quoting, Told, tell};
 use self::record::{Field, Found, record, said};
 use super::feed::Feed;
 use super::input::Input;
-use super::tables::{Cell, Column, Database, OneFile, Row, Table};
+use super::tables::{Cell, Column, Database, OneFile, Row, Table, overwritten};
 use crate::domain::{Change, Failure, FailureKind};
 
 /// A record larger than this is a fault, such as a quote that is never closed.
@@ -96,7 +96,7 @@ impl Delimited {
             },
         };
         let columns = names.into_iter().map(|name| Column { name, declared: String::new() }).collect();
-        let table = Table { schema: None, name: input.stem.clone(), columns, rows: None };
+        let table = Table { schema: None, name: input.stem.clone(), columns, rows: None, unique: Vec::new() };
         Self {
             feed: input.feed.clone(),
             packed: input.packed.clone(),
@@ -126,6 +126,9 @@ impl Delimited {
         cells: &mut Vec<Cell<'a>>,
         told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        if let Some(why) = overwritten(text, at) {
+            return told(Row::Bad(at, why));
+        }
         let columns = self.tables[0].columns.len();
         if fields.len() != columns {
             return told(Row::Bad(at, format!("it has {} fields, and the table {columns} columns", fields.len())));
@@ -205,6 +208,10 @@ impl Database for Delimited {
         caveats
     }
 
+    fn losses(&self) -> Vec<String> {
+        self.feed.damage()
+    }
+
     fn tables(&self) -> &[Table] {
         &self.tables
     }
@@ -239,11 +246,11 @@ impl Database for Delimited {
                 match record(text, self.dialect, window.all, &mut fields) {
                     Found::Record(next) => {
                         wanted = BUFFER;
-                        used += next;
+                        used += resumed(text, next);
                         if std::mem::take(&mut header) {
                             continue;
                         }
-                        if self.tell(place, text, &fields, &mut cells, told).is_break() {
+                        if self.tell(place, &text[..next], &fields, &mut cells, told).is_break() {
                             return Ok(());
                         }
                     }
@@ -288,7 +295,7 @@ impl Database for Delimited {
                 let skip = if near { (place - window.start) as usize } else { usize::MAX };
                 if let Some(text) = window.bytes.get(skip..).filter(|text| !text.is_empty()) {
                     let flow = match record(text, self.dialect, window.all, &mut fields) {
-                        Found::Record(_) => Some(self.tell(place, text, &fields, &mut Vec::new(), told)),
+                        Found::Record(next) => Some(self.tell(place, &text[..next], &fields, &mut Vec::new(), told)),
                         Found::More if text.len() < MAX_RECORD && !window.all => None,
                         Found::Blank(_) => Some(told(Row::Bad(place, CHANGED.into()))),
                         bad => Some(told(Row::Bad(place, reason(bad, place)))),
@@ -311,6 +318,13 @@ impl Database for Delimited {
         }
         Ok(())
     }
+}
+
+/// Where to read on behind a record of this length. NUL bytes may have been written over its end: then a line that begins
+/// behind them is a row of its own.
+fn resumed(text: &[u8], length: usize) -> usize {
+    let Some(nul) = memchr::memchr(0, &text[..length]) else { return length };
+    memchr::memchr(b'\n', &text[nul..length]).map_or(length, |end| nul + end + 1)
 }
 
 /// Why what stands at a place is no row.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKind};
+use crate::sources::fields;
 use crate::sources::files::mapping::FieldPath;
 use crate::sources::files::skim::members;
 use crate::sources::files::value;
@@ -135,7 +136,13 @@ impl Format for Atom {
             notes.push(Note::new(NoteKind::Other, "the page was saved without bodies: ask for it with ?embed=body"));
         }
         let metadata = stored([METADATA, CONTENT_METADATA]);
+        // What a page says in two places is the same in both.
+        let mut used: Vec<usize> = (0..FIELDS.len()).collect();
+        if value::instant(skimmed.slot(UPDATED)).is_none() {
+            used.retain(|&slot| slot != UPDATED);
+        }
         Parts {
+            fields: fields::left(skimmed.text, skimmed.skimmer, &used),
             position: link.map(|(_, number)| Position::Number(number)),
             id: value::name(skimmed.slot(ID)).map(|id| id.as_ref().into()),
             data: payload(data),

@@ -108,7 +108,8 @@ impl Format for CloudEvents {
             metadata: attributes(skimmed.slot(WHOLE)),
             correlation: value::name(skimmed.slot(CORRELATION)).map(Into::into),
             causation: value::name(skimmed.slot(CAUSATION)).map(Into::into),
-            notes: Vec::new(),
+            // Whatever else an event has is an attribute, and stands in the metadata.
+            ..Parts::default()
         }
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
 use super::generic::{Generic, unusable};
 use crate::domain::{About, Position};
+use crate::sources::fields;
 use crate::sources::files::mapping::FieldPath;
 use crate::sources::files::value;
 use crate::sources::sorted::Order;
@@ -42,7 +43,7 @@ pub struct Debezium {
 }
 
 /// The parts of the envelope, behind the slots of the rows.
-const PARTS: [&[&str]; 8] = [
+const PARTS: [&[&str]; 9] = [
     &["op"],
     &["source", "lsn"],
     &["source", "pos"],
@@ -51,6 +52,7 @@ const PARTS: [&[&str]; 8] = [
     &["source", "ts_ms"],
     &["ts_ms"],
     &["after", "aggregatetype"],
+    &[],
 ];
 const OP: usize = 0;
 const LSN: usize = 1;
@@ -60,6 +62,8 @@ const ROW: usize = 4;
 const SOURCE_TIME: usize = 5;
 const TIME: usize = 6;
 const AGGREGATE: usize = 7;
+/// The change itself.
+const CHANGE: usize = 8;
 
 impl Debezium {
     fn part<'a>(&self, record: Skimmed<'a>, part: usize) -> &'a [u8] {
@@ -126,7 +130,7 @@ impl Format for Debezium {
     }
 
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {
-        let mut parts = self.rows.parts(skimmed, record);
+        let (mut parts, mut used) = self.rows.parts_used(skimmed, record);
         let (lsn, pos) = (self.part(skimmed, LSN), self.part(skimmed, POS));
         parts.position = match (value::whole(lsn), value::whole(pos)) {
             (Some(lsn), _) => Some(Position::Number(lsn)),
@@ -136,6 +140,19 @@ impl Format for Debezium {
             }),
             (None, None) => parts.position,
         };
+        let mut take = |part: usize| used.push(self.rows.slots() + part);
+        if value::whole(lsn).is_some() {
+            take(LSN);
+        } else if value::whole(pos).is_some() {
+            take(POS);
+            take(FILE);
+        }
+        if self.outbox {
+            take(AGGREGATE);
+        }
+        // A schema beside the change describes how it is written, and says nothing of it.
+        let change = self.part(skimmed, CHANGE);
+        parts.fields = fields::left_in(skimmed.text, change, skimmed.skimmer, &used);
         parts
     }
 

@@ -1,6 +1,5 @@
 //! An export of DynamoDB to S3: a folder with a manifest and its data in many packed files.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use super::glance::{Kind, glance};
 use super::opening;
 use super::walker::Framing;
 use crate::domain::{Failure, FailureKind};
+use crate::regular;
 use crate::sources::Source;
 use crate::sources::files::skim::members;
 use crate::sources::files::value;
@@ -47,7 +47,7 @@ pub fn open_export(directory: &Path, options: &OpenOptions) -> Result<Arc<dyn So
     let mut shape = None;
     for path in files {
         let address = path.display().to_string();
-        let file = File::open(&path).map_err(|e| {
+        let file = regular::open(&path).map_err(|e| {
             Failure::io(address.as_str(), "open", &e).hint("the export's manifest names it, so it should be there")
         })?;
         let metadata = file.metadata().map_err(|e| Failure::io(address.as_str(), "open", &e))?;
@@ -92,7 +92,7 @@ fn listed(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
         return Ok(data_files(&directory.join("data")));
     }
     let address = manifest.display().to_string();
-    let text = std::fs::read(&manifest).map_err(|e| Failure::io(address.as_str(), "read", &e))?;
+    let text = regular::read(&manifest, LIST).map_err(|e| Failure::io(address.as_str(), "read", &e))?;
     let mut files = Vec::new();
     for line in text.split(|&b| b == b'\n') {
         let _ = members(line, |key, value| {

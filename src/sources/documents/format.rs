@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::domain::{About, Note, Payload, Position, StreamKind, Timestamp};
-use crate::sources::files::mapping::FieldPath;
+use crate::sources::files::mapping::{FieldPath, Role};
 use crate::sources::files::skim::Skimmer;
 use crate::sources::sorted::Order;
 
@@ -58,6 +58,8 @@ pub struct Parts {
     pub data: Payload,
     /// What is said about it.
     pub metadata: Payload,
+    /// What else its record says.
+    pub fields: Payload,
     /// The business transaction.
     pub correlation: Option<Arc<str>>,
     /// The message that caused it.
@@ -120,6 +122,11 @@ pub trait Format: Send + Sync + 'static {
     /// What a stream is for.
     fn kind_of(&self, _stream: &str) -> StreamKind {
         StreamKind::Domain
+    }
+
+    /// The member of a record that is all of a role, with its slot, where there is one and nothing else shows it.
+    fn plainly(&self, _role: Role) -> Option<(&'static str, usize)> {
+        None
     }
 
     /// What is to be said about so many records that are no events.

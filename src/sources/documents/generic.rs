@@ -5,22 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::format::{Basics, Format, Parts, Reading, Skimmed};
-use crate::domain::{About, Form, Payload, Position};
-use crate::sources::files::envelope::{self, Said, first, is_json_text};
+use crate::domain::{About, Form, Payload};
+use crate::sources::files::envelope::{
+    self, DATA, ID, METADATA, NOTES, POSITION, REFERENCES, STREAM, Said, TIME, TYPE, VERSION, first, is_json_text,
+};
 use crate::sources::files::mapping::{FieldPath, Mapping, StreamFrom};
 use crate::sources::files::value;
 use crate::sources::sorted::Order;
-
-/// The slots; those of references follow.
-const STREAM: usize = 0;
-const TYPE: usize = 1;
-const VERSION: usize = 2;
-const TIME: usize = 3;
-const ID: usize = 4;
-const DATA: usize = 5;
-const METADATA: usize = 6;
-const POSITION: usize = 7;
-const REFERENCES: usize = 8;
 
 /// Records by a mapping.
 pub struct Generic {
@@ -42,6 +33,11 @@ impl Generic {
 
     /// How many values it looks for.
     pub fn slots(&self) -> usize {
+        self.first_part() + envelope::parts(&self.mapping).count()
+    }
+
+    /// The slot of the first field of a stream's name that is made of several.
+    fn first_part(&self) -> usize {
         REFERENCES + self.fields.len()
     }
 }
@@ -73,21 +69,23 @@ impl Format for Generic {
     }
 
     fn wanted(&self) -> Vec<Option<FieldPath>> {
-        let mapping = &self.mapping;
-        let mut wanted = envelope::basic(mapping);
-        wanted.extend([
-            mapping.id.clone(),
-            Some(mapping.data.clone().unwrap_or_default()),
-            mapping.metadata.clone(),
-            mapping.position.clone(),
-        ]);
+        let mut wanted = envelope::whole(&self.mapping);
         wanted.extend(self.fields.iter().cloned().map(Some));
+        wanted.extend(envelope::parts(&self.mapping));
         wanted
     }
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
         let stream = match &self.mapping.stream {
             StreamFrom::Constant(name) => Cow::Borrowed(name.as_str()),
+            StreamFrom::Template(template) => {
+                let at = |part: usize| record.slot(self.first_part() + part);
+                let alone = template.alone(at);
+                match alone.map_or_else(|| template.name(at).map(Cow::Owned), |part| value::name(at(part))) {
+                    Some(name) => name,
+                    None => return Reading::Bad(unusable("stream", alone.map_or(b"", at))),
+                }
+            }
             StreamFrom::Field(_) => match value::name(record.slot(STREAM)) {
                 Some(name) => name,
                 None => return Reading::Bad(unusable("stream", record.slot(STREAM))),
@@ -106,21 +104,35 @@ impl Format for Generic {
     }
 
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {
-        let raw = skimmed.slot(POSITION);
-        let position = match (value::whole(raw), value::name(raw)) {
-            (Some(number), _) => Some(Position::Number(number)),
-            (None, Some(text)) => Some(Position::Text(text.into())),
-            (None, None) => None,
-        };
+        let (mut parts, used) = self.parts_used(skimmed, record);
+        parts.fields = envelope::fields(skimmed.text, skimmed.skimmer, used);
+        parts
+    }
+}
+
+impl Generic {
+    /// The parts of an event but its fields, and the slots they are taken from.
+    pub fn parts_used(&self, skimmed: Skimmed<'_>, record: &Bytes) -> (Parts, Vec<usize>) {
+        let position = envelope::position(skimmed.slot(POSITION));
+        let id = value::name(skimmed.slot(ID)).map(Into::into);
         let at = |reference: usize| skimmed.slot(REFERENCES + reference);
-        Parts {
+        let mut used = Vec::new();
+        let (correlation, causation) =
+            (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used));
+        let time = value::instant(skimmed.slot(TIME));
+        let read = [(TIME, time.is_some()), (ID, id.is_some()), (POSITION, position.is_some())];
+        let parts = Parts {
             position,
-            id: value::name(skimmed.slot(ID)).map(Into::into),
+            id,
             data: payload(skimmed.stored(DATA, record)),
             metadata: payload(skimmed.stored(METADATA, record)),
-            correlation: first(&self.correlation, &at),
-            causation: first(&self.causation, &at),
-            notes: Vec::new(),
-        }
+            correlation,
+            causation,
+            notes: envelope::notes(skimmed.slot(NOTES)),
+            ..Parts::default()
+        };
+        let mut used = envelope::used(read, &used);
+        used.extend(self.first_part() + envelope::owners(&self.mapping)..self.slots());
+        (parts, used)
     }
 }

@@ -95,7 +95,7 @@ pub fn open(documents: Documents) -> Result<Arc<dyn Source>, Failure> {
 fn fill(documents: &Documents, shared: &Shared) -> Result<bool, Failure> {
     if let Some(keeper) = &documents.keeper {
         keeper.begin();
-        if take_over(keeper, shared).is_some() {
+        if take_over(documents, keeper, shared).is_some() {
             return Ok(false);
         }
     }
@@ -104,6 +104,7 @@ fn fill(documents: &Documents, shared: &Shared) -> Result<bool, Failure> {
 
 /// Fills the index from the documents.
 fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
+    shared.index.write().unwrap_or_else(PoisonError::into_inner).set_key(documents.about.key.clone());
     let hasher = shared.index().hasher().clone();
     let feed = documents.feeds[0].clone();
     let (mut part, mut rows) = (Part::default(), 0);
@@ -138,11 +139,12 @@ fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
 }
 
 /// Takes the index from the cache; nothing is shown before that was tried.
-fn take_over(keeper: &Keeper, shared: &Shared) -> Option<()> {
+fn take_over(documents: &Documents, keeper: &Keeper, shared: &Shared) -> Option<()> {
     let mut entry = keeper.find()?;
     let asides = entry.front.read(|read| read.number())?;
     let hasher = shared.index().hasher().clone();
-    let index = entry.index(&hasher)?;
+    let mut index = entry.index(&hasher)?;
+    index.set_key(documents.about.key.clone());
     shared.asides.store(asides, Ordering::Relaxed);
     *shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
     Some(())

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use super::encoded::is_json;
 use super::format::{Basics, Format, Parts, Reading, Skimmed};
 use super::generic::{payload, unusable};
-use crate::domain::{About, Form, Note, NoteKind, Payload, Position};
-use crate::sources::files::mapping::FieldPath;
+use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKey};
+use crate::sources::fields;
+use crate::sources::files::mapping::{FieldPath, Role};
 use crate::sources::files::skim::{elements, members};
 use crate::sources::files::value;
 use crate::sources::sorted::Order;
@@ -178,6 +179,16 @@ impl Format for Kcat {
         FIELDS.iter().map(|&field| Some(FieldPath::new([field]))).collect()
     }
 
+    fn plainly(&self, role: Role) -> Option<(&'static str, usize)> {
+        match role {
+            Role::Stream => Some(("key", KEY)),
+            Role::Time => Some(("ts", TIME)),
+            Role::Metadata => Some(("headers", HEADERS)),
+            Role::Data => Some(("payload", PAYLOAD)),
+            _ => None,
+        }
+    }
+
     fn reads_bytes(&self) -> bool {
         true
     }
@@ -193,7 +204,7 @@ impl Format for Kcat {
         }
         let stream = match (key(record.slot(KEY)), self.topics) {
             (Some(key), false) => key,
-            (Some(key), true) => Cow::Owned(format!("{topic}/{key}")),
+            (Some(key), true) => Cow::Owned(StreamKey::join(&[&topic, &key])),
             (None, _) => topic.clone(),
         };
         let payload = record.slot(PAYLOAD);
@@ -208,7 +219,17 @@ impl Format for Kcat {
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {
         let headers = headers(skimmed.slot(HEADERS));
         let text = |slot: usize| String::from_utf8_lossy(skimmed.slot(slot)).into_owned();
+        let mut used = vec![PARTITION, OFFSET, HEADERS, KEY, PAYLOAD];
+        let time = skimmed.slot(TIME);
+        // Without a time kcat writes -1.
+        if time == b"-1" || value::whole(time).and_then(|_| value::instant(time)).is_some() {
+            used.push(TIME);
+        }
+        if self.topics || key(skimmed.slot(KEY)).is_none() {
+            used.push(TOPIC);
+        }
         let mut parts = Parts {
+            fields: fields::left(skimmed.text, skimmed.skimmer, &used),
             position: Some(Position::Text(format!("{}/{}", text(PARTITION), text(OFFSET)).into())),
             id: header(&headers, &IDS).map(|id| id.as_ref().into()),
             metadata: match skimmed.slot(HEADERS) {

@@ -22,6 +22,7 @@ mod opening;
 mod ordered;
 mod records;
 mod redux;
+mod refined;
 mod scan;
 mod temporal;
 mod walker;
@@ -40,12 +41,14 @@ use self::records::Documents;
 use self::walker::{Framing, Step, Walker};
 use super::Source;
 use super::cache::{self, Keeper};
-use super::input::{HEAD, Input};
+use super::input::Input;
 use super::open::OpenOptions;
 use crate::domain::{Failure, FailureKind};
 
 /// From how many records is told what their fields are like.
 const SAMPLE: usize = 128;
+/// How far into a document without a readable record at its beginning one is looked for.
+const SEARCH: u64 = 256 << 20;
 
 /// Whether the beginning of a file is a document of this module, rather than generic lines.
 pub fn claims(head: &[u8], whole: bool) -> bool {
@@ -61,13 +64,6 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     let Some(glance) = glance(&head, whole) else {
         return Err(failure(&input, FailureKind::Malformed, "it is no JSON document"));
     };
-    if options.map.is_some() {
-        // Whoever says which field is which is told nothing else.
-        return match glance.by_line {
-            true => super::files::open(input, options),
-            false => opening::generic(input, Framing::Values, options),
-        };
-    }
     let framing = if glance.by_line { Framing::Lines } else { Framing::Values };
     match glance.kind {
         Kind::Generic => opening::generic(input, framing, options),
@@ -82,6 +78,10 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         Kind::AtomEntries => opening::atom(input, framing, options),
         Kind::TemporalHistory => opening::temporal(input, Framing::Under("events"), options),
         Kind::TemporalEvents => opening::temporal(input, framing, options),
+        Kind::ReduxLifted | Kind::ReduxExport if options.map.is_some() => {
+            let why = "what an action of Redux DevTools is, is said by the document: --map has nothing to say of it";
+            Err(failure(&input, FailureKind::Usage, why))
+        }
         Kind::ReduxLifted => redux::open(&input, false),
         Kind::ReduxExport => redux::open(&input, true),
     }
@@ -94,30 +94,22 @@ fn failure(input: &Input, kind: FailureKind, why: &str) -> Failure {
 /// The first records of a document, as far as they have arrived: nobody waits for the rest of a pipe.
 fn sample(input: &Input, framing: &Framing) -> Result<Vec<Vec<u8>>, Failure> {
     let (head, whole) = input.head()?;
-    let records = walked(input, framing, head.len() as u64)?;
-    if !records.is_empty() || whole {
-        return Ok(records);
-    }
+    let records = walked(input, framing, head.len() as u64, SAMPLE)?;
     // The first record may be larger than the head.
-    let stop = AtomicBool::new(false);
-    let mut upto = HEAD;
-    loop {
-        upto *= 4;
-        let arrived = input.feed.wait_beyond(upto - 1, &stop);
-        let records = walked(input, framing, arrived.upto.min(upto))?;
-        if !records.is_empty() || arrived.upto < upto || upto > cursor::MAX_RECORD as u64 {
-            return Ok(records);
-        }
+    let search = if input.packed.is_empty() { SEARCH } else { input.allowance.search(cursor::MAX_RECORD as u64) };
+    match records.is_empty() && !whole {
+        true => walked(input, framing, search, 1),
+        false => Ok(records),
     }
 }
 
-/// The complete records before an offset.
-fn walked(input: &Input, framing: &Framing, upto: u64) -> Result<Vec<Vec<u8>>, Failure> {
+/// So many complete records before an offset.
+fn walked(input: &Input, framing: &Framing, upto: u64, most: usize) -> Result<Vec<Vec<u8>>, Failure> {
     let stop = AtomicBool::new(false);
     let start = records::beginning(&input.feed)?;
     let mut walker = Walker::new(&input.feed, &stop, framing.clone(), start).within(upto);
     let mut records = Vec::new();
-    while records.len() < SAMPLE {
+    while records.len() < most {
         match walker.next(&mut |_| true)? {
             // The last line before the offset may be cut.
             Step::Record(_, text) if *framing != Framing::Lines || walker::value_end(&text).is_some() => {
@@ -132,6 +124,7 @@ fn walked(input: &Input, framing: &Framing, upto: u64) -> Result<Vec<Vec<u8>>, F
 
 /// All of a document that is read as a whole, its line breaks blanked.
 fn whole(input: &Input, most: u64) -> Result<Bytes, Failure> {
+    input.recognised();
     let (feed, stop) = (&input.feed, AtomicBool::new(false));
     let mut upto = 0;
     loop {
@@ -181,6 +174,7 @@ fn source(
     about.name.clone_from(&input.name);
     let packed = input.packed.iter().map(|packing| format!("unpacked from {packing}"));
     about.reasons = packed.chain(about.reasons).collect();
+    inputs.iter().for_each(Input::recognised);
     let sorted = format.sorting() != Sorting::None;
     let feeds = inputs.iter().map(|input| input.feed.clone()).collect();
     let documents = Documents::new(input.feed.name().into(), feeds, framing, Arc::new(format), about, keeper);

@@ -7,26 +7,40 @@ use super::atom::Atom;
 use super::cloudevents::{CloudEvents, Sequence};
 use super::debezium::{Debezium, Envelope};
 use super::dynamodb::{DynamoDb, Shape, plain};
+use super::format::Format;
 use super::generic::Generic;
 use super::glance::Glance;
 use super::kafka::Kcat;
+use super::refined::{Refined, has_path, unfolded};
 use super::temporal::{Temporal, workflow};
 use super::walker::Framing;
 use super::{failure, sample, source};
-use crate::domain::{About, Failure, FailureKind};
+use crate::domain::{About, Failure, FailureKind, StreamKey};
 use crate::sources::Source;
-use crate::sources::files::mapping::{FieldPath, Guessed, Mapping, Overrides, Reference, Sample, StreamFrom, guess};
+use crate::sources::files::mapping::{
+    FieldPath, Guessed, Mapping, Overrides, Reference, Role, Sample, StreamFrom, guess, judged, mapped,
+};
 use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;
 use crate::sources::files::value;
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
 
-/// How records of any shape are told to the user when they are not understood.
-const HINT: &str = "say which is which: --map stream=.FIELD,type=.FIELD,version=.FIELD,time=.FIELD,data=.FIELD";
+/// What the user says of roles.
+fn overrides(options: &OpenOptions) -> Result<Overrides, Failure> {
+    match &options.map {
+        Some(map) => Overrides::parse(map)
+            .map_err(|why| Failure::new(FailureKind::Usage, format!("--map {map}"), "understand", why)),
+        None => Ok(Overrides::default()),
+    }
+}
 
-fn sampled(records: &[Vec<u8>]) -> Sample {
-    let mut sample = Sample::default();
+fn watching(overrides: &Overrides) -> Sample {
+    Sample::watching(overrides.paths().map(|(_, path)| path))
+}
+
+fn sampled(records: &[Vec<u8>], overrides: &Overrides) -> Sample {
+    let mut sample = watching(overrides);
     for record in records {
         sample.add(record);
     }
@@ -52,20 +66,35 @@ fn guessed(input: &Input, sample: &Sample, overrides: &Overrides) -> Result<Gues
         let why = "there is no JSON object in it that is complete";
         return Err(failure(input, FailureKind::Malformed, why));
     }
-    guess(sample, overrides, &input.stem).map_err(|fields| {
-        let why = format!("no events were recognised in it; its records have these fields:\n  {}", fields.join("\n  "));
-        failure(input, FailureKind::Malformed, &why).hint(HINT)
-    })
+    mapped(sample, overrides, input.feed.name(), &input.stem)
+}
+
+/// Puts a format behind a source, refined by what the user says.
+fn refined(
+    input: Input,
+    framing: Framing,
+    format: impl Format,
+    records: &[Vec<u8>],
+    options: &OpenOptions,
+) -> Result<Arc<dyn Source>, Failure> {
+    if options.map.is_none() {
+        return source(&[input], framing, format, options);
+    }
+    let overrides = overrides(options)?;
+    let mut sample = Sample::default();
+    let records: Vec<_> = records.iter().filter(|record| sample.add(&unfolded(record))).collect();
+    for (_, path) in overrides.paths() {
+        sample.found(path, records.iter().filter(|record| has_path(record, path)).count());
+    }
+    let caveats = judged(&sample, &overrides, input.feed.name())?;
+    let format = Refined::new(format, &overrides, caveats, &input.stem);
+    source(&[input], framing, format, options)
 }
 
 /// Records of any shape, by a guess.
 pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
-    let overrides = match &options.map {
-        Some(map) => Overrides::parse(map)
-            .map_err(|why| Failure::new(FailureKind::Usage, format!("--map {map}"), "understand", why))?,
-        None => Overrides::default(),
-    };
-    let sample = sampled(&sample(&input, &framing)?);
+    let overrides = overrides(options)?;
+    let sample = sampled(&sample(&input, &framing)?, &overrides);
     let guessed = guessed(&input, &sample, &overrides)?;
     let (head, _) = input.head()?;
     let is_array = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start().starts_with(b"[");
@@ -74,7 +103,8 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     reasons.extend(guessed.reasons);
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
     let counts_positions = guessed.mapping.position.is_none();
-    let about = About { kind: kind.into(), reasons, caveats, counts_positions, ..About::default() };
+    let (key, other_keys) = (guessed.mapping.stream.key(), guessed.other_keys);
+    let about = About { kind: kind.into(), reasons, caveats, counts_positions, key, other_keys, ..About::default() };
     source(&[input], framing, Generic::new(guessed.mapping, about), options)
 }
 
@@ -85,7 +115,8 @@ pub fn cloud_events(
     framing: Framing,
     options: &OpenOptions,
 ) -> Result<Arc<dyn Source>, Failure> {
-    let sample = sampled(&sample(&input, &framing)?);
+    let records = sample(&input, &framing)?;
+    let sample = sampled(&records, &Overrides::default());
     let stream = if has(&sample, &["streamid"]) {
         "streamid"
     } else if has(&sample, &["subject"]) {
@@ -134,7 +165,7 @@ pub fn cloud_events(
         counts_positions: sequence != Sequence::Store,
         ..About::default()
     };
-    source(&[input], framing, CloudEvents { sequence, about }, options)
+    refined(input, framing, CloudEvents { sequence, about }, &records, options)
 }
 
 /// What `kcat -J` writes.
@@ -165,9 +196,10 @@ pub fn kcat(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
             ("position-gaps".into(), "compaction and transactions leave holes in offsets".into()),
             ("time-back".into(), "times are the producers', and partitions are read in turn".into()),
         ],
+        key: several.then(|| StreamKey { parts: vec!["topic".into(), "key".into()], category: Some(0) }),
         ..About::default()
     };
-    source(&[input], framing, Kcat { about, topics: several }, options)
+    refined(input, framing, Kcat { about, topics: several }, &records, options)
 }
 
 /// A mapping whose paths begin with others.
@@ -189,6 +221,7 @@ fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
     Mapping {
         stream: match mapping.stream {
             StreamFrom::Field(path) => StreamFrom::Field(under(path)),
+            StreamFrom::Template(template) => StreamFrom::Template(template.map(under)),
             constant @ StreamFrom::Constant(_) => constant,
         },
         event_type: under(mapping.event_type),
@@ -201,6 +234,7 @@ fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
         correlation: references(mapping.correlation),
         causation: references(mapping.causation),
         position: may(mapping.position),
+        fields: may(mapping.fields),
     }
 }
 
@@ -213,13 +247,27 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
         .filter(|row| row.first() == Some(&b'{'))
         .map(<[u8]>::to_vec)
         .collect();
-    let sample = sampled(&rows);
+    let said = overrides(options)?;
+    let row = envelope.path(&["after"]);
+    // A path leads through the row, or from the top of the record to it.
+    let in_row = said.clone().map(|path| path.below(&row).unwrap_or_else(|| path.clone()));
+    let mut sample = sampled(&rows, &in_row);
     let outbox = ["aggregatetype", "aggregateid", "type"].iter().all(|column| has(&sample, &[column]));
-    let overrides = match outbox {
+    let known = match outbox {
         true => Overrides::parse("stream=.aggregateid,type=.type,id=.id,data=.payload,version=none,position=none"),
         false => Ok(Overrides::default()),
     };
-    let guessed = guessed(&input, &sample, &overrides.unwrap_or_default())?;
+    // What is not in the row may be in the record around it: its time, its place in the log.
+    let around: Vec<(Role, FieldPath)> = said
+        .paths()
+        .filter(|(_, path)| sample.watched(path) == Some(0) && !path.keys().is_empty())
+        .map(|(role, path)| (role, path.clone()))
+        .filter(|(_, path)| values(&records, path).any(|value| !value::is_nothing(value)))
+        .collect();
+    around.iter().for_each(|(_, path)| sample.found(path, rows.len()));
+    let overrides = known.unwrap_or_default().under(&in_row);
+    let is_streamed = said.says(Role::Stream);
+    let guessed = guessed(&input, &sample, &overrides)?;
     let has_log = ["lsn", "pos"]
         .iter()
         .any(|part| values(&records, &envelope.path(&["source", part])).any(|raw| value::whole(raw).is_some()));
@@ -240,11 +288,18 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
         caveats,
         layout: Some("debezium".into()),
         counts_positions: !has_log,
+        key: guessed.mapping.stream.key(),
+        other_keys: guessed.other_keys,
         normal: vec![("position-gaps".into(), "a log has other things between two rows of a table".into())],
         ..About::default()
     };
-    let rows = Generic::new(below(guessed.mapping, &envelope.path(&["after"])), about);
-    source(&[input], framing, Debezium { envelope, rows, outbox }, options)
+    let mut mapping = below(guessed.mapping, &row);
+    for (role, path) in around {
+        mapping.set(role, path);
+    }
+    // Whoever says which stream it is means no other name.
+    let outbox = outbox && !is_streamed;
+    source(&[input], framing, Debezium { envelope, rows: Generic::new(mapping, about), outbox }, options)
 }
 
 /// Items of DynamoDB, in one file or in the files of an export.
@@ -254,7 +309,8 @@ pub fn dynamo_db(
     shape: Shape,
     options: &OpenOptions,
 ) -> Result<Arc<dyn Source>, Failure> {
-    let mut sampled = Sample::default();
+    let overrides = overrides(options)?;
+    let mut sampled = watching(&overrides);
     for input in &inputs {
         for record in sample(input, &framing)? {
             if let Ok(item) = plain(shape, &record) {
@@ -265,7 +321,7 @@ pub fn dynamo_db(
             break;
         }
     }
-    let guessed = guessed(&inputs[0], &sampled, &Overrides::default())?;
+    let guessed = guessed(&inputs[0], &sampled, &overrides)?;
     let kind = match shape {
         Shape::Full => "DynamoDB export",
         Shape::Incremental => "DynamoDB incremental export",
@@ -276,7 +332,7 @@ pub fn dynamo_db(
     let mut caveats: Vec<String> = guessed
         .caveats
         .into_iter()
-        .filter(|caveat| !caveat.starts_with("no position") && !caveat.contains("go back"))
+        .filter(|caveat| !caveat.starts_with("no position") && !caveat.starts_with("positions ("))
         .collect();
     caveats.push(match guessed.mapping.time {
         Some(_) => "no global order: each stream by its versions, streams against each other by time".into(),
@@ -286,9 +342,18 @@ pub fn dynamo_db(
         caveats.push("an incremental export holds the last image of each item that changed, not every item".into());
     }
     // The items lie in hash order, so nothing in the file is a place in the store.
-    let mapping = Mapping { position: None, ..guessed.mapping };
-    let layout = Some("dynamodb".into());
-    let about = About { kind: kind.into(), reasons, caveats, layout, counts_positions: true, ..About::default() };
+    let position = guessed.mapping.position.filter(|_| overrides.get(Role::Position).is_some());
+    let mapping = Mapping { position, ..guessed.mapping };
+    let about = About {
+        kind: kind.into(),
+        reasons,
+        caveats,
+        layout: Some("dynamodb".into()),
+        counts_positions: true,
+        key: mapping.stream.key(),
+        other_keys: guessed.other_keys,
+        ..About::default()
+    };
     source(&inputs, framing, DynamoDb { shape, mapped: Generic::new(mapping, about) }, options)
 }
 
@@ -311,7 +376,7 @@ pub fn atom(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
         normal: vec![("version-gaps".into(), "a page is a part of a stream".into())],
         ..About::default()
     };
-    source(&[input], framing, Atom { about, one_feed }, options)
+    refined(input, framing, Atom { about, one_feed }, &records, options)
 }
 
 /// The history of a workflow.
@@ -331,5 +396,5 @@ pub fn temporal(input: Input, framing: Framing, options: &OpenOptions) -> Result
         first_version: Some(1),
         ..About::default()
     };
-    source(&[input], framing, Temporal { stream, about }, options)
+    refined(input, framing, Temporal { stream, about }, &records, options)
 }

@@ -77,7 +77,7 @@ impl Documents {
     /// What is known of them, with what is remarked on the bytes.
     pub fn about(&self) -> About {
         let mut about = self.about.clone();
-        about.caveats.extend(self.feeds.iter().flat_map(|feed| feed.remarks()));
+        self.feeds.iter().for_each(|feed| feed.tell(&mut about));
         about
     }
 
@@ -107,6 +107,8 @@ impl Documents {
         let start = beginning(&self.feeds[feed])?;
         let mut walker = Walker::new(&self.feeds[feed], stop, self.framing.clone(), start);
         let (mut skimmer, mut probe) = (self.skimmer(), self.skimmer());
+        skimmer.collects(false);
+        probe.collects(false);
         let place = |offset: u64| (feed as u64) << OFFSET_BITS | offset;
         loop {
             let mut is_event = |text: &[u8]| {
@@ -171,6 +173,7 @@ impl Documents {
         let stop = AtomicBool::new(false);
         let mut cursors: Vec<Option<Cursor<'_>>> = self.feeds.iter().map(|_| None).collect();
         let mut skimmer = self.skimmer();
+        skimmer.collects(true);
         let (mut events, mut read) = (Vec::with_capacity(places.len()), 0);
         for (number, place) in places.iter().enumerate() {
             crate::sources::cancelled(&self.name, cancel)?;
@@ -183,7 +186,7 @@ impl Documents {
                 Some(size) => self.trouble(place, too_large(size), Bytes::new()),
                 None => self.event(cursor, feed_of, offset, place, &mut skimmer)?,
             };
-            read += (event.data.stored().len() + event.metadata.stored().len()) as u64;
+            read += event.payload_bytes();
             events.push(Arc::new(event));
             if places.get(number + 1).is_none_or(|next| next.offset > place.offset) {
                 cursor.release();
@@ -268,18 +271,20 @@ impl Documents {
         }
         let parts = self.format.parts(Skimmed { text: &text, skimmer }, &stored);
         Ok(Event {
-            stream: placed.stream.clone(),
-            version: Version(placed.version),
-            position: parts.position.unwrap_or(Position::Number(place.line)),
             id: parts.id,
-            event_type: placed.event_type.clone().unwrap_or_else(|| Arc::from(&*basics.event_type)),
             time: basics.time,
             data: parts.data,
             metadata: parts.metadata,
+            fields: parts.fields,
             correlation: parts.correlation,
             causation: parts.causation,
             notes: parts.notes,
-            trouble: None,
+            ..Event::new(
+                placed.stream.clone(),
+                Version(placed.version),
+                parts.position.unwrap_or(Position::Number(place.line)),
+                placed.event_type.clone().unwrap_or_else(|| Arc::from(&*basics.event_type)),
+            )
         })
     }
 

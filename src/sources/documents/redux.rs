@@ -16,13 +16,14 @@ use bytes::Bytes;
 
 use super::generic::payload;
 use crate::domain::{
-    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StoredSnapshot,
-    StreamKind, StreamName, Version,
+    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, RecordedState,
+    RecordedStates, StoredSnapshot, StreamKind, StreamName, Version,
 };
 use crate::sources::Source;
 use crate::sources::feed::Feed;
+use crate::sources::fields;
 use crate::sources::files::envelope;
-use crate::sources::files::skim::{elements, members};
+use crate::sources::files::skim::{Span, elements, members};
 use crate::sources::files::value;
 use crate::sources::index::Place;
 use crate::sources::input::Input;
@@ -42,6 +43,8 @@ struct Action {
     action: Range<usize>,
     /// When, in milliseconds; empty when that is not said.
     time: Range<usize>,
+    /// The bytes of what the tool put around it; empty where that is nothing.
+    lifted: Range<usize>,
     state: State,
 }
 
@@ -65,6 +68,8 @@ struct Redux {
     actions: Vec<Action>,
     /// The computed states: after which of the actions each is, and its bytes.
     states: Vec<(u64, Range<usize>)>,
+    /// The same with those that failed, as the truth of the stream.
+    recorded: Option<Arc<RecordedStates>>,
     /// The state before the first action.
     before: Option<Bytes>,
 }
@@ -87,7 +92,7 @@ pub fn open(input: &Input, exported: bool) -> Result<Arc<dyn Source>, Failure> {
     read.map_err(|why| {
         Failure::new(FailureKind::Malformed, input.feed.name(), "read it as a Redux DevTools document", why)
     })?;
-    redux.about.caveats.extend(input.feed.remarks());
+    input.feed.tell(&mut redux.about);
     sorted::open(redux)
 }
 
@@ -135,7 +140,7 @@ impl Redux {
         for number in staged.iter().copied().chain(unstaged) {
             let Some(lifted) = actions.get(&number) else {
                 let state = State::Bad("it is staged, but not among the actions");
-                self.actions.push(Action { number, action: 0..0, time: 0..0, state });
+                self.actions.push(Action { number, action: 0..0, time: 0..0, lifted: 0..0, state });
                 continue;
             };
             let (mut action, mut time) = (None, 0..0);
@@ -152,32 +157,45 @@ impl Redux {
                 Some(_) => State::Unstaged,
             };
             let action = action.unwrap_or_else(|| span(lifted));
-            self.actions.push(Action { number, action, time, state });
+            self.actions.push(Action { number, action, time, lifted: span(lifted), state });
         }
         if self.actions.is_empty() {
             return Err("there are no actions in it".into());
         }
 
-        // The n-th computed state is that after the n-th staged action. A reducer that threw has left no state.
+        // The n-th computed state is that after the n-th staged action. A reducer that threw has left no state, and after a
+        // skipped action stands the state before it, which belongs to no version of the stream.
+        let mut recorded = HashMap::new();
         if let Some(raw) = get("computedStates") {
-            let (mut place, mut states) = (0, Vec::new());
+            let (mut place, mut states, mut after) = (0, Vec::new(), HashMap::new());
             let _ = elements(raw, |computed| {
-                let (mut state, mut failed) = (None, false);
+                let (mut state, mut failed) = (None, None);
                 let _ = members(computed, |key, value| match key {
                     b"\"state\"" => state = Some(span(value)),
-                    b"\"error\"" => failed = !value::is_nothing(value),
+                    b"\"error\"" if !value::is_nothing(value) => failed = Some(words(value)),
                     _ => {}
                 });
-                if let (Some(number), Some(state), false) = (staged.get(place), state, failed) {
-                    states.push((*number, state));
+                if let Some(number) = staged.get(place).filter(|number| !skipped.contains(number)) {
+                    match (failed, state) {
+                        (Some(words), _) => drop(after.insert(Version(*number), RecordedState::Failed(words))),
+                        (None, Some(state)) => {
+                            let payload = payload(text.slice(state.clone()));
+                            after.insert(Version(*number), RecordedState::State(payload));
+                            states.push((*number, state));
+                        }
+                        (None, None) => {}
+                    }
                 }
                 place += 1;
             });
-            // After a skipped action stands the state before it, which belongs to no version of the stream.
-            states.retain(|(number, _)| !skipped.contains(number));
             self.states = states;
+            recorded = after;
         }
         self.before = get("committedState").filter(|raw| !value::is_nothing(raw)).map(|raw| text.slice_ref(raw));
+        if !recorded.is_empty() {
+            let initial = self.before.clone().map(payload);
+            self.recorded = Some(Arc::new(RecordedStates { name: "computedStates".into(), initial, after: recorded }));
+        }
         self.tell("lifted state", get("currentStateIndex").and_then(value::whole));
         Ok(())
     }
@@ -207,6 +225,7 @@ impl Redux {
                 b"\"timestamp\"" => time = span(value),
                 _ => {}
             });
+            let around = if lifted { span(element) } else { 0..0 };
             if lifted {
                 let _ = members(element, |key, value| {
                     if key == b"\"action\"" {
@@ -219,7 +238,7 @@ impl Redux {
                 Some(_) => State::Counts,
                 None => State::Bad("it has no `type`"),
             };
-            actions.push(Action { number, action, time, state });
+            actions.push(Action { number, action, time, lifted: around, state });
         })
         .map_err(|fault| format!("`payload` is no list of actions: {} at byte {}", fault.reason, fault.at))?;
         if actions.is_empty() {
@@ -236,6 +255,8 @@ impl Redux {
         let about = &mut self.about;
         about.kind = format!("Redux DevTools {shape}");
         about.first_version = self.actions.first().map(|action| action.number);
+        // An export is a list, and nothing in it says a number.
+        about.counted_versions = if shape == "export" { self.actions.len() as u64 } else { 0 };
         about.reasons.push(match shape {
             "export" => "`payload` holds a list of actions, `preloadedState` the state before them".into(),
             _ => "`actionsById` holds the actions, `stagedActionIds` their order".into(),
@@ -273,6 +294,9 @@ impl Redux {
             let why = format!("`{SKIPPED}` begins with the first action that was switched off");
             about.normal.push(("first-version".into(), why));
         }
+        let here = current.and_then(|current| self.actions.get(..=usize::try_from(current).ok()?));
+        let here = here.and_then(|actions| actions.iter().rfind(|action| action.state == State::Counts));
+        about.stood_at = here.map(|action| (STREAM.into(), Version(action.number)));
         let stood = current.filter(|&current| current + 1 < self.actions.len() as u64);
         if let Some(action) = stood.and_then(|current| self.actions.get(usize::try_from(current).ok()?)) {
             about.caveats.push(format!("the tool stood after the action {}, not after the last", action.number));
@@ -284,12 +308,30 @@ impl Redux {
         }
     }
 
+    /// What the tool says of an action, but what kind of entry it is.
+    fn beside(&self, action: &Action) -> Payload {
+        let lifted = &self.text[action.lifted.clone()];
+        let part = |range: &Range<usize>| Span::of_part(&self.text, &self.text[range.clone()]);
+        let mut used = vec![part(&action.action), part(&action.time)];
+        let _ = members(lifted, |key, value| {
+            if key == b"\"type\"" && value == b"\"PERFORM_ACTION\"" {
+                used.push(Span::of_part(&self.text, value));
+            }
+        });
+        fields::left_of(&self.text, lifted, &used)
+    }
+
     fn stream(action: &Action) -> &'static str {
         match action.state {
             State::Skipped | State::Unstaged => SKIPPED,
             _ => STREAM,
         }
     }
+}
+
+/// What an error says.
+fn words(value: &[u8]) -> String {
+    value::string(value).map_or_else(|| String::from_utf8_lossy(value).into_owned(), |text| text.into_owned())
 }
 
 fn action_type(action: &[u8]) -> Option<String> {
@@ -392,24 +434,24 @@ impl Records for Redux {
                 _ => Vec::new(),
             };
             events.push(Arc::new(Event {
-                stream: StreamName::from(Self::stream(action)),
-                version: Version(action.number),
-                position: Position::Number(action.number),
-                id: None,
-                event_type: event_type.into(),
                 time: value::instant(&self.text[action.time.clone()]),
                 metadata: field(&data, b"\"meta\""),
+                fields: self.beside(action),
                 correlation: meta(&data, &[b"\"correlationId\"", b"\"correlation_id\""]),
                 causation: meta(&data, &[b"\"causationId\"", b"\"causation_id\""]),
                 data: Payload::new(Form::Json, data),
                 notes,
-                trouble: None,
+                ..Event::new(Self::stream(action), Version(action.number), Position::Number(action.number), event_type)
             }));
             if read >= budget {
                 break;
             }
         }
         Ok(events)
+    }
+
+    fn recorded(&self, stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        self.recorded.clone().filter(|_| stream.as_str() == STREAM)
     }
 
     fn kind_of(&self, stream: &str) -> StreamKind {

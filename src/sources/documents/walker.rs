@@ -53,7 +53,18 @@ pub struct Walker<'a> {
     /// How many bytes were scanned while looking for a record after a fault.
     spent: u64,
     begun: u64,
+    /// How many of them cost nothing.
+    spare: u64,
+    /// A piece of the file and where it begins.
+    piece: (u64, Vec<u8>),
 }
+
+/// How much of the file is read to see how lines begin.
+const PIECE: usize = 16 << 10;
+
+/// How much looking for the next record costs nothing when a document is read, and when it is found out what it is.
+const SPARE: u64 = 64 << 20;
+const SPARE_AT_FIRST: u64 = 1 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
@@ -70,12 +81,22 @@ impl<'a> Walker<'a> {
     /// From an offset on.
     pub fn new(feed: &'a Arc<Feed>, stop: &'a AtomicBool, framing: Framing, start: u64) -> Self {
         let cursor = Cursor::new(feed, stop, start);
-        Self { cursor, feed, framing, state: State::Outside, spent: 0, begun: start }
+        Self {
+            cursor,
+            feed,
+            framing,
+            state: State::Outside,
+            spent: 0,
+            begun: start,
+            spare: SPARE,
+            piece: (0, Vec::new()),
+        }
     }
 
-    /// The same, but as if the feed ended at an offset.
+    /// The same, but as if the feed ended at an offset, to find out what it is.
     pub fn within(mut self, limit: u64) -> Self {
         self.cursor = self.cursor.within(limit);
+        self.spare = SPARE_AT_FIRST;
         self
     }
 
@@ -186,13 +207,26 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// So many bytes from an offset on, as they are in the file: in the cursor's memory line breaks may be blanks.
+    fn before(&mut self, from: u64, wanted: usize) -> Option<&[u8]> {
+        let is_there = |piece: &(u64, Vec<u8>)| {
+            from.checked_sub(piece.0).is_some_and(|ahead| ahead + wanted as u64 <= piece.1.len() as u64)
+        };
+        if !is_there(&self.piece) {
+            // The next ones lie behind it.
+            self.piece.1.resize(PIECE, 0);
+            let count = self.feed.read_at(from, &mut self.piece.1).ok()?;
+            self.piece.1.truncate(count);
+            self.piece.0 = from;
+        }
+        let at = usize::try_from(from.checked_sub(self.piece.0)?).ok()?;
+        self.piece.1.get(at..at + wanted)
+    }
+
     /// What stands before an offset in its line, when that is blank; and the last byte before that which is not.
-    fn indentation(&self, at: u64) -> Option<(Vec<u8>, u8)> {
-        let mut before = [0; INDENTED];
+    fn indentation(&mut self, at: u64) -> Option<(Vec<u8>, u8)> {
         let from = at.saturating_sub(INDENTED as u64);
-        let wanted = usize::try_from(at - from).ok()?;
-        let count = self.feed.read_at(from, &mut before[..wanted]).ok()?;
-        let before = before[..count].get(..wanted)?;
+        let before = self.before(from, usize::try_from(at - from).ok()?)?;
         let solid = before.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
         let line = memchr::memrchr(b'\n', before).filter(|line| *line > solid);
         match (line, before[solid]) {
@@ -234,7 +268,7 @@ impl<'a> Walker<'a> {
                 self.cursor.release();
             }
             let at = self.cursor.offset();
-            let budget = (at - self.begun).saturating_mul(PATIENCE).saturating_add(64 << 20);
+            let budget = (at - self.begun).saturating_mul(PATIENCE).saturating_add(self.spare);
             if self.spent > budget {
                 self.state = State::Ended;
                 let why = format!("{told}; what follows is too broken to find records in it");

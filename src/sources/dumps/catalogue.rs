@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::encoding::Encoding;
 use super::left_out::LeftOut;
 use super::rows::{Form, Kind, Section, Slot};
-use super::schema::{Declared, Definition};
+use super::schema::{Declared, Definition, MOST_UNIQUE};
 use super::tokens::Name;
 use super::values::MOST_COLUMNS;
 use super::walk::{Dialect, Syntax};
@@ -80,6 +80,8 @@ pub struct Found {
 #[derive(Default)]
 struct Entry {
     definition: Option<(Vec<Declared>, Vec<Key>)>,
+    /// Columns that together are different in every row.
+    unique: Vec<Vec<String>>,
     /// What it is a part of.
     parent: Option<Key>,
     found: Vec<Found>,
@@ -111,6 +113,8 @@ pub struct Catalogue {
     left_out: LeftOut,
     /// What the user must know.
     pub caveats: Vec<String>,
+    /// Those of the caveats that say that rows are missing.
+    pub losses: Vec<String>,
 }
 
 impl Catalogue {
@@ -129,6 +133,7 @@ impl Catalogue {
             last: None,
             left_out: LeftOut::default(),
             caveats: Vec::new(),
+            losses: Vec::new(),
         }
     }
 
@@ -138,6 +143,15 @@ impl Catalogue {
         if self.caveats.len() < 64 && !self.caveats.contains(&caveat) {
             self.caveats.push(caveat);
         }
+    }
+
+    /// Notes that rows are missing, and why.
+    pub fn loss(&mut self, loss: impl Into<String>) {
+        let loss = loss.into();
+        if self.losses.len() < 64 && !self.losses.contains(&loss) {
+            self.losses.push(loss.clone());
+        }
+        self.caveat(loss);
     }
 
     /// What follows is in this database.
@@ -215,6 +229,17 @@ impl Catalogue {
         };
         let columns_of = inherits.into_iter().chain(parent).collect();
         entry.definition = Some((definition.columns, columns_of));
+        definition.unique.into_iter().for_each(|columns| self.unique(&definition.name, columns));
+    }
+
+    /// Columns of a table are different in every row together.
+    pub fn unique(&mut self, name: &Name, columns: Vec<String>) {
+        let Some(&number) = self.numbers.get(&self.key(name)) else { return };
+        let length: usize = columns.iter().map(|column| column.len() + 32).sum();
+        // What there is no room for is only not known.
+        if self.entries[number].1.unique.len() < MOST_UNIQUE && self.room(length) {
+            self.entries[number].1.unique.push(columns);
+        }
     }
 
     /// A table is a part of another.
@@ -381,11 +406,14 @@ impl Catalogue {
                 Some(0) if sections.is_empty() && self.entries[root].1.definition.is_none() => continue,
                 rows => rows,
             };
-            stored.push(Stored { table: Table { schema, name: key.name.clone(), columns, rows }, sections });
+            let unique = self.entries[root].1.unique.clone();
+            stored.push(Stored { table: Table { schema, name: key.name.clone(), columns, rows, unique }, sections });
         }
         left_out.into_iter().for_each(|caveat| self.caveat(caveat));
         // However many there are already.
-        self.caveats.splice(0..0, self.left_out.caveats());
+        let (losses, others) = (self.left_out.losses(), self.left_out.caveats());
+        self.caveats.splice(0..0, losses.iter().cloned().chain(others));
+        self.losses.splice(0..0, losses);
         if stored.iter().any(|stored| stored.table.columns.first().is_some_and(|c| c.name == "column1")) {
             self.caveat("the columns of some tables are not named in it: they are called column1, column2 and so on");
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::catalogue::Stored;
 use super::large::LargeObjects;
@@ -11,7 +11,9 @@ use super::rows::Section;
 use super::window::{Halt, SIP, STRIDE, Window};
 use crate::domain::{Change, Failure};
 use crate::sources::cache::Kept;
+use crate::sources::feed::Feed;
 use crate::sources::identity::Identity;
+use crate::sources::input::Input;
 use crate::sources::tables::{Database, Row, Table};
 
 /// An opened dump.
@@ -22,10 +24,14 @@ pub struct Dump {
     pub reasons: Vec<String>,
     /// What the user must know.
     pub caveats: Vec<String>,
+    /// Those of the caveats that say that rows are missing.
+    pub losses: Vec<String>,
     pub(super) tables: Vec<Table>,
     pub(super) sections: Vec<Vec<Section>>,
     pub(super) large: LargeObjects,
     identities: Vec<Identity>,
+    /// What it is read from, which may have come out of something damaged.
+    feed: Arc<Feed>,
     /// What became known of each table by reading it.
     learnt: Vec<Learnt>,
 }
@@ -40,12 +46,23 @@ struct Learnt {
 }
 
 impl Dump {
-    /// A dump of these tables.
-    pub fn new(kind: String, stored: Vec<Stored>, large: LargeObjects, path: Option<PathBuf>) -> Self {
+    /// A dump of these tables in this input.
+    pub fn new(kind: String, stored: Vec<Stored>, large: LargeObjects, input: &Input) -> Self {
         let (tables, sections): (Vec<_>, _) = stored.into_iter().map(|stored| (stored.table, stored.sections)).unzip();
-        let identities = path.and_then(Identity::of).into_iter().collect();
+        let identities = input.path.clone().and_then(Identity::of).into_iter().collect();
         let learnt = tables.iter().map(|_| Learnt::default()).collect();
-        Self { kind, reasons: Vec::new(), caveats: Vec::new(), tables, sections, large, identities, learnt }
+        Self {
+            kind,
+            reasons: Vec::new(),
+            caveats: Vec::new(),
+            losses: Vec::new(),
+            tables,
+            sections,
+            large,
+            identities,
+            feed: input.feed.clone(),
+            learnt,
+        }
     }
 
     /// The dump lies in these files, and not in the one it is called by.
@@ -119,7 +136,11 @@ impl Database for Dump {
     }
 
     fn caveats(&self) -> Vec<String> {
-        self.caveats.clone()
+        [self.caveats.clone(), self.feed.remarks()].concat()
+    }
+
+    fn losses(&self) -> Vec<String> {
+        [self.losses.clone(), self.feed.damage()].concat()
     }
 
     fn tables(&self) -> &[Table] {

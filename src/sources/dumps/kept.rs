@@ -57,7 +57,7 @@ numbered!(Encoding: AsIs 0, Latin1 1, Latin9 2, Windows1252 3);
 /// Of the operating system.
 pub fn save(dump: &Dump, out: &mut Kept<'_>) -> io::Result<()> {
     out.written(|out| out.bytes(dump.kind.as_bytes()))?;
-    for sentences in [&dump.reasons, &dump.caveats] {
+    for sentences in [&dump.reasons, &dump.caveats, &dump.losses] {
         out.list(sentences, |out, sentence| out.bytes(sentence.as_bytes()))?;
     }
     out.list(&dump.tables, write_table)?;
@@ -93,7 +93,7 @@ pub fn save(dump: &Dump, out: &mut Kept<'_>) -> io::Result<()> {
 /// A dump in this input, of which `save` told; `None` when that is none.
 pub fn load(input: &Input, front: &mut Sequence) -> Option<Dump> {
     let kind = front.read(text)?;
-    let (reasons, caveats) = (front.list(text)?, front.list(text)?);
+    let (reasons, caveats, losses) = (front.list(text)?, front.list(text)?, front.list(text)?);
     let tables = front.list(read_table)?;
     let heads: Vec<Arc<Head>> = front.list(|read| read_head(read).map(Arc::new))?;
     let slots: Vec<Arc<[Slot]>> = front.list(|read| read_slots(read).map(Arc::from))?;
@@ -129,8 +129,8 @@ pub fn load(input: &Input, front: &mut Sequence) -> Option<Dump> {
         sections.push(section);
     }
     let large = LargeObjects::Text(Pieces::load(front, input.feed.clone(), input.feed.name(), length)?);
-    let mut dump = Dump::new(kind, stored, large, input.path.clone());
-    (dump.reasons, dump.caveats) = (reasons, caveats);
+    let mut dump = Dump::new(kind, stored, large, input);
+    (dump.reasons, dump.caveats, dump.losses) = (reasons, caveats, losses);
     Some(dump)
 }
 
@@ -183,14 +183,17 @@ fn write_table(out: &mut Writer, table: &Table) {
     write_count(out, table.rows);
     write_texts(out, table.columns.iter().map(|column| &column.name));
     write_texts(out, table.columns.iter().map(|column| &column.declared));
+    out.number(table.unique.len() as u64);
+    table.unique.iter().for_each(|columns| write_texts(out, columns.iter()));
 }
 
 fn read_table(read: &mut Reader<'_>) -> Option<Table> {
     let (schema, name, rows) = (texts(read)?.pop(), text(read)?, read_count(read)?);
     let (names, declared) = (texts(read)?, texts(read)?);
+    let unique = (0..read.number()?).map(|_| texts(read)).collect::<Option<_>>()?;
     let alike = names.len() == declared.len() && names.len() <= MOST_COLUMNS;
     let columns = names.into_iter().zip(declared).map(|(name, declared)| Column { name, declared }).collect();
-    alike.then_some(Table { schema, name, columns, rows })
+    alike.then_some(Table { schema, name, columns, rows, unique })
 }
 
 fn write_head(out: &mut Writer, head: &Head) {

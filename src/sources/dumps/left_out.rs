@@ -27,29 +27,37 @@ impl LeftOut {
         }
     }
 
-    /// The words for all of it.
-    pub fn caveats(&self) -> Vec<String> {
-        let more = |count: u64, what: &str| match count {
-            1 => format!("1 {what} more is not shown"),
-            _ => format!("{count} {what}s more are not shown"),
-        };
-        let mut caveats = Vec::new();
+    /// The words for what holds rows.
+    pub fn losses(&self) -> Vec<String> {
+        let mut losses = Vec::new();
         if !self.tables.is_empty() {
             let least = if self.tables.len() == MOST_COUNTED { "at least " } else { "" };
             let tables = more(self.tables.len() as u64, "table");
-            caveats.push(format!("it names more tables than can be kept; {least}{tables}"));
-        }
-        if self.definitions > 0 {
-            let columns = match self.definitions {
-                1 => "those of 1 table are not known".to_owned(),
-                count => format!("those of {count} tables are not known"),
-            };
-            caveats.push(format!("it names more columns than can be kept; {columns}"));
+            losses.push(format!("it names more tables than can be kept; {least}{tables}"));
         }
         if self.stretches > 0 {
             let sections = more(self.stretches, "section");
-            caveats.push(format!("its rows lie in more places than can be kept; {sections}"));
+            losses.push(format!("its rows lie in more places than can be kept; {sections}"));
         }
-        caveats
+        losses
+    }
+
+    /// The words for the rest.
+    pub fn caveats(&self) -> Vec<String> {
+        if self.definitions == 0 {
+            return Vec::new();
+        }
+        let columns = match self.definitions {
+            1 => "those of 1 table are not known".to_owned(),
+            count => format!("those of {count} tables are not known"),
+        };
+        vec![format!("it names more columns than can be kept; {columns}")]
+    }
+}
+
+fn more(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what} more is not shown"),
+        _ => format!("{count} {what}s more are not shown"),
     }
 }

@@ -12,7 +12,7 @@ use super::schema;
 use super::values::{self, Value};
 use super::walk::{Dialect, Ending, Syntax, Until, after_blanks, walk};
 use super::window::{Bytes, Halt, LARGEST, Window};
-use crate::sources::tables::{Cell, Row};
+use crate::sources::tables::{Cell, Row, overwritten};
 
 /// The longest head of an INSERT: that of a table with as many columns as there can be.
 pub const LONGEST_HEAD: usize = 1 << 20;
@@ -187,7 +187,7 @@ impl Section {
         if line == b"\\." {
             return Ok(None);
         }
-        match self.copied(line) {
+        match overwritten(line, at).map_or_else(|| self.copied(line), Err) {
             Ok(cells) => tell(told, Row::Cells(base + at, &cells))?,
             Err(why) => tell(told, Row::Bad(base + at, why))?,
         }
@@ -338,7 +338,13 @@ impl Section {
             true => Ok(()),
             false => Err(self.miscounted(values.len())),
         });
-        match read {
+        // Bytes may be written as they are; in text, a NUL is none that a dump wrote.
+        let holds_nul = |(value, slot): (&Value<'_>, &Slot)| match value {
+            Value::Text(text) => slot.kind != Kind::Bytes && memchr::memchr(0, text).is_some(),
+            _ => false,
+        };
+        let damage = overwritten(text, at).filter(|_| values.iter().zip(self.slots.iter()).any(holds_nul));
+        match damage.map_or(read, Err) {
             Ok(()) => {
                 let mut cells = vec![Cell::Null; self.columns];
                 for (value, slot) in values.into_iter().zip(self.slots.iter()) {

@@ -26,6 +26,8 @@ pub struct Definition {
     pub part_of: Option<Name>,
     /// The tables whose columns it has too.
     pub inherits: Vec<Name>,
+    /// Columns that together are different in every row; one list a constraint.
+    pub unique: Vec<Vec<String>>,
 }
 
 /// The head of a COPY whose rows follow.
@@ -57,6 +59,8 @@ pub enum Statement {
     Table(Definition),
     /// A table is a part of another: child, then parent.
     Part(Name, Name),
+    /// These columns of a table together are different in every row.
+    Unique(Name, Vec<String>),
     /// Rows follow.
     Copy(Copy),
     /// Names without a schema are in this one.
@@ -77,6 +81,7 @@ pub enum Statement {
 pub fn statement(text: &[u8], syntax: Syntax) -> Statement {
     let mut tokens = Tokens::new(text, syntax);
     let read = match tokens.next() {
+        Some(first) if first.is("create") && tokens.pass("unique") => unique_index(&mut tokens),
         Some(first) if first.is("create") => table(&mut tokens, syntax).map(Statement::Table),
         Some(first) if first.is("alter") => alter(&mut tokens),
         Some(first) if first.is("copy") => copy(&mut tokens).map(Statement::Copy),
@@ -97,7 +102,8 @@ fn table(tokens: &mut Tokens<'_>, syntax: Syntax) -> Option<Definition> {
     }
     tokens.pass_all(&["if", "not", "exists"]);
     let name = tokens.table_name()?;
-    let mut definition = Definition { name, columns: Vec::new(), part_of: None, inherits: Vec::new() };
+    let mut definition =
+        Definition { name, columns: Vec::new(), part_of: None, inherits: Vec::new(), unique: Vec::new() };
     if tokens.pass_all(&["partition", "of"]) {
         definition.part_of = Some(tokens.table_name()?);
         return Some(definition);
@@ -105,7 +111,7 @@ fn table(tokens: &mut Tokens<'_>, syntax: Syntax) -> Option<Definition> {
     if !tokens.pass_mark(b'(') {
         return None;
     }
-    columns(tokens, syntax, &mut definition.columns);
+    columns(tokens, syntax, &mut definition);
     if tokens.pass("inherits") && tokens.pass_mark(b'(') {
         while let Some(parent) = tokens.table_name() {
             definition.inherits.push(parent);
@@ -133,7 +139,11 @@ fn is_constraint(token: &Token<'_>, after: Option<&Token<'_>>, dialect: Dialect)
     }
 }
 
-fn columns(tokens: &mut Tokens<'_>, syntax: Syntax, columns: &mut Vec<Declared>) {
+/// Constraints of one table that are kept.
+pub const MOST_UNIQUE: usize = 16;
+
+fn columns(tokens: &mut Tokens<'_>, syntax: Syntax, definition: &mut Definition) {
+    let Definition { columns, unique, .. } = definition;
     if tokens.pass_mark(b')') {
         return;
     }
@@ -145,6 +155,8 @@ fn columns(tokens: &mut Tokens<'_>, syntax: Syntax, columns: &mut Vec<Declared>)
             let Some(name) = tokens.name() else { return };
             let (declared, generated) = column(tokens);
             columns.push(Declared { name, declared, generated });
+        } else if constraint && unique.len() < MOST_UNIQUE {
+            unique.extend(unique_columns(&mut tokens.clone()));
         }
         // The rest of the line.
         loop {
@@ -156,6 +168,74 @@ fn columns(tokens: &mut Tokens<'_>, syntax: Syntax, columns: &mut Vec<Declared>)
             }
         }
     }
+}
+
+/// The columns of `CONSTRAINT … UNIQUE (…)`, `PRIMARY KEY (…)`, `UNIQUE KEY name (…)`; none where it is something else.
+fn unique_columns(tokens: &mut Tokens<'_>) -> Option<Vec<String>> {
+    if tokens.pass("constraint") {
+        tokens.name()?;
+    }
+    if !tokens.pass_all(&["primary", "key"]) {
+        if !tokens.pass("unique") {
+            return None;
+        }
+        let _ = tokens.pass("key") || tokens.pass("index");
+    }
+    // MySQL names a key here, and says what kind of tree it is; PostgreSQL says how NULL counts.
+    for _ in 0..6 {
+        if tokens.peek() == Some(Token::Mark(b'(')) {
+            break;
+        }
+        tokens.next()?;
+    }
+    key_columns(tokens)
+}
+
+/// The names in parentheses; a length or an order behind a name says nothing here. None where one of them is computed.
+fn key_columns(tokens: &mut Tokens<'_>) -> Option<Vec<String>> {
+    if !tokens.pass_mark(b'(') {
+        return None;
+    }
+    let mut names = Vec::new();
+    loop {
+        names.push(tokens.name()?);
+        if names.len() > MOST_COLUMNS {
+            return None;
+        }
+        loop {
+            match tokens.next()? {
+                Token::Mark(b',') => break,
+                Token::Mark(b')') => return Some(names),
+                // `name(10)` is the beginning of a column; `lower(name)` is none.
+                Token::Mark(b'(') => match (tokens.next()?, tokens.next()?) {
+                    (Token::Word(length), Token::Mark(b')')) if length.bytes().all(|b| b.is_ascii_digit()) => {}
+                    _ => return None,
+                },
+                token if token.is_one_of(&["asc", "desc", "nulls", "first", "last", "collate"]) => {}
+                Token::Mark(_) => return None,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `CREATE UNIQUE INDEX … ON … USING btree (…)`
+fn unique_index(tokens: &mut Tokens<'_>) -> Option<Statement> {
+    if !tokens.pass("index") {
+        return None;
+    }
+    tokens.pass("concurrently");
+    tokens.pass_all(&["if", "not", "exists"]);
+    tokens.table_name()?;
+    if !tokens.pass("on") {
+        return None;
+    }
+    tokens.pass("only");
+    let name = tokens.table_name()?;
+    if tokens.pass("using") {
+        tokens.next()?;
+    }
+    Some(Statement::Unique(name, key_columns(tokens)?))
 }
 
 /// The type of a column, and whether the database computes it. Stops before the comma or parenthesis that ends it.
@@ -244,6 +324,9 @@ fn alter(tokens: &mut Tokens<'_>) -> Option<Statement> {
     let name = tokens.table_name()?;
     if tokens.pass_all(&["attach", "partition"]) {
         return Some(Statement::Part(tokens.table_name()?, name));
+    }
+    if tokens.pass("add") {
+        return Some(Statement::Unique(name, unique_columns(tokens)?));
     }
     tokens.pass("inherit").then(|| Some(Statement::Part(name, tokens.table_name()?)))?
 }

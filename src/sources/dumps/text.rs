@@ -69,15 +69,15 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     }
     let Pass { mut catalogue, mut large, versions, open_dumps, .. } = pass;
     if open_dumps > 0 && !catalogue.caveats.iter().any(|caveat| caveat.ends_with("it was cut")) {
-        catalogue.caveat("it does not end as a dump ends: it was cut");
+        catalogue.loss("it does not end as a dump ends: it was cut");
     }
     let stored = catalogue.finish();
     let objects = large.finish();
     if large.overflown {
-        catalogue.caveat("it holds more large objects than can be found again; the last of them are left out");
+        catalogue.loss("it holds more large objects than can be found again; the last of them are left out");
     }
     let rows = stored.iter().filter(|stored| !stored.sections.is_empty()).count();
-    let mut dump = Dump::new(kind.into(), stored, LargeObjects::Text(large), input.path.clone());
+    let mut dump = Dump::new(kind.into(), stored, LargeObjects::Text(large), input);
     dump.reasons = input.packed.iter().map(|packing| format!("unpacked from {packing}")).collect();
     dump.reasons.extend(versions);
     let tables = crate::sources::tables::Database::tables(&dump).len();
@@ -86,7 +86,7 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     if objects > 0 {
         dump.reasons.push(format!("{objects} large objects"));
     }
-    dump.caveats = catalogue.caveats;
+    (dump.caveats, dump.losses) = (catalogue.caveats, catalogue.losses);
     Ok(dump)
 }
 
@@ -166,7 +166,7 @@ impl Pass {
         self.open_dumps += if word == b"begin" { 1 } else { -1 };
         if word == b"rollback" {
             let caveat = "it ends with ROLLBACK: its database was damaged when it was dumped, and rows may be missing";
-            self.catalogue.caveat(caveat);
+            self.catalogue.loss(caveat);
         }
     }
 
@@ -271,6 +271,7 @@ impl Pass {
         match self.statement_in(window.slice(at, end).unwrap_or_default()) {
             Statement::Table(definition) => self.catalogue.define(definition),
             Statement::Part(part, parent) => self.catalogue.attach(&part, &parent),
+            Statement::Unique(table, columns) => self.catalogue.unique(&table, columns),
             Statement::SearchPath(schema) => self.catalogue.search(&schema),
             Statement::Encoding(name) => self.encode(&name),
             Statement::Definitions(name) => self.encode_statements(name.as_deref()),
@@ -302,10 +303,10 @@ impl Pass {
         let start = window.find(b'\n', after)?.map_or_else(|end| end, |feed| feed + 1);
         let lines = lines(window, start)?;
         if !lines.ended {
-            self.catalogue.caveat(format!("it ends in the middle of the rows of `{}`: it was cut", copy.name.name));
+            self.catalogue.loss(format!("it ends in the middle of the rows of `{}`: it was cut", copy.name.name));
         }
         match copy.unreadable {
-            Some(why) => self.catalogue.caveat(format!("the rows of `{}` are left out: {why}", copy.name.name)),
+            Some(why) => self.catalogue.loss(format!("the rows of `{}` are left out: {why}", copy.name.name)),
             None => {
                 let values = match copy.columns.is_some() || self.catalogue.is_defined(&copy.name) {
                     true => 0,
@@ -355,7 +356,7 @@ impl Pass {
         window.limit(0);
         let ending = walk(window, walked, self.syntax, Until::Semicolon)?;
         if !ending.found {
-            self.catalogue.caveat(format!("it ends in the middle of the rows of `{}`: it was cut", head.name.name));
+            self.catalogue.loss(format!("it ends in the middle of the rows of `{}`: it was cut", head.name.name));
         }
         self.add(head, Form::Inserts, at..ending.at, values, None);
         Ok(ending.at)

@@ -81,7 +81,8 @@ impl Build {
         head: u64,
         keeper: Option<Keeper>,
     ) -> Result<Arc<Self>, Failure> {
-        let index = Index::new(0);
+        let mut index = Index::new(0);
+        index.set_key(mapping.stream.key());
         let build = Self {
             hasher: index.hasher().clone(),
             index: RwLock::new(index),
@@ -235,6 +236,7 @@ impl Build {
             return Ok(());
         }
         *index = kept;
+        index.set_key(self.mapping.stream.key());
         let start = unfinished.map_or(index.end(), |line| index.reopen(line));
         handed.upto = start;
         self.check.resume(checked.min(start));
@@ -258,7 +260,10 @@ impl Build {
         {
             let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
             let mut work = self.lock();
-            *self.index.write().unwrap_or_else(PoisonError::into_inner) = Index::hashed(&self.hasher);
+            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            *index = Index::hashed(&self.hasher);
+            index.set_key(self.mapping.stream.key());
+            drop(index);
             *handed = Handed { stretches: 0, upto: 0 };
             (work.appended, work.failed) = (0, None);
             work.waiting.clear();

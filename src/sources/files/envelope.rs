@@ -14,28 +14,112 @@ use super::plan::Plan;
 use super::scan::Fault;
 use super::skim::Skimmer;
 use super::value;
-use crate::domain::{Event, Form, Payload, Position, StreamName, Trouble, Version};
+use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Trouble, Version};
+use crate::sources::fields;
 use crate::sources::index::{Entry, Place, PlacedEvent};
 
-/// The slots both readings begin with.
-const STREAM: usize = 0;
-const TYPE: usize = 1;
-const VERSION: usize = 2;
-const TIME: usize = 3;
-/// The slots after them.
-const ID: usize = 4;
-const DATA: usize = 5;
-const METADATA: usize = 6;
-const POSITION: usize = 7;
-const REFERENCES: usize = 8;
+/// The slot of the stream; both readings begin with these four.
+pub const STREAM: usize = 0;
+/// The slot of the type.
+pub const TYPE: usize = 1;
+/// The slot of the version.
+pub const VERSION: usize = 2;
+/// The slot of the time.
+pub const TIME: usize = 3;
+/// The slot of the id, as those that follow of the whole reading only.
+pub const ID: usize = 4;
+/// The slot of the data.
+pub const DATA: usize = 5;
+/// The slot of the metadata.
+pub const METADATA: usize = 6;
+/// The slot of the position.
+pub const POSITION: usize = 7;
+/// The slot of fields that are kept together in one.
+pub const FIELDS: usize = 8;
+/// The slot of notes, as an export has them.
+pub const NOTES: usize = 9;
+/// The slots of what an export says of how its payloads were stored.
+const ENCODINGS: [usize; 2] = [10, 11];
+/// The first slot of the references.
+pub const REFERENCES: usize = 12;
 
-/// What is wanted of every line.
+/// What is wanted of a record that is read whole, but its references.
+pub fn whole(mapping: &Mapping) -> Vec<Option<FieldPath>> {
+    let mut paths = basic(mapping);
+    let data = mapping.data.clone().unwrap_or_default();
+    let (id, metadata) = (mapping.id.clone(), mapping.metadata.clone());
+    paths.extend([id, Some(data), metadata, mapping.position.clone(), mapping.fields.clone()]);
+    // What stands beside the fields of an export; elsewhere these are names as any other.
+    let beside = |name| mapping.fields.as_ref().map(|_| FieldPath::new([name]));
+    paths.extend(["notes", "encoding", "unread"].map(beside));
+    paths
+}
+
+/// The slots whose values are a part of the event. What stands at the place of an optional part and is none (`read` says
+/// no) is not.
+pub fn used(read: [(usize, bool); 3], references: &[usize]) -> Vec<usize> {
+    let mut used = vec![STREAM, TYPE, VERSION, DATA, METADATA];
+    used.extend(read.into_iter().filter(|(_, read)| *read).map(|(slot, _)| slot));
+    used.extend(references.iter().map(|reference| REFERENCES + reference));
+    used.push(NOTES);
+    used.extend(ENCODINGS);
+    used
+}
+
+/// The notes of an exported event.
+pub fn notes(raw: &[u8]) -> Vec<Note> {
+    #[derive(serde::Deserialize)]
+    struct Written {
+        kind: String,
+        text: String,
+    }
+    let notes: Vec<Written> = if raw.is_empty() { Vec::new() } else { serde_json::from_slice(raw).unwrap_or_default() };
+    notes.into_iter().map(|note| Note::new(NoteKind::named(&note.kind), note.text)).collect()
+}
+
+/// What of a record is no part of its event, once it was skimmed for [`whole`] and for its references.
+pub fn fields(record: &[u8], skimmer: &Skimmer, mut used: Vec<usize>) -> Payload {
+    let kept = skimmer.slot(FIELDS).of(record);
+    if kept.first() != Some(&b'{') {
+        return fields::left(record, skimmer, &used);
+    }
+    used.push(FIELDS);
+    let is_empty = kept[1..kept.len() - 1].trim_ascii().is_empty();
+    let kept = if is_empty { Payload::default() } else { Payload::new(Form::Json, Bytes::copy_from_slice(kept)) };
+    fields::joined(kept, fields::left(record, skimmer, &used))
+}
+
+/// What is wanted of every line. The fields of a stream that is several stand elsewhere, see [`parts`].
 pub fn basic(mapping: &Mapping) -> Vec<Option<FieldPath>> {
     let stream = match &mapping.stream {
         StreamFrom::Field(path) => Some(path.clone()),
-        StreamFrom::Constant(_) => None,
+        StreamFrom::Template(_) | StreamFrom::Constant(_) => None,
     };
     vec![stream, Some(mapping.event_type.clone()), mapping.version.clone(), mapping.time.clone()]
+}
+
+/// The fields of a stream's name that is made of several: they are wanted behind everything else.
+pub fn parts(mapping: &Mapping) -> impl Iterator<Item = Option<FieldPath>> {
+    match &mapping.stream {
+        StreamFrom::Template(template) => template.paths().cloned().map(Some).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    }
+    .into_iter()
+}
+
+/// How many of those say whose a stream is where that is not as usual. They are the first, and stay fields of the event.
+pub fn owners(mapping: &Mapping) -> usize {
+    match &mapping.stream {
+        StreamFrom::Template(template) => template.owners().len(),
+        _ => 0,
+    }
+}
+
+/// What is wanted of a line to know of which stream, type, version and time it is.
+fn front(mapping: &Mapping) -> Plan {
+    let mut paths = basic(mapping);
+    paths.extend(parts(mapping));
+    Plan::new(&paths)
 }
 
 /// A part of the envelope that cannot be used.
@@ -71,9 +155,17 @@ struct Basics<'a> {
     version: Option<u64>,
 }
 
-fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8]) -> Result<Basics<'a>, Unusable> {
+/// Reads them. `parts` is the slot of the first field of a stream's name that is made of several.
+fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: usize) -> Result<Basics<'a>, Unusable> {
     let stream = match &mapping.stream {
         StreamFrom::Constant(name) => Cow::Borrowed(name.as_bytes()),
+        StreamFrom::Template(template) => {
+            let at = |part: usize| skimmer.slot(parts + part).of(line);
+            match template.alone(at) {
+                Some(part) => value::name_bytes(at(part)).ok_or_else(|| Unusable::new("stream", at(part)))?,
+                None => Cow::Owned(template.name(at).ok_or_else(|| Unusable::new("stream", b""))?.into_bytes()),
+            }
+        }
         StreamFrom::Field(_) => {
             let raw = skimmer.slot(STREAM).of(line);
             value::name_bytes(raw).ok_or_else(|| Unusable::new("stream", raw))?
@@ -98,7 +190,7 @@ pub struct Indexer {
 impl Indexer {
     /// An indexer by a mapping.
     pub fn new(mapping: Arc<Mapping>) -> Self {
-        let skimmer = Skimmer::new(Plan::new(&basic(&mapping)));
+        let skimmer = Skimmer::new(front(&mapping));
         Self { mapping, skimmer }
     }
 
@@ -107,7 +199,7 @@ impl Indexer {
     pub fn line(&mut self, text: &[u8], told: impl FnOnce(Option<Entry<'_>>)) -> usize {
         match self.skimmer.front(text) {
             Ok(end) => {
-                match basics(&self.mapping, &self.skimmer, text) {
+                match basics(&self.mapping, &self.skimmer, text, ID) {
                     Ok(Basics { stream, event_type, version }) => told(Some(Entry {
                         stream: &stream,
                         event_type: &event_type,
@@ -137,7 +229,7 @@ pub struct Checker {
 impl Checker {
     /// A checker by a mapping.
     pub fn new(mapping: Arc<Mapping>) -> Self {
-        let plan = Plan::new(&basic(&mapping));
+        let plan = front(&mapping);
         Self { mapping, skimmer: Skimmer::new(plan.clone()), front: Skimmer::new(plan) }
     }
 
@@ -151,8 +243,8 @@ impl Checker {
             }
         };
         let line = &text[..end];
-        let same = match (self.front.front(line), basics(&self.mapping, &self.skimmer, line)) {
-            (Ok(_), Ok(whole)) => basics(&self.mapping, &self.front, line).is_ok_and(|front| {
+        let same = match (self.front.front(line), basics(&self.mapping, &self.skimmer, line, ID)) {
+            (Ok(_), Ok(whole)) => basics(&self.mapping, &self.front, line, ID).is_ok_and(|front| {
                 whole.stream == front.stream && whole.event_type == front.event_type && whole.version == front.version
             }),
             _ => false,
@@ -175,6 +267,8 @@ pub struct Reader {
     skimmer: Skimmer,
     correlation: Vec<Said>,
     causation: Vec<Said>,
+    /// The slot of the first field of a stream's name that is made of several.
+    parts: usize,
     /// For references inside metadata that is itself JSON as text.
     inner: Skimmer,
     /// For what the index made of a line.
@@ -184,10 +278,8 @@ pub struct Reader {
 impl Reader {
     /// A reader by a mapping.
     pub fn new(mapping: Arc<Mapping>) -> Self {
-        let mut paths = basic(&mapping);
-        let data = mapping.data.clone().unwrap_or_default();
-        let front = Skimmer::new(Plan::new(&paths));
-        paths.extend([mapping.id.clone(), Some(data), mapping.metadata.clone(), mapping.position.clone()]);
+        let mut paths = whole(&mapping);
+        let front = Skimmer::new(front(&mapping));
         let mut fields = Vec::new();
         let correlation = said(&mapping.correlation, &mut fields);
         let causation = said(&mapping.causation, &mut fields);
@@ -197,14 +289,18 @@ impl Reader {
         });
         let inner = Skimmer::new(Plan::new(&inner.collect::<Vec<_>>()));
         paths.extend(fields.into_iter().map(Some));
-        Self { skimmer: Skimmer::new(Plan::new(&paths)), inner, front, correlation, causation, mapping }
+        let first = paths.len();
+        paths.extend(parts(&mapping));
+        let mut skimmer = Skimmer::new(Plan::new(&paths));
+        skimmer.collects(true);
+        Self { skimmer, inner, front, correlation, causation, parts: first, mapping }
     }
 
     /// The event a line says; where it is none, what is wrong with it. `unfinished` tells that no line feed ends it.
     pub fn event(&mut self, place: &Place, line: &Bytes, unfinished: bool) -> Read {
         let mapping = self.mapping.clone();
         let read = match self.skimmer.skim(line) {
-            Ok(end) if end == line.len() => match basics(&mapping, &self.skimmer, line) {
+            Ok(end) if end == line.len() => match basics(&mapping, &self.skimmer, line, self.parts) {
                 Ok(basics) => Ok(basics),
                 Err(unusable) => Err(unusable.to_string()),
             },
@@ -226,7 +322,7 @@ impl Reader {
         };
         // Its front says whether this is what was indexed, and only now found to be broken.
         let same = self.front.front(line).is_ok()
-            && basics(&mapping, &self.front, line).is_ok_and(|basics| is_placed(placed, &basics));
+            && basics(&mapping, &self.front, line, ID).is_ok_and(|basics| is_placed(placed, &basics));
         Read::Broken(match same {
             true => broken(place, placed, reason, line.clone()),
             false => trouble(place, CHANGED.into(), line.clone()),
@@ -238,35 +334,39 @@ impl Reader {
         let event_type = event_type.unwrap_or_else(|| String::from_utf8_lossy(&basics.event_type).into());
         let slot = |slot: usize| self.skimmer.slot(slot).of(line);
         let raw = slot(POSITION);
-        let position = match (value::whole(raw), value::name(raw)) {
-            (Some(number), _) => Position::Number(number),
-            (None, Some(text)) => Position::Text(Arc::from(&*text)),
-            (None, None) => Position::Number(place.line),
-        };
+        let position = position(raw);
         let id = value::name(slot(ID)).map(|id| Arc::from(&*id));
         let time = value::instant(slot(TIME));
         let (data, metadata) = (self.payload(line, DATA), self.payload(line, METADATA));
 
         let at = |reference: usize| slot(REFERENCES + reference);
-        let mut correlation = first(&self.correlation, &at);
-        let mut causation = first(&self.causation, &at);
+        let mut used = Vec::new();
+        let mut correlation = first(&self.correlation, &at, &mut used);
+        let mut causation = first(&self.causation, &at, &mut used);
+        let read = [(TIME, time.is_some()), (ID, id.is_some()), (POSITION, position.is_some())];
+        let mut used = self::used(read, &used);
+        used.extend((self.parts..).take(parts(&self.mapping).count()).skip(owners(&self.mapping)));
+        let fields = fields(line, &self.skimmer, used);
+        let notes = notes(slot(NOTES));
         if metadata.form() == Form::JsonText && correlation.is_none() && causation.is_none() {
             (correlation, causation) = self.inside(&metadata);
         }
 
         Event {
-            stream: placed.stream.clone(),
-            version: Version(placed.version),
-            position,
             id,
-            event_type,
             time,
             data,
             metadata,
+            fields,
             correlation,
             causation,
-            notes: Vec::new(),
-            trouble: None,
+            notes,
+            ..Event::new(
+                placed.stream.clone(),
+                Version(placed.version),
+                position.unwrap_or(Position::Number(place.line)),
+                event_type,
+            )
         }
     }
 
@@ -289,7 +389,16 @@ impl Reader {
             return (None, None);
         }
         let at = |reference: usize| self.inner.slot(reference).of(text.as_bytes());
-        (first(&self.correlation, &at), first(&self.causation, &at))
+        let mut used = Vec::new();
+        (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used))
+    }
+}
+
+/// The place in the store a value says, if it says one.
+pub fn position(raw: &[u8]) -> Option<Position> {
+    match value::whole(raw) {
+        Some(number) => Some(Position::Number(number)),
+        None => value::name(raw).map(|text| Position::Text(Arc::from(&*text))),
     }
 }
 
@@ -308,12 +417,19 @@ pub fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> 
     said.collect()
 }
 
-/// The first reference that says something; `at` gives the values of the fields.
-pub fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8]) -> Option<Arc<str>> {
+/// The first reference that says something; `at` gives the values of the fields. Which fields it is taken from is put to
+/// `used`.
+pub fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8], used: &mut Vec<usize>) -> Option<Arc<str>> {
     references.iter().find_map(|said| match *said {
-        Said::Field(field) => value::name(at(field)).map(|id| Arc::from(&*id)),
+        Said::Field(field) => {
+            let id = Arc::from(&*value::name(at(field))?);
+            used.push(field);
+            Some(id)
+        }
         Said::Place(stream, version) => {
-            Some(format!("{}/{}", value::name(at(stream))?, value::name(at(version))?).into())
+            let place = format!("{}/{}", value::name(at(stream))?, value::name(at(version))?);
+            used.extend([stream, version]);
+            Some(place.into())
         }
     })
 }
@@ -358,18 +474,9 @@ fn broken(place: &Place, placed: &PlacedEvent, reason: String, line: Bytes) -> E
 /// A record that is no event.
 pub fn trouble(place: &Place, reason: String, line: Bytes) -> Event {
     let form = if line.is_empty() { Form::Absent } else { Form::Opaque };
-    Event {
-        stream: StreamName::from(""),
-        version: Version(0),
-        position: Position::Number(place.line),
-        id: None,
-        event_type: "".into(),
-        time: None,
-        data: Payload::new(form, line),
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: Some(Trouble { place: format!("line {}", place.line), reason }),
-    }
+    Event::unreadable(
+        Position::Number(place.line),
+        Trouble { place: format!("line {}", place.line), reason },
+        Payload::new(form, line),
+    )
 }

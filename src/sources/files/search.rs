@@ -5,7 +5,8 @@
 //! no spelling of them is missed. What an index still grows by is waited for.
 //!
 //! Invariant: hits are told in the order of the scope, each once; a line without a raw hit whose names do not match cannot
-//! match, because what is searched of it are pieces of it as they stand there.
+//! match, because what is searched of it are pieces of it: as they stand there, or, where it has escapes, as these spell
+//! them. A line with escapes that may hide what is looked for is a candidate for that alone.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -75,7 +76,7 @@ impl Names {
         let known = streams.len();
         streams.resize(index.stream_count(), false);
         // What a name holds, the bytes it lies in hold too.
-        index.stream_names(known, &|bytes| matcher.stored(bytes), &mut |number, name| {
+        index.stream_names(known, &|bytes| matcher.plain(bytes), &mut |number, name| {
             if let Some(matches) = streams.get_mut(number) {
                 *matches = matcher.names(name);
                 *any |= *matches;
@@ -297,7 +298,7 @@ impl Search<'_> {
             return (from..to).filter_map(line).collect();
         }
         let mut candidates = Vec::new();
-        for finder in self.matcher.spellings() {
+        for finder in self.matcher.signs(buffer) {
             let mut at = 0;
             while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
                 let Some(row) = index.row_at(start + (at + found) as u64) else { break };
@@ -317,7 +318,7 @@ impl Search<'_> {
             return (0..group.len()).map(numbered).collect();
         }
         let mut candidates = Vec::new();
-        for finder in self.matcher.spellings() {
+        for finder in self.matcher.signs(buffer) {
             let mut at = 0;
             while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
                 let place = start + (at + found) as u64;
@@ -331,12 +332,10 @@ impl Search<'_> {
         self.in_order(candidates)
     }
 
-    /// Several spellings: in order, each line once.
+    /// What several signs led to: in order, each line once.
     fn in_order(&self, mut candidates: Vec<(Line, u64)>) -> Vec<(Line, u64)> {
-        if self.matcher.spellings().len() > 1 {
-            candidates.sort_unstable_by_key(|(line, _)| line.row);
-            candidates.dedup_by_key(|(line, _)| line.row);
-        }
+        candidates.sort_unstable_by_key(|(line, _)| line.row);
+        candidates.dedup_by_key(|(line, _)| line.row);
         candidates
     }
 
@@ -345,7 +344,7 @@ impl Search<'_> {
         // Of a line that is broken or has changed its names are not what the index says: only a quick no is certain.
         let text = buffer.get((line.offset - start) as usize..).unwrap_or_default();
         let text = &text[..text.len().min((line.limit - line.offset) as usize)];
-        if !line.named && !line.unknown && !self.matcher.stored(text) {
+        if !line.named && !line.unknown && !self.matcher.may_be_in(text) {
             return Ok(false);
         }
         let Some(place) = self.build.index().place(line.row) else { return Ok(false) };

@@ -35,6 +35,20 @@ impl Span {
     pub fn of(self, line: &[u8]) -> &[u8] {
         &line[self.start as usize..self.end as usize]
     }
+
+    /// Where a part of a line stands in it; nowhere when it is of something else.
+    pub fn of_part(line: &[u8], part: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+        match start.checked_add(part.len()) {
+            Some(end) if end <= line.len() => Self::new(start, end),
+            _ => Self::default(),
+        }
+    }
+
+    /// Whether the other stands inside it, or at the same place.
+    pub fn covers(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
 }
 
 /// How many keys of an object are remembered.
@@ -51,6 +65,9 @@ pub struct Skimmer {
     missing: usize,
     /// Whether a wanted value was found a second time.
     twice: bool,
+    /// Whether the others are noted when a line is skimmed whole, and where they stand.
+    collecting: bool,
+    others: Vec<Span>,
 }
 
 impl Skimmer {
@@ -62,8 +79,15 @@ impl Skimmer {
             open: Vec::new(),
             missing: 0,
             twice: false,
+            collecting: false,
+            others: Vec::new(),
             plan,
         }
+    }
+
+    /// Has it note, or not, the values of [`Self::others`].
+    pub fn collects(&mut self, others: bool) {
+        self.collecting = others;
     }
 
     /// Skims the line at the start of `text`, which may go on after it. Gives where the line ends: at its line feed or
@@ -115,6 +139,16 @@ impl Skimmer {
         self.slots[slot]
     }
 
+    /// All wanted values of the line skimmed last.
+    pub fn slots(&self) -> &[Span] {
+        &self.slots
+    }
+
+    /// The values nobody wants beside those that are wanted, of the line that was skimmed whole last, if they are noted.
+    pub fn others(&self) -> &[Span] {
+        &self.others
+    }
+
     /// Whether, as far as the line was skimmed, some wanted value stands in it more than once.
     pub fn twice(&self) -> bool {
         self.twice
@@ -124,6 +158,7 @@ impl Skimmer {
         self.slots.fill(Span::default());
         self.missing = self.plan.wanted;
         self.twice = false;
+        self.others.clear();
         space(text, 0)
     }
 
@@ -139,8 +174,13 @@ impl Skimmer {
             (wanted, at) = self.wanted_key(text, at, node, place)?;
             place += 1;
             match wanted {
-                None if byte(text, at) == b'"' => at = string(text, at + 1)?,
-                None => at = self.value(text, at)?,
+                None => {
+                    let end = if byte(text, at) == b'"' { string(text, at + 1)? } else { self.value(text, at)? };
+                    if !FRONT && self.collecting {
+                        self.others.push(Span::new(at, end));
+                    }
+                    at = end;
+                }
                 Some(wanted) => {
                     at = self.wanted_value::<FRONT>(text, at, node, wanted)?;
                     if FRONT && self.missing == 0 {

@@ -1,11 +1,12 @@
 //! An opened file of lines: its beginning is looked at, a mapping chosen, and its index put behind a source.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLockReadGuard};
 
 use super::build::Build;
 use super::keep::Keeper;
-use super::mapping::{Mapping, Overrides, Sample, guess};
+use super::mapping::{Mapping, Overrides, Sample, mapped};
 use super::plan::Plan;
 use super::records::{Readers, Records};
 use super::search::{Names, Search, can_search};
@@ -14,7 +15,8 @@ use super::stretch::MAX_LINE;
 use super::watch::Watch;
 use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Pattern, Progress, Scope, SearchStep};
 use crate::sources::Source;
-use crate::sources::feed::Feed;
+use crate::sources::allowance::size;
+use crate::sources::feed::{FIRST, Feed};
 use crate::sources::index::{Index, Place};
 use crate::sources::indexed::{Backing, Indexed};
 use crate::sources::input::Input;
@@ -25,15 +27,18 @@ use crate::sources::search::Matcher;
 const SAMPLE: usize = 128;
 /// How far into a file without a readable line at its beginning one is looked for.
 const SEARCH: u64 = 256 << 20;
+/// How much of it is read at a time.
+const PIECE: usize = 256 << 10;
+/// A longer line is looked into only when no other is a record.
+const KEPT: usize = 8 << 20;
 
 /// Opens a file of lines.
 ///
 /// # Errors
 /// When it cannot be read or holds no events.
 pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
-    let Input { feed, name, stem, path, packed } = &input;
+    let Input { feed, name, stem, path, packed, .. } = &input;
     let (feed, name) = (feed.clone(), name.clone());
-    let failure = |kind, why: String| Failure::new(kind, feed.name(), "open", why);
     let overrides = match &options.map {
         Some(map) => Overrides::parse(map)
             .map_err(|why| Failure::new(FailureKind::Usage, format!("--map {map}"), "understand", why))?,
@@ -41,13 +46,10 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     };
     let (head, whole) = input.head()?;
     let finished = feed.arrived().finished;
-    let sample = sample(&feed, &head, whole)?;
-    let guessed = guess(&sample, &overrides, stem).map_err(|fields| {
-        let why = format!("no events were recognised in it; its records have these fields:\n  {}", fields.join("\n  "));
-        failure(FailureKind::Malformed, why)
-            .hint("say which is which: --map stream=.FIELD,type=.FIELD,version=.FIELD,time=.FIELD,data=.FIELD")
-    })?;
+    let sample = sample(&input, &head, whole, Sample::watching(overrides.paths().map(|(_, path)| path)))?;
+    let guessed = mapped(&sample, &overrides, feed.name(), stem)?;
 
+    input.recognised();
     // Of a pipe only whole lines are taken, so that nobody waits for the rest of one.
     let upto = if feed.is_pipe() && !finished {
         memchr::memrchr(b'\n', &head).map_or(0, |feed| feed as u64 + 1)
@@ -55,13 +57,15 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
+    let key = mapping.stream.key();
     let counts_positions = mapping.position.is_none();
     let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
     reasons.push(format!("JSON Lines: {} records looked at", sample.records()));
     reasons.extend(guessed.reasons);
     let (kind, caveats) = ("JSON Lines".into(), guessed.caveats);
-    let about = About { name, kind, reasons, caveats, counts_positions, ..About::default() };
+    let other_keys = guessed.other_keys;
+    let about = About { name, kind, reasons, caveats, counts_positions, key, other_keys, ..About::default() };
     let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
     let file = LinesFile { feed, mapping, build, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))
@@ -70,35 +74,23 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// The first records of the file: those in its head, or the first one behind it.
-fn sample(feed: &Feed, head: &[u8], whole: bool) -> Result<Sample, Failure> {
-    let mut sample = Sample::default();
-    let mut lines: Vec<&[u8]> = head.strip_prefix(BOM).unwrap_or(head).split(|&b| b == b'\n').collect();
-    if !whole {
-        lines.pop();
-    }
+fn sample(input: &Input, head: &[u8], whole: bool, mut sample: Sample) -> Result<Sample, Failure> {
+    let text = head.strip_prefix(BOM).unwrap_or(head);
+    let mut lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
+    let cut = if whole { 0 } else { lines.pop().map_or(0, <[u8]>::len) };
     for line in &lines {
         sample.add(line);
         if sample.records() >= SAMPLE {
             break;
         }
     }
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let mut at = lines.iter().map(|line| line.len() as u64 + 1).sum::<u64>();
-    if head.starts_with(BOM) {
-        at += BOM.len() as u64;
-    }
-    while sample.records() == 0 && !whole && at < SEARCH {
-        let end = feed.find_line_feed(at, &stop).map_err(|e| feed.failure(&e))?.unwrap_or(at);
-        if end - at <= MAX_LINE {
-            let mut line = vec![0; (end - at) as usize];
-            feed.read_at(at, &mut line).map_err(|e| feed.failure(&e))?;
-            sample.add(&line);
-        }
-        let arrived = feed.arrived();
-        if arrived.finished && end + 1 >= arrived.upto {
-            break;
-        }
-        at = end + 1;
+    let mut searched = head.len() as u64;
+    if sample.records() == 0 && !whole {
+        // A record that has begun is read to its end; before one begins, no more is unpacked than must be.
+        let begins = text.trim_ascii_start().starts_with(b"{");
+        let first = if input.packed.is_empty() || begins { SEARCH } else { FIRST };
+        let upto = input.allowance.search(first);
+        searched = search(&input.feed, (head.len() - cut) as u64, upto, &mut |line| sample.add(line))?;
     }
     if sample.records() > 0 {
         return Ok(sample);
@@ -108,8 +100,98 @@ fn sample(feed: &Feed, head: &[u8], whole: bool) -> Result<Sample, Failure> {
         Err(fault) => format!("{} at byte {} of the first line", fault.reason, fault.at),
         Ok(_) => "its first line does not end".into(),
     };
-    Err(Failure::new(FailureKind::Malformed, feed.name(), "open", format!("nothing in it is known, and it is not JSON Lines: {reason}"))
+    let far = match input.feed.arrived() {
+        arrived if arrived.finished && searched >= arrived.upto => String::new(),
+        _ => format!("; its first {} were looked at", size(searched)),
+    };
+    let why = format!("nothing in it is known, and it is not JSON Lines: {reason}{far}");
+    if !input.packed.is_empty() && !far.is_empty() {
+        let hint = "if events come later, say how much may be unpacked to find them: `--allow-unpacked 500M`";
+        return Err(Failure::new(FailureKind::Malformed, input.feed.name(), "open", why).hint(hint));
+    }
+    Err(Failure::new(FailureKind::Malformed, input.feed.name(), "open", why)
         .hint("stepback reads JSON and its exports, CSV, SQLite files, SQL dumps and folders of stores; see `stepback --help`"))
+}
+
+/// Tells the lines from an offset on that begin as an object does, until one is taken, or as far as is looked. Gives how
+/// far that was. Every byte is read once, however long or short the lines are, but for a large line, which is read again
+/// when no other was taken: until then it takes no memory.
+fn search(feed: &Feed, mut at: u64, upto: u64, takes: &mut dyn FnMut(&[u8]) -> bool) -> Result<u64, Failure> {
+    let stop = AtomicBool::new(false);
+    let failure = |e: std::io::Error| feed.failure(&e);
+    // What has been read and belongs to no line that has ended.
+    let mut kept: Vec<u8> = Vec::new();
+    let mut large = false;
+    let (mut begins, mut first_large) = (at, None);
+    let mut piece = vec![0; PIECE];
+    while at < upto {
+        let arrived = feed.wait_beyond(at, &stop);
+        let wanted = arrived.upto.min(upto).saturating_sub(at).min(PIECE as u64) as usize;
+        let count = feed.read_at(at, &mut piece[..wanted]).map_err(failure)?;
+        at += count as u64;
+        let ends = count == 0 || arrived.finished && at >= arrived.upto;
+        let mut rest = &piece[..count];
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let line = match kept.is_empty() {
+                true => &rest[..end],
+                false => {
+                    kept.extend_from_slice(&rest[..end]);
+                    &kept[..]
+                }
+            };
+            if !large && begins_object(line) && takes(line) {
+                return Ok(at);
+            }
+            kept.clear();
+            large = false;
+            rest = &rest[end + 1..];
+            begins = at - rest.len() as u64;
+        }
+        if ends {
+            kept.extend_from_slice(rest);
+            if !large && begins_object(&kept) && takes(&kept) {
+                return Ok(at);
+            }
+            break;
+        }
+        // Of a line that is none of ours, or a large one, only its end is looked for.
+        let may_be = !kept.is_empty() || may_begin_object(rest);
+        match !large && may_be && kept.len() + rest.len() <= KEPT {
+            true => kept.extend_from_slice(rest),
+            false => {
+                if !large && may_be {
+                    first_large.get_or_insert(begins);
+                }
+                kept.clear();
+                large = !rest.is_empty() || large;
+            }
+        }
+    }
+    if let Some(from) = first_large
+        && let Some(line) = line_at(feed, from)?
+    {
+        takes(&line);
+    }
+    Ok(at)
+}
+
+/// The line that begins at an offset, without its end; `None` when it is too large to be read.
+fn line_at(feed: &Feed, from: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let most = (MAX_LINE + 1).min(feed.arrived().upto.saturating_sub(from));
+    let mut line = vec![0; most as usize];
+    let count = feed.read_at(from, &mut line).map_err(|e| feed.failure(&e))?;
+    line.truncate(memchr::memchr(b'\n', &line[..count]).unwrap_or(count));
+    Ok((line.len() as u64 <= MAX_LINE).then_some(line))
+}
+
+/// Whether a line may be a record: what else it is, is no object.
+fn begins_object(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"{")
+}
+
+/// The same of the beginning of a line.
+fn may_begin_object(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_start(), [] | [b'{', ..])
 }
 
 /// What stands behind the index of a file of lines.
@@ -137,7 +219,7 @@ impl Backing for LinesFile {
     fn about(&self) -> About {
         let mut about = self.about.clone();
         about.caveats.extend(self.build.note());
-        about.caveats.extend(self.feed.remarks());
+        self.feed.tell(&mut about);
         about
     }
 

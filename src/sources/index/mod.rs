@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::domain::StreamName;
+use crate::domain::{StreamKey, StreamName};
 use column::Column;
 use pieces::{Kept, Numbers};
 use streams::{Streams, hash};
@@ -69,6 +69,8 @@ pub struct Index {
     types: Vec<(Arc<str>, u64)>,
     type_names: HashTable<u16>,
     categories: Categories,
+    /// What the names of streams are made of, where that is several parts.
+    key: Option<StreamKey>,
     /// From which row on how many lines in all hold nothing.
     blanks: Vec<(u32, u64)>,
     blank: u64,
@@ -76,6 +78,8 @@ pub struct Index {
     troubles: u64,
     /// How many streams have versions that are not in order.
     disordered: u64,
+    /// How many events say no version of their own, so that it is counted.
+    counted: u64,
     end: u64,
     /// The rows that are links, which stand in their streams only: the row each leads to, of those behind all others, and
     /// one more than that, for 0 is none.
@@ -132,6 +136,19 @@ impl Index {
         self.streams.hasher()
     }
 
+    /// Says what the names of streams are made of, before the first one is added; of an index that was kept as well.
+    pub fn set_key(&mut self, key: Option<StreamKey>) {
+        self.key = key;
+    }
+
+    /// The name of a stream, with where its category stands.
+    pub fn name_of(&self, stream: &Stream) -> StreamName {
+        match &self.key {
+            Some(key) => key.name(stream.name()),
+            None => StreamName::from(stream.name()),
+        }
+    }
+
     /// Whether something that was asked for could not be read from where the index is kept. What was answered since it was
     /// opened is not to be relied on then.
     pub fn is_broken(&self) -> bool {
@@ -173,6 +190,7 @@ impl Index {
                 continue;
             };
             self.disordered += u64::from(stream.push(number, row.version, row.time));
+            self.counted += u64::from(row.version.is_none());
         }
         self.resolved = names;
         // A line that reaches over the next parts was looked at whole with the part it begins in.
@@ -181,9 +199,15 @@ impl Index {
     }
 
     fn intern_stream(&mut self, name: &[u8], name_hash: u64) -> u32 {
-        let Self { streams, categories, .. } = self;
+        let Self { streams, categories, key, .. } = self;
         let hasher = streams.hasher().clone();
-        streams.intern(name, name_hash, |category| categories.intern(&hasher, category))
+        streams.intern(name, name_hash, |name| {
+            let category = match key {
+                Some(key) => &name[key.category_in(name)],
+                None => StreamName::category_of(name),
+            };
+            categories.intern(&hasher, category)
+        })
     }
 
     fn intern_type(&mut self, name: &[u8], name_hash: u64) -> u16 {
@@ -236,6 +260,11 @@ impl Index {
         self.troubles
     }
 
+    /// How many rows, links among them, belong to a stream.
+    pub fn stream_rows(&self) -> u64 {
+        (self.offsets.len() as u64).saturating_sub(self.troubles)
+    }
+
     /// Up to where the file has been looked at.
     pub fn end(&self) -> u64 {
         self.end
@@ -265,6 +294,11 @@ impl Index {
     /// How many streams have versions that are not in order.
     pub fn disordered(&self) -> u64 {
         self.disordered
+    }
+
+    /// How many events, links among them, say no version of their own: it is counted.
+    pub fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// The stream of this name.
@@ -380,7 +414,7 @@ impl Index {
         };
         let oversize = self.oversize.binary_search_by_key(&row, |&(row, _)| row).ok().map(|at| self.oversize[at].1);
         let event = self.stream_of(row).map(|stream| PlacedEvent {
-            stream: StreamName::from(stream.name()),
+            stream: self.name_of(stream),
             event_type: self.type_number(row).map(|number| self.types[number].0.clone()),
             version: stream.rank(row).map_or(0, |rank| stream.version(rank)),
         });

@@ -190,7 +190,7 @@ impl Index {
 
     fn save_header(&self, names: &Names, out: &mut Writer) {
         let counts = [self.offsets.len(), self.links.len(), self.streams.len()].map(|count| count as u64);
-        let numbers = [self.end, self.blank, self.troubles, self.disordered];
+        let numbers = [self.end, self.blank, self.troubles, self.disordered, self.counted];
         counts.into_iter().chain(numbers).for_each(|number| out.number(number));
         for pairs in [&self.blanks, &self.oversize] {
             out.number(pairs.len() as u64);
@@ -272,7 +272,7 @@ impl Header {
         let links = read.count().filter(|&links| links <= rows)?;
         let streams = read.count().filter(|&streams| streams <= rows)?;
         (index.end, index.blank, index.troubles) = (read.number()?, read.number()?, read.number()?);
-        index.disordered = read.number()?;
+        (index.disordered, index.counted) = (read.number()?, read.number()?);
         for pairs in [&mut index.blanks, &mut index.oversize] {
             for _ in 0..read.number()? {
                 pairs.push((u32::try_from(read.number()?).ok()?, read.number()?));
@@ -296,6 +296,7 @@ impl Header {
             && index.blank <= index.end
             && index.troubles <= rows as u64
             && index.disordered <= streams as u64
+            && index.counted <= rows as u64
             && firsts.len() == streams.div_ceil(PIECE)
             && firsts.is_sorted();
         // Every row that can be read is of one stream.
@@ -370,6 +371,7 @@ mod tests {
     fn same(back: &Index, index: &Index) {
         assert_eq!((back.len(), back.end(), back.troubles()), (index.len(), index.end(), index.troubles()));
         assert_eq!((back.stream_count(), back.disordered()), (index.stream_count(), index.disordered()));
+        assert_eq!(back.counted(), index.counted());
         for row in 0..=index.offsets.len() as u32 {
             assert_eq!(format!("{:?}", back.place(row)), format!("{:?}", index.place(row)));
             assert_eq!((back.milliseconds(row), back.linked(row)), (index.milliseconds(row), index.linked(row)));

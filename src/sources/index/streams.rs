@@ -13,7 +13,7 @@ use highway::{HighwayHash, HighwayHasher, Key};
 use super::pieces::{Kept, Numbers, Parts};
 use super::saved::{Reader, Writer};
 use super::versions::Versions;
-use crate::domain::{StreamName, Timestamp};
+use crate::domain::Timestamp;
 
 /// How many streams are in a group.
 pub const GROUP: usize = 512;
@@ -23,7 +23,7 @@ pub const GROUP: usize = 512;
 pub struct Stream {
     name: Box<str>,
     rows: Rows,
-    /// The times of its first and its last event.
+    /// The earliest and the latest time of its events.
     times: Times,
     versions: Versions,
     category: u32,
@@ -74,7 +74,7 @@ impl Posted {
     }
 }
 
-/// The times of the first and the last event of a stream, in half the room two optional instants take.
+/// The earliest and the latest time of a stream's events, in half the room two optional instants take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Times([u64; 2]);
 
@@ -91,23 +91,49 @@ const BIAS: i64 = 1 << 61;
 impl Times {
     const NONE: Self = Self([TIMELESS; 2]);
 
-    fn set(&mut self, which: usize, time: Option<Timestamp>) {
-        self.0[which] = time.map_or(TIMELESS, |time| {
-            let nanoseconds = time.as_nanosecond();
-            let milliseconds = nanoseconds.div_euclid(1_000_000) as i64;
-            match (-NEAR..NEAR).contains(&milliseconds) {
-                true => ((milliseconds + NEAR) as u64) << FINE | nanoseconds.rem_euclid(1_000_000) as u64,
-                false => FAR | (milliseconds + BIAS) as u64,
-            }
-        });
+    /// Takes the time of one more event in.
+    fn add(&mut self, time: Option<Timestamp>) {
+        let Some(time) = time else { return };
+        let time = Self::packed(time);
+        let [earliest, latest] = &mut self.0;
+        if *earliest == TIMELESS || Self::is_before(time, *earliest) {
+            *earliest = time;
+        }
+        if *latest == TIMELESS || Self::is_before(*latest, time) {
+            *latest = time;
+        }
+    }
+
+    fn packed(time: Timestamp) -> u64 {
+        let nanoseconds = time.as_nanosecond();
+        let milliseconds = nanoseconds.div_euclid(1_000_000) as i64;
+        match (-NEAR..NEAR).contains(&milliseconds) {
+            true => ((milliseconds + NEAR) as u64) << FINE | nanoseconds.rem_euclid(1_000_000) as u64,
+            false => FAR | (milliseconds + BIAS) as u64,
+        }
+    }
+
+    /// Whether one packed time is before another: near ones, and far ones, compare as they are packed.
+    fn is_before(one: u64, other: u64) -> bool {
+        match (one >= FAR) == (other >= FAR) {
+            true => one < other,
+            false => Self::split(one) < Self::split(other),
+        }
+    }
+
+    /// The milliseconds of a packed time, and the nanoseconds beyond them.
+    fn split(packed: u64) -> (i64, u64) {
+        match packed >= FAR {
+            true => ((packed & !FAR) as i64 - BIAS, 0),
+            false => ((packed >> FINE) as i64 - NEAR, packed & ((1 << FINE) - 1)),
+        }
     }
 
     fn get(self, which: usize) -> Option<Timestamp> {
-        let (milliseconds, rest) = match self.0[which] {
-            TIMELESS => return None,
-            far if far >= FAR => ((far & !FAR) as i64 - BIAS, 0),
-            near => ((near >> FINE) as i64 - NEAR, near & ((1 << FINE) - 1)),
-        };
+        if self.0[which] == TIMELESS {
+            return None;
+        }
+        let (milliseconds, rest) = Self::split(self.0[which]);
         Timestamp::from_nanosecond(i128::from(milliseconds) * 1_000_000 + i128::from(rest)).ok()
     }
 }
@@ -147,12 +173,12 @@ impl Stream {
         }
     }
 
-    /// The time of its first event.
+    /// The earliest time of its events.
     pub fn first_time(&self) -> Option<Timestamp> {
         self.times.get(0)
     }
 
-    /// The time of its last event.
+    /// The latest time of its events.
     pub fn last_time(&self) -> Option<Timestamp> {
         self.times.get(1)
     }
@@ -164,10 +190,7 @@ impl Stream {
             self.rows = Rows::Held(self.rows().to_vec());
         }
         let Rows::Held(rows) = &mut self.rows else { return false };
-        if rows.is_empty() {
-            self.times.set(0, time);
-        }
-        self.times.set(1, time);
+        self.times.add(time);
         if rows.len() == rows.capacity() {
             // Allocators hand out multiples of 16 bytes, less the 8 they keep for themselves.
             let room = (rows.len() + (rows.len() / 8).max(4)) / 4 * 4 + 2;
@@ -303,7 +326,7 @@ impl Streams {
     }
 
     /// The number of the stream of this name, whose hash is this; a new one if there is none yet, whose category
-    /// `category` gives.
+    /// `category` gives for the name.
     pub fn intern(&mut self, name: &[u8], name_hash: u64, category: impl FnOnce(&str) -> u32) -> u32 {
         if let Some(number) = self.known(name, name_hash) {
             return number;
@@ -312,7 +335,7 @@ impl Streams {
             Some(number) => number,
             None => {
                 let name = String::from_utf8_lossy(name);
-                let category = category(StreamName::category_of(&name));
+                let category = category(&name);
                 let name = name.into();
                 let (times, versions) = (Times::NONE, Versions::default());
                 self.add(Stream { name, rows: Rows::Held(Vec::new()), times, versions, category })
@@ -506,14 +529,20 @@ mod tests {
         let exact = exact.into_iter().chain(["1831-01-01T00:00:00.000000001Z", "2109-01-01T00:00:00.5Z"]);
         let far =
             ["0001-01-01T00:00:00.007Z", "9999-12-30T22:00:00.999Z", "1700-06-01T12:00:00Z", "2200-01-01T00:00:00.25Z"];
-        let mut times = Times::NONE;
-        assert_eq!((times.get(0), times.get(1)), (None, None));
+        assert_eq!((Times::NONE.get(0), Times::NONE.get(1)), (None, None));
+        let (mut all, mut told) = (Times::NONE, Vec::new());
         for text in exact.chain(far) {
             let time: Timestamp = text.parse().unwrap();
-            times.set(1, Some(time));
-            assert_eq!((times.get(0), times.get(1)), (None, Some(time)));
+            let mut times = Times::NONE;
+            times.add(Some(time));
+            times.add(None);
+            assert_eq!((times.get(0), times.get(1)), (Some(time), Some(time)));
+            told.push(time);
+            all.add(Some(time));
+            assert_eq!((all.get(0), all.get(1)), (told.iter().min().copied(), told.iter().max().copied()));
         }
-        times.set(1, "1700-06-01T12:00:00.123456789Z".parse().ok());
+        let mut times = Times::NONE;
+        times.add("1700-06-01T12:00:00.123456789Z".parse().ok());
         assert_eq!(times.get(1), "1700-06-01T12:00:00.123Z".parse().ok());
         for any in [0, 1, FAR, TIMELESS - 1, FAR - 1] {
             // Whatever is read is a time or none.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::folder::{Kept, Stream};
 use super::record::key;
 use super::s2::{Frames, uvarint, varint};
+use crate::regular;
 
 /// The largest block; servers roll them at 8 MiB, behind a message of at most 64 MiB.
 const LARGEST: u64 = 256 << 20;
@@ -122,7 +123,7 @@ impl Block {
         };
         let bytes = match &self.place {
             Place::File(path) => {
-                let file = File::open(path).map_err(text)?;
+                let file = regular::open(path).map_err(text)?;
                 let length = bounded(file.metadata().map_err(text)?.len())?;
                 let mut bytes = Vec::with_capacity(length);
                 // It may be growing.
@@ -226,7 +227,7 @@ pub struct Backup {
 /// Why it cannot be unpacked.
 pub fn unpack(path: &Path, stream: usize, name: &str, stopped: &dyn Fn() -> bool) -> Result<Option<Backup>, String> {
     let text = |e: io::Error| e.to_string();
-    let packed = File::open(path).map_err(text)?;
+    let packed = regular::open(path).map_err(text)?;
     let size = packed.metadata().map_err(text)?.len();
     let limit = size.saturating_mul(RATIO).clamp(UNPACKED, super::source::LARGEST_BLOCK);
     let mut spool = tempfile::tempfile().map_err(|e| format!("there is no room to unpack it: {e}"))?;

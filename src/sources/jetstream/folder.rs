@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::expiry::written;
 use crate::domain::Json;
+use crate::regular;
 
 /// What describes a stream is never as large as this.
 const DESCRIPTION: u64 = 16 << 20;
@@ -128,7 +129,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !metadata.is_file() || metadata.len() > DESCRIPTION {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no small file"));
     }
-    fs::read(path)
+    regular::read(path, DESCRIPTION)
 }
 
 /// The directories in a directory, by name.

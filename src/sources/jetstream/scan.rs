@@ -60,6 +60,8 @@ pub struct Found {
     pub prefixed: bool,
     /// What the user must know, one sentence each.
     pub caveats: Vec<String>,
+    /// Why messages are missing, one sentence each.
+    pub losses: Vec<String>,
     /// What is worth telling, one sentence each.
     pub reasons: Vec<String>,
     /// For each stream, what time it was when it was written last, as far as its messages say: in nanoseconds since 1970.
@@ -139,7 +141,7 @@ impl<'a> Scan<'a> {
     fn stream(&mut self, walk: &mut Walk<'_>, number: usize) -> Vec<Row> {
         let stream = &self.streams[number];
         if stream.encrypted {
-            self.found.caveats.push(format!("stream {} is encrypted: its messages are not here", stream.name));
+            self.found.losses.push(format!("stream {} is encrypted: its messages are not here", stream.name));
             return Vec::new();
         }
         let before = self.done;
@@ -155,11 +157,11 @@ impl<'a> Scan<'a> {
             Ok(Some(backup)) => backup,
             Ok(None) => return Vec::new(),
             Err(why) => {
-                self.found.caveats.push(format!("the backup of {} cannot be read: {why}", stream.name));
+                self.found.losses.push(format!("the backup of {} cannot be read: {why}", stream.name));
                 return Vec::new();
             }
         };
-        self.found.caveats.extend(caveats);
+        self.found.losses.extend(caveats);
         let mut deleted = Deleted::default();
         for (block, bytes) in indexes {
             let read = match block {
@@ -240,7 +242,7 @@ impl<'a> Scan<'a> {
         };
         if let Some(fault) = fault {
             let name = &self.streams[block.stream].name;
-            self.found.caveats.push(format!("stream {name}, block {}: {fault}", block.number));
+            self.found.losses.push(format!("stream {name}, block {}: {fault}", block.number));
         }
         let mut offset = 0;
         while offset < bytes.len() {

@@ -12,8 +12,8 @@ use super::message::{Headers, event_type, payload, said, time};
 use super::record::{Record, record};
 use super::scan::{Found, Scan, prefix};
 use crate::domain::{
-    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StreamKind,
-    StreamName, Trouble, Version,
+    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StreamKind, Trouble,
+    Version,
 };
 use crate::sources::index::{Place, PlacedEvent};
 use crate::sources::sorted::{Records, Walk};
@@ -123,18 +123,14 @@ impl Store {
             _ => Position::Text(format!("{}/{}", stream.name, read.seq).into()),
         };
         Ok(Event {
-            stream: placed.stream.clone(),
-            version: Version(placed.version),
-            position,
             id: said.id,
-            event_type: Arc::from(&*kind),
             time: time(read.time),
             data: payload(read.payload.clone()),
             metadata: said.metadata,
             correlation: said.correlation,
             causation: said.causation,
             notes: said.notes,
-            trouble: None,
+            ..Event::new(placed.stream.clone(), Version(placed.version), position, Arc::from(&*kind))
         })
     }
 
@@ -147,20 +143,11 @@ impl Store {
         });
         let stored = stored.unwrap_or_default();
         let form = if stored.is_empty() { Form::Absent } else { Form::Opaque };
-        Event {
-            stream: StreamName::from(""),
-            version: Version(0),
-            position: Position::Text(self.place(found, place.offset).into()),
-            id: None,
-            event_type: "".into(),
-            time: None,
-            data: Payload::new(form, stored),
-            metadata: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: Some(Trouble { place: self.place(found, place.offset), reason }),
-        }
+        Event::unreadable(
+            Position::Text(self.place(found, place.offset).into()),
+            Trouble { place: self.place(found, place.offset), reason },
+            Payload::new(form, stored),
+        )
     }
 }
 
@@ -192,8 +179,7 @@ impl Records for Store {
             reasons.push(format!("and {} streams more", self.streams.len() - 20));
         }
         reasons.extend(found.reasons.iter().cloned());
-        let mut caveats =
-            vec!["versions are not stored: counted for each subject over the messages that are left".to_owned()];
+        let mut caveats = vec!["no versions: counted for each subject over the messages that are left".to_owned()];
         if self.streams.len() > 1 {
             caveats.push("several streams have no common order: shown by time".into());
         }
@@ -202,7 +188,7 @@ impl Records for Store {
                 "the same subjects occur in several streams: shown with the name of the stream before them".into(),
             );
         }
-        caveats.extend(found.caveats.iter().cloned());
+        caveats.extend(found.losses.iter().chain(&found.caveats).cloned());
         let mapping = [
             ("stream", "the subject"),
             ("version", "counted"),
@@ -220,6 +206,7 @@ impl Records for Store {
             kind: kind.into(),
             reasons,
             caveats,
+            doubts: found.losses.clone(),
             layout: None,
             candidates: Vec::new(),
             mapping: mapping.map(|(part, from)| (part.into(), from.into())).into(),
@@ -227,13 +214,18 @@ impl Records for Store {
             normal: vec![("position-gaps".into(), "deleted, purged and expired messages leave gaps".into())],
             first_version: Some(1),
             counts_positions: false,
+            counted_versions: 0,
+            key: None,
+            other_keys: Vec::new(),
+            left_out: Vec::new(),
+            stood_at: None,
         }
     }
 
     fn scan(&self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         let found = Scan::new(&self.streams).read(walk);
-        if found.blocks.is_empty() && !found.caveats.is_empty() {
-            return Err(Failure::new(FailureKind::Malformed, self.name(), "open", found.caveats.join("; ")));
+        if found.blocks.is_empty() && !found.losses.is_empty() {
+            return Err(Failure::new(FailureKind::Malformed, self.name(), "open", found.losses.join("; ")));
         }
         *self.found.write().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(())

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::expression::Expression;
-use super::found::named;
+use super::found::{Found, named};
 use super::opened::Opened;
 use super::reader::{Ground, Reader, row_json};
 use super::spec::{ColumnRule, Snapshots};
-use crate::domain::{Beside, Cancel, DeclaredStream, Failure, NoteKind, StoredSnapshot, StreamName, Version};
-use crate::sources::tables::{Row, Table};
+use crate::domain::{Beside, Cancel, DeclaredStream, Failure, NoteKind, StoredSnapshot, StreamKey, Version};
+use crate::sources::tables::{Database, Row, Table};
 
 /// Tables that lie beside stores of many kinds.
 const COMMON: &[(&str, &str)] = &[
@@ -40,7 +40,7 @@ pub fn listing(opened: &Opened) -> Vec<Beside> {
     others
         .map(|(number, table)| Beside {
             name: table.full_name(),
-            role: role(opened, number, table),
+            role: role(&opened.found, number, table),
             rows: opened.database.rows(number),
         })
         .map(|mut beside| {
@@ -52,12 +52,23 @@ pub fn listing(opened: &Opened) -> Vec<Beside> {
         .collect()
 }
 
-fn role(opened: &Opened, number: usize, table: &Table) -> String {
-    let layout = &opened.found.layout;
-    if let Some((name, _)) = opened.found.others.iter().find(|(_, other)| **other == number) {
+/// The name of a stream with whose it is before it.
+pub fn owned(owner: &str, stream: &str) -> String {
+    StreamKey::join(&[owner, stream])
+}
+
+/// Whether nothing is known of what a table is for.
+pub fn is_unknown(found: &Found, database: &dyn Database, number: usize) -> bool {
+    let is_found = found.events.contains(&number) || found.also.contains(&number);
+    !is_found && database.tables().get(number).is_some_and(|table| role(found, number, table).is_empty())
+}
+
+fn role(found: &Found, number: usize, table: &Table) -> String {
+    let layout = &found.layout;
+    if let Some((name, _)) = found.others.iter().find(|(_, other)| **other == number) {
         return layout.tables.get(name).map(|table| table.role.clone()).unwrap_or_default();
     }
-    if opened.found.also.contains(&number) {
+    if found.also.contains(&number) {
         return "events".into();
     }
     // The longest pattern says most.
@@ -84,7 +95,11 @@ pub fn snapshots(
         let Some((number, rules)) = opened.table(&snapshots.table) else { continue };
         let table = &opened.database.tables()[number];
         let name = table.full_name();
-        let mut reader = reader(opened, table, &rules, &[&snapshots.stream, &snapshots.version, &snapshots.state]);
+        // Whose a stream is, its snapshots say as its events do, where their table has the column.
+        let owners = &opened.found.layout.events.qualify;
+        let mut values = vec![&snapshots.stream, &snapshots.version, &snapshots.state];
+        values.extend(owners.iter().map(|owner| &owner.value));
+        let mut reader = reader(opened, table, &rules, &values);
         let mut row_number = 0_u64;
         let mut each = |row: Row<'_>| {
             row_number += 1;
@@ -93,13 +108,20 @@ pub fn snapshots(
             let (Some(stream), Some(version)) = (reader.text(0, cells), reader.raw(1, cells).whole()) else {
                 return Continue(());
             };
-            let Some(stream) = of_stream(snapshots, &stream) else { return Continue(()) };
+            let Some(mut stream) = of_stream(snapshots, &stream) else { return Continue(()) };
+            for (at, owner) in owners.iter().enumerate() {
+                if let Some(said) = reader.text(3 + at, cells)
+                    && !owner.unless.iter().any(|usual| *usual == *said)
+                {
+                    stream = owned(&said, &stream);
+                }
+            }
             let state = reader.payload(2, cells, None);
             if state.is_absent() {
                 return Continue(());
             }
             told(StoredSnapshot {
-                stream: StreamName::from(&*stream),
+                stream: opened.stream_name(&stream),
                 version: Version(version),
                 state,
                 place: format!("{name}, row {row_number}"),
@@ -156,14 +178,14 @@ pub fn declared(
             if let Some(said) = reader.text(4 + at, cells)
                 && !qualifier.unless.iter().any(|usual| *usual == *said)
             {
-                stream = format!("{stream}@{said}");
+                stream = owned(&said, &stream);
             }
         }
         if declared.except.contains(&stream) {
             return Continue(());
         }
         told(DeclaredStream {
-            stream: StreamName::from(stream.as_str()),
+            stream: opened.stream_name(&stream),
             version: reader.raw(1, cells).whole(),
             archived: reader.raw(2, cells).is_true(),
             deleted: reader.raw(3, cells).is_true(),

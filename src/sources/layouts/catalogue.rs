@@ -5,6 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::spec::Layout;
 use crate::domain::{Failure, FailureKind};
+use crate::regular;
+
+/// The largest file of a layout that is read.
+const LARGEST: u64 = 1 << 20;
 
 /// The files of the layouts that come with the program.
 macro_rules! built_in {
@@ -126,7 +130,7 @@ fn built_in() -> &'static [Entry] {
 
 fn read_file(path: &Path) -> Result<Entry, Failure> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(&name, "read the layout", &error))?;
+    let text = regular::read_text(path, LARGEST).map_err(|error| Failure::io(&name, "read the layout", &error))?;
     let layout = Layout::parse(&text).map_err(|why| {
         Failure::new(FailureKind::Usage, &name, "read the layout", why)
             .hint("`stepback layouts NAME` prints one to start from")

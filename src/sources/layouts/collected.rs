@@ -418,6 +418,7 @@ impl Collected {
                 Some((stream, version)) if stream == seat.stream => version.saturating_add(1),
                 _ => first,
             };
+            self.counts.counted += u64::from(seat.version.is_none());
             let version = *seat.version.get_or_insert(next);
             last = Some((seat.stream, version));
         }

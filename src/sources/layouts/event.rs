@@ -7,14 +7,16 @@ use std::io;
 use std::sync::Arc;
 
 use super::aging::{self, Aging};
+use super::beside;
 use super::cells::Raw;
 use super::expression::Expression;
 use super::opened::Opened;
-use super::reader::{Ground, Reader, row_json};
+use super::reader::{Ground, Reader, cell_json, row_json};
 use super::records::{LAST, LINKS, ROW_BITS, position, trouble};
 use super::spec::{Class, Layout, Ordering, Retention};
 use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, Version};
 use crate::sources::cache::{Kept, Sequence};
+use crate::sources::fields::Put;
 use crate::sources::index::Place;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
@@ -58,6 +60,8 @@ pub struct Counts {
     pub expired: u64,
     /// The newest event, in seconds since 1970; 0 where no time is known.
     pub newest: u64,
+    /// Events and links whose versions no row says, so that they were counted.
+    pub counted: u64,
     /// For each rule of notes, how often it applied.
     pub notes: BTreeMap<usize, u64>,
 }
@@ -68,9 +72,24 @@ impl Counts {
     /// # Errors
     /// Of the operating system.
     pub fn save(&self, out: &mut Kept<'_>) -> io::Result<()> {
-        let Self { events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, notes } = self;
+        let Self {
+            events,
+            streamless,
+            outside,
+            homeless,
+            timed,
+            links,
+            broken,
+            hidden,
+            expired,
+            newest,
+            counted,
+            notes,
+        } = self;
         out.written(|out| {
-            for &count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest] {
+            for &count in
+                [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, counted]
+            {
                 out.number(count);
             }
             for (&rule, &count) in notes {
@@ -84,9 +103,22 @@ impl Counts {
     pub fn load(front: &mut Sequence, rules: usize) -> Option<Self> {
         front.read(|read| {
             let mut counts = Self::default();
-            let Self { events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, notes } =
-                &mut counts;
-            for count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest] {
+            let Self {
+                events,
+                streamless,
+                outside,
+                homeless,
+                timed,
+                links,
+                broken,
+                hidden,
+                expired,
+                newest,
+                counted,
+                notes,
+            } = &mut counts;
+            for count in [events, streamless, outside, homeless, timed, links, broken, hidden, expired, newest, counted]
+            {
                 *count = read.number()?;
             }
             while !read.is_done() {
@@ -267,7 +299,7 @@ impl EventReader {
             if let Some(said) = self.reader.text(QUALIFY + at, cells)
                 && !qualifier.unless.iter().any(|usual| *usual == *said)
             {
-                stream = Cow::Owned(format!("{stream}@{said}"));
+                stream = Cow::Owned(beside::owned(&said, &stream));
             }
         }
         Some(stream)
@@ -310,6 +342,37 @@ impl EventReader {
             Some(wanted) => self.reader.text(role, cells).is_some_and(|said| said == *wanted),
             None => self.reader.raw(role, cells).is_true(),
         }
+    }
+
+    /// The columns of a row that are no part of its event.
+    fn fields(&self, cells: &[Cell<'_>], time: Option<Timestamp>) -> Payload {
+        if self.layout.events.whole_row {
+            return Payload::default();
+        }
+        let mut used = Vec::with_capacity(cells.len());
+        for role in [STREAM, TYPE, VERSION, ID, DATA, METADATA, CORRELATION, CAUSATION, POSITION, CONTENT] {
+            self.reader.columns_of(role, cells, &mut used);
+        }
+        // What cannot be read as a time is not one.
+        if time.is_some() || !self.reader.raw(TIME, cells).says() {
+            self.reader.columns_of(TIME, cells, &mut used);
+        }
+        for (qualifier, _) in self.layout.events.qualify.iter().enumerate().filter(|(_, rule)| !rule.is_kept) {
+            self.reader.columns_of(QUALIFY + qualifier, cells, &mut used);
+        }
+        // What a note says is said; what a column says beside yes and no is not, where it is no note.
+        for (note, rule) in self.layout.notes.iter().enumerate() {
+            if rule.is.is_none() || self.noted(note, cells) {
+                self.reader.columns_of(QUALIFY + self.qualifiers + note, cells, &mut used);
+            }
+        }
+        let mut fields = Put::default();
+        for (number, (column, cell)) in self.columns.columns.iter().zip(cells).enumerate() {
+            if !used.contains(&number) {
+                fields.field(&column.name, &cell_json(column, cell));
+            }
+        }
+        fields.done()
     }
 
     /// The event of a row. `row` is its place among all, whatever leads to it.
@@ -371,23 +434,25 @@ impl EventReader {
             notes.push(Note::new(kind, text));
         }
         Event {
-            stream: placed.stream.clone(),
-            version: Version(placed.version),
-            position: match (opened.position(row), outside) {
-                (Some(position), _) => Position::Number(position),
-                // It has none, and a number would look like one.
-                (None, Some(_)) => Position::Text("-".into()),
-                (None, None) => position(&self.reader.raw(POSITION, cells), place),
-            },
             id: text(ID),
-            event_type: placed.event_type.clone().unwrap_or_else(|| read_type.into()),
             time,
             data,
             metadata,
+            fields: self.fields(cells, time),
             correlation: text(CORRELATION),
             causation: text(CAUSATION),
             notes,
-            trouble: None,
+            ..Event::new(
+                placed.stream.clone(),
+                Version(placed.version),
+                match (opened.position(row), outside) {
+                    (Some(position), _) => Position::Number(position),
+                    // It has none, and a number would look like one.
+                    (None, Some(_)) => Position::Text("-".into()),
+                    (None, None) => position(&self.reader.raw(POSITION, cells), place),
+                },
+                placed.event_type.clone().unwrap_or_else(|| read_type.into()),
+            )
         }
     }
 

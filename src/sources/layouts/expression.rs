@@ -13,7 +13,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::sources::files::mapping::FieldPath;
+use crate::domain::StreamKey;
+use crate::sources::files::mapping::{self, FieldPath, Need, Qualifier};
 
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -32,6 +33,8 @@ pub enum Part {
     Text(String),
     /// A value.
     Value(Value),
+    /// A part of a stream's name: a `/` in it is written `%2F`, as is what else begins behind it.
+    Key(Value, Need, Option<char>),
 }
 
 /// A single value.
@@ -96,9 +99,53 @@ impl Expression {
             Self::Template(parts) => (None, &parts[..]),
         };
         one.into_iter().chain(parts.iter().filter_map(|part| match part {
-            Part::Value(value) => Some(value),
+            Part::Value(value) | Part::Key(value, ..) => Some(value),
             Part::Text(_) => None,
         }))
+    }
+}
+
+impl Expression {
+    /// It as the name of a stream: where its values are joined with `/`, each is a part of a key.
+    pub fn keyed(self) -> Self {
+        let Self::Template(parts) = self else { return self };
+        if !parts.iter().any(|part| matches!(part, Part::Text(text) if text.contains('/'))) {
+            return Self::Template(parts);
+        }
+        let keyed = parts.into_iter().map(|part| match part {
+            Part::Value(value) => Part::Key(value, Need::Must, None),
+            other => other,
+        });
+        Self::Template(keyed.collect())
+    }
+
+    /// The parts of the names it makes, where nothing but a `/` stands between them.
+    pub fn key(&self) -> Option<StreamKey> {
+        let Self::Template(parts) = self else { return None };
+        let mut values = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            match part {
+                Part::Key(value, ..) if at % 2 == 0 => values.push(value),
+                Part::Text(text) if at % 2 == 1 && text == "/" => {}
+                _ => return None,
+            }
+        }
+        let category = values.iter().rposition(|value| qualifier(value) == Some(Qualifier::Type));
+        let parts: Vec<String> = values.iter().map(ToString::to_string).collect();
+        (parts.len() > 1).then_some(StreamKey { parts, category })
+    }
+}
+
+/// What a value says of a stream, by its name. The table a stream is in is what it is one of.
+fn qualifier(value: &Value) -> Option<Qualifier> {
+    match &value.source {
+        Origin::TableName => Some(Qualifier::Type),
+        Origin::Column(name) => {
+            let keys = std::iter::once(name.as_str()).chain(value.path.keys().iter().map(String::as_str));
+            // Prooph's metadata calls it `_aggregate_type`.
+            mapping::qualifier(&FieldPath::new(keys))
+        }
+        _ => None,
     }
 }
 
@@ -186,7 +233,7 @@ impl fmt::Display for Expression {
             Self::Value(value) => value.fmt(f),
             Self::Template(parts) => parts.iter().try_for_each(|part| match part {
                 Part::Text(text) => f.write_str(text),
-                Part::Value(value) => write!(f, "{{{value}}}"),
+                Part::Value(value) | Part::Key(value, ..) => write!(f, "{{{value}}}"),
             }),
         }
     }

@@ -38,8 +38,10 @@ pub struct Found {
     pub events: Vec<usize>,
     /// The other tables, by the layout's names for them.
     pub others: BTreeMap<String, usize>,
-    /// Tables that fit as well and are not read.
+    /// Tables that hold events as well and are not read.
     pub also: Vec<usize>,
+    /// Those of them that fit the layout.
+    pub fits: Vec<usize>,
     /// Why.
     pub reasons: Vec<String>,
     /// How well, in percent.
@@ -249,9 +251,9 @@ fn try_one(
         fit.table == fits[0].table || (layout.events.every && only.is_none() && table.schema == best.schema && called)
     };
     let mut events: Vec<usize> = fits.iter().filter(same).map(|fit| fit.table).collect();
-    let also = fits.iter().map(|fit| fit.table).filter(|table| !events.contains(table)).collect();
+    let also: Vec<usize> = fits.iter().map(|fit| fit.table).filter(|table| !events.contains(table)).collect();
     events.sort_unstable();
-    Ok(Some(Tried::Fits(Found { layout: layout.clone(), events, others, also, reasons, score })))
+    Ok(Some(Tried::Fits(Found { layout: layout.clone(), events, others, fits: also.clone(), also, reasons, score })))
 }
 
 /// Which other tables are which; else how well they are known, and what is missing.
@@ -260,9 +262,9 @@ fn other_tables(layout: &Layout, tables: &[Table]) -> Result<BTreeMap<String, us
     for (name, wanted) in &layout.tables {
         // Of tables with such columns one that is called so is meant, or one that cannot be the events.
         let fits = |table: &Table| {
-            wanted.must.iter().all(|rule| has(table, rule).is_ok())
+            wanted.must.iter().all(|rule| self::fits(table, rule))
                 && (named(&wanted.names, &table.name)
-                    || (!wanted.must.is_empty() && layout.events.must.iter().any(|rule| has(table, rule).is_err())))
+                    || (!wanted.must.is_empty() && layout.events.must.iter().any(|rule| !self::fits(table, rule))))
         };
         let candidates = tables.iter().enumerate().filter(|(_, table)| fits(table));
         let best =
@@ -286,10 +288,20 @@ fn other_tables(layout: &Layout, tables: &[Table]) -> Result<BTreeMap<String, us
 /// Whether a name is like one of the patterns.
 pub fn named(patterns: &[String], name: &str) -> bool {
     let options = glob::MatchOptions { case_sensitive: false, ..glob::MatchOptions::default() };
-    patterns.iter().any(|pattern| glob::Pattern::new(pattern).is_ok_and(|glob| glob.matches_with(name, options)))
+    patterns.iter().any(|pattern| match pattern.contains(['*', '?', '[']) {
+        // A store may have a hundred thousand tables, and most patterns are plain names.
+        false => pattern.eq_ignore_ascii_case(name),
+        true => glob::Pattern::new(pattern).is_ok_and(|glob| glob.matches_with(name, options)),
+    })
 }
 
-/// Whether a table has the column of a rule, with a type that fits; else what is wrong.
+/// Whether a table has the column of a rule, with a type that fits.
+fn fits(table: &Table, rule: &ColumnRule) -> bool {
+    let number = rule.names.iter().find_map(|name| column(table, name));
+    number.is_some_and(|number| accepts(rule.class, &table.columns[number].declared))
+}
+
+/// The same; else what is wrong.
 fn has(table: &Table, rule: &ColumnRule) -> Result<(), String> {
     let Some(number) = rule.names.iter().find_map(|name| column(table, name)) else {
         return Err(format!("it has no column `{}`", rule.names.join("` or `")));
@@ -307,7 +319,7 @@ fn has(table: &Table, rule: &ColumnRule) -> Result<(), String> {
 fn columns(layout: &Layout, table: &Table, only: Option<&str>) -> Result<(u8, Vec<String>), (u8, String)> {
     let events = &layout.events;
     let name = table.full_name();
-    let there = events.must.iter().filter(|rule| has(table, rule).is_ok()).count();
+    let there = events.must.iter().filter(|rule| fits(table, rule)).count();
     let share = (there * usize::from(REFUSED - 5) / events.must.len().max(1)) as u8;
     if only.is_some_and(|only| only != name && only != table.name) {
         return Err((0, format!("`{name}` is not the table you named")));
@@ -405,6 +417,7 @@ fn versions(layout: &Layout, ground: Ground<'_>, rows: &[Vec<Cell<'static>>]) ->
         let (Some(stream), Some(version)) = (reader.text(0, row), reader.raw(1, row).whole()) else { continue };
         let mut stream = stream.into_owned();
         for qualifier in 0..qualifiers.len() {
+            stream.push('/');
             stream.push_str(&qualifying.text(qualifier, row).unwrap_or_default());
         }
         streams.entry(stream).or_default().push(version);

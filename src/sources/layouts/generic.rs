@@ -1,22 +1,48 @@
 //! A table nobody's framework wrote: its columns are judged by their names and values, as the fields of generic JSON are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::expression::{Expression, Origin, Value};
+use super::expression::{Expression, Origin, Part, Value};
 use super::found::{self, Found};
 use super::reader::row_json;
-use super::spec::{Events, Layout, Ordering, Sources};
-use crate::domain::Failure;
-use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Reference, Role, Sample, StreamFrom};
-use crate::sources::tables::Database;
+use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
+use crate::domain::{Failure, Json, OtherKey};
+use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Sample, StreamFrom};
+use crate::sources::tables::{Database, Table};
 
 /// What the layout of such a table is called.
 pub const NAME: &str = "generic table";
+/// The same, as it is asked for: `--layout generic:TABLE`.
+pub const SHORT: &str = "generic";
 /// Tables that are looked at.
 const TABLES: usize = 64;
 
-/// The one table that looks like events, with what is made up for. What the user said counts.
+/// The field of a row's table in a sample of several tables.
+const TABLE: &str = "@table";
+/// How much a table beside a known layout must look like events to be told of.
+const SURE: u8 = 80;
+
+/// What was guessed.
+pub struct Guess {
+    /// The tables and how they are read.
+    pub found: Found,
+    /// What is made up for.
+    pub caveats: Vec<String>,
+    /// Wider keys of streams that are possible and were not taken.
+    pub other_keys: Vec<OtherKey>,
+}
+
+/// A table that looks like events.
+struct Candidate {
+    number: usize,
+    score: u8,
+    rows: Vec<String>,
+    guessed: mapping::Guessed,
+}
+
+/// The tables that look like events, with what is made up for. What the user said counts: how fields are mapped, and which
+/// table is meant. Tables with the same columns are one store.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -24,46 +50,150 @@ pub fn guess(
     database: &dyn Database,
     overrides: Option<&Overrides>,
     stem: &str,
-) -> Result<Option<(Found, Vec<String>)>, Failure> {
+    only: Option<&str>,
+) -> Result<Option<Guess>, Failure> {
     let none = Overrides::default();
     let said = overrides.unwrap_or(&none);
-    let mut best: Option<(u8, usize, mapping::Guessed)> = None;
-    for (number, table) in database.tables().iter().enumerate().take(TABLES) {
-        let mut sample = Sample::default();
-        for row in found::sample(number, database)? {
-            sample.add(row_json(&table.columns, &row).as_bytes());
+    let is_meant = |number: usize| {
+        let table = &database.tables()[number];
+        only.is_none_or(|only| table.full_name() == only || table.name == only)
+    };
+    let is_said = overrides.is_some() || only.is_some();
+    let candidates = candidates(database, said, is_said, stem, &is_meant)?;
+    // The one that looks most like events is meant, of those the longest, of those the first.
+    let order = |candidate: &&Candidate| {
+        let rows = database.rows(candidate.number);
+        (candidate.score, rows, std::cmp::Reverse(candidate.number))
+    };
+    let Some(best) = candidates.iter().max_by_key(order) else { return Ok(None) };
+    let alike: Vec<&Candidate> = candidates.iter().filter(|other| is_one_store(database, best, other)).collect();
+    let tables: Vec<usize> = alike.iter().map(|candidate| candidate.number).collect();
+    let joined;
+    let guessed = match &alike[..] {
+        [_, _, ..] => {
+            joined = together(database, &alike, said, stem);
+            joined.as_ref().unwrap_or(&best.guessed)
         }
+        _ => &best.guessed,
+    };
+    let events = if std::ptr::eq(guessed, &best.guessed) { vec![best.number] } else { tables };
+    let named = |number: &usize| format!("`{}`", database.tables()[*number].full_name());
+    let mut reasons = Vec::new();
+    match &events[..] {
+        [one] => reasons.push(format!("{} has columns with the usual names", named(one))),
+        several => {
+            let names: Vec<String> = several.iter().map(named).collect();
+            reasons
+                .push(format!("{} have the same columns, with the usual names: they are one store", names.join(", ")));
+        }
+    }
+    reasons.extend(guessed.reasons.iter().cloned());
+    let also = candidates.iter().map(|other| other.number).filter(|number| !events.contains(number)).collect();
+    let layout = Arc::new(layout(&guessed.mapping, events.len()));
+    let rows = match (&layout.events.order, &layout.events.version.0[..]) {
+        (Ordering::Time, []) => "shown by time",
+        (Ordering::Time, _) => "shown by time, each stream by its versions",
+        (_, []) => "shown in the order of the rows",
+        _ => "shown in the order of the rows, each stream by its versions",
+    };
+    let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
+    let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();
+    let other_keys = guessed.other_keys.clone();
+    let found = Found { layout, events, others: BTreeMap::new(), also, fits: Vec::new(), reasons, score: best.score };
+    Ok(Some(Guess { found, caveats, other_keys }))
+}
+
+/// Tables that a known layout does not name and that look like events beyond doubt.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn beside(database: &dyn Database, stem: &str, is_asked: &dyn Fn(usize) -> bool) -> Result<Vec<usize>, Failure> {
+    let found = candidates(database, &Overrides::default(), false, stem, is_asked)?;
+    Ok(found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number).collect())
+}
+
+fn candidates(
+    database: &dyn Database,
+    said: &Overrides,
+    is_said: bool,
+    stem: &str,
+    is_asked: &dyn Fn(usize) -> bool,
+) -> Result<Vec<Candidate>, Failure> {
+    let mut candidates = Vec::new();
+    for (number, table) in database.tables().iter().enumerate().filter(|(number, _)| is_asked(*number)).take(TABLES) {
+        let rows: Vec<String> =
+            found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
+        let mut sample = Sample::default();
+        rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
+        constrain(&mut sample, table);
         if sample.records() == 0 {
             continue;
         }
         // What the user names must be in the table.
-        let named = Role::ALL.iter().filter_map(|&role| said.get(role).flatten());
-        if !named.into_iter().all(|path| path.keys().is_empty() || sample.field(path).is_some()) {
+        if !said.paths().all(|(_, path)| path.keys().is_empty() || sample.field(path).is_some()) {
             continue;
         }
         let Ok(guessed) = mapping::guess(&sample, said, stem) else { continue };
-        let Some(score) = judge(&guessed.mapping, &sample, overrides.is_some()) else { continue };
-        if best.as_ref().is_none_or(|(most, ..)| score > *most) {
-            best = Some((score, number, guessed));
+        let Some(score) = judge(&guessed.mapping, &sample, is_said) else { continue };
+        candidates.push(Candidate { number, score, rows, guessed });
+    }
+    Ok(candidates)
+}
+
+/// Tells a sample which columns of its table are different in every row.
+fn constrain(sample: &mut Sample, table: &Table) {
+    for columns in &table.unique {
+        sample.add_unique(columns.iter().map(|column| FieldPath::new([column.as_str()])).collect());
+    }
+}
+
+/// Whether two tables are parts of one store: they lie in one schema, have the same columns, and neither is a copy of the
+/// other.
+fn is_one_store(database: &dyn Database, one: &Candidate, other: &Candidate) -> bool {
+    let (a, b) = (&database.tables()[one.number], &database.tables()[other.number]);
+    if one.number == other.number {
+        return true;
+    }
+    let rows: HashSet<&str> = one.rows.iter().map(String::as_str).collect();
+    a.schema == b.schema
+        && a.columns == b.columns
+        && one.guessed.mapping.event_type == other.guessed.mapping.event_type
+        && !other.rows.iter().any(|row| rows.contains(row.as_str()))
+}
+
+/// The mapping of several tables. Where their versions show that each has streams of its own, the name of the table is a
+/// part of a stream's name.
+fn together(database: &dyn Database, tables: &[&Candidate], said: &Overrides, stem: &str) -> Option<mapping::Guessed> {
+    let mut sample = Sample::default();
+    for candidate in tables {
+        let name = Json::from(database.tables()[candidate.number].full_name().as_str()).to_string();
+        for row in &candidate.rows {
+            let rest = row.strip_prefix('{').unwrap_or(row);
+            let comma = if rest.starts_with('}') { "" } else { "," };
+            sample.add(format!("{{\"{TABLE}\":{name}{comma}{rest}").as_bytes());
         }
     }
-    let Some((score, number, guessed)) = best else { return Ok(None) };
-    let name = database.tables()[number].full_name();
-    let mut reasons = vec![format!("`{name}` has columns with the usual names")];
-    reasons.extend(guessed.reasons);
-    let layout = Arc::new(layout(&guessed.mapping));
-    let found = Found { layout, events: vec![number], others: BTreeMap::new(), also: Vec::new(), reasons, score };
-    let caveats = guessed
-        .caveats
-        .into_iter()
-        .map(|caveat| caveat.replace("shown in file order, by line", "shown in the order of the rows"));
-    Ok(Some((found, caveats.filter(|caveat| !caveat.contains("go back: shown in file order")).collect())))
+    let mut guessed = mapping::guess(&sample, said, stem).ok()?;
+    // Numbers that each table draws by itself are no places in the store; a few that stand twice are a fault of theirs.
+    let repeats = |path: &FieldPath| {
+        let field = sample.field(path).map(|field| sample.once(field));
+        field.is_some_and(|field| field.distinct() * 10 < field.count() * 9)
+    };
+    if guessed.mapping.position.as_ref().is_some_and(repeats) {
+        guessed.mapping.position = None;
+        guessed.reasons.retain(|reason| !reason.starts_with("position = "));
+        guessed.caveats.retain(|caveat| !caveat.starts_with("positions ("));
+        guessed.caveats.push("no position: shown in file order, by line".into());
+    }
+    Some(guessed)
 }
 
 /// How much a table looks like events, unless it does not: a stream and a type are not enough, for many a table has an
 /// owner and a kind.
 fn judge(mapping: &Mapping, sample: &Sample, said: bool) -> Option<u8> {
-    let StreamFrom::Field(_) = mapping.stream else { return None };
+    if matches!(mapping.stream, StreamFrom::Constant(_)) && !said {
+        return None;
+    }
     let objects = mapping
         .data
         .as_ref()
@@ -79,12 +209,36 @@ fn judge(mapping: &Mapping, sample: &Sample, said: bool) -> Option<u8> {
 
 /// A path whose first key is a column, as an expression.
 pub fn expression(path: &FieldPath) -> Option<Expression> {
-    let (column, rest) = path.keys().split_first()?;
-    let path = FieldPath::new(rest.iter().map(String::as_str));
-    Some(Expression::Value(Value { source: Origin::Column(column.clone()), path }))
+    value(path).map(Expression::Value)
 }
 
-fn layout(mapping: &Mapping) -> Layout {
+fn value(path: &FieldPath) -> Option<Value> {
+    let (column, rest) = path.keys().split_first()?;
+    let source = if column == TABLE { Origin::TableName } else { Origin::Column(column.clone()) };
+    Some(Value { source, path: FieldPath::new(rest.iter().map(String::as_str)) })
+}
+
+/// Where a stream's name comes from, as an expression.
+pub fn stream(from: &StreamFrom) -> Option<Expression> {
+    match from {
+        StreamFrom::Field(path) => expression(path),
+        StreamFrom::Template(template) => {
+            let parts = template.pieces().iter().enumerate().map(|(at, piece)| {
+                Some(match piece {
+                    Piece::Text(text) => Part::Text(text.clone()),
+                    Piece::Field(path, need) => Part::Key(value(path)?, *need, template.next(at)),
+                })
+            });
+            match template.pieces() {
+                [Piece::Field(path, _)] => expression(path),
+                _ => parts.collect::<Option<_>>().map(Expression::Template),
+            }
+        }
+        StreamFrom::Constant(_) => None,
+    }
+}
+
+fn layout(mapping: &Mapping, tables: usize) -> Layout {
     let sources = |path: Option<&FieldPath>| Sources(path.and_then(expression).into_iter().collect());
     let references = |references: &[Reference]| {
         let read = references.iter().filter_map(|reference| match reference {
@@ -96,12 +250,24 @@ fn layout(mapping: &Mapping) -> Layout {
         });
         Sources(read.collect())
     };
-    let stream = match &mapping.stream {
-        StreamFrom::Field(path) => sources(Some(path)),
-        StreamFrom::Constant(_) => Sources::default(),
+    let stream = Sources(stream(&mapping.stream).into_iter().collect());
+    let owners = match &mapping.stream {
+        StreamFrom::Template(template) => template.owners(),
+        _ => &[],
+    };
+    let qualify = owners.iter().filter_map(|owner| {
+        let unless = owner.usual.iter().cloned().collect();
+        Some(Qualifier { value: expression(&owner.path)?, unless, is_kept: true })
+    });
+    let qualify = qualify.collect();
+    let streamless = match &mapping.stream {
+        StreamFrom::Constant(name) => Some(name.clone()),
+        StreamFrom::Field(_) | StreamFrom::Template(_) => None,
     };
     let order = match mapping.position.as_ref().and_then(expression) {
         Some(position) => Ordering::By(position, None),
+        // Rows of different tables lie in no order to each other.
+        None if tables > 1 && mapping.time.is_some() => Ordering::Time,
         None => Ordering::Rows,
     };
     Layout {
@@ -112,6 +278,8 @@ fn layout(mapping: &Mapping) -> Layout {
         caveats: Vec::new(),
         events: Events {
             stream,
+            streamless,
+            qualify,
             event_type: sources(Some(&mapping.event_type)),
             version: sources(mapping.version.as_ref()),
             position: sources(mapping.position.as_ref()),

@@ -17,6 +17,7 @@ mod expression;
 mod found;
 mod generic;
 mod lookups;
+mod mapped;
 mod opened;
 mod reader;
 mod records;

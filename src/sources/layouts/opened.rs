@@ -12,8 +12,12 @@ use super::expression::{Expression, Origin};
 use super::found::{self, Found, Tried, rules};
 use super::generic;
 use super::lookups::Lookups;
+use super::mapped;
+use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
-use crate::domain::{About, Candidate, Failure, FailureKind, NoteKind, StreamKind};
+use crate::domain::{
+    About, Candidate, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
+};
 use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
 use crate::sources::open::OpenOptions;
@@ -34,6 +38,8 @@ pub struct Opened {
     pub lookups: Arc<Lookups>,
     candidates: Vec<Candidate>,
     caveats: Vec<String>,
+    /// Wider keys of streams that are possible and were not taken.
+    other_keys: Vec<OtherKey>,
     /// Streams that are declared archived or deleted.
     put_away: HashMap<String, NoteKind>,
     learnt: OnceLock<(Counts, Links)>,
@@ -58,15 +64,27 @@ impl Opened {
                     .hint("write `--map stream=.column,type=.column,…`")
             })?),
         };
+        if let Some(overrides) = &overrides {
+            mapped::check(overrides, &database.tables().iter().collect::<Vec<_>>(), name)?;
+        }
         let catalogue = Catalogue::read(options.layouts.as_deref());
         let mut caveats: Vec<String> =
             catalogue.problems.iter().map(|problem| format!("a layout of yours is not used: {problem}")).collect();
-        let (found, candidates) = match &options.layout {
-            Some(asked) => asked_for(&catalogue, asked, &*database, name)?,
-            None => best(&catalogue, &*database, overrides.as_ref(), name, stem, &mut caveats)?,
+        let (mut found, candidates, other_keys) = match &options.layout {
+            Some(asked) => asked_for(&catalogue, asked, &*database, overrides.as_ref(), (name, stem), &mut caveats)?,
+            None => best(&catalogue, &*database, overrides.as_ref(), (name, stem), &mut caveats)?,
         };
+        if found.layout.name != generic::NAME {
+            let is_asked = |table: usize| beside::is_unknown(&found, &*database, table);
+            let also = generic::beside(&*database, stem, &is_asked)?;
+            found.also.extend(also);
+        }
         let found = match &overrides {
-            Some(overrides) => overridden(found, overrides),
+            Some(overrides) => {
+                let tables: Vec<_> = found.events.iter().map(|&table| &database.tables()[table]).collect();
+                mapped::check(overrides, &tables, name)?;
+                overridden(found, overrides, stem)
+            }
             None => found,
         };
         let lookups = Arc::new(Lookups::load(&found, &*database, stopped)?);
@@ -78,6 +96,7 @@ impl Opened {
             lookups,
             candidates,
             caveats,
+            other_keys,
             put_away: HashMap::new(),
             learnt: OnceLock::new(),
         };
@@ -202,6 +221,7 @@ impl Opened {
         caveats.extend(self.caveats.iter().cloned());
         caveats.extend(layout.caveats.iter().cloned());
         caveats.extend(self.counted());
+        caveats.extend(self.left_out().iter().map(LeftOut::caveat));
         let mut reasons = self.database.reasons();
         reasons.push(format!("read as {} ({} %)", layout.title, self.found.score));
         reasons.extend(self.found.reasons.iter().cloned());
@@ -210,13 +230,19 @@ impl Opened {
             kind: format!("{}, {}", layout.title, self.database.kind()),
             reasons,
             caveats,
+            doubts: self.database.losses(),
             layout: Some(layout.name.clone()),
             candidates: self.candidates.clone(),
             mapping: self.mapping(),
             beside: beside::listing(self),
+            key: self.key(),
+            other_keys: self.other_keys.clone(),
+            left_out: self.left_out(),
             normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
             first_version: layout.first_version,
             counts_positions: self.counts_positions(),
+            counted_versions: self.learnt.get().map_or(0, |(counts, _)| counts.counted),
+            stood_at: None,
         }
     }
 
@@ -279,11 +305,41 @@ impl Opened {
             let missing = counts.events - counts.timed;
             told.push(format!("{} without a time", events(missing)));
         }
-        told.extend(self.found.also.iter().map(|&table| {
-            let name = self.database.tables()[table].full_name();
-            format!("`{name}` fits the layout too and is not shown: `--layout {}:{name}` shows it", layout.name)
-        }));
         told
+    }
+
+    /// Tables that hold events too and are not read.
+    fn left_out(&self) -> Vec<LeftOut> {
+        let tables = self.found.also.iter().map(|&table| {
+            let name = self.database.tables()[table].full_name();
+            let layout =
+                if self.found.fits.contains(&table) { self.found.layout.name.as_str() } else { generic::SHORT };
+            LeftOut { rows: self.database.rows(table), choose: format!("--layout {layout}:{name}"), name }
+        });
+        tables.collect()
+    }
+
+    /// A stream's name with where its category stands.
+    pub fn stream_name(&self, name: &str) -> StreamName {
+        match self.key() {
+            Some(key) => key.name(name),
+            None => StreamName::from(name),
+        }
+    }
+
+    /// What the names of streams are made of, where that is several parts.
+    pub fn key(&self) -> Option<StreamKey> {
+        let events = &self.found.layout.events;
+        let [first, ..] = &events.stream.0[..] else { return None };
+        if events.qualify.iter().all(|qualifier| qualifier.is_kept) {
+            return first.key();
+        }
+        let tables = self.database.tables();
+        let there =
+            |column: &str| self.found.events.iter().any(|&table| reader::column(&tables[table], column).is_some());
+        let owners = events.qualify.iter().map(|qualifier| qualifier.value.to_string()).filter(|column| there(column));
+        let parts: Vec<String> = owners.chain([first.to_string()]).collect();
+        (parts.len() > 1).then_some(StreamKey { parts, category: None })
     }
 
     fn mapping(&self) -> Vec<(String, String)> {
@@ -334,13 +390,47 @@ impl Opened {
     }
 }
 
+/// A layout, those that were considered, and wider keys of streams.
+type Recognised = (Found, Vec<Candidate>, Vec<OtherKey>);
+
+/// The table that `generic:TABLE` names; every table is meant where none is named. None where another layout is asked for.
+fn generic_table<'a>(catalogue: &Catalogue, asked: &'a str) -> Option<Option<&'a str>> {
+    let (layout, table) = match asked.split_once(':') {
+        Some((layout, table)) => (layout, Some(table)),
+        None => (asked, None),
+    };
+    ([generic::NAME, generic::SHORT].contains(&layout) && catalogue.find(layout).is_none()).then_some(table)
+}
+
+/// What was guessed, in front of what else was considered.
+fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<String>) -> Recognised {
+    let generic::Guess { found, caveats: more, other_keys } = guess;
+    caveats.extend(more);
+    let reasons = found.reasons.clone();
+    let mut all = vec![Candidate { layout: found.layout.name.clone(), score: found.score, reasons }];
+    all.extend(considered);
+    (found, all, other_keys)
+}
+
 /// The layout that was asked for, and the table if that was said (`marten:shop.mt_events`).
 fn asked_for(
     catalogue: &Catalogue,
     asked: &str,
     database: &dyn Database,
-    name: &str,
-) -> Result<(Found, Vec<Candidate>), Failure> {
+    overrides: Option<&Overrides>,
+    (name, stem): (&str, &str),
+    caveats: &mut Vec<String>,
+) -> Result<Recognised, Failure> {
+    if let Some(table) = generic_table(catalogue, asked) {
+        return match generic::guess(database, overrides, stem, table)? {
+            Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
+            None => {
+                let why = format!("no table it names looks like events\n{}", listing(database));
+                Err(Failure::new(FailureKind::Malformed, name, "read it by that layout", why)
+                    .hint("name the columns too: --map stream=.column,type=.column,…"))
+            }
+        };
+    }
     let (layout, table) = match asked.split_once(':') {
         Some((layout, table)) if catalogue.find(layout).is_some() => (layout, Some(table)),
         _ => (asked, None),
@@ -351,7 +441,7 @@ fn asked_for(
             found.reasons.insert(0, "you asked for this layout".into());
             let candidate =
                 Candidate { layout: found.layout.name.clone(), score: found.score, reasons: found.reasons.clone() };
-            Ok((found, vec![candidate]))
+            Ok((found, vec![candidate], Vec::new()))
         }
         refused => {
             let why = match refused {
@@ -369,29 +459,19 @@ fn best(
     catalogue: &Catalogue,
     database: &dyn Database,
     overrides: Option<&Overrides>,
-    name: &str,
-    stem: &str,
+    (name, stem): (&str, &str),
     caveats: &mut Vec<String>,
-) -> Result<(Found, Vec<Candidate>), Failure> {
+) -> Result<Recognised, Failure> {
     let layouts: Vec<_> = catalogue.entries.iter().map(|entry| entry.layout.clone()).collect();
     let mut tried = found::try_all(&layouts, database)?;
     let candidates: Vec<Candidate> = tried.iter().map(Tried::candidate).collect();
     if let Some(Tried::Fits(_)) = tried.first()
         && let Tried::Fits(found) = tried.swap_remove(0)
     {
-        return Ok((found, candidates));
+        return Ok((found, candidates, Vec::new()));
     }
-    match generic::guess(database, overrides, stem)? {
-        Some((found, more)) => {
-            caveats.extend(more);
-            let mut all = vec![Candidate {
-                layout: found.layout.name.clone(),
-                score: found.score,
-                reasons: found.reasons.clone(),
-            }];
-            all.extend(candidates);
-            Ok((found, all))
-        }
+    match generic::guess(database, overrides, stem, None)? {
+        Some(guess) => Ok(guessed(guess, candidates, caveats)),
         None => Err(unknown(database, name, candidates.first())),
     }
 }
@@ -428,7 +508,7 @@ fn listing(database: &dyn Database) -> String {
 }
 
 /// The same layout, with what the user said about roles.
-fn overridden(mut found: Found, overrides: &Overrides) -> Found {
+fn overridden(mut found: Found, overrides: &Overrides, stem: &str) -> Found {
     let mut layout = (*found.layout).clone();
     if layout.name == generic::NAME {
         return found;
@@ -455,6 +535,20 @@ fn overridden(mut found: Found, overrides: &Overrides) -> Found {
             layout.membership = None;
         }
         found.reasons.push(format!("{}: you said so", role.name()));
+    }
+    if let Some(stream) = overrides.stream().filter(|_| overrides.get(Role::Stream).is_none()) {
+        layout.events.stream.0 = generic::stream(&stream).into_iter().collect();
+        layout.events.qualify.clear();
+        layout.membership = None;
+        found.reasons.push(format!("stream = {stream}: you said so"));
+    }
+    match overrides.get(Role::Data) {
+        None => {}
+        // A row that has no column for it says it itself.
+        Some(path) => layout.events.whole_row = path.is_none_or(|path| path.keys().is_empty()),
+    }
+    if overrides.get(Role::Stream) == Some(None) {
+        layout.events.streamless = Some(stem.into());
     }
     found.layout = Arc::new(layout);
     found

@@ -11,9 +11,9 @@ use super::cells::{self, Raw};
 use super::expression::{EnvelopePart, Expression, Origin, Part, Value};
 use super::lookups::Lookups;
 use super::spec::{Class, ColumnRule, EnvelopeKind};
-use crate::domain::Payload;
+use crate::domain::{Payload, StreamKey};
 use crate::sources::decode;
-use crate::sources::files::mapping::{FieldPath, plain};
+use crate::sources::files::mapping::{FieldPath, Need, alike};
 use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;
 use crate::sources::tables::{Cell, Column, Table};
@@ -55,10 +55,7 @@ impl<'a> Ground<'a> {
 
 /// A column by its name as it is, or else without regard to case and `_` (`globalIndex` is `global_index`).
 pub fn column(table: &Table, name: &str) -> Option<usize> {
-    table.column(name).or_else(|| {
-        let wanted = plain(name);
-        table.columns.iter().position(|column| plain(&column.name) == wanted)
-    })
+    table.column(name).or_else(|| table.columns.iter().position(|column| alike(&column.name, name)))
 }
 
 /// A value with its names looked up.
@@ -90,6 +87,8 @@ enum Source {
 enum Piece {
     Text(String),
     Value(Prepared),
+    /// A part of a stream's name, and whether it must be there.
+    Key(Prepared, Need, Option<char>),
 }
 
 /// JSON that is looked into.
@@ -163,6 +162,7 @@ impl Reader {
                     Some(match part {
                         Part::Text(text) => Piece::Text(text.clone()),
                         Part::Value(value) => Piece::Value(self.prepare(ground, value)?),
+                        Part::Key(value, need, next) => Piece::Key(self.prepare(ground, value)?, *need, *next),
                     })
                 });
                 Source::Template(pieces.collect::<Option<_>>()?)
@@ -309,6 +309,15 @@ impl Reader {
                     let text = pieces.iter().map(|piece| match piece {
                         Piece::Text(text) => Some(Cow::Borrowed(text.as_str())),
                         Piece::Value(value) => self.value(value, cells).text(value.uuid),
+                        Piece::Key(value, need, next) => match (self.value(value, cells).text(value.uuid), need) {
+                            (Some(part), _) => {
+                                let mut escaped = String::new();
+                                StreamKey::escape_from(&mut escaped, &part, *next);
+                                Some(Cow::Owned(escaped))
+                            }
+                            (None, Need::May) => Some(Cow::Borrowed("")),
+                            (None, Need::Must) => None,
+                        },
                     });
                     if let Some(text) = text.collect::<Option<String>>().filter(|text| !text.is_empty()) {
                         return (Raw::Text(Cow::Owned(text)), false);
@@ -317,6 +326,42 @@ impl Reader {
             }
         }
         (Raw::Nothing, false)
+    }
+
+    /// The columns a role is taken from in this row: all of what the first source that says something is read from, and
+    /// those before it that say nothing. A value inside the JSON of a column is not all of it.
+    pub fn columns_of(&self, role: usize, cells: &[Cell<'_>], used: &mut Vec<usize>) {
+        for source in &self.roles[role] {
+            match source {
+                Source::Value(value) => {
+                    used.extend(self.column_of(value));
+                    if self.value(value, cells).says() {
+                        return;
+                    }
+                }
+                Source::Template(pieces) => {
+                    let values = || {
+                        pieces.iter().filter_map(|piece| match piece {
+                            Piece::Text(_) => None,
+                            Piece::Value(value) => Some((value, Need::Must)),
+                            Piece::Key(value, need, _) => Some((value, *need)),
+                        })
+                    };
+                    let is_there = |value: &Prepared| self.value(value, cells).text(value.uuid).is_some();
+                    if values().all(|(value, need)| need == Need::May || is_there(value)) {
+                        return used.extend(values().filter_map(|(value, _)| self.column_of(value)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn column_of(&self, value: &Prepared) -> Option<usize> {
+        match (value.place, value.inside) {
+            (Where::Column(column), None) => Some(column),
+            (Where::Envelope(_), _) => self.envelope,
+            _ => None,
+        }
     }
 
     /// What a role says, as it was found.
@@ -395,6 +440,69 @@ pub fn row_json(columns: &[Column], cells: &[Cell<'_>]) -> String {
     }
     line.push('}');
     line
+}
+
+/// A cell as JSON: what is a number, a truth or JSON by the type of its column is one, with all its digits.
+pub fn cell_json(column: &Column, cell: &Cell<'_>) -> String {
+    let text = match cell {
+        Cell::Null => return "null".into(),
+        Cell::Integer(number) => return number.to_string(),
+        Cell::Real(number) if number.is_finite() => return number.to_string(),
+        Cell::Text(text) => text,
+        cell => return string_json(&Raw::Cell(cell).text(false).unwrap_or_default()),
+    };
+    let declared = column.declared.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let Ok(text) = std::str::from_utf8(text) else {
+        return string_json(&Raw::Bytes(text).text(false).unwrap_or_default());
+    };
+    match declared {
+        "json" | "jsonb" if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
+            text.trim().replace(['\n', '\r'], " ")
+        }
+        "bool" | "boolean" if matches!(text, "t" | "true") => "true".into(),
+        "bool" | "boolean" if matches!(text, "f" | "false") => "false".into(),
+        _ if is_json(text.as_bytes()) => text.trim().replace(['\n', '\r'], " "),
+        _ if NUMBERS.contains(&declared) && is_number(text) => text.into(),
+        _ => string_json(text),
+    }
+}
+
+/// Types of columns that hold numbers.
+const NUMBERS: [&str; 22] = [
+    "int",
+    "integer",
+    "bigint",
+    "smallint",
+    "tinyint",
+    "mediumint",
+    "int2",
+    "int4",
+    "int8",
+    "serial",
+    "bigserial",
+    "smallserial",
+    "serial2",
+    "serial4",
+    "serial8",
+    "numeric",
+    "decimal",
+    "real",
+    "double",
+    "float",
+    "float4",
+    "float8",
+];
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && serde_json::from_str::<serde_json::Number>(text).is_ok()
+}
+
+fn string_json(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    // Writing to a string cannot fail.
+    let _ = crate::domain::json::write_string(&mut json, text);
+    json
 }
 
 /// Whether text is a JSON object or array.

@@ -18,7 +18,7 @@ use super::event::{Counts, EventReader};
 use super::opened::Opened;
 use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position,
-    StoredSnapshot, StreamKind, StreamName, Trouble, Version,
+    StoredSnapshot, StreamKind, Trouble, Version,
 };
 use crate::sources::cache::{Keeper, Kept, Sequence};
 use crate::sources::index::Place;
@@ -126,6 +126,7 @@ impl Records for Tables {
                 self.opened.get_or_init(|| opened)
             }
         };
+        self.input.recognised();
         if opened.found.events.len() as u64 >= LINKS {
             let why = format!("it has more than {LINKS} tables of events");
             return Err(Failure::new(FailureKind::Unsupported, self.name(), "open", why));
@@ -181,7 +182,7 @@ impl Records for Tables {
                 if place.offset >> ROW_BITS == LINKS && event.trouble.is_none() {
                     event.notes.insert(0, Note::new(NoteKind::Link, links.says(place.offset & ROW)));
                 }
-                read += (event.data.stored().len() + event.metadata.stored().len()) as u64;
+                read += event.payload_bytes();
                 events.push(Arc::new(event));
                 if read < budget { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
@@ -248,6 +249,7 @@ impl Records for Tables {
         };
         let opened = Opened::recognise(database, &self.options, &self.name(), &self.input.stem, &stopped).ok()?;
         opened.restore(front)?;
+        self.input.recognised();
         if stopped() {
             return None;
         }
@@ -312,20 +314,11 @@ pub const LAST: Order = Order(i64::MAX, i64::MAX);
 
 /// A record that is no event.
 pub fn trouble(place: &Place, table: &str, reason: String, data: Payload) -> Event {
-    Event {
-        stream: StreamName::from(""),
-        version: Version(0),
-        position: Position::Number(place.line),
-        id: None,
-        event_type: "".into(),
-        time: None,
+    Event::unreadable(
+        Position::Number(place.line),
+        Trouble { place: format!("{table}, record {}", place.line), reason },
         data,
-        metadata: Payload::default(),
-        correlation: None,
-        causation: None,
-        notes: Vec::new(),
-        trouble: Some(Trouble { place: format!("{table}, record {}", place.line), reason }),
-    }
+    )
 }
 
 /// A link whose event is not there.

@@ -18,6 +18,7 @@ mod reading;
 mod sample;
 mod signature;
 
+use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,8 +33,8 @@ pub use signature::{Parts, file};
 use super::open::{OpenOptions, Opened};
 use super::{Source, TypeCount};
 use crate::domain::{
-    About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, Pattern, Picked, Progress, Scope,
-    SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
+    About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, Pattern, Picked, Progress,
+    RecordedStates, Scope, SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// How long a look waits for a reading: a small store is read within that, and told of at once.
@@ -58,7 +59,7 @@ const WRITES: Duration = Duration::from_secs(5);
 
 /// A store under an address, and the reading of it that is shown.
 pub struct Live {
-    address: String,
+    address: OsString,
     path: PathBuf,
     options: OpenOptions,
     parts: Parts,
@@ -108,7 +109,13 @@ impl Refused {
 }
 
 /// Looks after what was opened from an address. `before` is of before it was opened.
-pub fn watched(address: &str, options: &OpenOptions, parts: Parts, before: &Before, opened: Opened) -> Arc<dyn Source> {
+pub fn watched(
+    address: &OsStr,
+    options: &OpenOptions,
+    parts: Parts,
+    before: &Before,
+    opened: Opened,
+) -> Arc<dyn Source> {
     let shown = Shown::new(address, opened);
     let state =
         State { known: before.0.clone(), running: None, rest: None, pause: None, refused: None, told: Change::Same };
@@ -128,7 +135,7 @@ pub struct Before(Option<Signature>);
 
 impl Before {
     /// Looks at them. When that fails it is met again, and told, when they are looked at next.
-    pub fn of(address: &str, parts: Parts) -> Self {
+    pub fn of(address: &OsStr, parts: Parts) -> Self {
         Self(Signature::of(address.as_ref(), parts).ok())
     }
 }
@@ -332,6 +339,10 @@ impl Source for Live {
         self.current().stream(name)
     }
 
+    fn versions(&self, stream: &StreamName) -> Result<Option<Vec<u64>>, Failure> {
+        self.current().versions(stream)
+    }
+
     fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
         self.current().events(query, cancel)
     }
@@ -350,6 +361,10 @@ impl Source for Live {
         told: &mut dyn FnMut(StoredSnapshot) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         self.current().snapshots(cancel, told)
+    }
+
+    fn recorded(&self, stream: &StreamName) -> Option<Arc<RecordedStates>> {
+        self.current().recorded(stream)
     }
 
     fn declared(

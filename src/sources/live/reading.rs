@@ -1,6 +1,7 @@
 //! A store read anew in the background, and compared with what was known of it.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,10 +44,10 @@ pub struct End {
 
 impl End {
     /// The end of what was opened from an address and has been read.
-    fn of(address: &str, opened: &Opened) -> Self {
+    fn of(address: &OsStr, opened: &Opened) -> Self {
         Self {
             in_line: opened.lines && !ends_line(Path::new(address)),
-            remarked: opened.packed.as_ref().is_some_and(|feed| !feed.remarks().is_empty()),
+            remarked: opened.packed.as_ref().is_some_and(|feed| !feed.damage().is_empty()),
         }
     }
 
@@ -90,7 +91,7 @@ pub enum Outcome {
 /// What is to be read, and how to tell.
 pub struct Reading {
     /// Where.
-    pub address: String,
+    pub address: OsString,
     /// How.
     pub options: OpenOptions,
     /// What is shown now.
@@ -132,7 +133,8 @@ impl Running {
     pub fn start(reading: Reading) -> Result<Self, Failure> {
         let signature = reading.signature.clone();
         let answer = Arc::<Answer>::default();
-        let (name, telling, began) = (reading.address.clone(), answer.clone(), Instant::now());
+        let name = reading.address.to_string_lossy().into_owned();
+        let (telling, began) = (answer.clone(), Instant::now());
         let work = move || {
             // A bug in here must not look like a reading that never ends.
             let read = catch_unwind(AssertUnwindSafe(|| reading.outcome()));
@@ -176,7 +178,7 @@ impl Reading {
     fn read(&self) -> Result<Outcome, Failure> {
         let cancel = &self.cancel;
         // A store that is written to again and again is not worth an entry in the cache each time.
-        let options = OpenOptions { cache: None, ..self.options.clone() };
+        let options = OpenOptions { cache: None, looking: Default::default(), ..self.options.clone() };
         let found = opened(&self.address, &options)?;
         let source = &found.source;
         // What could not be read to its end before may still not be: what there is more of it counts.
@@ -238,7 +240,7 @@ impl Reading {
 
 impl Shown {
     /// What was opened just now.
-    pub fn new(address: &str, opened: Opened) -> Self {
+    pub fn new(address: &OsStr, opened: Opened) -> Self {
         let end = End::of(address, &opened);
         Self { source: opened.source, streams: None, end, outline: None, sample: None }
     }
@@ -265,7 +267,7 @@ mod tests {
 
     const LINE: &str = "a-1,1,T,{}\n";
 
-    fn reading(address: &str, cancel: Cancel) -> Reading {
+    fn reading(address: &OsStr, cancel: Cancel) -> Reading {
         let options = OpenOptions::default();
         let mut before = Shown::new(address, opened(address, &options).unwrap());
         before.source.complete(&Cancel::default(), &mut |_| ()).unwrap();
@@ -280,7 +282,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.csv");
         std::fs::write(&path, "stream,version,type,data\n".to_owned() + &LINE.repeat(1000)).unwrap();
-        let address = path.to_str().unwrap();
+        let address = path.as_os_str();
         let cancel = Cancel::default();
         let (wanted, unwanted) = (reading(address, Cancel::default()), reading(address, cancel.clone()));
         cancel.cancel();
@@ -301,7 +303,7 @@ mod tests {
         let path = directory.path().join("events.csv");
         let head = "stream,version,type,data\n".to_owned();
         std::fs::write(&path, head.clone() + &LINE.repeat(10)).unwrap();
-        let address = path.to_str().unwrap();
+        let address = path.as_os_str();
         let read = |signature: Option<Signature>| {
             let mut reading = reading(address, Cancel::default());
             std::fs::write(&path, head.clone() + &LINE.repeat(5) + &LINE.repeat(7).replace('a', "b")).unwrap();

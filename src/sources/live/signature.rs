@@ -5,7 +5,7 @@
 //! memory map keeps its time for long. A file is never opened to read it otherwise, and nothing is opened that is no
 //! regular file.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::domain::Failure;
+use crate::regular;
 
 /// A write this shortly after another may leave the time as it is: clocks of file systems tick slowly.
 const GRAIN: Duration = Duration::from_millis(20);
@@ -107,7 +108,7 @@ fn note(path: &Path, metadata: &Metadata, hasher: &mut DefaultHasher) {
     (metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()).hash(hasher);
     if metadata.len() <= FEW {
         let mut bytes = [0; FEW as usize];
-        let read = File::open(path).and_then(|file| file.read_at(&mut bytes, 0));
+        let read = regular::open(path).and_then(|file| file.read_at(&mut bytes, 0));
         bytes[..read.unwrap_or(0)].hash(hasher);
     }
 }
@@ -118,7 +119,7 @@ pub fn ends_line(path: &Path) -> bool {
         let metadata = metadata(path).ok()??;
         let at = metadata.len().checked_sub(1).filter(|_| metadata.is_file())?;
         let mut byte = [0];
-        File::open(path).and_then(|file| file.read_exact_at(&mut byte, at)).ok()?;
+        regular::open(path).and_then(|file| file.read_exact_at(&mut byte, at)).ok()?;
         Some(byte[0])
     };
     last() == Some(b'\n')
@@ -155,7 +156,7 @@ mod tests {
         assert!(!first.same(&look()) && !ends_line(&path), "of few bytes the contents count");
         std::fs::write(&path, "one\n".repeat(100)).unwrap();
         let old = SystemTime::now() - Duration::from_secs(60);
-        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
         let before = look();
         assert!(!before.fresh && first.is_cut_from(&before));
         std::fs::write(path.with_extension("db-wal"), "a log").unwrap();

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 use crate::domain::{Failure, FailureKind};
+use crate::regular;
 use crate::sources::feed::Feed;
 
 /// How much is copied at a time.
@@ -94,7 +95,7 @@ pub fn file(
     to: &Path,
     looked: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<u64, Failure> {
-    let mut from = File::open(from).map_err(|e| Failure::io(name, DOING, &e))?;
+    let mut from = regular::open(from).map_err(|e| Failure::io(name, DOING, &e))?;
     let mut to = create(to).map_err(|e| failed(name, &e))?;
     // Where the file system can share the blocks, a copy of any size is made at once.
     #[cfg(target_os = "linux")]

@@ -253,6 +253,10 @@ impl Database for Sqlite {
         self.untouched.caveats.iter().chain(&self.schema.unread).cloned().collect()
     }
 
+    fn losses(&self) -> Vec<String> {
+        self.untouched.losses.clone()
+    }
+
     fn tables(&self) -> &[Table] {
         &self.schema.tables
     }

@@ -126,7 +126,7 @@ fn table(connection: &Connection, name: &str, size: u64) -> rusqlite::Result<(Ta
         let declared: Option<String> = row.get(2)?;
         let place: i64 = row.get(5)?;
         if place > 0 {
-            primary.push((place, quoted(&column)));
+            primary.push((place, column.clone()));
         }
         columns.push(Column { name: column, declared: declared.unwrap_or_default().to_lowercase() });
     }
@@ -138,7 +138,7 @@ fn table(connection: &Connection, name: &str, size: u64) -> rusqlite::Result<(Ta
     let key = match free.filter(|word| connection.prepare(&format!("SELECT {word} FROM {table}")).is_ok()) {
         Some(word) => Key::Row(word),
         None => Key::Primary {
-            columns: primary.into_iter().map(|(_, column)| column).collect(),
+            columns: primary.iter().map(|(_, column)| quoted(column)).collect(),
             ascending: ascending(connection, name)?,
         },
     };
@@ -151,7 +151,9 @@ fn table(connection: &Connection, name: &str, size: u64) -> rusqlite::Result<(Ta
     // Reading must be possible at all: a column may be computed by something that is not there.
     connection.prepare(&reading.scan())?;
     let rows = (size <= COUNTED).then(|| count(connection, &reading.table, size)).flatten();
-    Ok((Table { schema: None, name: name.into(), columns, rows }, reading))
+    // What cannot be told is only not known: the rows are there all the same.
+    let unique = unique(connection, name, &primary).unwrap_or_default();
+    Ok((Table { schema: None, name: name.into(), columns, rows, unique }, reading))
 }
 
 /// How many rows a table of a small file has. Counted one by one: a damaged tree that leads in a circle would keep SQLite's
@@ -161,6 +163,32 @@ fn count(connection: &Connection, table: &str, size: u64) -> Option<u64> {
     let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {})", limit + 1);
     let count = connection.query_row(&sql, (), |row| row.get::<_, i64>(0)).ok()?;
     u64::try_from(count).ok().filter(|count| *count <= limit)
+}
+
+/// Constraints of one table that are looked at.
+const UNIQUE: usize = 16;
+
+/// The columns that are different in every row together: those of the primary key, and of every unique index over columns.
+fn unique(connection: &Connection, name: &str, primary: &[(i64, String)]) -> rusqlite::Result<Vec<Vec<String>>> {
+    let mut unique: Vec<Vec<String>> = Vec::new();
+    if !primary.is_empty() {
+        unique.push(primary.iter().map(|(_, column)| column.clone()).collect());
+    }
+    let mut statement = connection.prepare(&format!("PRAGMA main.index_list({})", quoted(name)))?;
+    let mut rows = statement.query(())?;
+    while let Some(row) = rows.next()? {
+        if !row.get::<_, bool>(2)? || unique.len() >= UNIQUE {
+            continue;
+        }
+        let index: String = row.get(1)?;
+        let mut statement = connection.prepare(&format!("PRAGMA main.index_xinfo({})", quoted(&index)))?;
+        // A column without a name is computed; those behind the key are not of it.
+        let told = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<String>>(2)?, row.get::<_, bool>(5)?));
+        let columns = statement.query_map((), told)?.collect::<Result<Vec<_>, _>>()?;
+        let columns = columns.into_iter().filter(|(_, of_key)| *of_key).map(|(name, _)| name);
+        unique.extend(columns.collect::<Option<Vec<String>>>());
+    }
+    Ok(unique)
 }
 
 /// Whether every column of a table's primary key ascends.

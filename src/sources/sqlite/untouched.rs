@@ -7,7 +7,7 @@
 //!
 //! Facts: <https://www.sqlite.org/fileformat.html>, sections 1.3, 3 and 4; <https://www.sqlite.org/uri.html>.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::copy;
 use crate::domain::{Change, Failure, FailureKind};
+use crate::regular;
 use crate::sources::input::Input;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -37,6 +38,8 @@ pub struct Untouched {
     pub reasons: Vec<String>,
     /// What the user must know about it.
     pub caveats: Vec<String>,
+    /// Those of the caveats that say that it may not be whole.
+    pub losses: Vec<String>,
     /// What the original looked like; none where there is no file.
     pub seen: Option<Seen>,
 }
@@ -58,7 +61,7 @@ impl Untouched {
             } else {
                 Vec::new()
             };
-            return Ok(Self { path, copied: None, reasons, caveats: Vec::new(), seen: Some(seen) });
+            return Ok(Self { path, copied: None, reasons, caveats: Vec::new(), losses: Vec::new(), seen: Some(seen) });
         }
         Self::copied(input, &path, looked)
     }
@@ -68,7 +71,14 @@ impl Untouched {
         let directory = copy::Directory::new(input.feed.name())?;
         let path = directory.path().join(DATABASE);
         copy::spool(&input.feed, &path, looked)?;
-        Ok(Self { path, copied: Some(directory), reasons: Vec::new(), caveats: Vec::new(), seen: None })
+        Ok(Self {
+            path,
+            copied: Some(directory),
+            reasons: Vec::new(),
+            caveats: Vec::new(),
+            losses: Vec::new(),
+            seen: None,
+        })
     }
 
     /// A copy of a file and of the log or the journal that belongs to it.
@@ -114,10 +124,12 @@ impl Untouched {
                 directory.display()
             ));
         }
+        let mut losses = Vec::new();
         if !still {
-            caveats.push("somebody wrote to it while it was copied: the copy may be between two states".into());
+            losses.push("somebody wrote to it while it was copied: the copy may be between two states".to_owned());
         }
-        Ok(Self { path: target, copied: Some(directory), reasons, caveats, seen: Some(seen) })
+        caveats.extend(losses.iter().cloned());
+        Ok(Self { path: target, copied: Some(directory), reasons, caveats, losses, seen: Some(seen) })
     }
 
     /// What became of the original since.
@@ -167,7 +179,7 @@ struct Beside {
 
 impl Seen {
     fn look(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = regular::open(path)?;
         let metadata = file.metadata()?;
         let mut head = Vec::with_capacity(100);
         file.take(100).read_to_end(&mut head)?;
@@ -230,7 +242,7 @@ impl Beside {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(e) => return Err(e),
         }
-        let file = File::open(path)?;
+        let file = regular::open(path)?;
         let metadata = file.metadata()?;
         let mut head = [0; 32];
         let _ = file.read_at(&mut head, 0)?;

@@ -60,6 +60,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// How many rows it has, where that is known without reading them.
     pub rows: Option<u64>,
+    /// Columns that together are different in every row, because the store says so; one list a constraint.
+    pub unique: Vec<Vec<String>>,
 }
 
 impl Table {
@@ -102,6 +104,13 @@ pub enum Row<'a> {
     Bad(u64, String),
 }
 
+/// Why a row that begins at this byte of its file cannot be believed, where it holds NUL bytes: no program writes them
+/// into rows of text, but a disk or a copy that fails leaves them over what stood there, line breaks too.
+pub fn overwritten(row: &[u8], at: u64) -> Option<String> {
+    let nul = memchr::memchr(0, row)?;
+    Some(format!("damaged: NUL bytes stand in it, from byte {} on", at + nul as u64))
+}
+
 /// Tables that can be read, and only read.
 pub trait Database: Send + Sync {
     /// What it is: `SQLite database`, `PostgreSQL dump, plain text`.
@@ -112,6 +121,11 @@ pub trait Database: Send + Sync {
 
     /// What the user must know about it.
     fn caveats(&self) -> Vec<String>;
+
+    /// Those of the caveats that say that rows may be missing.
+    fn losses(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The tables, those without rows too.
     fn tables(&self) -> &[Table];

@@ -1,5 +1,7 @@
 //! The event of the cursor.
 
+use std::collections::BTreeSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -8,7 +10,7 @@ use crate::app::App;
 use crate::app::layout::rows;
 use crate::app::panes::Pane;
 use crate::app::panes::event::EventView;
-use crate::domain::text;
+use crate::domain::names;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 
@@ -16,7 +18,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let pane = &app.panes.event;
     let kind = match &pane.event {
         Some(event) if event.trouble.is_some() => "unreadable".into(),
-        Some(event) => text::fit(&event.event_type, usize::from(area.width.saturating_sub(18)).max(8)),
+        Some(event) => {
+            let read = app.panes.events.window.iter().flat_map(|window| window.known());
+            let others: BTreeSet<&str> = read.map(|(_, row)| &*row.event.event_type).collect();
+            names::cut(&event.event_type, others, usize::from(area.width).saturating_sub(18).max(8))
+        }
         None => String::new(),
     };
     let view = EventView::ALL.iter().map(|(view, name)| match *view == pane.view {
@@ -30,7 +36,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
     let list = rows(Pane::Event, area);
     let Some(event) = &pane.event else {
-        let words = match app.walk.moment {
+        let words = match app.walk.scope {
             Some(_) => "Before the first event: nothing has happened yet.",
             None => "",
         };

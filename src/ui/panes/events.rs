@@ -1,19 +1,21 @@
 //! The events of the scope, one line each.
 
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{focused, pattern, say, title, title_role};
-use crate::app::layout::rows;
+use crate::app::layout::{BEFORE_DATA, rows};
 use crate::app::panes::Pane;
+use crate::app::panes::columns::Columns;
 use crate::app::panes::events::{EventRow, Window};
 use crate::app::panes::sifted::Sifted;
 use crate::app::walk::Fact;
-use crate::app::words::{self, count, gap, short_instant};
+use crate::app::words::{self, Instants, count, gap};
 use crate::app::{App, Times};
-use crate::domain::{Event, Scope, Timestamp, text};
+use crate::domain::{Event, Scope, names, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 
@@ -60,12 +62,22 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn first_time(self) -> Option<Timestamp> {
+    /// The types of what was read.
+    fn kinds(self) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         match self {
-            Self::All(window) => window.known().find_map(|(_, row)| row.event.time),
-            Self::Some(_, sifted) => sifted.known().find_map(|row| row.event.time),
+            Self::All(window) => Box::new(window.known().map(|(_, row)| &*row.event.event_type)),
+            Self::Some(_, sifted) => Box::new(sifted.known().map(|row| &*row.event.event_type)),
         }
     }
+}
+
+/// How the rows of a list look, all alike.
+struct Looks<'a> {
+    columns: Columns,
+    instants: Instants,
+    /// The types, and the streams that are seen, as they are shown.
+    kinds: HashMap<&'a str, String>,
+    streams: HashMap<&'a str, String>,
 }
 
 /// What a filter does, for the title: how much it shows and hides.
@@ -79,14 +91,6 @@ fn filter_note(sifted: &Sifted) -> String {
     format!("{} of {}, {} hidden{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
 }
 
-/// The widths of the columns, by what is seen and by the room there is.
-struct Columns {
-    number: usize,
-    time: usize,
-    stream: usize,
-    kind: usize,
-}
-
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     // Before the first walk has arrived there is no moment to be true to: its events are shown, and none is selected.
     let first = || app.panes.events.incoming.as_ref().filter(|_| app.walk.scope.is_none());
@@ -95,7 +99,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         Some(window) => {
             let scope = &window.scope;
             let name = match scope {
-                Scope::Stream(name) => name.to_string(),
+                Scope::Stream(name) => names::cut(name.as_str(), [], usize::from(area.width).saturating_sub(16)),
                 Scope::Category(name) => format!("{name}-*"),
                 Scope::All => "whole store".into(),
             };
@@ -120,13 +124,19 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         titles.push((format!("& {}", text::fit(&sifted.text, 60)), Role::Match));
     }
     let titles: Vec<(&str, Role)> = titles.iter().map(|(text, role)| (text.as_str(), *role)).collect();
-    widgets::Frame { area, focused: focused(app, Pane::Events), theme }.draw(&titles, &note, buffer);
-
     let list = rows(Pane::Events, area);
-    let Some(window) = window else {
+    let columns = window.map(|window| app.columns_asked(window).within(list.width.into()));
+    // Without a line of names the note says that there is data which is not seen.
+    let note = match columns {
+        Some(columns) if columns.hides_data && list.y <= area.y + 1 => format!("no room for data, {note}"),
+        _ => note,
+    };
+    widgets::Frame { area, focused: focused(app, Pane::Events), theme }.draw(&titles, &note, buffer);
+    let (Some(window), Some(columns)) = (window, columns) else {
         if !app.catalogue.is_empty() {
             let sorted = app.catalogue.listed && app.catalogue.streams.is_empty();
             let words: &[&str] = match sorted {
+                _ if app.is_nothing_open() => &["Nothing is open: that was stopped. Choose a stream."],
                 true => &["Reading …", "", "What must be sorted is shown when all of it has been read."],
                 false => &["Reading …"],
             };
@@ -143,10 +153,20 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         None => Shown::All(window),
     };
     widgets::scrollbar(area, shown.top(), list.height.into(), shown.len(), style, buffer);
-    let columns = columns(app, shown, list);
+    let looks = Looks {
+        columns,
+        instants: app.instants_in(&window.scope),
+        kinds: kinds(shown, columns.kind),
+        streams: streams(shown, list.height, columns.stream),
+    };
     if list.y > area.y + 1 {
         let mut pen = Pen::new(buffer, Rect { y: list.y - 1, height: 1, ..list });
         let number = if matches!(window.scope, Scope::Stream(_)) { "ver" } else { "#" };
+        if columns.hides_data {
+            // What is not seen is named where there is room for it, and never left out without a sign.
+            let whole = usize::from(list.width) >= 40;
+            pen.put_right(if whole { "… data" } else { "…" }, style).put_right(" ", style);
+        }
         pen.skip(2).put_right_in(number, columns.number, style).skip(1);
         if columns.time > 0 {
             pen.put_in(if app.look.times == Times::Gap { "gap" } else { "time" }, columns.time, style).skip(1);
@@ -154,13 +174,13 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         if columns.stream > 0 {
             pen.put_in("stream", columns.stream, style).skip(1);
         }
-        pen.put_in("type", columns.kind, style).skip(2);
-        if pen.room() > 4 {
-            pen.put("data", style);
+        pen.put_in("type", columns.kind, style);
+        if columns.data > 0 {
+            pen.skip(usize::from(BEFORE_DATA)).put("data", style);
         }
     }
     for (row, y) in (shown.top()..shown.len()).zip(list.y..list.bottom()) {
-        draw_row(app, theme, shown, row, &columns, Rect { y, height: 1, ..list }, buffer);
+        draw_row(app, theme, shown, row, &looks, Rect { y, height: 1, ..list }, buffer);
     }
     if let Shown::Some(_, sifted) = shown
         && sifted.is_empty()
@@ -173,31 +193,21 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn columns(app: &App, shown: Shown<'_>, list: Rect) -> Columns {
-    let window = shown.window();
-    let width = usize::from(list.width);
-    let seen = || (shown.top()..shown.top() + u64::from(list.height)).filter_map(|row| shown.row(row));
-    let in_stream = matches!(window.scope, Scope::Stream(_));
-    let number = if in_stream {
-        let widest = seen().map(|row| row.event.version.0).max().unwrap_or(0).max(window.total);
-        words::count(widest).replace(',', "").len()
-    } else {
-        count(window.total).len()
-    };
-    let time = match app.look.times {
-        Times::Utc if seen().all(|row| row.event.time.is_none()) => 0,
-        Times::Utc if width >= if in_stream { 36 } else { 60 } => 12,
-        Times::Gap if width >= if in_stream { 30 } else { 52 } => 7,
-        Times::Utc | Times::Gap => 0,
-    };
-    let widest = |part: fn(&EventRow) -> &str| seen().map(|row| text::width(&text::safe(part(row)))).max().unwrap_or(0);
-    let stream = match in_stream {
-        true => 0,
-        false => widest(|row| row.event.stream.as_str()).clamp(6, (width / 3).clamp(6, 24)),
-    };
-    let used = 2 + number + 1 + time + usize::from(time > 0) + stream + usize::from(stream > 0);
-    let kind = widest(|row| &row.event.event_type).clamp(4, width.saturating_sub(used).clamp(4, 26));
-    Columns { number: number.max(3), time, stream, kind }
+/// The types of a list as they are shown, told apart from all that were read of it.
+fn kinds(shown: Shown<'_>, cells: usize) -> HashMap<&str, String> {
+    let read: BTreeSet<&str> = shown.kinds().collect();
+    let read: Vec<&str> = read.into_iter().collect();
+    let cut = names::all(&read, cells);
+    read.into_iter().zip(cut).collect()
+}
+
+/// The names of the streams that are seen.
+fn streams(shown: Shown<'_>, height: u16, cells: usize) -> HashMap<&str, String> {
+    let seen = (shown.top()..shown.top() + u64::from(height)).filter_map(|row| shown.row(row));
+    let seen: BTreeSet<&str> = seen.map(|row| row.event.stream.as_str()).collect();
+    let seen: Vec<&str> = seen.into_iter().collect();
+    let cut = names::all(&seen, cells);
+    seen.into_iter().zip(cut).collect()
 }
 
 fn draw_row(
@@ -205,10 +215,11 @@ fn draw_row(
     theme: &Theme,
     shown: Shown<'_>,
     index: u64,
-    columns: &Columns,
+    looks: &Looks<'_>,
     line: Rect,
     buffer: &mut Buffer,
 ) {
+    let columns = &looks.columns;
     let style = |role| theme.style(role);
     let (window, place) = (shown.window(), shown.place(index));
     let here = place == app.walk.place && app.walk.scope.is_some();
@@ -244,37 +255,46 @@ fn draw_row(
             .put("…", style(Role::Muted));
         return;
     };
-    let (mark, role) = mark(event, row.and_then(|row| row.fact));
+    let failed = app.has_failed(&window.scope, place).then_some(Fact::Faulted);
+    let (mark, role) = mark(event, row.and_then(|row| row.fact).or(failed));
     pen.sign(mark, style(role));
     let number = match window.scope {
         Scope::Stream(_) => event.version.to_string(),
-        Scope::Category(_) | Scope::All => count(place),
+        // The number `:` and `--at` go to: the store's own, cut where it is a long text.
+        Scope::Category(_) | Scope::All => text::fit(&event.position.to_string(), columns.number),
     };
     let role = if app.is_hit(&window.scope, place) { Role::Match } else { Role::Version };
     pen.put_right_in(&number, columns.number, style(role)).skip(1);
     if columns.time > 0 {
-        pen.put_in(&time(app, shown, index, event), columns.time, style(Role::Time)).skip(1);
+        pen.put_in(&time(app, shown, index, event, looks), columns.time, style(Role::Time)).skip(1);
     }
     if columns.stream > 0 {
-        pen.put_in(event.stream.as_str(), columns.stream, style(Role::Stream)).skip(1);
+        let name = event.stream.as_str();
+        let name = looks.streams.get(name).map_or(name, String::as_str);
+        pen.put_in(name, columns.stream, style(Role::Stream)).skip(1);
     }
     let matched = style(Role::Match);
     if event.trouble.is_some() {
         pen.put("unreadable ", style(Role::Fault));
     } else {
-        let kind = text::fit(&event.event_type, columns.kind);
+        let kind = looks.kinds.get(&*event.event_type);
+        let kind = kind.cloned().unwrap_or_else(|| names::cut(&event.event_type, [], columns.kind));
         let start = usize::from(pen.column());
         pen.put_matching(&kind, style(Role::Type), pattern(app), matched);
         let used = usize::from(pen.column()) - start;
-        pen.skip(columns.kind.saturating_sub(used)).skip(1);
+        pen.skip(columns.kind.saturating_sub(used));
     }
+    if columns.data == 0 && event.trouble.is_none() && event.notes.is_empty() {
+        return;
+    }
+    pen.skip(usize::from(event.trouble.is_none()));
     for note in &event.notes {
         if pen.room() > 8 {
             pen.put(&format!("[{}] ", text::fit(&note.text, 40)), style(Role::Caution));
         }
     }
     let digest = row.map_or_else(|| Cow::Owned(words::digest(event)), |row| Cow::Borrowed(row.digest.as_str()));
-    if pen.room() > 5 {
+    if pen.room() > 5 && (columns.data > 0 || event.trouble.is_some()) {
         pen.skip(1).put_matching(&digest, style(Role::Muted), pattern(app), matched);
     }
 }
@@ -292,15 +312,10 @@ fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     }
 }
 
-fn time(app: &App, shown: Shown<'_>, row: u64, event: &Event) -> String {
+fn time(app: &App, shown: Shown<'_>, row: u64, event: &Event, looks: &Looks<'_>) -> String {
     let Some(time) = event.time else { return String::new() };
     match app.look.times {
-        Times::Utc => {
-            // The day of the cursor needs no saying; before the first event that is the day of the first one seen.
-            let reference: Option<Timestamp> =
-                app.walk.event().and_then(|event| event.time).or_else(|| shown.first_time());
-            short_instant(time, reference)
-        }
+        Times::Utc => looks.instants.write(time, looks.columns.precision),
         Times::Gap => {
             let before = row.checked_sub(1).and_then(|before| shown.row(before)?.event.time);
             before.map_or(String::new(), |before| gap(before, time))

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::tail;
 use crate::app::App;
 use crate::app::words::{count, counted, instant};
-use crate::domain::{Scope, text};
+use crate::domain::{Event, Position, Scope, names, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::Pen;
 
@@ -105,21 +105,32 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
     if progress.troubles > 0 {
         piece(format!("! {} unreadable", count(progress.troubles)), Role::Fault, 8);
     }
-    if let (Some(scope), Some(moment)) = (&app.walk.scope, app.walk.moment.as_deref()) {
+    if let Some(scope) = &app.walk.scope {
+        let event = app.walk.event();
         let total = count(app.total(scope));
         let (name, place) = match scope {
             Scope::Stream(name) => {
-                let at = moment.event.as_ref().map_or("start".into(), |event| event.version.to_string());
+                let at = event.map_or("start".into(), |event| event.version.to_string());
                 let last = app.catalogue.summary(name).map_or(total, |summary| summary.last_version.to_string());
                 (name.to_string(), format!("@{at}/{last}"))
             }
-            Scope::Category(name) => (format!("{name}-*"), format!("#{}/{total}", count(app.walk.place))),
-            Scope::All => ("whole store".into(), format!("#{}/{total}", count(app.walk.place))),
+            Scope::Category(name) => (format!("{name}-*"), in_store(app, event.map(|event| &**event), &total)),
+            Scope::All => ("whole store".into(), in_store(app, event.map(|event| &**event), &total)),
         };
-        piece(text::fit(&name, (width / 3).clamp(16, 40)), Role::Stream, 10);
+        piece(names::cut(&name, [], (width / 3).clamp(16, 40)), Role::Stream, 10);
         piece(place, Role::Header, 11);
-        if let Some(time) = moment.event.as_ref().and_then(|event| event.time) {
+        if let Some(time) = event.and_then(|event| event.time) {
             piece(instant(time), Role::Time, 4);
+        }
+        if let Some(lacks) = app.lacks() {
+            piece(format!("! {lacks}"), Role::Fault, 10);
+        }
+        let Some(moment) = app.walk.here() else { return pieces };
+        if moment.suspended.is_some() {
+            piece("suspended".into(), Role::Fault, 10);
+        }
+        if moment.reducer.stale.is_some() {
+            piece("before the save".into(), Role::Caution, 10);
         }
         if let Some(sealed) = moment.sealed() {
             let what = if sealed.contains("encrypted") { "encrypted" } else { sealed };
@@ -129,4 +140,16 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
         }
     }
     pieces
+}
+
+/// Where one stands in a scope of many streams: the position as the store numbers it, and, where that is not the same, which
+/// of the events it is.
+fn in_store(app: &App, event: Option<&Event>, total: &str) -> String {
+    let ordinal = format!("#{}/{total}", count(app.walk.place));
+    match event {
+        Some(event) if event.position != Position::Number(app.walk.place) => {
+            format!("@{} {ordinal}", text::fit(&event.position.to_string(), 24))
+        }
+        _ => ordinal,
+    }
 }

@@ -4,30 +4,39 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{focused, pattern, say, tail, title, title_role};
-use crate::app::App;
-use crate::app::layout::rows;
 use crate::app::panes::Pane;
 use crate::app::panes::state::{Against, StatePane, StateView};
 use crate::app::words::{self, count};
-use crate::domain::text;
+use crate::app::{App, Severity};
+use crate::domain::{names, text};
 use crate::replay::{Change, Moment};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let pane = &app.panes.state;
-    let moment = app.walk.moment.as_deref();
+    // While the state of the cursor is being folded, one of before is shown as what it is.
+    let before = app.walk.before();
+    let moment = app.walk.here().or(before);
     let place = moment.map_or(String::new(), |moment| match &moment.event {
         Some(event) if event.trouble.is_some() => String::new(),
         Some(event) => format!("@{}", event.version),
         None => "at the start".into(),
     });
+    let place = match before {
+        Some(_) if place.is_empty() => ("not here".into(), Role::Caution),
+        Some(_) => (format!("{place}, not here"), Role::Caution),
+        None if moment.is_some_and(|moment| moment.reducer.stale.is_some()) => {
+            (format!("{place}  from before the save"), Role::Caution)
+        }
+        None => (place, Role::Version),
+    };
     // The stream is only worth saying where the scope is wider than one.
     let stream = match (&app.walk.scope, moment) {
         (Some(crate::domain::Scope::Stream(_)) | None, _) | (_, None) => String::new(),
-        (Some(_), Some(moment)) => moment.stream.to_string(),
+        (Some(_), Some(moment)) => names::cut(moment.stream.as_str(), [], usize::from(area.width).saturating_sub(24)),
     };
-    let titles = [(title(Pane::State), title_role(app, Pane::State)), (stream, Role::Stream), (place, Role::Version)];
+    let titles = [(title(Pane::State), title_role(app, Pane::State)), (stream, Role::Stream), place];
     let titles = titles.each_ref().map(|(text, role)| (text.as_str(), *role));
     let (top, len) = match pane.view {
         StateView::Tree => (pane.tree.top(), pane.tree.rows().len()),
@@ -41,20 +50,41 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         (StateView::Tree, 0) => String::new(),
         (StateView::Tree, below) => format!("{} below", count(below as u64)),
     };
+    let missing = app.fold_words();
+    let note = if moment.is_some() { note } else { String::new() };
     widgets::Frame { area, focused: focused(app, Pane::State), theme }.draw(&titles, &note, buffer);
-    widgets::scrollbar(area, top as u64, height as u64, len as u64, theme.style(Role::Muted), buffer);
+    let (noted, all) = app.noted(area);
     let Some(moment) = moment else {
+        if let Some((words, more)) = missing {
+            return say(&[&words, &more], Role::Caution, theme, all, buffer);
+        }
         let words = if app.catalogue.is_empty() { "No state." } else { "" };
         return say(&[words], Role::Muted, theme, list, buffer);
     };
-    let all = rows(Pane::State, area);
-    if all.y > area.y + 1 {
-        head(app, moment, theme, Rect { y: all.y - 1, height: 1, ..all }, buffer);
+    widgets::scrollbar(area, top as u64, height as u64, len as u64, theme.style(Role::Muted), buffer);
+    if let Some((words, _)) = &missing {
+        let line = Rect { y: all.y.saturating_sub(1).max(area.y + 1), height: 1, ..all };
+        Pen::new(buffer, line).put(words, theme.style(Role::Caution));
+    } else if noted.y > area.y + 1 {
+        head(app, moment, theme, Rect { y: noted.y - 1, height: 1, ..noted }, buffer);
+    }
+    for ((severity, note), y) in app.state_notes().iter().zip(noted.y..noted.bottom()) {
+        let role = match severity {
+            Severity::Info => Role::Text,
+            Severity::Warning => Role::Caution,
+            Severity::Error => Role::Fault,
+        };
+        Pen::new(buffer, Rect { y, height: 1, ..noted }).put(note, theme.style(role));
     }
     told(pane, all, theme, buffer);
     match pane.view {
         StateView::Changes => changes(app, theme, list, buffer),
         StateView::Tree => body(app, moment, theme, list, buffer),
+    }
+    if before.is_some() {
+        let top = all.y.max(area.y + 2).min(all.bottom());
+        let lines = Rect { y: top, height: all.bottom() - top, ..all };
+        buffer.set_style(lines, theme.style(Role::Muted));
     }
 }
 
@@ -63,7 +93,7 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
     let pane = &app.panes.state;
     let style = |role| theme.style(role);
     let mut pen = Pen::new(buffer, line);
-    if moment.sealed().is_some() {
+    if moment.sealed().is_some() || moment.suspended.is_some() {
         pen.put(&text::fit(file(&moment.reducer.name), 24), style(Role::Muted));
         return;
     }
@@ -122,9 +152,9 @@ fn told(pane: &StatePane, rows: Rect, theme: &Theme, buffer: &mut Buffer) {
         }
         change(&changes[usize::from(number)], pane.against, paths, theme, &mut pen);
     }
-    if pane.told(rows.height) > told {
+    if let Some(under) = pane.line_under_told(rows.height) {
         let line = "─".repeat(rows.width.into());
-        Pen::new(buffer, Rect { y: rows.y + told, height: 1, ..rows }).put(&line, theme.style(Role::Border));
+        Pen::new(buffer, Rect { y: rows.y + under, height: 1, ..rows }).put(&line, theme.style(Role::Border));
     }
 }
 
@@ -196,6 +226,15 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
         if let Some(sealed) = moment.sealed() {
             let words = format!("Its payload is {sealed}: its state cannot be folded.");
             return say(&[&words], Role::Muted, theme, list, buffer);
+        }
+        if let Some((words, help)) = app.suspended_words() {
+            return say(
+                &[&format!("No state here, {words}."), "", &format!("{help}.")],
+                Role::Fault,
+                theme,
+                list,
+                buffer,
+            );
         }
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",

@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::action::{Action, Session};
 use crate::app::mode::{Asking, Mode};
+use crate::app::panes::Pane;
 use crate::app::words::{count, percent};
 use crate::app::{App, Severity, hints, notation};
 use crate::domain::text;
@@ -59,7 +60,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
             }
         }
         Mode::ConfirmQuit => {
-            pen.put("Quit stepback?", style(Role::Prompt));
+            pen.put("Quit stepback? q quits", style(Role::Prompt));
         }
         Mode::Popup(_) | Mode::Survey(_) | Mode::Normal => said(app, theme, &mut pen),
     }
@@ -101,12 +102,20 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         pen.put(&format!("! {banner}"), style(Role::Warning));
         return;
     }
-    let moment = app.walk.moment.as_deref();
+    let moment = app.walk.here();
+    if let Some((words, help)) = app.suspended_words() {
+        pen.put(&format!("! {words}: {help}"), style(Role::Fault));
+        return;
+    }
     if let Some(fault) = moment.filter(|moment| moment.sealed().is_none()).and_then(|moment| moment.fault.as_ref()) {
         pen.put(&format!("! this event could not be folded: {fault}"), style(Role::Fault));
         return;
     }
-    if let Some(trouble) = moment.and_then(|moment| moment.event.as_ref()?.trouble.as_ref()) {
+    if let Some(stale) = moment.and_then(|moment| moment.reducer.stale.as_ref()) {
+        pen.put(&format!("! {stale}: this state is from before the save"), style(Role::Fault));
+        return;
+    }
+    if let Some(trouble) = app.walk.event().and_then(|event| event.trouble.as_ref()) {
         pen.put(&format!("! {trouble}"), style(Role::Fault));
         return;
     }
@@ -117,6 +126,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
     if let Some(pin) = &app.walk.pin {
         let words = match app.walk.difference_here() {
             _ if app.walk.is_at_pin() => "here".into(),
+            _ if !app.walk.compares_here() => "of another stream".into(),
             Some(patch) if patch.0.is_empty() => "no difference".into(),
             Some(patch) => crate::app::words::counted(patch.0.len() as u64, "difference"),
             None => "comparing …".into(),
@@ -157,8 +167,11 @@ fn under_way(app: &App) -> [String; 2] {
             format!("{doing} {percent} %{stop}"),
         ]
     };
-    if let Some((folded, total)) = app.walk.wanted.as_ref().and_then(|wanted| wanted.progress) {
-        return told("walking", folded, total);
+    // State says it where it is seen.
+    if app.areas().is_none_or(|areas| areas.pane(Pane::State).is_none())
+        && let Some((words, _)) = app.fold_words().filter(|_| app.walk.is_under_way())
+    {
+        return [words.clone(), words];
     }
     // While the text is typed the prompt says it.
     if let Some((looked, total)) = app.jobs.search.as_ref().and_then(|search| search.running)

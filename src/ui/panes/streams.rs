@@ -5,25 +5,27 @@ use ratatui::layout::Rect;
 
 use super::{focused, say, title, title_role};
 use crate::app::App;
-use crate::app::catalogue::Catalogue;
 use crate::app::layout::rows;
 use crate::app::panes::Pane;
 use crate::app::panes::streams::Row;
-use crate::app::words::{count, counted, short_instant, shorter_instant};
-use crate::domain::{StreamKind, text};
+use crate::app::words::{Instants, Precision, count, counted};
+use crate::domain::{Scope, StreamKind, names};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 
 const WHOLE_STORE: &str = "whole store";
 
-/// The widths of a time, with and without its milliseconds.
-const WHOLE_TIME: usize = 12;
-const SHORT_TIME: usize = 8;
+/// Cells before a name.
+const SIGNS: usize = 2;
 
-/// The columns: what of the width goes to the count and to the time; the name has the rest.
+/// The columns: what of the width goes to the count and to the time, and what the name has left.
 struct Columns {
     count: usize,
     time: usize,
+    name: usize,
+    /// How times are written.
+    instants: Instants,
+    precision: Precision,
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -63,9 +65,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let words = if so_far.is_empty() { "No stream matches." } else { "No stream matches so far." };
         return say(&[words, "", "Esc: all streams"], Role::Muted, theme, list, buffer);
     }
-    let most = catalogue.progress.events.max(1);
-    let digits = count(most).len().clamp(6, 11);
-    let columns = Columns { count: digits, time: time_width(catalogue, usize::from(list.width), digits) };
+    let columns = columns(app, usize::from(list.width));
     if list.y > area.y + 1 {
         let head = Rect { y: list.y - 1, height: 1, ..list };
         let mut pen = Pen::new(buffer, head);
@@ -76,25 +76,54 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
         pen.put_right("events", theme.style(Role::Muted)).skip(2).put("name", theme.style(Role::Muted));
     }
-    for (number, y) in (pane.top..len).zip(list.y..list.bottom()) {
+    let rows = pane.top..len.min(pane.top + usize::from(list.height));
+    let names: Vec<String> = rows.clone().map(|number| name(app, number)).collect();
+    let names = names::all(&names.iter().map(String::as_str).collect::<Vec<_>>(), columns.name);
+    for ((number, name), y) in rows.zip(&names).zip(list.y..) {
         let line = Rect { y, height: 1, ..list };
-        draw_row(app, theme, number, &columns, line, buffer);
+        draw_row(app, theme, (number, name), &columns, line, buffer);
     }
 }
 
-/// The width of the column of last times: none where names would be cut for it. The first names stand for all, so that
-/// the columns stay where they are while the list scrolls and grows.
-fn time_width(catalogue: &Catalogue, width: usize, digits: usize) -> usize {
-    const LOOKED_AT: usize = 32;
-    const LONG_NAME: usize = 24;
-    let names =
-        catalogue.streams.iter().take(LOOKED_AT).map(|summary| text::width(&text::safe(summary.stream.as_str())));
-    let widest = names.max().unwrap_or(0).clamp(WHOLE_STORE.len(), LONG_NAME);
-    let room = |time: usize| width.saturating_sub(2 + 2 + digits + 1 + time + 1);
-    [WHOLE_TIME, SHORT_TIME].into_iter().find(|time| room(*time) >= widest).unwrap_or(0)
+/// The name of a row; nothing where it has none.
+fn name(app: &App, number: usize) -> String {
+    let catalogue = &app.catalogue;
+    match app.panes.streams.row(catalogue, number) {
+        Some(Row::All) => WHOLE_STORE.into(),
+        Some(Row::Category(n)) => {
+            catalogue.categories.get(n as usize).map_or(String::new(), |category| format!("{}-*", category.name))
+        }
+        Some(Row::Stream(n)) => {
+            catalogue.streams.get(n as usize).map_or(String::new(), |summary| summary.stream.to_string())
+        }
+        Some(Row::MoreCategories(_)) | None => String::new(),
+    }
 }
 
-fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Rect, buffer: &mut Buffer) {
+/// The columns in a width: no times where names would be cut for them.
+fn columns(app: &App, width: usize) -> Columns {
+    const LONG_NAME: usize = 24;
+    let catalogue = &app.catalogue;
+    let digits = app.digits();
+    let widest = catalogue.widest.clamp(WHOLE_STORE.len(), LONG_NAME);
+    let instants = app.instants_in(&Scope::All);
+    let room = |time: usize| width.saturating_sub(SIGNS + digits + 1 + if time > 0 { time + 2 } else { 0 } + 1);
+    let wanted = [Precision::Milliseconds, Precision::Seconds];
+    let precision = wanted.into_iter().find(|precision| room(instants.width(*precision)) >= widest);
+    let precision = precision.filter(|_| catalogue.span.is_some());
+    let time = precision.map_or(0, |precision| instants.width(precision));
+    let precision = precision.unwrap_or(Precision::Seconds);
+    Columns { count: digits, time, name: room(time), instants, precision }
+}
+
+fn draw_row(
+    app: &App,
+    theme: &Theme,
+    (number, name): (usize, &str),
+    columns: &Columns,
+    line: Rect,
+    buffer: &mut Buffer,
+) {
     let pane = &app.panes.streams;
     let catalogue = &app.catalogue;
     let Some(row) = pane.row(catalogue, number) else { return };
@@ -112,16 +141,14 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         Row::All => {
             let events = catalogue.progress.events;
             right(&mut pen, columns, "", &count(events), theme);
-            pen.put(WHOLE_STORE, theme.style(Role::Type));
+            pen.put(name, theme.style(Role::Type));
         }
         Row::Category(n) => {
             let Some(category) = catalogue.categories.get(n as usize) else { return };
-            let streams = match columns.time {
-                WHOLE_TIME => format!("{} streams", count(category.streams)),
-                _ => format!("in {}", count(category.streams)),
-            };
+            let whole = counted(category.streams, "stream");
+            let streams = if whole.len() <= columns.time { whole } else { format!("in {}", count(category.streams)) };
             right(&mut pen, columns, &streams, &count(category.events), theme);
-            pen.put(&format!("{}-*", category.name), theme.style(Role::Type));
+            pen.put(name, theme.style(Role::Type));
         }
         Row::MoreCategories(more) => {
             pen.put(
@@ -131,18 +158,15 @@ fn draw_row(app: &App, theme: &Theme, number: usize, columns: &Columns, line: Re
         }
         Row::Stream(n) => {
             let Some(summary) = catalogue.streams.get(n as usize) else { return };
-            let reference = app.walk.event().and_then(|event| event.time);
-            let time = summary.last_time.map_or(String::new(), |time| match columns.time {
-                SHORT_TIME => shorter_instant(time, reference),
-                _ => short_instant(time, reference),
-            });
+            let write = |time| columns.instants.write(time, columns.precision);
+            let time = summary.last_time.map_or(String::new(), write);
             right(&mut pen, columns, &time, &count(summary.events), theme);
             let typed = pane.narrowing.as_ref().map(|narrowing| narrowing.pattern.as_str());
             let (role, kind) = match summary.kind {
                 StreamKind::Domain => (Role::Stream, None),
                 kind => (Role::Muted, Some(kind.name())),
             };
-            pen.put_matching(summary.stream.as_str(), theme.style(role), typed, theme.style(Role::Match));
+            pen.put_matching(name, theme.style(role), typed, theme.style(Role::Match));
             if let Some(kind) = kind.filter(|kind| pen.room() > kind.len() + 3) {
                 pen.put(&format!(" ({kind})"), theme.style(Role::Muted));
             }

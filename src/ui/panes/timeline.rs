@@ -30,7 +30,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let total = app.total(scope);
-    let columns = columns(window, &app.walk, total, track.width);
+    let columns = columns(window, &app.walk, &app.panes.pace, total, track.width);
     let style = |role| theme.style(role);
     Pen::new(buffer, Rect { x: track.x - 1, width: 1, ..track }).put("├", style(Role::Track));
     let mut pen = Pen::new(buffer, track);
@@ -52,7 +52,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let place = match &app.walk.wanted {
         Some(wanted) if wanted.place.is_some() => "…".into(),
         _ => {
-            let (place, total) = (count(app.walk.place), count(total));
+            // Which of the events of the scope it is, written as `:` takes it.
+            let (place, total) = (format!("#{}", count(app.walk.place)), count(total));
             let both = format!("{place}/{total}");
             if both.len() + 2 <= usize::from(rest.width) { both } else { place }
         }
@@ -87,6 +88,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 fn times(app: &App, theme: &Theme, track: Rect, buffer: &mut Buffer) {
     let Some(scope) = &app.walk.scope else { return };
     let line = Rect { y: track.y + 1, ..track };
+    let total = app.total(scope);
     let (first, last) = match scope {
         crate::domain::Scope::Stream(name) => match app.catalogue.summary(name) {
             Some(summary) => (summary.first_time, summary.last_time),
@@ -94,9 +96,10 @@ fn times(app: &App, theme: &Theme, track: Rect, buffer: &mut Buffer) {
         },
         _ => (None, None),
     };
+    let [sampled_first, sampled_last] = app.panes.pace.ends(scope, total);
+    let (first, last) = (sampled_first.or(first), sampled_last.or(last));
     let style = theme.style(Role::Muted);
     let here = app.walk.event().and_then(|event| event.time).map(instant);
-    let total = app.total(scope);
     let column = usize::from(column_of(app.walk.place, total, track.width));
     let mut left = 0;
     let mut right = usize::from(track.width);

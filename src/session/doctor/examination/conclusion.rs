@@ -41,6 +41,12 @@ impl Examination {
             (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", grouped(self.beyond)));
         report.checks.push(Check { what: "records", extent: records, skipped: beyond });
         self.conclude_versions(&mut report, &mut texts);
+        if let (true, Some(OtherKey { field, map, .. })) =
+            (self.tallies.contains_key(&Kind::DuplicateVersions), OtherKey::first(&about.other_keys, Than::Wider))
+        {
+            let text = format!("perhaps several streams are shown as one: with `--map {map}` {field} tells them apart");
+            texts.insert(Kind::DuplicateVersions, text);
+        }
         self.conclude_positions(about, &mut report, &mut texts, &mut severities);
         self.identities.sort();
         self.conclude_ids(&mut report, look);
@@ -87,13 +93,15 @@ impl Examination {
     }
 
     fn conclude_versions(&mut self, report: &mut Report, texts: &mut BTreeMap<Kind, String>) {
-        let mut skipped = self.streams.forgot.then(|| "too many gaps to remember them all".to_owned());
+        let mut skipped = self.counted_versions();
+        if self.streams.forgot {
+            skipped.get_or_insert_with(|| "too many gaps to remember them all".to_owned());
+        }
         if self.streams.left_out > 0 {
             let known = grouped(self.streams.len() as u64);
-            skipped = Some(format!(
-                "only of the first {known} streams; {} events are of others",
-                grouped(self.streams.left_out)
-            ));
+            skipped.get_or_insert_with(|| {
+                format!("only of the first {known} streams; {} events are of others", grouped(self.streams.left_out))
+            });
         }
         let (mut gaps, mut missing, mut holed, mut steps) = (0u64, 0u64, 0u64, 0u64);
         let mut first: Option<Gap> = None;
@@ -116,7 +124,7 @@ impl Examination {
             }
         }
         if !is_dense(gaps as usize, steps) {
-            skipped = Some("the versions of streams do not count by one here: gaps are not told".into());
+            skipped.get_or_insert_with(|| "the versions of streams do not count by one here: gaps are not told".into());
         } else if let Some(gap) = first {
             self.set(Kind::VersionGaps, gaps, gap.ordinal, gap.text());
             texts.insert(
@@ -152,6 +160,20 @@ impl Examination {
             skipped = Some("streams begin with versions of any number here: their beginnings are not judged".into());
         }
         report.checks.push(Check { what: "versions", extent: several(streams, "stream"), skipped });
+    }
+
+    /// Why versions prove nothing: they are ours.
+    fn counted_versions(&self) -> Option<String> {
+        match self.facts.counted_versions {
+            0 => None,
+            _ if self.facts.one_stream => {
+                Some("events of the store have no version of their own: it is counted here".into())
+            }
+            counted if counted < self.readable => {
+                Some(format!("{} have no version of their own: theirs is counted here", several(counted, "event")))
+            }
+            _ => Some("the store has no versions: they are counted here".into()),
+        }
     }
 
     fn conclude_positions(
@@ -342,6 +364,9 @@ impl Examination {
         }
         let extent = format!("{} declared", several(self.declared, "stream"));
         report.checks.push(Check { what: "declared streams", extent, skipped: None });
+        if self.listed == 0 {
+            return;
+        }
         // Streams with events the list of streams does not have.
         let mut missing: Vec<u32> = self
             .streams

@@ -16,18 +16,12 @@ fn healthy(streams: u64, events: u64) -> Vec<Event> {
         for stream in 1..=streams {
             let n = all.len() as u64 + 1;
             all.push(Event {
-                stream: format!("order-{stream}").as_str().into(),
-                version: Version(version),
-                position: Position::Number(n),
                 id: Some(format!("id-{n}").as_str().into()),
-                event_type: "Changed".into(),
                 time: Timestamp::from_second(START + 60 * n as i64).ok(),
                 data: Payload::json_text(format!("{{\"n\":{n}}}")),
-                metadata: Payload::default(),
                 correlation: Some("never looked up".into()),
                 causation: (n > 1).then(|| format!("id-{}", n - 1).as_str().into()),
-                notes: Vec::new(),
-                trouble: None,
+                ..Event::new(format!("order-{stream}").as_str(), Version(version), Position::Number(n), "Changed")
             });
         }
     }
@@ -35,7 +29,7 @@ fn healthy(streams: u64, events: u64) -> Vec<Event> {
 }
 
 fn facts() -> Facts {
-    Facts { events: 0, first_version: None, has_positions: true, one_stream: false }
+    Facts { events: 0, first_version: None, has_positions: true, counted_versions: 0, one_stream: false }
 }
 
 fn examine_as(events: &[Event], facts: Facts, about: &About) -> Report {

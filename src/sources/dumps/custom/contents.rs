@@ -107,7 +107,7 @@ pub fn add(pass: &mut Pass, entry: &Entry, lies: Lies) -> Result<(), Halt> {
     let (head, form) = match pass.statement_in(&entry.copy) {
         Statement::Copy(copy) => {
             if let Some(why) = copy.unreadable {
-                pass.catalogue.caveat(format!("the rows of `{}` are left out: {why}", entry.tag));
+                pass.catalogue.loss(format!("the rows of `{}` are left out: {why}", entry.tag));
                 return Ok(());
             }
             (Head { name: copy.name, columns: copy.columns }, Form::Copy)

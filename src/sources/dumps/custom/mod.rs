@@ -54,7 +54,7 @@ fn whole(input: &Input, window: &mut Window<'_>) -> Result<Dump, Halt> {
     }
     let (blocks, cut) = blocks(window, source, &contents)?;
     let (int_size, compression) = (contents.header.int_size, contents.header.compression);
-    let spool: Arc<Spool> = Arc::default();
+    let spool = Arc::new(Spool::of(input, input.feed.arrived().upto));
     let mut starts = Vec::new();
     for entry in &contents.with_data {
         match blocks.get(&entry.id) {
@@ -66,11 +66,11 @@ fn whole(input: &Input, window: &mut Window<'_>) -> Result<Dump, Halt> {
                 });
                 contents::add(&mut pass, entry, Lies::own(Arc::new(bytes)))?;
             }
-            None => pass.catalogue.caveat(format!("the rows of `{}` are not in it", entry.tag)),
+            None => pass.catalogue.loss(format!("the rows of `{}` are not in it", entry.tag)),
         }
     }
     if cut {
-        pass.catalogue.caveat("it was cut: what is behind the cut is missing");
+        pass.catalogue.loss("it was cut: what is behind the cut is missing");
     }
     let objects = Objects::new(input.feed.clone(), &contents.header, starts);
     let large = LargeObjects::Blocks(Box::new(objects));
@@ -82,11 +82,11 @@ pub fn finish(input: &Input, contents: &Contents, pass: Pass, kind: &str, large:
     let mut catalogue = pass.catalogue;
     let stored = catalogue.finish();
     let rows = stored.iter().filter(|stored| !stored.sections.is_empty()).count();
-    let mut dump = Dump::new(kind.into(), stored, large, input.path.clone());
+    let mut dump = Dump::new(kind.into(), stored, large, input);
     dump.reasons = input.packed.iter().map(|packing| format!("unpacked from {packing}")).collect();
     dump.reasons.extend(contents.reasons());
     dump.reasons.push(format!("{} tables, {rows} of them with rows", dump.tables().len()));
-    dump.caveats = catalogue.caveats;
+    (dump.caveats, dump.losses) = (catalogue.caveats, catalogue.losses);
     dump
 }
 

@@ -11,26 +11,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::format::Compression;
-use crate::domain::{Failure, FailureKind};
+use crate::domain::Failure;
+use crate::sources::allowance::Allowance;
 use crate::sources::dumps::window::{Bytes, Got};
 use crate::sources::feed::Feed;
+use crate::sources::input::Input;
 
 /// How much is unpacked at a time, and how the temporary file is handed out.
 const BLOCK: usize = 64 << 10;
-/// How much is unpacked at most, of all tables together.
-const MOST: u64 = 64 << 30;
 /// What is packed smaller than this is no data anybody keeps, once there are [`SUSPICIOUS`] bytes.
 const RATIO: u64 = 1000;
 const SUSPICIOUS: u64 = 64 << 20;
 
 /// The temporary file of a dump.
-#[derive(Default)]
 pub struct Spool {
     file: OnceLock<File>,
     used: AtomicU64,
+    /// What may come out of all tables together, and of what the dump itself is packed in.
+    allowance: Allowance,
+    /// The names of what it is packed in.
+    layers: String,
 }
 
 impl Spool {
+    /// The temporary file of the dump in an input, which has so many bytes of packed data at most.
+    pub fn of(input: &Input, bytes: u64) -> Self {
+        // Of what is itself packed, the bytes of the outermost layer count.
+        if input.packed.is_empty() {
+            input.allowance.took(bytes);
+        }
+        let layers = ["its tables"].iter().chain(&input.packed).copied().collect::<Vec<_>>().join(" in ");
+        Self { file: OnceLock::new(), used: AtomicU64::new(0), allowance: input.allowance.clone(), layers }
+    }
+
     fn file(&self, source: &str) -> Result<&File, Failure> {
         if let Some(file) = self.file.get() {
             return Ok(file);
@@ -244,17 +257,15 @@ impl Unpacked {
             return Ok(());
         }
         let unpacked = state.known + filled as u64;
-        if unpacked > SUSPICIOUS && unpacked / RATIO > taken {
+        let allowance = &self.spool.allowance;
+        if unpacked > SUSPICIOUS && unpacked / RATIO > taken && !allowance.is_said() {
             state.fault = Some(format!("the rest is not unpacked: it grows to more than {RATIO} times its size"));
             state.ended = true;
             state.reader = None;
             return Ok(());
         }
+        allowance.came_out(filled as u64, source, &self.spool.layers)?;
         let at = self.spool.used.fetch_add(BLOCK as u64, Ordering::Relaxed);
-        if at >= MOST {
-            let why = format!("it unpacks to more than {} GiB", MOST >> 30);
-            return Err(Failure::new(FailureKind::Unsupported, source, "unpack it", why));
-        }
         self.spool.file(source)?.write_all_at(&block[..filled], at).map_err(|e| room(source, &e))?;
         state.blocks.push(at);
         state.known = unpacked;

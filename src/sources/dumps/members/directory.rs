@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 
 use super::{CONTENTS, Member};
 use crate::domain::Failure;
-use crate::sources::feed::Feed;
+use crate::sources::feed::{Feed, read_at};
 use crate::sources::input::Input;
 
 /// How many files are held open.
@@ -40,7 +40,7 @@ pub fn input(path: &Path) -> Result<Input, Failure> {
     let name = named.as_deref().and_then(Path::file_name).or(path.file_name());
     let name = name.map_or_else(|| address.clone(), |name| name.to_string_lossy().into_owned());
     let feed = Feed::of_file(file, &address, length);
-    Ok(Input { feed, stem: name.clone(), name, path: Some(path), packed: Vec::new() })
+    Ok(Input::of_feed(feed, name.clone(), name, Some(path)))
 }
 
 /// The files of a directory, whatever they are called: its table of contents says which of them count.
@@ -102,16 +102,7 @@ impl Folder {
     /// Of the operating system.
     pub fn read_at(&self, name: &Arc<str>, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let file = self.kept(name)?;
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
+        read_at(&file, offset, buffer)
     }
 
     fn kept(&self, name: &Arc<str>) -> io::Result<Arc<File>> {

@@ -228,6 +228,7 @@ pub fn open_tar(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<(
     let opened = opened(input, &mut window, members, "PostgreSQL dump, tar format", feed);
     let (mut dump, _) = opened.map_err(|halt| halt.failure(source))?;
     dump.caveats.extend(archive.caveats.iter().cloned());
+    dump.losses.extend(archive.losses.iter().cloned());
     Ok(dump)
 }
 
@@ -268,16 +269,17 @@ fn opened(
         if missing <= TOLD {
             let mut name: String = name.chars().take(64).collect();
             name.retain(|c| c != '`');
-            pass.catalogue.caveat(format!("the rows of `{}` are not shown: their file is `{name}`: {why}", entry.tag));
+            pass.catalogue.loss(format!("the rows of `{}` are not shown: their file is `{name}`: {why}", entry.tag));
         }
     }
     if missing > TOLD {
         pass.catalogue
-            .caveat(format!("the rows of {} tables more are not shown: their files are not there", missing - TOLD));
+            .loss(format!("the rows of {} tables more are not shown: their files are not there", missing - TOLD));
     }
     // In a tar where nothing is packed rows lie as they do in text.
     let in_place = tar.filter(|_| found.iter().all(|(.., compression)| *compression == Compression::None));
-    let spool: Arc<Spool> = Arc::default();
+    let packed_bytes = found.iter().map(|(_, member, _)| member.length()).sum();
+    let spool = Arc::new(Spool::of(input, packed_bytes));
     for (entry, member, compression) in found {
         let lies = match (in_place, &member, compression) {
             (Some(feed), &Member::Stretch { start, length, .. }, _) => {

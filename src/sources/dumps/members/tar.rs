@@ -45,6 +45,8 @@ pub struct Archive {
     objects: Vec<Object>,
     /// What the user must know.
     pub caveats: Vec<String>,
+    /// Those of the caveats that say that something is missing.
+    pub losses: Vec<String>,
 }
 
 /// Whether a tar begins as one of a dump does: its first file is one of those `pg_dump` writes.
@@ -130,7 +132,13 @@ impl Archive {
     /// When it cannot be read, or nobody wants it any more.
     pub fn read(feed: &Arc<Feed>, seen: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<Self, Halt> {
         let mut window = Window::new(&**feed, 0, u64::MAX, SIP, seen);
-        let mut archive = Self { feed: feed.clone(), files: HashMap::new(), objects: Vec::new(), caveats: Vec::new() };
+        let mut archive = Self {
+            feed: feed.clone(),
+            files: HashMap::new(),
+            objects: Vec::new(),
+            caveats: Vec::new(),
+            losses: Vec::new(),
+        };
         // First where the table of contents is: in a tar of `pg_dump` at the very beginning.
         let mut directory = None;
         walk(&mut window, &mut |path, _| {
@@ -162,17 +170,17 @@ impl Archive {
         archive.trim();
         match end {
             End::Found => {}
-            End::Cut => archive.caveats.push("the tar was cut: what is behind the cut is missing".into()),
+            End::Cut => archive.losses.push("the tar was cut: what is behind the cut is missing".into()),
             End::Damaged(at) => {
-                let caveat = format!("the tar is damaged at byte {at}: what is behind that is missing");
-                archive.caveats.push(caveat);
+                archive.losses.push(format!("the tar is damaged at byte {at}: what is behind that is missing"));
             }
         }
         if left_out > 0 {
-            let caveat =
-                format!("the tar holds more files than can be found again; {left_out} files more are not shown");
-            archive.caveats.push(caveat);
+            archive
+                .losses
+                .push(format!("the tar holds more files than can be found again; {left_out} files more are not shown"));
         }
+        archive.caveats.extend(archive.losses.iter().cloned());
         if others > 0 {
             archive.caveats.push(format!("the tar holds {} dumps; the first of them is shown", others + 1));
         }

@@ -5,11 +5,14 @@
 //! and says why.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use super::exported;
+use super::key::{Key, Keys, Why};
 use super::names::{self, rank};
-use super::sample::{Field, Sample};
-use super::{FieldPath, Mapping, Overrides, Reference, Role, StreamFrom};
+use super::sample::{Field, Growth, Sample};
+use super::{FieldPath, Mapping, Overrides, Owner, Reference, Role, StreamFrom, Template};
+use crate::domain::{OtherKey, text};
 use crate::sources::files::value;
 
 /// A candidate below this is none.
@@ -24,6 +27,8 @@ pub struct Guessed {
     pub reasons: Vec<String>,
     /// What is missing and how it is made up for.
     pub caveats: Vec<String>,
+    /// Wider keys of streams that are possible and were not taken.
+    pub other_keys: Vec<OtherKey>,
 }
 
 /// Guesses. What the user said counts; `name` names the one stream of records that name none.
@@ -31,7 +36,18 @@ pub struct Guessed {
 /// # Errors
 /// The fields that were found, when there are no events in them.
 pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guessed, Vec<String>> {
-    let mut guesser = Guesser { sample, overrides, data: None, metadata: None, reasons: Vec::new() };
+    let is_exported = exported::is_exported(sample);
+    let mut guesser = Guesser {
+        sample,
+        overrides,
+        is_exported,
+        data: None,
+        metadata: None,
+        event_type: FieldPath::default(),
+        global: Vec::new(),
+        refused: Vec::new(),
+        reasons: Vec::new(),
+    };
     // What lies inside the payload is no part of the envelope, so the payload comes first.
     let data = guesser.choose(Role::Data);
     guesser.data = data.clone();
@@ -39,20 +55,24 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
     guesser.metadata = metadata.clone();
 
     let event_type = guesser.choose(Role::Type).ok_or_else(|| sample.listing())?;
+    guesser.event_type = event_type.clone();
     let mut caveats = Vec::new();
-    let stream = match guesser.choose(Role::Stream) {
-        Some(path) => StreamFrom::Field(path),
-        // Only what is clearly an event may do without a stream: otherwise any log would be a stream of events.
-        None if data.is_some() && rank(Role::Type, &event_type).is_some_and(|rank| rank < 8) => {
+    let stream = match guesser.stream_field() {
+        Some(stream) => stream,
+        // Only what is clearly an event may do without a stream: otherwise any log would be a stream of events. Whoever says
+        // what happened says that these are events.
+        None if [Role::Stream, Role::Type].iter().any(|&role| overrides.get(role).is_some())
+            || data.is_some() && rank(Role::Type, &event_type).is_some_and(|rank| rank < 8) =>
+        {
+            guesser.reasons.retain(|(role, _)| *role != Role::Stream);
             guesser.reasons.push((Role::Stream, format!("stream = \"{name}\": no field names one")));
             caveats.push("no field names a stream: all events are shown as one".into());
             StreamFrom::Constant(name.into())
         }
         None => return Err(sample.listing()),
     };
-    let version = guesser.version(&stream);
-    let time = guesser.choose(Role::Time);
-    let id = guesser.choose(Role::Id);
+    let (time, id) = (guesser.choose(Role::Time), guesser.choose(Role::Id));
+    let (version, key) = guesser.version(&stream, [&time, &id]);
     let position = guesser.position(version.as_ref());
     let correlation = guesser.references(Role::Correlation);
     let causation = guesser.references(Role::Causation);
@@ -61,41 +81,66 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
         guesser.reasons.push((Role::Data, "data = the whole record: no field holds a payload".into()));
     }
     if version.is_none() {
-        caveats.push("no versions: counted from 1 in each stream".into());
+        caveats.push(guesser.no_versions());
     }
     match &position {
         None => caveats.push("no position: shown in file order, by line".into()),
         Some(path) => {
-            let grows = sample.field(path).map(|field| field.growth(|_| Some(0)));
-            if grows.is_some_and(|growth| growth.grow < growth.pairs) {
-                caveats.push(format!("positions ({path}) go back: shown in file order"));
+            let growth = sample.field(path).map(|field| field.growth(|_| Some(0))).unwrap_or_default();
+            if growth.grow < growth.pairs {
+                let what = if growth.repeated > 0 { "go back or repeat" } else { "go back" };
+                caveats.push(format!("positions ({path}) {what}: shown in file order"));
             }
         }
     }
     if time.is_none() {
         caveats.push("no times".into());
     }
+    let fields = is_exported.then(exported::fields);
+    let mut mapping =
+        Mapping { stream, event_type, version, time, id, data, metadata, correlation, causation, position, fields };
+    let stream = mapping.stream.clone();
+    let other_keys = guesser.keys(&stream, [&mapping.time, &mapping.id]).others(&key, mapping.version.as_ref());
+    if let (StreamFrom::Field(narrow), false) = (&mapping.stream, key.beside.is_empty()) {
+        let narrow = narrow.clone();
+        caveats.extend(guesser.widen(&mut mapping, &narrow, &key));
+    }
+    let mut usual = guesser.keys(&stream, [&mapping.time, &mapping.id]).usual(mapping.version.as_ref());
+    // What is a part of every name is no part of some.
+    usual.retain(|owner| !key.beside.contains(&owner.path));
+    if !usual.is_empty() {
+        guesser.expect(&mut mapping, usual);
+    }
     let mut reasons = guesser.reasons;
     reasons.sort_by_key(|(role, _)| Role::ALL.iter().position(|other| other == role));
-    Ok(Guessed {
-        mapping: Mapping { stream, event_type, version, time, id, data, metadata, correlation, causation, position },
-        reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
-        caveats,
-    })
+    let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();
+    Ok(Guessed { mapping, reasons, caveats, other_keys })
 }
 
 struct Guesser<'a> {
     sample: &'a Sample,
     overrides: &'a Overrides,
+    /// Whether the records are those of an export, which says what is what.
+    is_exported: bool,
     data: Option<FieldPath>,
     metadata: Option<FieldPath>,
+    event_type: FieldPath,
+    /// Numbers that never repeat over all streams: places in the store, whatever they are called.
+    global: Vec<FieldPath>,
+    /// What is called like a version and repeats too often to be one.
+    refused: Vec<FieldPath>,
     reasons: Vec<(Role, String)>,
 }
 
 impl Guesser<'_> {
     /// What the user said about a role, with the reason noted.
     fn told(&mut self, role: Role) -> Option<Option<FieldPath>> {
-        let said = self.overrides.get(role)?.cloned();
+        let Some(said) = self.overrides.get(role) else {
+            let path = self.is_exported.then(|| exported::path(role))?;
+            self.reasons.push((role, format!("{} = {path}: as stepback exports it", role.name())));
+            return Some(Some(path));
+        };
+        let said = said.cloned();
         let reason = match &said {
             Some(path) if path.keys().is_empty() => format!("{} = the whole record: you said so", role.name()),
             Some(path) => format!("{} = {path}: you said so", role.name()),
@@ -103,6 +148,110 @@ impl Guesser<'_> {
         };
         self.reasons.push((role, reason));
         Some(said)
+    }
+
+    /// What names the streams.
+    fn stream_field(&mut self) -> Option<StreamFrom> {
+        if let Some(StreamFrom::Template(template)) = self.overrides.stream() {
+            self.reasons.push((Role::Stream, format!("stream = {template}: you said so")));
+            return Some(StreamFrom::Template(template));
+        }
+        self.choose(Role::Stream).or_else(|| self.named_within()).map(StreamFrom::Field)
+    }
+
+    /// A plain `name` beside what says of which context or type it is the name.
+    fn named_within(&mut self) -> Option<FieldPath> {
+        let is_within = |field: &Field| {
+            let above = |path: &FieldPath| path.keys().split_last().map(|(_, above)| above.to_vec());
+            let siblings = self.sample.fields().iter().filter(|other| above(&other.path) == above(&field.path));
+            siblings.filter(|other| other.path != self.event_type).any(|other| {
+                names::qualifier(&other.path) == Some(names::Qualifier::Type)
+                    && other.share(|value| value::name(value).is_some()) == 100
+            })
+        };
+        let is_name = |field: &&Field| {
+            field.path.keys().last().is_some_and(|key| ["name", "number", "no"].contains(&names::plain(key).as_str()))
+                && field.path != self.event_type
+                && self.depth(field) == 0
+                && field.distinct() < field.count()
+                && self.stream(field).is_some()
+        };
+        let field = self.sample.fields().iter().filter(is_name).find(|field| is_within(field))?;
+        let (path, distinct, count) = (field.path.clone(), field.distinct(), field.count());
+        self.reasons.push((Role::Stream, format!("stream = {path}: {distinct} names in {count} records")));
+        Some(path)
+    }
+
+    /// Takes the fields of a key into the names of streams. Gives what is to be said of it.
+    fn widen(&mut self, mapping: &mut Mapping, narrow: &FieldPath, key: &Key) -> Option<String> {
+        let template = Template::joined(key.beside.iter().cloned().chain([narrow.clone()]));
+        let fields: Vec<String> = key.beside.iter().map(ToString::to_string).collect();
+        let fields = fields.join(" and ");
+        let why = match key.why {
+            Why::Alone => return None,
+            Why::Repeats => format!("{narrow} alone repeats versions, with {fields} it does not"),
+            Why::Behaves => format!(
+                "{narrow} alone repeats versions, with {fields} it does not, and nothing else speaks for {fields}: \
+                 events written twice would look the same"
+            ),
+            Why::Constraint | Why::Presumed => {
+                format!("the store says that {fields}, {narrow} and the version are unique together")
+            }
+            Why::Shared => format!("events of several {fields} share one {narrow}"),
+            Why::Owner => format!("{fields} says whose a stream is"),
+        };
+        self.reasons.retain(|(role, _)| *role != Role::Stream);
+        self.reasons.push((Role::Stream, format!("stream = {template}: {why}")));
+        mapping.stream = StreamFrom::Template(template.clone());
+        (key.why != Why::Constraint)
+            .then(|| format!("streams are {template}: {why}; `--map stream={narrow}` takes {narrow} alone"))
+    }
+
+    /// Puts tenants before the names of streams where they are others than in the sample.
+    fn expect(&mut self, mapping: &mut Mapping, usual: Vec<Owner>) {
+        let template = match mapping.stream.clone() {
+            StreamFrom::Template(template) => template,
+            StreamFrom::Field(path) => Template::joined([path]),
+            StreamFrom::Constant(_) => return,
+        };
+        for Owner { path, usual } in &usual {
+            let reason = match usual {
+                Some(usual) => {
+                    format!("where {path} is not `{}`, it stands before the stream's name", text::fit(usual, 40))
+                }
+                None => format!("where {path} says something, it stands before the stream's name"),
+            };
+            self.reasons.push((Role::Stream, reason));
+        }
+        mapping.stream = StreamFrom::Template(template.owned(usual));
+    }
+
+    /// What is to be said where there are no versions.
+    fn no_versions(&self) -> String {
+        let counted = "no versions: counted from 1 in each stream";
+        match self.refused.first() {
+            Some(path) => {
+                format!(
+                    "{counted}; {path} repeats too often within streams, `--map version={path}` takes it all the same"
+                )
+            }
+            None => counted.into(),
+        }
+    }
+
+    /// The keys that are possible. Fields that say something else of an event tell no streams apart.
+    fn keys<'b>(&'b self, stream: &'b StreamFrom, taken: [&'b Option<FieldPath>; 2]) -> Keys<'b> {
+        let inside = |path: &FieldPath| self.data.as_ref().is_some_and(|data| data.is_prefix_of(path));
+        let is_taken = move |path: &FieldPath| {
+            *path == self.event_type || taken.iter().any(|other| other.as_ref() == Some(path)) || inside(path)
+        };
+        match self.overrides.stream() {
+            // Whoever says what the stream is says all of it.
+            Some(_) => Keys::said(self.sample),
+            // As does what stepback exported.
+            None if self.is_exported => Keys::said(self.sample),
+            None => Keys::new(self.sample, stream, is_taken),
+        }
     }
 
     /// The best candidate of a role that can be judged by itself.
@@ -198,7 +347,33 @@ impl Guesser<'_> {
         }
     }
 
+    /// Whether a field of a name that may mean anything (`name`, `kind`) says what its stream is of, or who, and not what
+    /// happened: it is the same throughout each stream, and differs between them.
+    fn describes_the_stream(&self, field: &Field) -> bool {
+        /// How many of the names of a type can mean nothing else.
+        const SURE: usize = 8;
+        if rank(Role::Type, &field.path).is_none_or(|rank| rank < SURE) {
+            return false;
+        }
+        let names = |field: &&Field| rank(Role::Stream, &field.path).is_some() && self.stream(field).is_some();
+        let streams = self.sample.fields().iter().filter(|other| other.path != field.path).filter(names);
+        let Some(streams) = streams.min_by_key(|field| rank(Role::Stream, &field.path)) else { return false };
+        let (mut said, mut again): (HashMap<&[u8], &[u8]>, bool) = (HashMap::new(), false);
+        for (stream, value) in streams.values.iter().zip(&field.values) {
+            let (Some(stream), Some(value)) = (stream, value) else { continue };
+            match said.get(&stream[..]) {
+                Some(before) if *before != &value[..] => return false,
+                Some(_) => again = true,
+                None => _ = said.insert(stream, value),
+            }
+        }
+        again && field.distinct() > 1
+    }
+
     fn event_type(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
+        if self.describes_the_stream(field) {
+            return None;
+        }
         // The type of an aggregate is not what happened to it.
         if let [.., above, _] = field.path.keys()
             && matches!(
@@ -239,62 +414,106 @@ impl Guesser<'_> {
         if field.share(|value| value::name(value).is_some()) < 90 {
             return None;
         }
-        // A few repeated deliveries are no reason to have no ids at all.
+        // A few repeated deliveries are no reason to have no ids at all, nor is an event that stands twice.
+        let field = self.sample.once(field);
         let (count, distinct) = (field.count(), field.distinct());
-        (distinct * 10 >= count * 9).then_some((points, "different in every record".into()))
+        let why = match count - distinct {
+            0 => "different in every record".into(),
+            1 => "different in every record but one".into(),
+            n => format!("different in every record but {n}").into(),
+        };
+        (distinct * 10 >= count * 9).then_some((points, why))
     }
 
-    fn version(&mut self, stream: &StreamFrom) -> Option<FieldPath> {
-        // Which records are of one stream: numbered by the first record of theirs.
-        let mut of_record: Vec<Option<usize>> = vec![None; self.sample.records()];
-        match stream {
-            StreamFrom::Constant(_) => of_record.fill(Some(0)),
-            StreamFrom::Field(path) => {
-                let mut first: HashMap<&[u8], usize> = HashMap::new();
-                for (record, value) in self.sample.field(path).iter().flat_map(|field| field.said()) {
-                    of_record[record] = Some(*first.entry(value).or_insert(record));
+    /// The version, and what streams are told apart by for it to be one.
+    fn version(&mut self, stream: &StreamFrom, taken: [&Option<FieldPath>; 2]) -> (Option<FieldPath>, Key) {
+        // How each number grows under the key that suits it best.
+        let mut judged: HashMap<FieldPath, (Key, Growth)> = HashMap::new();
+        let mut constrained: Vec<FieldPath> = Vec::new();
+        {
+            let keys = self.keys(stream, taken);
+            let said = self.overrides.get(Role::Version).flatten();
+            for field in self.sample.fields() {
+                let is_asked = rank(Role::Version, &field.path).is_some() || said == Some(&field.path);
+                let is_number = || field.share(|value| value::whole(value).is_some()) >= 90;
+                if is_asked && self.coverage(field).is_some() && is_number() {
+                    judged.insert(field.path.clone(), keys.of_version(stream, field));
+                    constrained.extend(keys.is_constrained(&field.path).then(|| field.path.clone()));
                 }
             }
         }
-        let one_stream = of_record.iter().flatten().collect::<HashSet<_>>().len() <= 1;
-        self.choose_by(Role::Version, |guesser, field| {
+        for field in self.sample.fields() {
+            let Some((_, growth)) = judged.get(&field.path) else { continue };
+            if constrained.contains(&field.path) || self.is_exported {
+                // The store itself says that it counts within streams, or stepback did when it exported them.
+            } else if is_of_the_store(&self.sample.once(field), growth) {
+                self.global.push(field.path.clone());
+            } else if repeats(field, growth) && growth.grow > 0 {
+                self.refused.push(field.path.clone());
+            }
+        }
+        // Beside a number that is called a version, one that is called a place and never repeats is none, however alike
+        // they grow: otherwise it would hide that a version stands twice.
+        let is_version = |(path, (_, growth)): (&FieldPath, &(Key, Growth))| {
+            names::is_a_version(path) && self.sample.field(path).is_some_and(|field| !repeats(field, growth))
+        };
+        let has_version = judged.iter().any(is_version);
+        let version = self.choose_by(Role::Version, |guesser, field| {
             let points = guesser.coverage(field)?;
-            if field.share(|value| value::whole(value).is_some()) < 90 {
+            if has_version && names::is_a_place(&field.path) && field.growth(|_| Some(0)).repeated == 0 {
                 return None;
             }
-            let growth = field.growth(|record| of_record[record]);
+            let (_, growth) = judged.get(&field.path).filter(|_| !guesser.global.contains(&field.path))?;
             let from_start = 10 * growth.from_zero_or_one as i32 / growth.starts.max(1) as i32;
             if growth.pairs == 0 {
                 return Some((points - 10 + from_start, "whole numbers; no stream repeats so far".into()));
             }
+            if repeats(field, growth) {
+                return None;
+            }
             let (grow, by_one) = (growth.grow * 100 / growth.pairs, growth.by_one * 100 / growth.pairs);
-            // The number of a schema repeats; a version does not, though some dumps are in no order.
-            if growth.repeated * 20 > growth.pairs {
-                return None;
-            }
-            // What has one order through the whole file, but no steps of one in each stream, is a place in the store.
-            let over_all = field.growth(|_| Some(0));
-            let ordered = over_all.grow == over_all.pairs || over_all.grow == 0;
-            if !one_stream && by_one < 50 && over_all.repeated == 0 && ordered {
-                return None;
-            }
             let points = points + by_one as i32 * 40 / 100 + from_start;
-            if grow < 80 {
-                return Some((points - 20, "different in each event of a stream".into()));
-            }
-            Some((points, "grows within each stream".into()))
-        })
+            let why = match growth.repeated {
+                0 if grow < 80 => "different in each event of a stream".into(),
+                0 => "grows within each stream".into(),
+                1 => "grows within each stream; one repeats".into(),
+                n => format!("grows within each stream; {n} repeat").into(),
+            };
+            Some((if grow < 80 { points - 20 } else { points }, why))
+        });
+        let key = match version.as_ref().and_then(|path| judged.remove(path)) {
+            Some((key, _)) => key,
+            None => self.keys(stream, taken).without_versions(stream),
+        };
+        (version, key)
     }
 
     fn position(&mut self, version: Option<&FieldPath>) -> Option<FieldPath> {
+        let found = self.position_by_name(version);
+        let first = self
+            .global
+            .first()
+            .filter(|path| found.is_none() && self.overrides.get(Role::Position).is_none() && version != Some(path));
+        let Some(path) = first.cloned() else { return found };
+        self.reasons.push((Role::Position, format!("position = {path}: it counts over all streams")));
+        Some(path)
+    }
+
+    fn position_by_name(&mut self, version: Option<&FieldPath>) -> Option<FieldPath> {
         self.choose_by(Role::Position, |guesser, field| {
             let points = guesser.coverage(field)?;
             if version == Some(&field.path) || field.share(|value| value::whole(value).is_some()) < 90 {
                 return None;
             }
-            let growth = field.growth(|_| Some(0));
-            if growth.pairs > 0 && growth.grow == growth.pairs {
-                return Some((points + 20, "grows through the file".into()));
+            let growth = guesser.sample.once(field).growth(|_| Some(0));
+            let why = match growth.pairs - growth.grow {
+                0 => "grows through the file".into(),
+                1 => "grows through the file, but for one step".into(),
+                n => format!("grows through the file, but for {n} steps").into(),
+            };
+            // A number that stands twice or a step back is the store's own fault, and told as such.
+            if growth.pairs > 0 && growth.grow * 10 >= growth.pairs * 9 && growth.repeated * 10 <= growth.pairs {
+                return Some((points + 20, why));
             }
             // The tables of some stores are dumped in another order than they were written.
             let sure = rank(Role::Position, &field.path).is_some_and(|rank| rank < 11);
@@ -304,13 +523,15 @@ impl Guesser<'_> {
 
     /// All usual places of a correlation or a causation: a record may have any of them, and the first may have none.
     fn references(&mut self, role: Role) -> Vec<Reference> {
-        if let Some(said) = self.told(role) {
+        let of_export = self.is_exported && self.overrides.get(role).is_none();
+        if !of_export && let Some(said) = self.told(role) {
             return said.into_iter().map(Reference::Field).collect();
         }
         let spellings = if role == Role::Correlation { names::CORRELATION } else { names::CAUSATION };
         let field = |above: &FieldPath, name: &str| Reference::Field(above.then(name));
         let top = FieldPath::default();
-        let mut found: Vec<_> = spellings.iter().map(|name| field(&top, name)).collect();
+        let own = of_export.then(|| Reference::Field(exported::path(role)));
+        let mut found: Vec<_> = own.into_iter().chain(spellings.iter().map(|name| field(&top, name))).collect();
         if let Some(metadata) = &self.metadata {
             found.extend(spellings.iter().map(|name| field(metadata, name)));
             let properties = metadata.then("properties");
@@ -334,6 +555,30 @@ impl Guesser<'_> {
         }
         found
     }
+}
+
+/// Whether a number counts through the whole store, and not within streams: streams that begin alike have versions in
+/// common, and places in a store nobody has twice.
+fn is_of_the_store(field: &Field, growth: &Growth) -> bool {
+    if names::is_of_a_stream(&field.path) || growth.starts < 2 {
+        return false;
+    }
+    let all = field.growth(|_| Some(0));
+    let ordered = all.grow + all.repeated == all.pairs || all.grow == 0;
+    let enough = if ordered { growth.pairs > 0 || growth.starts > 2 } else { growth.starts > 3 && all.pairs >= 12 };
+    // One or two that stand twice are the store's own fault. Versions of streams that begin alike repeat far more often.
+    let once = all.repeated == 0 || all.repeated * 20 <= all.pairs && all.repeated * 4 < growth.starts;
+    once && enough
+}
+
+/// Whether a number repeats too often within streams to be a version: that of a schema does. One or a few that stand twice
+/// are the store's own fault, and told as such.
+fn repeats(field: &Field, growth: &Growth) -> bool {
+    let fresh = growth.pairs - growth.repeated.min(growth.pairs);
+    let enough = if names::is_of_a_stream(&field.path) { fresh * 5 >= growth.pairs } else { fresh * 3 >= growth.pairs };
+    // A long count from the beginning is one, however many tenants have it.
+    let counts = fresh >= 4 * growth.starts && growth.from_zero_or_one == growth.starts;
+    growth.repeated > 0 && !enough && !counts
 }
 
 /// Text that is a date and time.
@@ -374,6 +619,7 @@ mod tests {
     fn short(mapping: &Mapping) -> String {
         let stream = match &mapping.stream {
             StreamFrom::Field(path) => path.to_string(),
+            StreamFrom::Template(template) => template.to_string(),
             StreamFrom::Constant(name) => format!("={name}"),
         };
         let Mapping { version, time, id, data, metadata, position, .. } = mapping;
@@ -438,6 +684,16 @@ mod tests {
                 ],
             ),
             (
+                // Who it is about is no type; the wrappers of MongoDB's numbers and dates are no fields of their own.
+                ".streamId .kind .version.$numberLong .at.$date - .data - -",
+                &[
+                    r#"{"streamId":"c-1","version":{"$numberLong":"3"},"name":"Alice","kind":"Registered","at":{"$date":"2025-03-01T08:00:00Z"},"data":{}}"#,
+                    r#"{"streamId":"c-1","version":{"$numberLong":"4"},"name":"Alice","kind":"Moved","at":{"$date":"2025-03-01T08:00:01Z"},"data":{}}"#,
+                    r#"{"streamId":"c-2","version":{"$numberLong":"1"},"name":"Bob","kind":"Registered","at":{"$date":"2025-03-01T08:00:02Z"},"data":{}}"#,
+                    r#"{"streamId":"c-2","version":{"$numberLong":"2"},"name":"Bob","kind":"Closed","at":{"$date":"2025-03-01T08:00:03Z"},"data":{}}"#,
+                ],
+            ),
+            (
                 // Newest first; and a table in the order of its heap.
                 ".stream .type .version - - .data - .global_position",
                 &[
@@ -470,6 +726,32 @@ mod tests {
         assert!(found.reasons.contains(&"stream = .who: you said so".into()), "{:?}", found.reasons);
         let found = guessed(&lines, Some("stream=.who,type=.did,data=.")).unwrap();
         assert_eq!(found.mapping.data, Some(FieldPath::default()));
+    }
+
+    #[test]
+    fn what_is_the_same_throughout_a_stream_is_not_what_happened() {
+        let lines = [
+            r#"{"streamId":"c-1","name":"Alice","data":{}}"#,
+            r#"{"streamId":"c-1","name":"Alice","data":{}}"#,
+            r#"{"streamId":"c-2","name":"Bob","data":{}}"#,
+        ];
+        assert!(guessed(&lines, None).is_err());
+        // Of one stream nothing shows what it is; and what changes within a stream happened.
+        assert!(guessed(&lines[..2], None).is_ok());
+        let changed = lines[1].replace("Alice", "Moved");
+        assert_eq!(
+            short(&guessed(&[lines[0], &changed, lines[2]], None).unwrap().mapping),
+            ".streamId .name - - - .data - -"
+        );
+    }
+
+    #[test]
+    fn whoever_says_what_happened_needs_no_stream() {
+        let lines = [r#"{"type":"Deposited","amount":10}"#, r#"{"type":"Withdrawn","amount":5}"#];
+        assert!(guessed(&lines, None).is_err());
+        for map in ["type=.type", "stream=none,type=.type", "stream=none"] {
+            assert_eq!(short(&guessed(&lines, Some(map)).unwrap().mapping), "=dump .type - - - - - -", "{map}");
+        }
     }
 
     #[test]

@@ -3,17 +3,26 @@
 //! A mapping is guessed from the first records ([`guess`]) or written by the user ([`parse`]); whatever the user wrote
 //! counts. It is not a layout of tables: every record of a file is mapped alike.
 
+mod exported;
 mod guess;
+mod key;
 mod names;
 mod parse;
+mod refusal;
 mod sample;
+mod suggest;
+mod template;
 
 use std::fmt;
 
 pub use guess::{Guessed, guess};
-pub use names::plain;
+pub use names::{Qualifier, alike, qualifier};
 pub use parse::Overrides;
+pub use refusal::{judged, mapped, nearest};
 pub use sample::Sample;
+pub use template::{Need, Owner, Piece, Template};
+
+use crate::domain::StreamKey;
 
 /// A place inside a record: the keys from its top. No keys is the record itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -35,6 +44,11 @@ impl FieldPath {
         let mut keys = self.0.clone();
         keys.push(key.into());
         Self(keys)
+    }
+
+    /// What is left of this path behind another; none where it does not lead through that.
+    pub fn below(&self, above: &FieldPath) -> Option<Self> {
+        self.0.strip_prefix(&above.0[..]).map(|keys| Self(keys.to_vec()))
     }
 
     /// Whether this path is `other` or leads to it.
@@ -121,8 +135,30 @@ impl Role {
 pub enum StreamFrom {
     /// A field.
     Field(FieldPath),
+    /// Several fields: the type and the number of an aggregate, a tenant and an id.
+    Template(Template),
     /// The records name no stream: all of them are one.
     Constant(String),
+}
+
+impl StreamFrom {
+    /// What its names are made of, where that is several parts.
+    pub fn key(&self) -> Option<StreamKey> {
+        match self {
+            Self::Template(template) => template.key(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for StreamFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(path) => path.fmt(f),
+            Self::Template(template) => template.fmt(f),
+            Self::Constant(name) => write!(f, "\"{name}\""),
+        }
+    }
 }
 
 /// What names another message.
@@ -132,6 +168,39 @@ pub enum Reference {
     Field(FieldPath),
     /// Two fields, its stream and its version there (Message DB); shown as `stream/version`.
     Place(FieldPath, FieldPath),
+}
+
+impl Mapping {
+    /// The fields that hold the parts of an event.
+    pub fn paths(&self) -> impl Iterator<Item = &FieldPath> {
+        let stream = match &self.stream {
+            StreamFrom::Field(path) => vec![path],
+            StreamFrom::Template(template) => template.paths().collect(),
+            StreamFrom::Constant(_) => Vec::new(),
+        };
+        let single = [&self.version, &self.time, &self.id, &self.data, &self.metadata, &self.position, &self.fields];
+        let references = self.correlation.iter().chain(&self.causation).flat_map(|reference| match reference {
+            Reference::Field(path) => vec![path],
+            Reference::Place(stream, version) => vec![stream, version],
+        });
+        stream.into_iter().chain([&self.event_type]).chain(single.into_iter().flatten()).chain(references)
+    }
+
+    /// Takes a role from another field.
+    pub fn set(&mut self, role: Role, path: FieldPath) {
+        match role {
+            Role::Stream => self.stream = StreamFrom::Field(path),
+            Role::Type => self.event_type = path,
+            Role::Version => self.version = Some(path),
+            Role::Time => self.time = Some(path),
+            Role::Id => self.id = Some(path),
+            Role::Data => self.data = Some(path),
+            Role::Metadata => self.metadata = Some(path),
+            Role::Correlation => self.correlation = vec![Reference::Field(path)],
+            Role::Causation => self.causation = vec![Reference::Field(path)],
+            Role::Position => self.position = Some(path),
+        }
+    }
 }
 
 /// Which fields of a record hold the parts of an event.
@@ -157,4 +226,6 @@ pub struct Mapping {
     pub causation: Vec<Reference>,
     /// The place in the store; the number of the line where there is none.
     pub position: Option<FieldPath>,
+    /// An object of fields that are no part of the event, as stepback itself exports them.
+    pub fields: Option<FieldPath>,
 }

@@ -1,19 +1,24 @@
 //! What the user wrote after `--map`: `stream=.aggregate.id,type=.kind,version=none,data=.`
 
-use super::{FieldPath, Role};
+use super::{FieldPath, Role, StreamFrom, Template};
 
 /// What the user said about roles: a field, or that there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Overrides(Vec<(Role, Option<FieldPath>)>);
+pub struct Overrides {
+    fields: Vec<(Role, Option<FieldPath>)>,
+    /// A stream's name that is made of several fields.
+    template: Option<Template>,
+}
 
 impl Overrides {
     /// Reads `role=path,role=path…`. A path is `.key.key`, a key with other characters than letters, digits, `_`, `-`,
-    /// `$` and `@` in double quotes; `.` alone is the whole record, and `none` says that there is no such field.
+    /// `$` and `@` in double quotes; `.` alone is the whole record, and `none` says that there is no such field;
+    /// without a stream all events are one. A stream may be several fields: `stream={tenantId}/{streamId}`.
     ///
     /// # Errors
     /// A sentence that names the part which cannot be understood.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut overrides = Vec::new();
+        let (mut overrides, mut template) = (Vec::new(), None::<Template>);
         for part in split(text) {
             let part = part.trim();
             if part.is_empty() {
@@ -30,27 +35,75 @@ impl Overrides {
                     known.join(", ")
                 ));
             };
-            if overrides.iter().any(|(other, _)| *other == role) {
+            if overrides.iter().any(|(other, _)| *other == role) || role == Role::Stream && template.is_some() {
                 return Err(format!("`{part}`: `{}` is mapped twice", role.name()));
             }
+            if role == Role::Stream && path.contains(['{', '}']) {
+                template = Some(Template::parse(path.trim(), field).map_err(|why| format!("`{part}`: {why}"))?);
+                continue;
+            }
             let path = match path.trim() {
-                "none" if matches!(role, Role::Stream | Role::Type) => {
-                    return Err(format!("`{part}`: an event cannot do without its {}", role.name()));
+                "none" if role == Role::Type => {
+                    return Err(format!("`{part}`: an event cannot do without its type"));
                 }
                 "none" => None,
                 path => Some(field(path).map_err(|why| format!("`{part}`: {why}"))?),
             };
             overrides.push((role, path));
         }
-        if overrides.is_empty() {
+        if overrides.is_empty() && template.is_none() {
             return Err("nothing is mapped: write `role=.field`".into());
         }
-        Ok(Self(overrides))
+        Ok(Self { fields: overrides, template })
+    }
+
+    /// The fields that were named, with their roles.
+    pub fn paths(&self) -> impl Iterator<Item = (Role, &FieldPath)> {
+        let named = self.fields.iter().filter_map(|(role, path)| Some((*role, path.as_ref()?)));
+        let parts = self.template.iter().flat_map(Template::paths).map(|path| (Role::Stream, path));
+        named.chain(parts)
+    }
+
+    /// The same with other paths.
+    pub fn map(self, path: impl Fn(&FieldPath) -> FieldPath) -> Self {
+        let fields = self.fields.into_iter().map(|(role, said)| (role, said.as_ref().map(&path))).collect();
+        Self { fields, template: self.template.map(|template| template.map(|field| path(&field))) }
+    }
+
+    /// What others say of roles, and beyond them what was said here.
+    pub fn under(self, others: &Self) -> Self {
+        let Self { fields, template } = self;
+        let mut all = fields.into_iter().fold(others.clone(), |all, (role, path)| all.or(role, path));
+        if !all.says(Role::Stream) {
+            all.template = template;
+        }
+        all
+    }
+
+    /// The same, and this of a role of which nothing was said.
+    pub fn or(mut self, role: Role, path: Option<FieldPath>) -> Self {
+        if !self.says(role) {
+            self.fields.push((role, path));
+        }
+        self
+    }
+
+    /// Whether something was said of a role.
+    pub fn says(&self, role: Role) -> bool {
+        self.get(role).is_some() || role == Role::Stream && self.template.is_some()
     }
 
     /// What was said about a role: `Some(None)` says that there is no such field.
     pub fn get(&self, role: Role) -> Option<Option<&FieldPath>> {
-        self.0.iter().find(|(other, _)| *other == role).map(|(_, path)| path.as_ref())
+        self.fields.iter().find(|(other, _)| *other == role).map(|(_, path)| path.as_ref())
+    }
+
+    /// What was said of streams: a field, or several.
+    pub fn stream(&self) -> Option<StreamFrom> {
+        match &self.template {
+            Some(template) => Some(StreamFrom::Template(template.clone())),
+            None => self.get(Role::Stream).flatten().cloned().map(StreamFrom::Field),
+        }
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! It judges nothing; it counts what the values of each field are like.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::FieldPath;
 use crate::domain::text;
-use crate::sources::files::{plan, skim, value};
+use crate::sources::files::skim::{self, Skimmer};
+use crate::sources::files::{plan, value};
 
 /// How deep fields are looked for.
 const DEPTH: usize = 3;
@@ -14,14 +17,24 @@ const DEPTH: usize = 3;
 const FIELDS: usize = 512;
 /// Longer values are cut: they are no names, numbers or times.
 const VALUE: usize = 256;
+
 /// The first records of a file, taken apart into fields.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     fields: Vec<Field>,
     places: HashMap<FieldPath, usize>,
     records: usize,
+    /// Records that are the same text as one before them: one event, written once more.
+    copies: HashSet<usize>,
+    /// What the records say, hashed, so that copies are noticed.
+    seen: HashSet<u64>,
+    /// Fields that together are different in every record, because the store says so.
+    unique: Vec<Vec<FieldPath>>,
     /// The field that is expected next: the records of a file resemble each other.
     expected: usize,
+    /// Fields that are looked for wherever they are, and how many records have them; what looks for them.
+    watched: Vec<(FieldPath, usize)>,
+    watcher: Option<Skimmer>,
 }
 
 /// One field of the records.
@@ -34,15 +47,66 @@ pub struct Field {
 }
 
 impl Sample {
+    /// A sample that counts which records have these fields, however deep they lie.
+    pub fn watching<'a>(paths: impl Iterator<Item = &'a FieldPath>) -> Self {
+        let watched: Vec<_> = paths.map(|path| (path.clone(), 0)).collect();
+        let wanted: Vec<_> = watched.iter().map(|(path, _)| Some(path.clone())).collect();
+        let watcher = (!watched.is_empty()).then(|| Skimmer::new(plan::Plan::new(&wanted)));
+        Self { watched, watcher, ..Self::default() }
+    }
+
+    /// How many records have a field that is watched.
+    pub fn watched(&self, path: &FieldPath) -> Option<usize> {
+        self.watched.iter().find(|(watched, _)| watched == path).map(|(_, there)| *there)
+    }
+
+    /// Says how many have one, by somebody who looks closer.
+    pub fn found(&mut self, path: &FieldPath, there: usize) {
+        self.watched.retain(|(watched, _)| watched != path);
+        self.watched.push((path.clone(), there.min(self.records)));
+    }
+
     /// Takes a record in. Gives whether it is a JSON object; otherwise nothing happens.
     pub fn add(&mut self, record: &[u8]) -> bool {
-        if skim::Skimmer::new(plan::Plan::default()).skim(record).is_err() {
+        if Skimmer::new(plan::Plan::default()).skim(record).is_err() {
             return false;
+        }
+        if let Some(watcher) = &mut self.watcher
+            && watcher.skim(record).is_ok()
+        {
+            for (slot, (_, there)) in self.watched.iter_mut().enumerate() {
+                *there += usize::from(!watcher.slot(slot).is_empty());
+            }
         }
         self.expected = 0;
         self.object(record, &FieldPath::default());
+        let mut said = DefaultHasher::new();
+        record.trim_ascii().hash(&mut said);
+        if !self.seen.insert(said.finish()) {
+            self.copies.insert(self.records);
+        }
         self.records += 1;
         true
+    }
+
+    /// Says that these fields together are different in every record.
+    pub fn add_unique(&mut self, fields: Vec<FieldPath>) {
+        self.unique.push(fields);
+    }
+
+    /// The fields that are together different in every record, as far as the store says so.
+    pub fn unique(&self) -> &[Vec<FieldPath>] {
+        &self.unique
+    }
+
+    /// A field without what copies say again: one event that stands twice proves nothing about its numbers.
+    pub fn once<'a>(&self, field: &'a Field) -> Cow<'a, Field> {
+        if self.copies.is_empty() {
+            return Cow::Borrowed(field);
+        }
+        let values = field.values.iter().enumerate();
+        let values = values.map(|(record, value)| value.clone().filter(|_| !self.copies.contains(&record)));
+        Cow::Owned(Field { path: field.path.clone(), values: values.collect() })
     }
 
     /// How many records were taken in.

@@ -38,7 +38,7 @@ pub struct Events {
     pub stream: Sources,
     /// What the stream of events without one is called; without this they cannot be read.
     pub streamless: Option<String>,
-    /// What is put behind a stream's name when it says something else than usual.
+    /// What is put before a stream's name when it says something else than usual.
     #[serde(default)]
     pub qualify: Vec<Qualifier>,
     /// A column whose values are a list of streams.
@@ -107,7 +107,7 @@ pub struct Retention {
     pub last: Expression,
 }
 
-/// What is put behind a stream's name, after `@`, when `value` says something else than `unless`.
+/// Whose a stream is: put before its name and a `/`, when `value` says something else than `unless`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Qualifier {
@@ -115,6 +115,9 @@ pub struct Qualifier {
     pub value: Expression,
     /// What it usually says.
     pub unless: Vec<String>,
+    /// Whether it stays a field of the event: nobody designed it to be left out of names.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 /// How payloads are encoded.

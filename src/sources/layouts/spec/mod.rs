@@ -72,9 +72,22 @@ impl Layout {
     /// # Errors
     /// Where it is wrong, with line and column, and why.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let layout: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let mut layout: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         layout.check()?;
+        layout.key_streams();
         Ok(layout)
+    }
+
+    /// Names of streams that are joined with `/` are made of parts, wherever they are written.
+    fn key_streams(&mut self) {
+        let keyed = |expression: &mut Expression| {
+            let written = std::mem::replace(expression, Expression::column(""));
+            *expression = written.keyed();
+        };
+        self.events.stream.0.iter_mut().for_each(keyed);
+        self.membership.iter_mut().for_each(|membership| keyed(&mut membership.stream));
+        self.snapshots.iter_mut().for_each(|snapshots| keyed(&mut snapshots.stream));
+        self.declared.iter_mut().for_each(|declared| keyed(&mut declared.stream));
     }
 
     /// What no single key can tell.
@@ -104,18 +117,7 @@ impl Layout {
                 return Err(format!("[{part}]: there is no [tables.{table}]"));
             }
         }
-        let roles = [
-            &events.stream,
-            &events.event_type,
-            &events.version,
-            &events.position,
-            &events.id,
-            &events.time,
-            &events.data,
-            &events.metadata,
-        ];
-        let values = roles.iter().flat_map(|sources| &sources.0).flat_map(Expression::values);
-        for value in values {
+        for value in self.expressions().flat_map(Expression::values) {
             match &value.source {
                 Origin::Lookup(lookup, _) if !self.lookups.contains_key(lookup) => {
                     return Err(format!("`{value}`: there is no [lookups.{lookup}]"));

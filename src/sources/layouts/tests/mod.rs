@@ -44,7 +44,13 @@ impl Store {
                 cells
             })
             .collect();
-        self.tables.push(Table { schema, name: name.into(), columns, rows: Some(rows.len() as u64) });
+        self.tables.push(Table {
+            schema,
+            name: name.into(),
+            columns,
+            rows: Some(rows.len() as u64),
+            unique: Vec::new(),
+        });
         self.rows.push(rows);
         self
     }

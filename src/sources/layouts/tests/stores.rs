@@ -209,7 +209,7 @@ fn marten_says_what_is_archived_and_whose_it_is() {
             "id uuid, type character varying, version bigint, timestamp timestamp with time zone, snapshot jsonb, \
              snapshot_version integer, created timestamp with time zone, tenant_id character varying, is_archived boolean",
             &[&format!(r#"{B} | order | 1 | 2025-01-01 | {{"paid": true}} | 2 | 2025-01-01 | *DEFAULT* | f"#),
-              &format!(r#"{B} | order | 1 | 2025-01-01 | \N | \N | 2025-01-01 | acme | f"#)],
+              &format!(r#"{B} | order | 1 | 2025-01-01 | {{"paid": false}} | 1 | 2025-01-01 | acme | f"#)],
         )
         .table("shop.mt_event_progression", "name character varying, last_seq_id bigint", &["HighWaterMark | 9"])
         .table("shop.mt_doc_invoice", "id uuid, data jsonb", &[])
@@ -220,15 +220,16 @@ fn marten_says_what_is_archived_and_whose_it_is() {
         all(&*source),
         [
             format!("{B}/1@4 order_placed {{}} [archived]"),
-            format!("{B}@acme/1@5 order_placed {{}}"),
+            format!("acme/{B}/1@5 order_placed {{}}"),
             format!(r#"{B}/2@9 order_paid {{"a": 1}}"#)
         ]
     );
     let last = &events(&*source, Scope::All)[2];
     assert_eq!((last.correlation.as_deref(), last.causation.as_deref()), (Some("c"), Some("d")));
     assert_eq!(last.time.unwrap().to_string(), "2024-12-31T23:00:01.123456Z");
-    assert_eq!(declared(&*source), [format!("{B}/1"), format!("{B}@acme/1")]);
-    assert_eq!(snapshots(&*source), [format!(r#"{B}/2 {{"paid": true}}"#)]);
+    assert_eq!(declared(&*source), [format!("{B}/1"), format!("acme/{B}/1")]);
+    let (own, of_acme) = (format!(r#"{B}/2 {{"paid": true}}"#), format!(r#"acme/{B}/1 {{"paid": false}}"#));
+    assert_eq!(snapshots(&*source), [own, of_acme]);
     let roles: Vec<_> = source.about().beside.into_iter().map(|beside| beside.role).collect();
     assert_eq!(roles, ["streams", "projections", "projections", "queue"]);
 }

@@ -1,0 +1,176 @@
+//! The columns of Events: how wide each is in the room there is, and how much they ask for.
+//!
+//! What they ask for follows from everything that was read of the scope, not from the rows that are seen, so that columns
+//! stay where they are while one scrolls.
+
+use super::events::{Extent, Window};
+use crate::app::layout::{BEFORE_DATA, LEAST_DATA};
+use crate::app::words::{Instants, Precision, count, together};
+use crate::app::{App, Times};
+use crate::domain::{Scope, Timestamp};
+
+/// Cells before a row: the cursor, and what the event did.
+const SIGNS: usize = 2;
+/// A type or a stream in fewer cells says nothing.
+const LEAST_NAME: usize = 7;
+/// A type or a stream asks for no more than this.
+const MOST_NAME: usize = 30;
+/// Data asks for no more than this.
+const MOST_DATA: usize = 60;
+/// The width of the gap between two events.
+const GAP: usize = 7;
+
+/// The widths of the columns; what has no room is 0 wide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Columns {
+    /// The number of the row.
+    pub number: usize,
+    /// The time, or the gap to the event before.
+    pub time: usize,
+    /// How finely times are written.
+    pub precision: Precision,
+    /// The stream, where there are several.
+    pub stream: usize,
+    /// The type.
+    pub kind: usize,
+    /// The data.
+    pub data: usize,
+    /// Whether there is data for which there is no room.
+    pub hides_data: bool,
+}
+
+/// What the columns of a list ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    number: usize,
+    time: usize,
+    milliseconds: usize,
+    stream: usize,
+    kind: usize,
+    data: usize,
+}
+
+impl Asked {
+    /// Cells of all columns but the data, times to the second.
+    pub fn narrow(self) -> usize {
+        let Self { number, time, stream, kind, .. } = self;
+        SIGNS + number + 1 + with_blank(time) + with_blank(stream.min(MOST_NAME)) + kind.clamp(4, MOST_NAME)
+    }
+
+    /// Cells that milliseconds take beside that.
+    pub fn milliseconds(self) -> usize {
+        self.milliseconds
+    }
+
+    /// Cells of the data.
+    pub fn data(self) -> usize {
+        self.data.min(MOST_DATA)
+    }
+
+    /// The columns of a list that is so wide.
+    pub fn within(self, width: usize) -> Columns {
+        let Self { number, stream, kind, data, .. } = self;
+        let names = with_blank(stream.min(LEAST_NAME)) + kind.clamp(4, LEAST_NAME);
+        let fixed = SIGNS + number + 1;
+        let mut time = if fixed + with_blank(self.time) + names <= width { self.time } else { 0 };
+        let room = width.saturating_sub(fixed + with_blank(time));
+        let most = MOST_NAME.max(width / 3);
+        let (stream, kind) = shared(stream.min(most), kind.clamp(4, most), room);
+        let mut left = room.saturating_sub(with_blank(stream) + kind);
+        let least = usize::from(BEFORE_DATA + LEAST_DATA);
+        let wants_data = data > 0 && left >= least;
+        let mut precision = Precision::Seconds;
+        if time > 0 && self.milliseconds > 0 && left >= self.milliseconds + if wants_data { least } else { 0 } {
+            precision = Precision::Milliseconds;
+            time += self.milliseconds;
+            left -= self.milliseconds;
+        }
+        let shown = if wants_data { left - usize::from(BEFORE_DATA) } else { 0 };
+        Columns { number, time, precision, stream, kind, data: shown, hides_data: data > 0 && shown == 0 }
+    }
+}
+
+/// The most a position takes.
+const LONGEST_POSITION: usize = 24;
+
+fn with_blank(column: usize) -> usize {
+    column + usize::from(column > 0)
+}
+
+/// Two names in the room of one line: each what it asks for, or half of it and what the other leaves.
+fn shared(stream: usize, kind: usize, room: usize) -> (usize, usize) {
+    if stream == 0 {
+        return (0, kind.min(room));
+    }
+    let room = room.saturating_sub(1);
+    let half = room / 2;
+    if stream + kind <= room {
+        (stream, kind)
+    } else if stream <= half {
+        (stream, room - stream)
+    } else if kind <= room - half {
+        (room - kind, kind)
+    } else {
+        (half, room - half)
+    }
+}
+
+impl App {
+    /// How the times of a scope are written, whatever of it is seen.
+    pub fn instants_in(&self, scope: &Scope) -> Instants {
+        let read = self.panes.events.window.as_ref().filter(|window| window.scope == *scope);
+        let span = together(self.catalogue.span_in(scope), read.and_then(|window| self.extent(window).span));
+        span.map_or_else(Instants::default, |(first, last): (Timestamp, Timestamp)| Instants::between(first, last))
+    }
+
+    /// How wide what was read of a list is, filtered or not.
+    fn extent(&self, window: &Window) -> Extent {
+        match self.sifted_in(&window.scope) {
+            Some(sifted) => window.extent.and(sifted.extent),
+            None => window.extent,
+        }
+    }
+
+    /// What the columns of a list ask for.
+    pub fn columns_asked(&self, window: &Window) -> Asked {
+        let Extent { kind, stream, data, version, position, span } = self.extent(window);
+        let (number, stream) = match window.scope {
+            Scope::Stream(_) => (version.max(window.total.checked_ilog10().unwrap_or(0) as usize + 1), 0),
+            // The number `:` goes to there; a long text is cut.
+            Scope::Category(_) | Scope::All => {
+                (position.min(LONGEST_POSITION).max(count(window.total).len()), stream.max(LEAST_NAME))
+            }
+        };
+        let instants = self.instants_in(&window.scope);
+        let seconds = instants.width(Precision::Seconds);
+        let (time, milliseconds) = match self.look.times {
+            Times::Gap => (GAP, 0),
+            Times::Utc if span.is_none() && self.catalogue.span_in(&window.scope).is_none() => (0, 0),
+            Times::Utc => (seconds, instants.width(Precision::Milliseconds) - seconds),
+        };
+        Asked { number: number.max(3), time, milliseconds, stream, kind, data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_come_before_whole_names_and_data_last() {
+        let asked = Asked { number: 5, time: 14, milliseconds: 4, stream: 12, kind: 17, data: 80 };
+        assert_eq!(asked.narrow(), 53);
+        for width in 0..160 {
+            let columns = asked.within(width);
+            let Columns { number, time, stream, kind, data, .. } = columns;
+            let used = SIGNS + number + 1 + with_blank(time) + with_blank(stream) + kind;
+            assert!(used + data <= width.max(SIGNS + number + 1 + with_blank(stream) + kind), "{columns:?} in {width}");
+            assert_eq!(time > 0, width >= 38, "{columns:?} in {width}");
+            assert_eq!(stream == 12 && kind == 17, width >= 53, "{columns:?} in {width}");
+            assert!(data == 0 || data >= usize::from(LEAST_DATA), "{columns:?} in {width}");
+            assert_eq!(columns.hides_data, data == 0, "what is not drawn is told");
+        }
+        assert_eq!(asked.within(57).precision, Precision::Milliseconds);
+        assert_eq!(asked.within(67).data, 12);
+    }
+}

@@ -1,0 +1,108 @@
+//! What every command that folds takes, and what it says of a state that is not whole.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::lines::push_named;
+use super::missing::{Lack, Missing};
+use super::output::{push_optional, push_text};
+use super::source_args::SourceArgs;
+use crate::domain::{Failure, text};
+use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
+use crate::session::{Opening, Reached, Source, Walker};
+
+/// What to do about a reducer that is suspended.
+pub const KEEP_GOING: &str = "--keep-going goes on, however long it takes";
+
+/// Cells of a stream's name in a message.
+const NAME: usize = 120;
+
+/// Which reducer folds, and what is done when it fails.
+#[derive(Args, Debug, Default)]
+pub struct FoldArgs {
+    /// Fold with this JavaScript file
+    #[arg(long, value_name = "FILE")]
+    pub reducer: Option<PathBuf>,
+    /// Take events that cannot be folded as decided: they are counted, and the exit code is that of a whole answer
+    #[arg(long)]
+    pub allow_faults: bool,
+    /// Go on when the reducer has timed out three times, however long it takes
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+impl FoldArgs {
+    /// What to open, with its reducers.
+    pub fn opening(&self, source: &SourceArgs, configuration: Option<PathBuf>) -> Opening {
+        let opening = source.opening();
+        Opening { reducer: self.reducer.clone(), configuration: configuration.or(opening.configuration), ..opening }
+    }
+
+    /// A walker over an opened source.
+    ///
+    /// # Errors
+    /// As [`Opening::walker`].
+    pub fn walker(&self, opening: &Opening, source: &Arc<dyn Source>) -> Result<Walker, Failure> {
+        let patience = if self.keep_going { Patience::endless() } else { Patience::default() };
+        Ok(opening.walker(source)?.for_one_answer().with_patience(patience))
+    }
+
+    /// Notes that a state lacks events that failed before its place, called so.
+    pub fn note(&self, missing: &mut Missing, reached: &Reached, here: &str) {
+        let moment = &reached.moment;
+        let Some(first) = &moment.faults.first else { return };
+        let lack = if self.allow_faults { Lack::Allowed } else { Lack::Data };
+        let (failed, events) = (moment.faults.before, moment.at);
+        let first_place = place_of(first);
+        missing.lacks(lack, format!("{failed} of {events} events failed before {here}, the first at {first_place}"));
+        if let (Some(fault), Some(event)) = (&moment.fault, &moment.event) {
+            let why = if *event == first.event { String::new() } else { format!(" ({fault})") };
+            let place = format!("version {} ({})", event.version, event.event_type);
+            missing.lacks(lack, format!("{place} itself failed{why}: the state is that of the event before"));
+        }
+    }
+}
+
+/// Adds what everything folded carries: its reducer, and how many events failed.
+pub fn push_folded(line: &mut String, reached: &Reached) {
+    let moment = &reached.moment;
+    line.push_str("\"reducer\":");
+    push_text(line, &moment.reducer.name);
+    line.push_str(&format!(",\"approximate\":{},\"faults\":{}", moment.reducer.approximate, moment.faults.before));
+    if let Some(FirstFault { event, error }) = &moment.faults.first {
+        line.push_str(",\"first_fault\":");
+        push_named(line, event);
+        line.push_str(",\"message\":");
+        push_text(line, &error.message);
+        line.push_str(",\"line\":");
+        push_optional(line, script_line(error).as_deref());
+        line.push('}');
+    }
+}
+
+fn script_line(error: &FoldError) -> Option<String> {
+    error.place.as_ref().map(|place| match place {
+        ScriptPlace { file, line, column: 0 } => format!("{file}:{line}"),
+        ScriptPlace { file, line, column } => format!("{file}:{line}:{column}"),
+    })
+}
+
+fn place_of(FirstFault { event, error }: &FirstFault) -> String {
+    let stream = text::fit(event.stream.as_str(), NAME);
+    match &event.trouble {
+        Some(_) => format!("position {}: {error}", event.position),
+        None => format!("{stream} version {} ({}): {error}", event.version, event.event_type),
+    }
+}
+
+/// How a state was made, for a heading: its reducer, and what the state lacks.
+pub fn heading(moment: &Moment) -> String {
+    let approximate = if moment.reducer.approximate { ", approximate" } else { "" };
+    let faults = match moment.faults.before {
+        0 => String::new(),
+        failed => format!(", {failed} of {} events failed", moment.at),
+    };
+    format!("reducer {}{approximate}{faults}", moment.reducer.name)
+}

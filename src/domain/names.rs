@@ -1,0 +1,189 @@
+//! Long names in little room: cut so that the names of one list can still be told apart.
+//!
+//! Names that stand together share most of what they are made of: a namespace before them, an assembly behind them, the
+//! category of a stream. What tells one from another may be at any place. So the beginning stays as far as there is room,
+//! and with it the part in which the name differs from the others of its list; what is left out is a `…`.
+
+use std::collections::BTreeSet;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::text;
+
+/// Where a beginning is enough to tell names apart, so much of the end stays beside it.
+const END: usize = 3;
+
+/// A shorter beginning says nothing: what differs gets its room.
+const BEGINNING: usize = 3;
+
+/// So many names are compared with each other; of a longer list each with those that are most alike.
+const COMPARED: usize = 128;
+
+/// The name, safe, and at most `cells` wide, so that it differs from `others` where the whole names do. Its own name
+/// among them does not count.
+pub fn cut<'a>(name: &str, others: impl IntoIterator<Item = &'a str>, cells: usize) -> String {
+    let whole = text::safe(name);
+    if text::width(&whole) <= cells {
+        return whole.into_owned();
+    }
+    let parts: Vec<&str> = whole.graphemes(true).collect();
+    // Who has no room for an end has only a beginning.
+    let Some(room) = cells.checked_sub(1 + END).filter(|room| *room >= BEGINNING) else {
+        return text::fit(name, cells);
+    };
+    // The end of a number tells as much as all of it; the end of a word is none.
+    let last = parts.iter().rposition(|part| divides(part)).map_or(0, |place| place + 1);
+    let ends_in_a_word = !parts[last..].iter().any(|part| part.chars().any(|c| c.is_ascii_digit()));
+    let mut differs: Option<(usize, usize)> = None;
+    for other in others {
+        if other == name {
+            continue;
+        }
+        let other = text::safe(other);
+        let (front, back) = shared(&parts, &other);
+        if front >= room && (back >= END || ends_in_a_word) {
+            let end = (parts.len() - back).max(front + 1).min(parts.len());
+            differs = Some(differs.map_or((front, end), |(from, to)| (from.min(front), to.max(end))));
+        }
+    }
+    match differs {
+        Some((from, to)) => around(&parts, from.min(parts.len() - 1), to, cells),
+        None => joined(&parts, room, (parts.len() - END, parts.len()), cells),
+    }
+}
+
+/// Every name of a list as [`cut`] gives it, told apart from all others of the list.
+pub fn all<'a>(names: &[&'a str], cells: usize) -> Vec<String> {
+    if names.iter().all(|name| text::width(&text::safe(name)) <= cells) {
+        return names.iter().map(|name| text::safe(name).into_owned()).collect();
+    }
+    let distinct: BTreeSet<&str> = names.iter().copied().collect();
+    let sorted: Vec<&str> = distinct.into_iter().collect();
+    if sorted.len() <= COMPARED {
+        return names.iter().map(|name| cut(name, sorted.iter().copied(), cells)).collect();
+    }
+    // Names that begin alike are neighbours in the one order, names that end alike in the other.
+    let mut ends: Vec<(String, &str)> = sorted.iter().map(|name| (name.chars().rev().collect(), *name)).collect();
+    ends.sort_unstable();
+    let near = |place: usize| place.saturating_sub(COMPARED / 8)..(place + COMPARED / 8).min(sorted.len());
+    let cut_one = |name: &&'a str| {
+        let reversed: String = name.chars().rev().collect();
+        let front = sorted.binary_search(name).unwrap_or_else(|place| place);
+        let back = ends.binary_search_by(|(end, _)| end.as_str().cmp(&reversed)).unwrap_or_else(|place| place);
+        let others = sorted[near(front)].iter().copied().chain(ends[near(back)].iter().map(|(_, name)| *name));
+        cut(name, others, cells)
+    };
+    names.iter().map(cut_one).collect()
+}
+
+/// How many characters two names share at their beginnings and at their ends.
+fn shared(parts: &[&str], other: &str) -> (usize, usize) {
+    let front = parts.iter().zip(other.graphemes(true)).take_while(|(a, b)| **a == *b).count();
+    let back = parts.iter().rev().zip(other.graphemes(true).rev()).take_while(|(a, b)| **a == *b).count();
+    (front, back)
+}
+
+/// A name cut around the part in which it differs: that part whole with the words it is in, where they have room.
+fn around(parts: &[&str], from: usize, to: usize, cells: usize) -> String {
+    let start = parts[..from].iter().rposition(|part| divides(part)).map_or(0, |place| place + 1);
+    let end = parts[to..].iter().position(|part| divides(part)).map_or(parts.len(), |place| to + place);
+    let behind = |end: usize| usize::from(end < parts.len());
+    let fits = |from: usize, to: usize| 1 + width(&parts[from..to]) + behind(to) <= cells;
+    let (from, to) = [(start, end), (from, end), (start, to), (from, to)]
+        .into_iter()
+        .find(|(from, to)| fits(*from, *to))
+        .unwrap_or_else(|| (from, (from..to).rev().find(|to| fits(from, *to)).unwrap_or(from)));
+    let left = cells.saturating_sub(1 + width(&parts[from..to]) + behind(to));
+    joined(parts, left, (from, to), cells)
+}
+
+/// A beginning of at most so many cells, and a later part; the later part alone, with what of its word stands before it, where the
+/// beginning would be too short to say anything.
+fn joined(parts: &[&str], left: usize, (mut from, to): (usize, usize), cells: usize) -> String {
+    let mut beginning = 0;
+    while beginning < from && width(&parts[..=beginning]) <= left {
+        beginning += 1;
+    }
+    if beginning < BEGINNING {
+        beginning = 0;
+        let behind = usize::from(to < parts.len());
+        let in_a_word = |from: usize| from > 0 && !divides(parts[from - 1]);
+        while in_a_word(from) && 1 + width(&parts[from - 1..to]) + behind <= cells {
+            from -= 1;
+        }
+    }
+    let mut out = parts[..beginning].concat();
+    if beginning < from {
+        out.push('…');
+    }
+    out.push_str(&parts[from..to].concat());
+    if to < parts.len() {
+        out.push('…');
+    }
+    out
+}
+
+/// Whether a character stands between words.
+fn divides(part: &str) -> bool {
+    !part.chars().any(char::is_alphanumeric)
+}
+
+fn width(parts: &[&str]) -> usize {
+    parts.iter().map(|part| text::width(part)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TYPES: [&str; 4] = [
+        "Acme.Commerce.Ordering.Domain.Events.OrderPlaced, Acme.Commerce.Ordering.Domain",
+        "Acme.Commerce.Ordering.Domain.Events.OrderCancelled, Acme.Commerce.Ordering.Domain",
+        "Acme.Commerce.Ordering.Domain.Events.PaymentReceived, Acme.Commerce.Ordering.Domain",
+        "Acme.Commerce.Ordering.Domain.Events.PaymentRefused, Acme.Commerce.Ordering.Domain",
+    ];
+
+    #[test]
+    fn what_differs_stays_wherever_it_is() {
+        assert_eq!(
+            all(&TYPES, 26),
+            [
+                "Acme.Commerce…OrderPlaced…",
+                "Acme.Comme…OrderCancelled…",
+                "Acme.Comm…PaymentReceived…",
+                "Acme.Comme…PaymentRefused…"
+            ]
+        );
+        assert_eq!(all(&TYPES, 17), ["Acme…OrderPlaced…", "…OrderCancelled…", "…PaymentReceived…", "…PaymentRefused…"]);
+        let hosts = ["Acme.Network.Inventory.HostRegistered", "Acme.Network.Inventory.HostRemoved"];
+        assert_eq!(all(&hosts, 15), ["…HostRegistered", "Acm…HostRemoved"]);
+        let streams = ["account:command-6f1c7d2a-91b2-42af", "account:command-6f1c7d2a-17d4-43b0"];
+        assert_eq!(all(&streams, 20), ["account:command-…2af", "account:command-…3b0"]);
+    }
+
+    #[test]
+    fn names_that_have_room_are_whole() {
+        assert_eq!(all(&["order-1", "payment-77"], 10), ["order-1", "payment-77"]);
+        assert_eq!(cut("order-1", [], 3), "or…");
+        assert_eq!(cut("order-1001-long", ["order-1001-long"], 9), "order…ong");
+        assert_eq!(cut("a\x1b[2J", [], 10), "a␛[2J");
+        assert_eq!(cut("", ["x"], 0), "");
+    }
+
+    #[test]
+    fn nothing_is_wider_than_its_room_and_names_stay_apart() {
+        let mut names: Vec<String> = Vec::new();
+        for n in 0..300 {
+            names.push(format!("tenant-{n:04}/aggregate.of.some.kind/0000000000000000"));
+            names.push(format!("Some.Very.Long.Namespace.山田{n}Happened, Some.Assembly, Version=1.0.0.0"));
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for cells in 0..60 {
+            for cut in all(&names, cells) {
+                assert!(text::width(&cut) <= cells, "{cut} in {cells}");
+            }
+        }
+        let cut: BTreeSet<String> = all(&names, 22).into_iter().collect();
+        assert_eq!(cut.len(), names.len(), "{cut:?}");
+    }
+}

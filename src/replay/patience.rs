@@ -1,0 +1,85 @@
+//! How often a reducer may take too long before nobody waits for it any more.
+//!
+//! An event that takes too long costs its whole time, so a reducer that loops on every event of a type would hold a walk
+//! for hours and end with a state that lacks them all. After the third time the fold is suspended: no state is given for
+//! what lies behind, until somebody says to go on.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::FoldError;
+use crate::domain::Event;
+
+/// So often a reducer may take too long.
+const TIMES: u32 = 3;
+
+/// A fold that stands still because the reducer took too long again and again.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Suspension {
+    /// How often it took too long.
+    pub times: u32,
+    /// The last event it took too long for; `None` when it was its initial state, or giving a state.
+    pub event: Option<Arc<Event>>,
+    /// What was said of it then.
+    pub error: Arc<FoldError>,
+}
+
+impl fmt::Display for Suspension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "suspended: it timed out {} times", self.times)?;
+        if let Some(event) = &self.event {
+            write!(f, ", the last at {} version {} ({})", event.stream, event.version, event.event_type)?;
+        }
+        Ok(())
+    }
+}
+
+/// How often it may still take too long. Clones share it: all folds of a command that reads a whole store.
+#[derive(Clone, Debug, Default)]
+pub struct Patience(Arc<Mutex<Spent>>);
+
+#[derive(Debug, Default)]
+struct Spent {
+    times: u32,
+    last: Option<(Option<Arc<Event>>, Arc<FoldError>)>,
+    goes_on: bool,
+    /// Whether it went on from the start.
+    endless: bool,
+}
+
+impl Patience {
+    /// One that never ends.
+    pub fn endless() -> Self {
+        Self(Arc::new(Mutex::new(Spent { goes_on: true, endless: true, ..Spent::default() })))
+    }
+
+    /// It took too long once more.
+    pub fn spend(&self, event: Option<Arc<Event>>, error: Arc<FoldError>) {
+        let mut spent = self.spent();
+        spent.times = spent.times.saturating_add(1);
+        spent.last = Some((event, error));
+    }
+
+    /// Why nothing is folded any more, when that is so.
+    pub fn suspension(&self) -> Option<Suspension> {
+        let spent = self.spent();
+        let (event, error) = spent.last.clone().filter(|_| spent.times >= TIMES && !spent.goes_on)?;
+        Some(Suspension { times: spent.times, event, error })
+    }
+
+    /// Goes on however often it takes too long.
+    pub fn go_on(&self) {
+        self.spent().goes_on = true;
+    }
+
+    /// Another reducer begins with nothing spent.
+    pub fn renew(&self) {
+        let mut spent = self.spent();
+        let endless = spent.endless;
+        *spent = Spent { goes_on: endless, endless, ..Spent::default() };
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
