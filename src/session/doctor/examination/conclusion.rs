@@ -316,7 +316,14 @@ impl Examination {
         severities: &mut BTreeMap<Kind, Severity>,
     ) {
         let skipped = (self.timed == 0).then(|| "the events have no times".to_owned());
-        report.checks.push(Check { what: "times", extent: format!("{} times", grouped(self.timed)), skipped });
+        let mut extent = format!("{} times", grouped(self.timed));
+        match self.readable - self.timed {
+            0 => {}
+            _ if self.timed == 0 => {}
+            1 => extent.push_str(", 1 event has none"),
+            untimed => extent.push_str(&format!(", {} have none", several(untimed, "event"))),
+        }
+        report.checks.push(Check { what: "times", extent, skipped });
         let Some(tally) = self.tallies.get_mut(&Kind::TimeBack) else { return };
         let mut text = format!("by {} at the farthest", span(self.back.farthest));
         match self.back.matters.take() {
