@@ -149,7 +149,7 @@ fn one(
     };
     let Lookup::At { place: at, .. } = versions.find(version.0) else { return astray(missing()) };
     let to = Destination::To(at);
-    let moment = walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_, _| {})?.moment;
+    let moment = walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_| {})?.moment;
     let Some(event) = moment.event.as_deref().filter(|event| event.version == *version) else {
         return astray(missing());
     };
