@@ -168,10 +168,10 @@ pub struct Example {
 impl Example {
     /// The example of an event.
     pub fn of(event: &Event, place: u64, text: impl Into<String>) -> Self {
-        let placed = !event.is_loose();
+        let readable = event.trouble.is_none();
         Self {
-            stream: placed.then(|| event.stream.clone()),
-            version: placed.then_some(event.version),
+            stream: readable.then(|| event.stream.clone()),
+            version: readable.then_some(event.version),
             position: Some(event.position.clone()),
             time: event.time,
             place: Some(place),
