@@ -14,7 +14,7 @@ use stepback::app::mode::Mode;
 use stepback::app::panes::Pane;
 use stepback::app::walk::{Arrival, Fact};
 use stepback::app::{Effect, Generation, MouseKind, Msg, Setup};
-use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Progress, Scope};
+use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope};
 use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
 
@@ -69,7 +69,7 @@ fn the_end_that_is_opened_first_is_that_of_all_that_is_read() {
 fn a_stream_that_is_asked_for_is_opened_where_it_is_asked() {
     let setup = |stream: &str| Setup {
         stream: Some(stream.into()),
-        at: Some(Destination::Version(2)),
+        at: Some(Destination::At(Place::Number(2))),
         themes: Theme::names(),
         ..Setup::default()
     };
@@ -418,12 +418,19 @@ fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
     let text = desk.text();
     assert!(text.contains("suspended: it timed out 3 times") && text.contains("+ goes on with it"), "{text}");
     assert!(desk.lines_with("shop.jsonl")[0].contains("suspended"), "{text}");
-    assert_eq!(desk.app.walk.facts.of(desk.app.walk.event().expect("an event")), None, "nobody tried it");
+    let (scope, place) = (Scope::Stream("order-1001".into()), desk.app.walk.place);
+    assert_eq!(desk.app.walk.facts.of(&scope, place), None, "nobody tried it");
     desk.type_keys("!");
     assert!(desk.text().contains("longer than 50 ms"), "{}", desk.text());
-    desk.type_keys("<esc>");
+    desk.type_keys("<esc>yc");
+    assert_eq!(desk.copied(), Some("stepback state shop.jsonl order-1001 --at 5"));
     desk.suspended = None;
-    desk.type_keys("+");
+    desk.type_keys("+yc");
+    assert_eq!(
+        desk.copied(),
+        Some("stepback state shop.jsonl order-1001 --at 5 --keep-going"),
+        "or it is suspended again"
+    );
     assert!(desk.log.contains(&Effect::KeepGoing("order-1001".into())));
     assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()));
     assert!(!desk.text().contains("suspended"));

@@ -29,6 +29,16 @@ pub enum Position {
     Text(Arc<str>),
 }
 
+impl Position {
+    /// It as a number, when it is one.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -390,6 +390,7 @@ impl<S: Screen> EventLoop<S> {
             Effect::KeepGoing(stream) => self.desk.keep_going(stream, now),
             Effect::Pin(state) => self.desk.pin(state, now),
             Effect::Unpin => self.desk.unpin(now),
+            Effect::NamePlaces { generation, stream, places } => self.tasks.name(generation, stream, places),
             Effect::Copy(text) => self.copy(&text),
             Effect::Play(every) => {
                 self.play = every.map(|every| {

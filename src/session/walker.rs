@@ -40,8 +40,6 @@ const SLICE_TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duratio
 /// Unreadable records passed over with one read, at most.
 const MOST_PASSED: usize = 256;
 
-/// Events looked at in one read when a version has to be searched for.
-const PAGE: usize = 1024;
 /// After so long a fold says how far it is.
 const TOLD_EVERY: Duration = Duration::from_millis(100);
 
@@ -306,7 +304,9 @@ impl Walker {
                 self.source.complete(cancel, &mut |_| {})?;
                 self.known(scope, from, to, cancel)
             }
-            Destination::Version(_) | Destination::Id(_) if !self.source.progress().complete => {
+            Destination::Version { .. } | Destination::Id(_) | Destination::Same(..)
+                if !self.source.progress().complete =>
+            {
                 self.known(scope, from, to, cancel).or_else(|failure| match failure.kind {
                     FailureKind::NotFound => {
                         self.source.complete(cancel, &mut |_| {})?;
@@ -324,9 +324,18 @@ impl Walker {
         match to {
             Destination::To(place) => Ok((scope.clone(), *place)),
             Destination::At(place) => Ok((scope.clone(), places::locate(&*self.source, scope, place, cancel)?.place)),
-            Destination::Version(version) => match version_in(&*self.source, scope, Version(*version), cancel)? {
-                Some((ordinal, _)) => Ok((scope.clone(), ordinal + 1)),
-                None => Err(self.nothing(format!("no event has version {version} or a later one"))),
+            Destination::Version { version, at } => {
+                let found = places::locate(&*self.source, scope, &Place::Number(*version), cancel)?;
+                let (near, there, _) = self.event_at(scope, *at, cancel)?;
+                let is_one = there.is_some_and(|event| event.version == Version(*version));
+                Ok((scope.clone(), if is_one { near } else { found.place }))
+            }
+            Destination::Same(other, place) => match place.checked_sub(1) {
+                None => Ok((scope.clone(), 0)),
+                Some(ordinal) => match self.source.translate(other, ordinal, scope)? {
+                    Some(ordinal) => Ok((scope.clone(), ordinal + 1)),
+                    None => Err(self.nothing("this event does not stand there".into())),
+                },
             },
             Destination::AsOf(time) => Ok((scope.clone(), self.as_of(scope, *time, cancel)?)),
             Destination::Id(id) => {
@@ -429,11 +438,7 @@ impl Walker {
     }
 
     fn nothing(&self, why: String) -> Failure {
-        let failure = Failure::new(FailureKind::NotFound, self.source.about().name, "go there", why);
-        match self.source.progress().complete {
-            true => failure,
-            false => failure.hint("the store is still being read: it may be found later"),
-        }
+        places::nothing(&*self.source, why)
     }
 
     /// The moment of a place in a scope of many streams, that of the event's own stream; and the place.
@@ -489,37 +494,6 @@ impl Walker {
         }
         timeline.mark_stale(self.book.stale(known.category()));
         Kept { timeline, slice: 1, batch: self.limits.batch as u64 }
-    }
-}
-
-/// The event with this version and its ordinal; where there is none, the first with a later one. Versions of a foreign
-/// store may go back, so that the first later one proves nothing about those behind it.
-///
-/// # Errors
-/// When the scope is no stream, the source cannot be read, or nobody wants the answer any more.
-fn version_in(
-    source: &dyn Source,
-    scope: &Scope,
-    version: Version,
-    cancel: &Cancel,
-) -> Result<Option<(u64, Arc<Event>)>, Failure> {
-    let at = |from, limit| EventQuery { scope: scope.clone(), from, direction: Direction::Forward, limit };
-    let page = source.events(&at(Anchor::Version(version), 1), cancel)?;
-    let Some(event) = page.events.first() else { return Ok(None) };
-    let later = (page.first, event.clone());
-    if event.version == version {
-        return Ok(Some(later));
-    }
-    let mut next = page.first + 1;
-    loop {
-        let page = source.events(&at(Anchor::Ordinal(next), PAGE), cancel)?;
-        if page.events.is_empty() {
-            return Ok(Some(later));
-        }
-        if let Some((n, event)) = (0..).zip(&page.events).find(|(_, event)| event.version == version) {
-            return Ok(Some((next + n, event.clone())));
-        }
-        next += page.events.len() as u64;
     }
 }
 
@@ -655,8 +629,8 @@ fn unfolded(
     };
     let reducer = timeline.reducer().clone();
     let (patch, fault, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
-    let (state, suspended) = (None, None);
-    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, fault, faults, reducer })
+    let (state, suspended, urged) = (None, None, timeline.patience().is_urged());
+    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, urged, fault, faults, reducer })
 }
 
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.
@@ -672,6 +646,7 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
         patch: Arc::default(),
         unknown: false,
         suspended: None,
+        urged: false,
         fault,
         faults: FaultCount::default(),
         reducer: Arc::new(crate::reducers::Definition::Merge.info()),

@@ -65,6 +65,7 @@ pub type TypeCount = (std::sync::Arc<str>, u64);
 
 pub use live::{Outline, Outlined};
 pub use looking::Looking;
+pub(crate) use search::{Matcher, texts};
 
 /// Removes what sources that are being opened keep in the directory for temporary files: for the end of the program, which
 /// waits for none of them.
@@ -215,8 +216,8 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
-    /// Looks for a pattern in the payloads, types and stream names of all events of a scope, in its order; what cannot be
-    /// read as an event is searched as it is stored. Ends when `told` breaks. Begins and waits for what is not read yet.
+    /// Looks for a pattern in the payloads, ids, notes, types and stream names of all events of a scope, in its order; what
+    /// cannot be read as an event is searched as it is stored. Ends when `told` breaks. Begins and waits for what is not read yet.
     ///
     /// # Errors
     /// When the store cannot be read, or the search was cancelled.

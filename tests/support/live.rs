@@ -172,6 +172,11 @@ impl Live {
                     None => Msg::NotFound { generation },
                 }]
             }
+            Effect::NamePlaces { generation, stream, places } => {
+                let name = |at: &u64| stepback::session::places::named(&*self.source, &stream, *at, &cancel);
+                let names = places.iter().map(name).collect::<Result<_, _>>().expect("named");
+                vec![Msg::PlacesNamed { generation, names }]
+            }
             Effect::KeepGoing(stream) => {
                 self.walker.keep_going(&stream);
                 Vec::new()

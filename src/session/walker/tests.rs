@@ -183,9 +183,13 @@ fn times_ids_and_versions_are_found() {
     assert_eq!(place(go(&mut walker, &stream("a-1"), 0, id(3))), (stream("b-1"), 2, Some(3)));
     assert_eq!(place(go(&mut walker, &Scope::All, 0, id(3))), (Scope::All, 4, Some(3)));
     assert_eq!(why(go(&mut walker, &stream("a-1"), 0, id(9))).kind, FailureKind::NotFound);
-    assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version(2))), (stream("a-1"), 2, Some(2)));
-    assert_eq!(why(go(&mut walker, &stream("a-1"), 0, Destination::Version(3))).kind, FailureKind::NotFound);
-    assert_eq!(why(go(&mut walker, &Scope::All, 0, Destination::Version(1))).kind, FailureKind::Unsupported);
+    let version = |version| Destination::Version { version, at: 0 };
+    assert_eq!(place(go(&mut walker, &stream("a-1"), 0, version(2))), (stream("a-1"), 2, Some(2)));
+    assert_eq!(why(go(&mut walker, &stream("a-1"), 0, version(3))).kind, FailureKind::NotFound);
+    let same = |of, at| Destination::Same(of, at);
+    assert_eq!(place(go(&mut walker, &Scope::All, 0, same(stream("b-1"), 2))), (Scope::All, 4, Some(3)));
+    assert_eq!(place(go(&mut walker, &stream("b-1"), 0, same(Scope::All, 4))), (stream("b-1"), 2, Some(3)));
+    assert_eq!(why(go(&mut walker, &stream("b-1"), 0, same(Scope::All, 1))).kind, FailureKind::NotFound);
 }
 
 #[test]
@@ -205,11 +209,24 @@ fn a_version_behind_a_later_one_is_found() {
     let mut walker = walker(events);
     for (n, version) in (0..).zip(versions) {
         let there = (stream("a-1"), n + 1, Some(n));
-        assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version(version))), there);
+        assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version { version, at: 0 })), there);
     }
-    // Where none has it: the first later one.
-    assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version(3))), (stream("a-1"), 2, Some(1)));
-    assert!(go(&mut walker, &stream("a-1"), 0, Destination::Version(8)).is_err());
+    // Where none has it nobody is led to another one.
+    for version in [3, 8] {
+        let failure = why(go(&mut walker, &stream("a-1"), 0, Destination::Version { version, at: 2 }));
+        assert_eq!(failure.kind, FailureKind::NotFound);
+    }
+}
+
+#[test]
+fn of_a_version_that_stands_twice_the_one_of_before_is_gone_to() {
+    let versions = [1, 2, 2, 3];
+    let events = (0..).zip(versions).map(|(n, version)| event(n, Some(("a-1", version)))).collect();
+    let mut walker = walker(events);
+    for (at, there) in [(2, 2), (3, 3), (1, 3), (9, 3), (0, 3)] {
+        let to = Destination::Version { version: 2, at };
+        assert_eq!(place(go(&mut walker, &stream("a-1"), 0, to)), (stream("a-1"), there, Some(there - 1)), "{at}");
+    }
 }
 
 #[test]
@@ -239,7 +256,7 @@ fn what_is_appended_can_be_walked_to() {
 #[test]
 fn what_may_still_come_is_not_denied() {
     let mut walker = Walker::new(Arc::new(Unfinished(Memory::new("memory", store(&["a-1"])))), ReducerBook::empty());
-    for to in [Destination::Id("nosuch".into()), Destination::Version(9), NEXT] {
+    for to in [Destination::Id("nosuch".into()), Destination::Version { version: 9, at: 0 }, NEXT] {
         let failure = why(go(&mut walker, &stream("a-1"), 1, to));
         assert!(failure.hint.contains("still being read"), "{failure}");
     }
@@ -288,7 +305,7 @@ fn a_place_is_found_without_folding_and_is_that_of_the_moment() {
         (stream("a-1"), 0, Destination::To(2)),
         (stream("a-1"), 0, Destination::To(99)),
         (stream("nosuch"), 0, Destination::To(7)),
-        (stream("a-1"), 0, Destination::Version(2)),
+        (stream("a-1"), 0, Destination::Version { version: 2, at: 0 }),
         (stream("b-1"), 0, Destination::InStore(3)),
         (stream("a-1"), 1, Destination::Store(Direction::Forward)),
         (Scope::All, 0, Destination::To(0)),
@@ -306,7 +323,7 @@ fn a_place_is_found_without_folding_and_is_that_of_the_moment() {
             "{scope:?} {to:?}"
         );
     }
-    let nowhere = walker.place(&stream("a-1"), 0, &Destination::Version(99), &cancel);
+    let nowhere = walker.place(&stream("a-1"), 0, &Destination::Version { version: 99, at: 0 }, &cancel);
     assert_eq!(nowhere.expect_err("there is no such version").kind, FailureKind::NotFound);
 }
 
@@ -467,7 +484,7 @@ fn destinations() -> impl Strategy<Value = Destination> {
     prop_oneof![
         4 => (0_u64..45).prop_map(Destination::To),
         1 => Just(Destination::To(u64::MAX)),
-        2 => (0_u64..20).prop_map(Destination::Version),
+        2 => (0_u64..20).prop_map(|version| Destination::Version { version, at: 0 }),
         2 => (0_u64..45).prop_map(|n| Destination::AsOf(at(n))),
         2 => (0_u64..45).prop_map(|n| Destination::Id(format!("id-{n}").into())),
         3 => Just(NEXT),

@@ -26,7 +26,7 @@ use crate::sources::feed::Feed;
 use crate::sources::index::{Index, Part};
 
 /// How many threads read.
-const THREADS: usize = 2;
+pub const THREADS: usize = 2;
 /// How many stretches may wait for an earlier one.
 const AHEAD: u64 = 4;
 /// The index of a file and what fills it.

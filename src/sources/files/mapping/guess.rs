@@ -4,8 +4,8 @@
 //! behave: a version grows within its stream, streams repeat, ids do not, times can be read. The guess is deterministic,
 //! and says why.
 
+use hashbrown::HashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use super::exported;
 use super::key::{Key, Keys, Why};

@@ -2,9 +2,9 @@
 //!
 //! It judges nothing; it counts what the values of each field are like.
 
+use hashbrown::{HashMap, HashSet};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use super::FieldPath;
 use crate::domain::text;
@@ -80,9 +80,8 @@ impl Sample {
         }
         self.expected = 0;
         self.object(record, &FieldPath::default());
-        let mut said = DefaultHasher::new();
-        record.trim_ascii().hash(&mut said);
-        if !self.seen.insert(said.finish()) {
+        let said = self.seen.hasher().hash_one(record.trim_ascii());
+        if !self.seen.insert(said) {
             self.copies.insert(self.records);
         }
         self.records += 1;
