@@ -333,8 +333,8 @@ impl Walker {
             Destination::InStore(place) if *scope == Scope::All => Ok((Scope::All, *place)),
             Destination::InStore(place) => match place.checked_sub(1) {
                 Some(ordinal) => match self.one(&Scope::All, Anchor::Ordinal(ordinal), cancel)? {
-                    // A record that is no event belongs to no stream.
-                    Some((ordinal, event)) if event.trouble.is_some() => Ok((Scope::All, ordinal + 1)),
+                    // A record that is no event may belong to no stream.
+                    Some((ordinal, event)) if event.is_loose() => Ok((Scope::All, ordinal + 1)),
                     Some((ordinal, event)) => self.in_its_stream(ordinal, &event),
                     None => Err(self.nothing(format!("there is no event {place} in the store"))),
                 },
@@ -434,7 +434,7 @@ impl Walker {
     ) -> Result<(u64, Moment), Failure> {
         let (place, event, _) = self.event_at(scope, place, cancel)?;
         match event {
-            Some(event) if event.trouble.is_none() => {
+            Some(event) if !event.is_loose() => {
                 let at = self.in_its_stream_from(scope, place - 1, &event)?;
                 Ok((place, self.reach(&event.stream.clone(), at, cancel, told)?))
             }
