@@ -239,6 +239,7 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
             _ if moment.unknown && moment.fault.is_none() => "The state is not known here.",
+            _ if moment.unknown => "No state: nothing could be folded here.",
             _ if moment.fault.is_some() => "No state: the reducer failed, and there was none before.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",
