@@ -118,7 +118,8 @@ fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         match &check.skipped {
             None => writeln!(out, "checked      {}: {}", check.what, check.extent)?,
             Some(why) => {
-                let line = format!("not checked  {}: {}; {why}", check.what, check.extent);
+                let checked = if check.partly { "partly     " } else { "not checked" };
+                let line = format!("{checked}  {}: {}; {why}", check.what, check.extent);
                 writeln!(out, "{}", output::line(&line, WIDEST))?;
             }
         }
@@ -223,7 +224,7 @@ fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         push_text(&mut line, &check.extent);
         line.push_str(",\"skipped\":");
         push_optional(&mut line, check.skipped.as_deref());
-        line.push('}');
+        line.push_str(&format!(",\"partly\":{}}}", check.partly));
     }
     writeln!(out, "{line}],\"partial\":{}}}}}", report.partial)
 }

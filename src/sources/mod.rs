@@ -35,6 +35,7 @@ mod index;
 mod indexed;
 pub mod input;
 mod jetstream;
+mod lacking;
 pub mod layouts;
 mod live;
 mod looking;
