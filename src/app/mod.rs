@@ -7,7 +7,7 @@
 pub mod action;
 mod arriving;
 pub mod catalogue;
-mod copy;
+pub mod copy;
 pub mod effect;
 pub mod failing;
 pub mod folding;

@@ -52,8 +52,16 @@ pub enum Direction {
 pub enum Destination {
     /// To this place of the scope.
     To(u64),
-    /// To the event with this version (or, where none has it, the first with a later one). Only in a stream.
-    Version(u64),
+    /// To the event with this version; where several have it to the one at this place, else to the last of them. Only in a
+    /// stream.
+    Version {
+        /// The version.
+        version: u64,
+        /// The place, as far as it is known.
+        at: u64,
+    },
+    /// To the event at this place of another scope, in this one.
+    Same(Scope, u64),
     /// To the last event at or before this time.
     AsOf(Timestamp),
     /// To a place as somebody typed it: the store's own number, an ordinal, a time.

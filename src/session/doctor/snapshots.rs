@@ -7,8 +7,9 @@ use super::difference::{Comparison, compare};
 use super::examination::Examination;
 use super::finding::{Check, Example, Kind, grouped, several};
 use super::pass::Told;
-use crate::domain::{Cancel, Destination, Event, Failure, FailureKind, Json, Scope, StoredSnapshot, StreamName, text};
+use crate::domain::{Cancel, Destination, Event, Failure, Json, Scope, StoredSnapshot, StreamName, text};
 use crate::session::Walker;
+use crate::session::places::{Lookup, Versions};
 use crate::sources::Source;
 
 /// Snapshots compared.
@@ -60,6 +61,7 @@ pub(super) fn look(
     let (mut compared, mut without, mut strangers) = (0u64, BTreeMap::<String, u64>::new(), 0u64);
     let mut lacking = 0u64;
     let total = snapshots.len() as u64;
+    let mut versions: Option<(StreamName, Versions)> = None;
     for (n, snapshot) in (0..).zip(&snapshots) {
         told("snapshots compared", n, total);
         let category = snapshot.stream.category();
@@ -67,7 +69,13 @@ pub(super) fn look(
             *without.entry(category.to_owned()).or_default() += 1;
             continue;
         }
-        match one(source, walker, snapshot, strict, cancel)? {
+        let known = match versions.take().filter(|(stream, _)| *stream == snapshot.stream) {
+            Some((_, known)) => known,
+            None => Versions::of(source, &snapshot.stream, cancel)?,
+        };
+        let outcome = one(source, walker, (snapshot, &known), strict, cancel)?;
+        versions = Some((snapshot.stream.clone(), known));
+        match outcome {
             Outcome::Same(faults) => {
                 compared += 1;
                 lacking += u64::from(faults > 0);
@@ -117,7 +125,7 @@ enum Outcome {
 fn one(
     source: &dyn Source,
     walker: &mut Walker,
-    snapshot: &StoredSnapshot,
+    (snapshot, versions): (&StoredSnapshot, &Versions),
     strict: bool,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
@@ -144,12 +152,9 @@ fn one(
         let (first, last) = (summary.first_version, summary.last_version);
         format!("it is of version {version}; the stream has versions {first} to {last}")
     };
-    let to = Destination::Version(version.0);
-    let moment = match walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_, _| {}) {
-        Ok(reached) => reached.moment,
-        Err(failure) if failure.kind == FailureKind::NotFound => return astray(missing()),
-        Err(failure) => return Err(failure),
-    };
+    let Lookup::At { place: at, .. } = versions.find(version.0) else { return astray(missing()) };
+    let to = Destination::To(at);
+    let moment = walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_| {})?.moment;
     let Some(event) = moment.event.as_deref().filter(|event| event.version == *version) else {
         return astray(missing());
     };
@@ -162,7 +167,7 @@ fn one(
         // Who is wrong, the snapshot or the reducer, cannot be told.
         Comparison::Differ(..) if !moment.faults.is_none() => {
             let (failed, events) = (moment.faults.before, moment.at);
-            let text = format!("it differs, but {failed} of {events} events before version {version} failed");
+            let text = format!("it differs, but {failed} of {events} events up to version {version} failed");
             found(Kind::SnapshotsUnread, Some(event), text)
         }
         Comparison::Differ(path, stored, folded) => {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Note, NoteKind, Payload, StreamKind};
 use crate::sources::fields;
@@ -15,7 +15,6 @@ use crate::sources::files::envelope::{self, is_json_text};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role, StreamFrom, Template};
 use crate::sources::files::skim::members;
 use crate::sources::files::value;
-use crate::sources::sorted::Order;
 
 /// A format with roles of the user's.
 pub struct Refined<F> {
@@ -106,6 +105,10 @@ impl<F: Format> Refined<F> {
         Some(template.name(|at| values.get(at).map_or(&[][..], |value| value)))
     }
 
+    fn says_stream(&self) -> bool {
+        self.template.is_some() || self.roles.iter().any(|(role, _)| *role == Role::Stream)
+    }
+
     fn text<'a>(&self, role: Role, record: Skimmed<'a>) -> Option<Option<Cow<'a, str>>> {
         Some(self.said(role, record)?.and_then(|raw| match raw {
             Cow::Borrowed(raw) => value::name(raw),
@@ -125,7 +128,7 @@ impl<F: Format> Refined<F> {
     }
 
     /// The basics, with what the user said put in.
-    fn basics<'a>(&'a self, record: Skimmed<'a>, read: Option<Basics<'a>>) -> Result<Basics<'a>, String> {
+    fn basics<'a>(&'a self, record: Skimmed<'a>, read: Option<Basics<'a>>) -> Result<Basics<'a>, Unreadable<'a>> {
         let (stream, event_type) = (self.text(Role::Stream, record), self.text(Role::Type, record));
         let is_one = self.roles.iter().any(|(role, path)| *role == Role::Stream && path.is_none());
         let stream = match stream {
@@ -138,28 +141,28 @@ impl<F: Format> Refined<F> {
             Some(said) => said,
             None => read.as_ref().map(|read| read.event_type.clone()),
         };
-        let version = match self.said(Role::Version, record) {
+        let stream = stream.ok_or_else(|| unusable("stream", b""))?;
+        let (version, wrong) = match self.said(Role::Version, record) {
             Some(said) => {
                 let raw = said.unwrap_or_default();
                 let version = value::whole(&raw);
-                if version.is_none() && !value::is_nothing(&raw) {
-                    return Err(unusable("version", &raw));
-                }
-                version
+                (version, (version.is_none() && !value::is_nothing(&raw)).then(|| unusable("version", &raw)))
             }
-            None => read.as_ref().and_then(|read| read.version),
+            None => (read.as_ref().and_then(|read| read.version), None),
+        };
+        let order = read.as_ref().map(|read| read.order);
+        let event_type = match (event_type, wrong) {
+            (Some(event_type), None) => event_type,
+            (event_type, wrong) => {
+                let reason = wrong.unwrap_or_else(|| unusable("type", b""));
+                return Err(Unreadable { event_type, version, order, ..Unreadable::of(stream, reason) });
+            }
         };
         let time = match self.said(Role::Time, record) {
             Some(said) => said.and_then(|raw| value::instant(&raw)),
             None => read.as_ref().and_then(|read| read.time),
         };
-        Ok(Basics {
-            stream: stream.ok_or_else(|| unusable("stream", b""))?,
-            event_type: event_type.ok_or_else(|| unusable("type", b""))?,
-            version,
-            time,
-            order: read.map_or_else(Order::default, |read| read.order),
-        })
+        Ok(Basics { stream, event_type, version, time, order: order.unwrap_or_default() })
     }
 }
 
@@ -239,14 +242,16 @@ impl<F: Format> Format for Refined<F> {
     }
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
-        let (read, reason) = match self.inner.read(record) {
-            Reading::Event(basics) => (Some(basics), None),
-            Reading::Aside => return Reading::Aside,
-            Reading::Bad(reason) => (None, Some(reason)),
-        };
-        match self.basics(record, read) {
-            Ok(basics) => Reading::Event(basics),
-            Err(why) => Reading::Bad(reason.unwrap_or(why)),
+        match self.inner.read(record) {
+            Reading::Event(basics) => self.basics(record, Some(basics)).map_or_else(Reading::Bad, Reading::Event),
+            Reading::Aside => Reading::Aside,
+            Reading::Bad(bad) => match self.basics(record, None) {
+                Ok(basics) => Reading::Event(basics),
+                // Where the user says what its stream is, that is it.
+                Err(said) if said.stream.is_some() => Reading::Bad(Unreadable { reason: bad.reason, ..said }),
+                Err(_) if self.says_stream() => Reading::bad(bad.reason),
+                Err(_) => Reading::Bad(bad),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use super::keep::Keeper;
 use super::mapping::{Mapping, Overrides, Sample, mapped};
 use super::plan::Plan;
 use super::records::{Readers, Records};
-use super::search::{Names, Search, can_search};
+use super::search::{Names, Search, can_search, joints};
 use super::skim::Skimmer;
 use super::stretch::MAX_LINE;
 use super::watch::Watch;
@@ -274,7 +274,8 @@ impl Backing for LinesFile {
         }
         self.build.begin();
         let (build, records, names) = (&self.build, self.records(), Names::default());
-        let search = Search { build, records, matcher: Matcher::new(pattern), pattern, cancel, names };
+        let (matcher, joints) = (Matcher::new(pattern), joints(pattern, &self.mapping));
+        let search = Search { build, records, matcher, pattern, cancel, names, joints };
         Some(search.run(scope, told))
     }
 
