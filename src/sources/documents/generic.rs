@@ -145,6 +145,9 @@ impl Generic {
             (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used));
         let time = value::instant(skimmed.slot(TIME));
         let read = [(TIME, time.is_some()), (ID, id.is_some()), (POSITION, position.is_some())];
+        let mut notes = envelope::notes(skimmed.slot(NOTES));
+        let version = value::whole(skimmed.slot(VERSION));
+        envelope::note_lacking(&mut notes, envelope::says_version(&self.mapping, version), skimmed.slot(TIME));
         let parts = Parts {
             position,
             id,
@@ -152,7 +155,7 @@ impl Generic {
             metadata: payload(skimmed.stored(METADATA, record)),
             correlation,
             causation,
-            notes: envelope::notes(skimmed.slot(NOTES)),
+            notes,
             ..Parts::default()
         };
         let mut used = envelope::used(read, &used);
