@@ -2,6 +2,7 @@
 
 mod fields;
 mod mapped;
+mod unreadable;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -53,7 +53,7 @@ impl App {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
             Msg::WalkProgressed { generation, progress } => self.walk.folded_so_far(generation, progress),
-            Msg::FaultsCounted(failing) => self.walk.failing = Some(failing),
+            Msg::FaultsCounted(failing) => self.faults_counted(failing),
             // One for a walk that is no longer shown compares with nothing on the screen.
             Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
                 self.walk.difference = Some((generation, patch));

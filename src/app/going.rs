@@ -202,7 +202,7 @@ impl App {
                 }
             }
             _ => match (&self.walk.scope, self.walk.event()) {
-                (Some(Scope::All | Scope::Category(_)), Some(event)) if event.trouble.is_none() => {
+                (Some(Scope::All | Scope::Category(_)), Some(event)) if !event.is_loose() => {
                     let (scope, at) = (Scope::Stream(event.stream.clone()), self.walk.stream_at);
                     self.go(scope, Destination::To(at), Some(at), out);
                 }

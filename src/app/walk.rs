@@ -225,7 +225,7 @@ impl Walk {
     /// The stream one stands in: that of the event, or of the scope.
     pub fn stream(&self) -> Option<&StreamName> {
         match (&self.event, &self.scope) {
-            (Some(event), _) if event.trouble.is_none() => Some(&event.stream),
+            (Some(event), _) if !event.is_loose() => Some(&event.stream),
             (_, Some(Scope::Stream(name))) => Some(name),
             _ => None,
         }

@@ -119,7 +119,8 @@ fn write_text(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &
         match &check.skipped {
             None => writeln!(out, "checked      {}: {}", check.what, check.extent)?,
             Some(why) => {
-                let line = format!("not checked  {}: {}; {why}", check.what, check.extent);
+                let checked = if check.partly { "partly     " } else { "not checked" };
+                let line = format!("{checked}  {}: {}; {why}", check.what, check.extent);
                 writeln!(out, "{}", output::line(&line, WIDEST))?;
             }
         }
@@ -231,7 +232,7 @@ fn write_json(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &
         push_text(&mut line, &check.extent);
         line.push_str(",\"skipped\":");
         push_optional(&mut line, check.skipped.as_deref());
-        line.push('}');
+        line.push_str(&format!(",\"partly\":{}}}", check.partly));
     }
     writeln!(out, "{line}],\"partial\":{}}}}}", report.partial)
 }

@@ -94,7 +94,7 @@ impl Live {
                 vec![Msg::EventsLoaded { generation, scope, page }]
             }
             Effect::Go { generation, scope, from, to } => {
-                match self.walker.go(&scope, from, &to, &cancel, &mut |_, _| {}) {
+                match self.walker.go(&scope, from, &to, &cancel, &mut |_| {}) {
                     Ok(reached) => {
                         let mut msgs = vec![Msg::MomentReached {
                             generation,

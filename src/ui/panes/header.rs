@@ -129,6 +129,9 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
         if moment.suspended.is_some() {
             piece("suspended".into(), Role::Fault, 10);
         }
+        if moment.unknown && moment.suspended.is_none() {
+            piece("! no state".into(), Role::Fault, 10);
+        }
         if moment.reducer.stale.is_some() {
             piece("before the save".into(), Role::Caution, 10);
         }

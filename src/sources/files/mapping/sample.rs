@@ -215,6 +215,14 @@ impl Field {
         }
     }
 
+    /// Whether nine of ten values that say something pass; of a few, all but one. A record that is broken costs itself, and
+    /// not the role its field has in all others.
+    pub fn nearly_all(&self, passes: impl Fn(&[u8]) -> bool) -> bool {
+        let count = self.count();
+        let passing = self.said().filter(|(_, value)| passes(value)).count();
+        passing * 10 >= count * 9 && count > 0 || passing >= 2 && passing + 1 >= count
+    }
+
     /// How the numbers of the records that are the `same` follow each other.
     pub fn growth(&self, same: impl Fn(usize) -> Option<usize>) -> Growth {
         let mut last: HashMap<Option<usize>, u64> = HashMap::new();
