@@ -272,8 +272,12 @@ impl App {
             self.keys.held = None;
         }
         // Number 0 is of no question: reading the source itself failed.
-        if (ours || generation == Generation::default()) && failure.kind != FailureKind::Cancelled {
-            self.say(Severity::Error, failure.to_string());
+        if failure.kind != FailureKind::Cancelled {
+            match generation == Generation::default() {
+                true => self.say_lasting(Severity::Error, failure.to_string()),
+                false if ours => self.say(Severity::Error, failure.to_string()),
+                false => {}
+            }
         }
     }
 

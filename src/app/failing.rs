@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::action::Action;
 use super::action::Stepping;
 use super::effect::Effect;
-use super::words::{count, counted, percent};
+use super::words::{self, count, counted, percent};
 use super::{App, Severity};
 use crate::domain::{Direction, Scope, StreamName};
 use crate::replay::{Counted, Moment};
@@ -70,15 +70,17 @@ impl App {
         Some(format!("{} of {} failed", count(moment.faults.before), count(moment.at)))
     }
 
-    /// What is said above a state that is not all it seems: how bad it is, and the words.
-    pub fn state_notes(&self) -> Vec<(Severity, String)> {
+    /// What is said above a state that is not all it seems, in lines of so many cells: how bad it is, and the words.
+    pub fn state_notes(&self, cells: usize) -> Vec<(Severity, String)> {
         // Of a fold that is suspended all is said where the state would stand.
         let Some(moment) = self.walk.here().filter(|moment| moment.suspended.is_none()) else { return Vec::new() };
         let mut notes = Vec::new();
         if let Some(stale) = &moment.reducer.stale {
             notes.push((Severity::Error, format!("! {stale}")));
             if let (Some(line), Some(place)) = (&stale.line, &stale.why.place) {
-                notes.push((Severity::Info, format!("{:>6} │ {line}", place.line)));
+                let number = format!("{:>6} │ ", place.line);
+                let room = cells.saturating_sub(number.chars().count());
+                notes.push((Severity::Info, format!("{number}{}", words::around(line, place.column, room))));
             }
         }
         if let Some(moment) = lacking(moment) {

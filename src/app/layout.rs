@@ -50,13 +50,15 @@ pub struct Room {
     pub milliseconds: u16,
     /// Columns of the longest data.
     pub data: u16,
+    /// Columns of State's longest rows.
+    pub state: u16,
     /// Rows of the data of an event.
     pub event: u16,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { streams: 28, events: 40, milliseconds: 4, data: 0, event: 3 }
+        Self { streams: 28, events: 40, milliseconds: 4, data: 0, state: u16::MAX, event: 3 }
     }
 }
 
@@ -155,17 +157,27 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
     Some(areas)
 }
 
-/// How many columns Events gets: what its columns need, then milliseconds, then data, as long as State keeps its part.
+/// How many columns Events gets: what its columns need, then data and milliseconds, as long as State keeps its part, or
+/// what it needs of it. Where only one of the two has room it is the data.
 fn columns_of_events(width: u16, layout: Layout, room: &Room) -> u16 {
     const NARROWEST: u16 = 24;
-    let most = part(width, layout.choose(55, 36, 70));
+    /// State is never narrower for what the others ask.
+    const LEAST_STATE: u16 = 34;
+    let unused = match layout {
+        Layout::StateWide => 0,
+        Layout::Balanced | Layout::EventsWide => width.saturating_sub(room.state.max(LEAST_STATE)),
+    };
+    let most = part(width, layout.choose(55, 36, 70)).max(unused);
+    let least_data = BEFORE_DATA + LEAST_DATA;
     let mut columns = room.events.clamp(NARROWEST, most.max(NARROWEST));
-    if columns + room.milliseconds <= most {
+    let left = most.saturating_sub(columns);
+    let instead = room.data > 0 && left >= least_data && left < least_data + room.milliseconds;
+    if room.milliseconds <= left && !instead {
         columns += room.milliseconds;
     }
     let left = most.saturating_sub(columns);
     match room.data {
-        1.. if left >= BEFORE_DATA + LEAST_DATA => columns + left.min(BEFORE_DATA + room.data.max(LEAST_DATA)),
+        1.. if left >= least_data => columns + left.min(BEFORE_DATA + room.data.max(LEAST_DATA)),
         _ => columns,
     }
 }
@@ -262,12 +274,13 @@ mod tests {
                 for focus in Pane::ALL {
                     for (zoomed, layout) in [false, true].into_iter().flat_map(|z| Layout::ALL.map(|l| (z, l))) {
                         let wide = u16::MAX / 2;
-                        let [streams, events, data, event] = match (width + height) % 3 {
-                            0 => [0; 4],
-                            1 => [wide; 4],
-                            _ => [28, 44, 30, 6],
+                        let [streams, events, data, state, event] = match (width + height) % 4 {
+                            0 => [0; 5],
+                            1 => [wide; 5],
+                            2 => [28, 44, 30, 20, 6],
+                            _ => [28, 44, 30, 70, 6],
                         };
-                        let room = Room { streams, events, milliseconds: 4, data, event };
+                        let room = Room { streams, events, milliseconds: 4, data, state, event };
                         let Some(areas) = arrange(width, height, focus, zoomed, layout, &room) else {
                             assert!(width < 40 || height < 10);
                             continue;
@@ -291,7 +304,7 @@ mod tests {
 
     #[test]
     fn panes_are_as_large_as_what_they_show_and_state_has_the_rest() {
-        let room = Room { streams: 27, events: 44, milliseconds: 4, data: 26, event: 4 };
+        let room = Room { streams: 27, events: 44, milliseconds: 4, data: 26, state: 90, event: 4 };
         let areas = |width, height, room: &Room| {
             arrange(width, height, Pane::Events, false, Layout::Balanced, room).expect("large enough")
         };
@@ -307,6 +320,10 @@ mod tests {
         let narrow = of(&areas(120, 36, &room), Pane::Events).width;
         assert_eq!(narrow, 48, "there is room for milliseconds, and no use in five columns of data");
         assert_eq!(of(&areas(160, 45, &room), Pane::Events).width, 44 + 4 + 2 + 23);
+        let small = Room { state: 34, ..room };
+        assert_eq!(of(&areas(120, 36, &small), Pane::Events).width, 59, "the data has what State leaves blank");
+        let smaller = Room { data: 60, state: 20, ..room };
+        assert_eq!(of(&areas(120, 36, &smaller), Pane::State).width, 34);
         let tall = Room { event: 90, ..room };
         let tall = areas(160, 45, &tall);
         assert_eq!(of(&tall, Pane::Event).height, part(tall.body().height, 45));

@@ -48,7 +48,13 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let note = match (pane.view, below) {
         (StateView::Changes, _) => "list of changes".to_owned(),
         (StateView::Tree, 0) => String::new(),
-        (StateView::Tree, below) => format!("{} below", count(below as u64)),
+        (StateView::Tree, below) => {
+            let changed = pane.tree.changes_from(top + height);
+            match changed {
+                0 => format!("{} below", count(below as u64)),
+                _ => format!("{} below, {} changed", count(below as u64), count(changed as u64)),
+            }
+        }
     };
     let missing = app.fold_words();
     let note = if moment.is_some() { note } else { String::new() };
@@ -68,7 +74,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     } else if noted.y > area.y + 1 {
         head(app, moment, theme, Rect { y: noted.y - 1, height: 1, ..noted }, buffer);
     }
-    for ((severity, note), y) in app.state_notes().iter().zip(noted.y..noted.bottom()) {
+    for ((severity, note), y) in app.state_notes(noted.width.into()).iter().zip(noted.y..noted.bottom()) {
         let role = match severity {
             Severity::Info => Role::Text,
             Severity::Warning => Role::Caution,
