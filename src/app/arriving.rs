@@ -275,7 +275,8 @@ impl App {
         if failure.kind != FailureKind::Cancelled {
             match generation == Generation::default() {
                 true => self.say_lasting(Severity::Error, failure.to_string()),
-                false if ours => self.say(Severity::Error, failure.to_string()),
+                // The header names the source; a long path before the words would hide them.
+                false if ours => self.say(Severity::Error, failure.words()),
                 false => {}
             }
         }

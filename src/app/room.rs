@@ -80,10 +80,17 @@ impl App {
     /// What the rows of State ask for, in streams of one category; before there is a state it keeps its part.
     fn measure_state(&mut self) {
         let (Some(category), true) = (self.category(), self.walk.here().is_some()) else { return };
-        let columns = cells(BORDER + self.panes.state.columns_asked());
+        // What is said above the state is not cut for the sake of the data.
+        const MOST_SAID: usize = 60;
+        const STALE: usize = " 4 State @1,234  from before the save ".len();
+        let stale = self.walk.here().is_some_and(|moment| moment.reducer.stale.is_some());
+        let said = self.state_notes(MOST_SAID).into_iter().map(|(_, words)| text::width(&words).min(MOST_SAID));
+        let said = said.max().unwrap_or(0).max(if stale { STALE } else { 0 });
+        let [whole, cut] = self.panes.state.columns_asked().map(|columns| cells(BORDER + columns.max(said)));
         let rooms = &mut self.panes.room;
         let same = rooms.states.as_ref() == Some(&category);
-        rooms.asked.state = if same { columns.max(rooms.asked.state) } else { columns };
+        rooms.asked.state = if same { whole.max(rooms.asked.state) } else { whole };
+        rooms.asked.state_cut = if same { cut.max(rooms.asked.state_cut) } else { cut };
         rooms.states = Some(category);
     }
 

@@ -71,7 +71,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 /// What of the pieces has so much room. Warnings that have none are counted, with the key that tells them all.
 fn fitted(mut pieces: Vec<Piece>, key: Option<&str>, room: usize) -> Vec<Piece> {
-    let whole_source = pieces.iter().find(|piece| piece.rank == Rank::Source).map(|piece| piece.text.clone());
+    let whole = |rank: Rank| pieces.iter().find(|piece| piece.rank == rank).map(|piece| piece.text.clone());
+    let wholes = [Rank::Stream, Rank::Source].map(|rank| (rank, whole(rank)));
     let cut = |pieces: &mut Vec<Piece>, rank: Rank, cells: usize| {
         if let Some(piece) = pieces.iter_mut().find(|piece| piece.rank == rank) {
             piece.text = match piece.brief {
@@ -121,10 +122,13 @@ fn fitted(mut pieces: Vec<Piece>, key: Option<&str>, room: usize) -> Vec<Piece> 
     if left_out > 0 && width(&pieces, left_out) > room {
         pieces.retain(|piece| piece.rank != Rank::Source);
     }
-    let left = room.saturating_sub(width(&pieces, left_out));
-    if let (Some(source), Some(whole)) = (pieces.iter_mut().find(|piece| piece.rank == Rank::Source), whole_source) {
-        let cells = (text::width(&source.text) + left).min(LONGEST_NAME);
-        source.text = tail(&whole, cells);
+    // What is left is for the names.
+    for (rank, whole) in wholes {
+        let left = room.saturating_sub(width(&pieces, left_out));
+        if let (Some(piece), Some(whole)) = (pieces.iter_mut().find(|piece| piece.rank == rank), whole) {
+            let cells = (text::width(&piece.text) + left).min(LONGEST_NAME);
+            piece.text = if rank == Rank::Source { tail(&whole, cells) } else { names::cut(&whole, [], cells) };
+        }
     }
     if left_out > 0 {
         pieces.push(more(left_out));
@@ -134,13 +138,16 @@ fn fitted(mut pieces: Vec<Piece>, key: Option<&str>, room: usize) -> Vec<Piece> 
 
 fn pieces(app: &App, width: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
+    let cautions = app.cautions();
+    let failures = cautions.iter().filter(|caution| caution.severity == Severity::Error).count() as u8;
     let mut piece = |text: String, role: Role, rank: Rank| {
         let brief = match rank {
             Rank::Source => Brief::Tail,
             Rank::Stream => Brief::Name,
+            Rank::Caution(_) => Brief::Words(text.replace(" events", "").replace(" event", "")),
             _ => Brief::No,
         };
-        pieces.push(Piece { text, role, rank, things: 0, brief });
+        pieces.push(Piece { text, role, rank, things: usize::from(matches!(rank, Rank::Caution(_))), brief });
     };
     piece("stepback".into(), Role::Badge, Rank::Program);
     let about = app.catalogue.about.as_ref();
@@ -182,10 +189,14 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
         None => " so far".into(),
     };
     if about.is_some() {
+        // How many there are so far is no number to be taken for the whole.
         piece(
             format!("{}{so_far}", counted(progress.events, "event")),
             Role::Muted,
-            if so_far.is_empty() { Rank::Events } else { Rank::Live },
+            match so_far.is_empty() {
+                true => Rank::Events,
+                false => Rank::Caution(u8::MAX - 2 * failures),
+            },
         );
         piece(counted(app.catalogue.streams.len() as u64, "stream"), Role::Muted, Rank::Streams);
     }
@@ -207,10 +218,10 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
             piece(instant(time), Role::Time, Rank::Time);
         }
     }
-    pieces.extend((0u8..).zip(app.cautions()).map(|(n, caution)| Piece {
+    pieces.extend((0u8..).zip(cautions).map(|(n, caution)| Piece {
         text: caution.words,
         role: if caution.severity == Severity::Error { Role::Fault } else { Role::Caution },
-        rank: Rank::Caution(u8::MAX - n),
+        rank: Rank::Caution(u8::MAX - 1 - 2 * n),
         things: caution.things,
         brief: Brief::Words(caution.brief),
     }));
