@@ -175,12 +175,11 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
         };
         piece(text::fit(kind, 40), Role::Muted, Rank::Layout);
     }
-    if let Some(about) = about {
-        if about.layout.is_some()
-            && let Some(reason) = about.reasons.first()
-        {
-            piece(format!("({})", text::fit(reason, 60)), Role::Muted, Rank::Reason);
-        }
+    if let Some(about) = about
+        && about.layout.is_some()
+        && let Some(reason) = about.reasons.first()
+    {
+        piece(format!("({})", text::fit(reason, 60)), Role::Muted, Rank::Reason);
     }
     let progress = &app.catalogue.progress;
     let so_far = match app.catalogue.percent_read() {
