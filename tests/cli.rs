@@ -2,6 +2,7 @@
 
 mod fields;
 mod mapped;
+mod unreadable;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -387,7 +388,7 @@ fn a_state_that_is_not_known_is_no_answer() {
     );
     let said = stderr(&output);
     assert!(
-        said.contains("1 of 2 events failed before here, the first at a-1 version 2 (Bad): bad (one.js:3:"),
+        said.contains("1 of 2 events failed up to here, the first at a-1 version 2 (Bad): bad (one.js:3:"),
         "{said}"
     );
     assert!(said.contains("version 2 (Bad) itself failed: the state is that of the event before"), "{said}");
@@ -952,4 +953,34 @@ fn an_id_of_an_event_with_fields_is_taken() {
     let output = run(&["append", &store, "a-1", "--type", "Made", "--id", "one", "--data", "{\"a\":1}"]);
     assert_eq!((code(&output), stdout(&output).as_str()), (69, ""), "{}", stderr(&output));
     assert!(stderr(&output).contains("one"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_sides_of_a_difference_between_twins_can_be_told_apart() {
+    let line = |version: u64, n: u64| {
+        format!("{{\"stream\":\"a-1\",\"version\":{version},\"type\":\"T\",\"data\":{{\"n\":{n}}}}}\n")
+    };
+    let (_folder, dump) = written(&[line(1, 1), line(2, 2), line(2, 3), line(3, 4)].concat());
+    let text = stdout(&run(&["diff", &dump, "a-1", "#2", "#3"]));
+    assert!(text.starts_with("a-1 from #2 to #3   "), "{text}");
+    let json = lines(&run(&["diff", &dump, "a-1", "#2", "#3", "--json"])).remove(0);
+    let side = |name: &str| json.get(name).map(Json::to_string);
+    assert_eq!((side("from"), side("to")), (Some("\"#2\"".into()), Some("\"#3\"".into())));
+    let json = lines(&run(&["diff", &dump, "a-1", "start", "3", "--json"])).remove(0);
+    assert_eq!((json.get("from"), json.get("to").and_then(Json::as_i64)), (Some(&Json::Null), Some(3)));
+    let text = stdout(&run(&["state", &dump, "a-1", "--at", "#2"]));
+    assert!(text.starts_with("a-1 after #2, version 2 (T"), "{text}");
+}
+
+#[test]
+fn an_event_that_failed_is_counted_up_to_its_place() {
+    let line = |n: u64| format!("{{\"stream\":\"a-1\",\"version\":{n},\"type\":\"T\",\"data\":{{\"n\":{n}}}}}\n");
+    let (folder, dump) = written(&[line(1), line(2)].concat());
+    let script = folder.path().join("throws.js");
+    let text = "export const initialState = {n: 0};\nexport const evolve = (s, e) => { if (e.data.n === 1) throw new Error('one'); return e.data; };\n";
+    std::fs::write(&script, text).expect("written");
+    let script = script.display().to_string();
+    let said = |at: &str| stderr(&run(&["diff", &dump, "a-1", "start", at, "--reducer", &script]));
+    assert!(said("1").contains("1 of 1 event failed up to version 1, the first at a-1 version 1 (T)"), "{}", said("1"));
+    assert!(said("2").contains("1 of 2 events failed before version 2, the first at"), "{}", said("2"));
 }

@@ -319,8 +319,30 @@ fn damage_of_every_sort_is_told_with_its_place() {
         command.expect("a command")
     };
     assert!(command("unreadable-records").ends_with(" --at 8"), "{}", command("unreadable-records"));
-    // The version alone would lead to the first of the two.
-    assert!(command("duplicate-versions").ends_with(" --at 533"), "{}", command("duplicate-versions"));
+    // The version alone would lead to the last of the two only.
+    let duplicate = command("duplicate-versions");
+    assert!(duplicate.contains(" --stream order-") && duplicate.contains(" --at '#"), "{duplicate}");
+}
+
+#[test]
+fn the_command_of_an_event_that_failed_opens_that_one_where_its_version_stands_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let line = |stream: &str, version: u64, n: u64| {
+        format!("{{\"stream\":\"{stream}\",\"version\":{version},\"type\":\"T\",\"data\":{{\"n\":{n}}}}}\n")
+    };
+    let lines = [line("b-1", 1, 0), line("a-1", 1, 1), line("a-1", 2, 2), line("a-1", 2, 3), line("a-1", 3, 4)];
+    std::fs::write(at("twins.jsonl"), lines.concat()).expect("written");
+    let throws = "export const initialState = {n: 0};\nexport const evolve = (s, e) => { if (e.data.n === 2) throw new Error('two'); return e.data; };\n";
+    std::fs::write(at("throws.js"), throws).expect("written");
+    for one in [&[][..], &["--stream", "a-1"]] {
+        let (dump, script) = (at("twins.jsonl"), at("throws.js"));
+        let (findings, _) = parsed(&doctor(&[&[&*dump, "--reducer", &script, "--json"], one].concat()));
+        let finding = &findings.iter().find(|(name, _)| name == "reducer-faults").expect("found").1;
+        let command = finding.get("example").and_then(|example| example.get("command")?.as_str());
+        let command = command.expect("a command");
+        assert!(command.contains(" --stream a-1 --at '#2' "), "{command}");
+    }
 }
 
 #[test]
@@ -428,7 +450,7 @@ fn what_a_reducer_cannot_fold_is_found() {
     let report = looked_at(Memory::new("m", all).beside(beside, Vec::new()), &Questions::default());
     assert_eq!(kinds(&report), [(Kind::ReducerFaults, 3), (Kind::SnapshotsUnread, 1)]);
     let text = report.finding(Kind::SnapshotsUnread).and_then(|finding| finding.example.clone()).expect("one").text;
-    assert!(text.contains("it differs, but 1 of 10 events before version 10 failed"), "{text}");
+    assert!(text.contains("it differs, but 1 of 10 events up to version 10 failed"), "{text}");
     let extent = &report.checks.iter().find(|check| check.what == "snapshots").expect("snapshots").extent;
     assert_eq!(extent, "1 of 2 snapshots compared, 1 with a state that lacks events that failed");
 }

@@ -301,9 +301,9 @@ fn redux_in_its_other_shapes() {
     assert_eq!(source.about().stood_at, Some(("actions".into(), Version(3))));
     let mut walker = Walker::new(source.clone(), ReducerBook::empty());
     let mut state = |version| {
-        let to = stepback::domain::Destination::Version(version);
+        let to = stepback::domain::Destination::At(stepback::domain::Place::Number(version));
         let scope = Scope::Stream("actions".into());
-        let moment = walker.go(&scope, 0, &to, &Cancel::default(), &mut |_, _| {}).expect("an action").moment;
+        let moment = walker.go(&scope, 0, &to, &Cancel::default(), &mut |_| {}).expect("an action").moment;
         assert_eq!((moment.reducer.name.as_str(), moment.reducer.approximate), ("computedStates", false));
         (moment.state.map(|state| state.to_string()), moment.fault.map(|fault| fault.message), moment.faults.before)
     };

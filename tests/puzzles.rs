@@ -220,21 +220,65 @@ fn a_step_across_the_store_leads_to_what_caused_the_second_capture() {
     assert_eq!(live.stands(), ("payment-9318".to_owned(), Some(5)));
 }
 
+/// Types keys that copy a command, and runs it in a shell.
+fn printed(live: &mut live::Live, keys: &str) -> (String, String) {
+    live.type_keys(keys);
+    let copied = live.copied.take().expect("a command");
+    let line = copied.replacen("stepback", env!("CARGO_BIN_EXE_stepback"), 1);
+    let output = Command::new("sh")
+        .args(["-c", &line])
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    assert!(output.status.success(), "{copied}: {}", String::from_utf8_lossy(&output.stderr));
+    (copied, String::from_utf8(output.stdout).expect("text"))
+}
+
+#[test]
+fn a_copied_command_of_a_version_that_stands_twice_shows_the_one_on_the_screen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("twins.jsonl");
+    let line = |stream: &str, version: u64, n: u64| {
+        format!(
+            "{{\"stream\":\"{stream}\",\"version\":{version},\"type\":\"T\",\"id\":\"same\",\"data\":{{\"n\":{n}}}}}\n"
+        )
+    };
+    let versions = [1, 2, 2, 3];
+    let text: String = (0..).zip(versions).map(|(n, version)| line("a-1", version, n)).collect();
+    std::fs::write(&path, line("b-1", 1, 7) + &text).expect("written");
+    let open = || {
+        let origin = Origin { address: path.clone().into(), ..Origin::default() };
+        live::Live::open(&path, Setup { origin, ..Setup::default() })
+    };
+    let mut live = open();
+    live.type_keys(":a-1<enter>");
+    for (row, end) in [(1, " --at 1"), (2, " --at '#2'"), (3, " --at '#3'"), (4, " --at 3")] {
+        let (copied, text) = printed(&mut live, &format!(":#{row}<enter>4yc"));
+        assert!(copied.ends_with(end), "{copied}");
+        let (_, body) = text.split_once('\n').expect("a heading");
+        let shown = live.moment().state.clone().expect("a state");
+        assert_eq!(Json::parse(body.as_bytes()).map(|json| json.to_string()), Ok(shown.to_string()), "{copied}");
+    }
+    // The pin at the first of the two, the cursor at the second.
+    let (copied, text) = printed(&mut live, ":#2<enter>P:#3<enter>4Dyc");
+    assert!(copied.ends_with(" a-1 '#2' '#3'") && text.contains("from #2 to #3"), "{copied}: {text}");
+    assert!(text.contains("~ /n  1 -> 2"), "{text}");
+
+    // What an event did is told of it alone, and so is where it stands in the whole store.
+    let fact = |live: &live::Live, place| {
+        let window = live.app.panes.events.window.as_ref().expect("a list");
+        window.row(place).and_then(|row| row.fact)
+    };
+    let mut live = open();
+    live.type_keys(":a-1<enter>:#2<enter>:b-1<enter>:a-1<enter>");
+    assert!(fact(&live, 2).is_some() && fact(&live, 3).is_none(), "{:?}", fact(&live, 3));
+    live.type_keys(":#3<enter>0");
+    assert_eq!((live.scope().cloned(), live.app.walk.place), (Some(stepback::domain::Scope::All), 4));
+}
+
 #[test]
 fn a_copied_command_prints_what_is_on_the_screen() {
-    let printed = |live: &mut live::Live, keys: &str| {
-        live.type_keys(keys);
-        let copied = live.copied.take().expect("a command");
-        let line = copied.replacen("stepback", env!("CARGO_BIN_EXE_stepback"), 1);
-        let output = Command::new("sh")
-            .args(["-c", &line])
-            .env("XDG_CONFIG_HOME", "/nonexistent")
-            .stdin(Stdio::null())
-            .output()
-            .expect("a shell");
-        assert!(output.status.success(), "{copied}: {}", String::from_utf8_lossy(&output.stderr));
-        (copied, String::from_utf8(output.stdout).expect("text"))
-    };
     let mut live = live("orders.jsonl");
     let (copied, text) = printed(&mut live, "1/order-1002<enter>:12<enter>yc");
     assert!(copied.contains(" state ") && text.starts_with("order-1002 after version 12 (CouponApplied"), "{text}");

@@ -93,6 +93,29 @@ fn a_search_tells_where_in_which_event() {
 }
 
 #[test]
+fn ids_and_whatever_else_an_event_shows_are_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.jsonl");
+    let lines = [
+        r#"{"stream":"a-1","type":"T","id":"e-206","correlationId":"corr-eve","causationId":"cause-1","data":{"n":1}}"#,
+        r#"{"stream":"a-1","type":"T","id":"e-207","correlationId":"corr-adam","data":{"n":"z\u00fcrich"},"remark":"t9"}"#,
+    ];
+    std::fs::write(&path, lines.join("\n")).expect("written");
+    let path = path.display().to_string();
+    for (wanted, place, found) in [
+        ("e-206", "id", "e-206"),
+        ("CORR-EVE", "correlation", "corr-eve"),
+        ("cause-1", "causation", "cause-1"),
+        ("zürich", "data/n", "zürich"),
+        ("t9", "fields/remark", "t9"),
+    ] {
+        let hits = self::lines(&["search", &path, wanted, "--ignore-case", "--json"]);
+        let part = |name: &str| hits[0].get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        assert_eq!((hits.len(), part("where"), part("text")), (1, place.into(), found.into()), "{wanted}");
+    }
+}
+
+#[test]
 fn patterns_cases_scopes_and_limits() {
     let (_folder, shop) = shop();
     let shop = shop.as_str();

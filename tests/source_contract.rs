@@ -360,23 +360,35 @@ fn store() -> impl Strategy<Value = Vec<Event>> {
         prop::option::weighted(0.8, (0_i64..4, prop::sample::select(vec![0, 1, 999_999, 1_000_000, 500_000_001])));
     let event = (stream, 0_u64..3, time, payload(), payload(), any::<[bool; 3]>(), 0_u8..12);
     prop::collection::vec(event, 1..20).prop_map(|records| {
-        let mut versions = std::collections::HashMap::new();
+        let (mut versions, mut last) = (std::collections::HashMap::new(), std::collections::HashMap::new());
         let mut events = Vec::new();
         for (number, (stream, gap, time, data, metadata, [id, correlation, _], kind)) in records.into_iter().enumerate()
         {
             if kind == 0 {
-                let bad: [&[u8]; 6] = [
+                let bad: [&[u8]; 7] = [
                     b"{\"s\":",
                     b"nonsense",
                     b"\xff\xfe{}",
                     b"{\"s\":\"a\",\"t\":\"T\",\"v\":-1}",
+                    b"{\"s\":\"a\",\"t\":null,\"v\":7}",
                     b"{\"t\":\"T\"}",
                     b"[1]",
                 ];
-                events.push(bad_record(bad[number % bad.len()]));
+                let line = bad[number % bad.len()];
+                let mut record = bad_record(line);
+                // Two of them say whose they are; what says no version counts on.
+                if line.starts_with(b"{\"s\":\"a\"") {
+                    let counted = last.get("a").map_or(1, |version| version + 1);
+                    let (version, event_type) = if line.ends_with(b"7}") { (7, "") } else { (counted, "T") };
+                    (record.stream, record.version, record.event_type) =
+                        ("a".into(), Version(version), event_type.into());
+                    last.insert("a", version);
+                }
+                events.push(record);
                 continue;
             }
             let version = versions.entry(stream).and_modify(|version| *version += gap).or_insert(gap);
+            last.insert(stream, *version);
             let by = format!(r#"{{"by":"event-{number}","more":{}}}"#, metadata.text());
             let caused = metadata.form() == Form::Json;
             events.push(Event {

@@ -53,7 +53,7 @@ impl App {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
             Msg::WalkProgressed { generation, progress } => self.walk.folded_so_far(generation, progress),
-            Msg::FaultsCounted(failing) => self.walk.failing = Some(failing),
+            Msg::FaultsCounted(failing) => self.faults_counted(failing),
             // One for a walk that is no longer shown compares with nothing on the screen.
             Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
                 self.walk.difference = Some((generation, patch));
@@ -69,6 +69,7 @@ impl App {
             Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
             Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
             Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
+            Msg::PlacesNamed { generation, names } => self.places_named(generation, &names, out),
             Msg::Surveyed { generation, answer } => self.surveyed(generation, answer),
             Msg::SurveyProgressed { generation, what, done, total } => {
                 self.survey_progressed(generation, what, done, total);
@@ -196,7 +197,10 @@ impl App {
         // Where a fold is suspended nobody has tried the event.
         let Some(event) = moment.event.as_ref().filter(|_| moment.suspended.is_none()) else { return };
         let fact = Fact::of(moment);
-        self.walk.facts.note(event, fact);
+        self.walk.facts.note(scope.clone(), place, fact);
+        if event.trouble.is_none() {
+            self.walk.facts.note(Scope::Stream(moment.stream.clone()), moment.at, fact);
+        }
         if let Some(window) = self.panes.events.window.as_mut().filter(|window| window.scope == *scope) {
             window.note(place, fact);
         }
@@ -252,6 +256,7 @@ impl App {
                 self.walk.fold = Fold::Failed { why: why.clone() };
             }
         }
+        ours |= self.jobs.naming.take_if(|(asked, _)| *asked == generation).is_some();
         if let Some(sifted) = self.panes.events.sifted_of(generation) {
             ours = true;
             sifted.stop();

@@ -28,10 +28,9 @@ impl App {
             cautions.push(Caution { severity, words, brief, whole, things });
         };
         let moment = self.walk.here().filter(|_| self.walk.scope.is_some());
-        if let (Some(lacks), Some(moment)) = (self.lacks(), moment) {
-            let brief = format!("! {} failed", count(moment.faults.before));
+        if let (Some(lacks), Some(brief)) = (self.lacks(), self.lacks_briefly()) {
             let whole = format!("the state here lacks events: {lacks}");
-            add(Severity::Error, format!("! {lacks}"), &brief, Some(whole), 1);
+            add(Severity::Error, format!("! {lacks}"), &format!("! {brief}"), Some(whole), 1);
         }
         if let Some(suspension) = moment.and_then(|moment| moment.suspended.as_ref()) {
             let whole = format!("there is no state here: {suspension}");

@@ -4,19 +4,53 @@ use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use super::action::Copying;
-use super::effect::Effect;
+use super::effect::{Effect, Generation};
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity};
 use crate::domain::{
-    Event, Json, Path, Scope, Step, Version,
+    Event, Json, Path, Place, Scope, Step, StreamName,
     json::{write_key, write_string},
     shell,
 };
 use crate::replay::Patch;
 
+/// What a command is called when it is copied.
+const COMMAND: &str = "the command";
+
+/// A command over places of a stream. How these are written is asked for: the version of one may stand twice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Draft {
+    command: &'static str,
+    stream: StreamName,
+    places: Vec<u64>,
+    options: Vec<String>,
+}
+
+impl Draft {
+    fn written(&self, address: &[u8], names: &[Place]) -> String {
+        let names: Vec<String> = names.iter().map(Place::to_string).collect();
+        let options = self.options.iter().map(String::as_str);
+        let mut words = vec![address, self.stream.as_str().as_bytes()];
+        match &*names {
+            [at] => written(self.command, &words, ["--at", at].into_iter().chain(options)),
+            places => {
+                words.extend(places.iter().map(String::as_bytes));
+                written(self.command, &words, options)
+            }
+        }
+    }
+}
+
+/// A command that is written, or will be.
+enum Written {
+    Whole(String),
+    Draft(Draft),
+}
+
 impl App {
     pub(super) fn copy(&mut self, copying: Copying, out: &mut Vec<Effect>) {
+        self.jobs.naming = None;
         let (what, text) = match copying {
             Copying::Value => self.selected_value(),
             Copying::Path => ("the path", self.selected_path().map(|path| path.to_string())),
@@ -31,16 +65,19 @@ impl App {
                 let moment = self.walk.here();
                 ("the changes", moment.map(|_| changes_json(&self.panes.state.patch)))
             }
-            Copying::Command => ("the command", self.command()),
+            Copying::Command => match self.command() {
+                Some(Written::Draft(draft)) => {
+                    let generation = self.jobs.number();
+                    let (stream, places) = (draft.stream.clone(), draft.places.clone());
+                    self.jobs.naming = Some((generation, draft));
+                    return out.push(Effect::NamePlaces { generation, stream, places });
+                }
+                Some(Written::Whole(text)) => (COMMAND, Some(text)),
+                None => (COMMAND, None),
+            },
         };
         match text {
-            Some(text) => {
-                // What is short is shown, so that one sees what will be pasted.
-                const SHOWN: usize = 120;
-                let shown = text.len() <= SHOWN && !text.contains('\n');
-                self.copied = (what, shown.then(|| text.clone()));
-                out.push(Effect::Copy(text));
-            }
+            Some(text) => self.hand_over(what, text, out),
             None if matches!(copying, Copying::Path | Copying::Jq) => {
                 self.say(Severity::Warning, format!("{what} is that of a value: select one in Event or State first"));
             }
@@ -51,6 +88,22 @@ impl App {
                 self.say(Severity::Warning, format!("{what} cannot be copied: there is no state here yet"));
             }
             None => self.say(Severity::Warning, format!("{what} cannot be copied: there is none here")),
+        }
+    }
+
+    fn hand_over(&mut self, what: &'static str, text: String, out: &mut Vec<Effect>) {
+        // What is short is shown, so that one sees what will be pasted.
+        const SHOWN: usize = 120;
+        let shown = text.len() <= SHOWN && !text.contains('\n');
+        self.copied = (what, shown.then(|| text.clone()));
+        out.push(Effect::Copy(text));
+    }
+
+    /// The places of a command are named: it is copied.
+    pub(super) fn places_named(&mut self, generation: Generation, names: &[Place], out: &mut Vec<Effect>) {
+        if let Some((_, draft)) = self.jobs.naming.take_if(|(asked, _)| *asked == generation) {
+            let text = draft.written(self.origin.address.as_bytes(), names);
+            self.hand_over(COMMAND, text, out);
         }
     }
 
@@ -97,37 +150,31 @@ impl App {
 
     /// The command that shows without the interface what is on the screen: in Events the list, where it is more or less
     /// than a stream; elsewhere the state, or what differs from the pinned one.
-    fn command(&self) -> Option<String> {
+    fn command(&self) -> Option<Written> {
         let listed = self.panes.focus == Pane::Events;
         match &self.walk.scope {
             Some(scope) if listed && self.panes.state.against == Against::Before => {
                 let filter = self.sifted_in(scope).map(|sifted| sifted.text.as_str());
                 match (scope, filter) {
                     (Scope::Stream(_), None) => self.command_of_state(),
-                    _ => Some(self.command_of_events(scope, filter)),
+                    _ => Some(Written::Whole(self.command_of_events(scope, filter))),
                 }
             }
             _ => self.command_of_state(),
         }
     }
 
-    fn command_of_state(&self) -> Option<String> {
-        let place =
-            |version: Option<Version>| version.map_or_else(|| "start".to_owned(), |version| version.to_string());
-        let (stream, here) = (self.walk.stream()?.as_str(), place(self.walk.event().map(|event| event.version)));
-        let address = self.origin.address.as_bytes();
-        let options = self.origin.options.iter().chain(&self.origin.folding).map(String::as_str);
-        match (self.panes.state.against, &self.walk.pin) {
-            (Against::Pinned, Some(pin)) if pin.stream.as_str() == stream => Some(written(
-                "diff",
-                &[address, stream.as_bytes(), place(pin.version).as_bytes(), here.as_bytes()],
-                options,
-            )),
-            (Against::Pinned, _) => None,
-            (Against::Before, _) => {
-                Some(written("state", &[address, stream.as_bytes()], ["--at", &here].into_iter().chain(options)))
-            }
-        }
+    fn command_of_state(&self) -> Option<Written> {
+        let (stream, here) = (self.walk.stream()?.clone(), self.walk.stream_at);
+        let mut options: Vec<String> = self.origin.options.iter().chain(&self.origin.folding).cloned().collect();
+        // Without it the fold would be suspended where it was here.
+        options.extend(self.walk.here().filter(|moment| moment.urged).map(|_| "--keep-going".to_owned()));
+        let (command, places) = match (self.panes.state.against, &self.walk.pin) {
+            (Against::Pinned, Some(pin)) if pin.stream == stream => ("diff", vec![pin.at, here]),
+            (Against::Pinned, _) => return None,
+            (Against::Before, _) => ("state", vec![here]),
+        };
+        Some(Written::Draft(Draft { command, stream, places, options }))
     }
 
     fn command_of_events(&self, scope: &Scope, filter: Option<&str>) -> String {

@@ -121,6 +121,15 @@ pub enum Effect {
     Pin(State),
     /// No longer compare.
     Unpin,
+    /// Tell how places of a stream are written so that each leads there and to nothing else.
+    NamePlaces {
+        /// To be repeated in the answer.
+        generation: Generation,
+        /// Of which stream.
+        stream: StreamName,
+        /// How many of its events lie at or before each.
+        places: Vec<u64>,
+    },
     /// Hand text to the terminal's clipboard.
     Copy(String),
     /// Tick every so often, or no more.

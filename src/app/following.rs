@@ -123,7 +123,7 @@ impl App {
             Some(Scope::All) | None => None,
         };
         let at = match (&stream, self.walk.event()) {
-            (Some(_), Some(event)) => Some(Destination::Version(event.version.0)),
+            (Some(_), Some(event)) => Some(Destination::Version { version: event.version.0, at: self.walk.stream_at }),
             (Some(_), None) => Some(Destination::To(0)),
             (None, _) => self.walk.scope.as_ref().map(|_| Destination::To(self.walk.place)),
         };

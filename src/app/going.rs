@@ -202,7 +202,7 @@ impl App {
                 }
             }
             _ => match (&self.walk.scope, self.walk.event()) {
-                (Some(Scope::All | Scope::Category(_)), Some(event)) if event.trouble.is_none() => {
+                (Some(Scope::All | Scope::Category(_)), Some(event)) if !event.is_loose() => {
                     let (scope, at) = (Scope::Stream(event.stream.clone()), self.walk.stream_at);
                     self.go(scope, Destination::To(at), Some(at), out);
                 }
@@ -235,16 +235,10 @@ impl App {
     }
 
     fn whole_store(&mut self, out: &mut Vec<Effect>) {
-        let (to, place) = match self.walk.event() {
-            Some(event) if self.walk.scope != Some(Scope::All) => match (&event.id, event.time) {
-                (Some(id), _) => (Destination::Id(id.clone()), None),
-                (None, Some(time)) => (Destination::AsOf(time), None),
-                (None, None) => (Destination::To(1), Some(1)),
-            },
-            _ => (Destination::To(1), Some(1)),
-        };
-        if self.walk.scope.is_some() && self.walk.scope != Some(Scope::All) {
-            self.go(Scope::All, to, place, out);
+        match (self.walk.scope.clone(), self.walk.event()) {
+            (None | Some(Scope::All), _) => {}
+            (Some(scope), Some(_)) => self.go(Scope::All, Destination::Same(scope, self.walk.place), None, out),
+            (Some(_), None) => self.go(Scope::All, Destination::To(1), Some(1), out),
         }
     }
 
@@ -390,13 +384,8 @@ impl App {
                     None => format!("{} at its start", moment.stream),
                 };
                 let state = moment.state.clone();
-                self.walk.pin = Some(Pin {
-                    stream: moment.stream.clone(),
-                    at: moment.at,
-                    version: moment.event.as_ref().map(|event| event.version),
-                    name: name.clone(),
-                    across: Across::No,
-                });
+                self.walk.pin =
+                    Some(Pin { stream: moment.stream.clone(), at: moment.at, name: name.clone(), across: Across::No });
                 // A state does not differ from itself.
                 self.walk.difference = Some((self.walk.shown, Arc::default()));
                 self.say(Severity::Info, format!("pinned {name}: step away and compare"));

@@ -90,6 +90,8 @@ pub struct Jobs {
     pub hits: Option<Hits>,
     /// The question to open the source anew.
     pub reopening: Option<Generation>,
+    /// The command that waits for the names of its places.
+    pub naming: Option<(Generation, super::copy::Draft)>,
     /// The filter that was typed, until it is accepted.
     pub sift: Option<super::sifting::Asked>,
 }

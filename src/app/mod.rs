@@ -8,7 +8,7 @@ pub mod action;
 mod arriving;
 pub mod catalogue;
 pub mod cautions;
-mod copy;
+pub mod copy;
 pub mod effect;
 pub mod failing;
 pub mod folding;

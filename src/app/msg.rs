@@ -8,7 +8,7 @@ use super::folding::FoldProgress;
 use super::key::{Key, Mouse};
 use super::panes::survey::Answer;
 use super::walk::Arrival;
-use crate::domain::{About, Change, Event, EventPage, Failure, Progress, Scope, StreamSummary, Timestamp};
+use crate::domain::{About, Change, Event, EventPage, Failure, Place, Progress, Scope, StreamSummary, Timestamp};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -192,6 +192,13 @@ pub enum Msg {
         done: u64,
         /// How much there is, as far as known.
         total: u64,
+    },
+    /// Answer to `Effect::NamePlaces`: the places as they are written, in the order they were asked for.
+    PlacesNamed {
+        /// Of the effect.
+        generation: Generation,
+        /// How they are written.
+        names: Vec<Place>,
     },
     /// A job failed.
     JobFailed {

@@ -217,7 +217,7 @@ impl App {
     /// What the prompt says of what is typed to be found.
     pub(super) fn find_words(&self, text: &str) -> Option<(Severity, String)> {
         if text.is_empty() {
-            let wider = "text, or /a regular expression/, in types, streams and payloads";
+            let wider = "text, or /a regular expression/, in types, streams, ids and payloads";
             return Some((Severity::Info, wider.into()));
         }
         let search = self.jobs.search.as_ref()?;

@@ -8,7 +8,7 @@ use super::layout;
 use super::mode::Mode;
 use super::panes::Pane;
 use super::panes::survey::{Answer, Goal, Sheet, Survey, Target};
-use crate::domain::{Destination, Scope};
+use crate::domain::{Destination, Place, Scope};
 
 use ratatui::layout::{Position, Rect};
 
@@ -112,8 +112,12 @@ impl App {
 
     fn go_to_goal(&mut self, goal: Goal, out: &mut Vec<Effect>) {
         match (goal.stream, goal.version, goal.place) {
-            (Some(stream), Some(version), _) => {
-                self.go(Scope::Stream(stream), Destination::Version(version.0), None, out);
+            // Its place leads to it and to nothing else; a version may stand twice.
+            (Some(stream), _, Some(place)) => {
+                self.go(Scope::Stream(stream), Destination::InStore(place), None, out);
+            }
+            (Some(stream), Some(version), None) => {
+                self.go(Scope::Stream(stream), Destination::At(Place::Number(version.0)), None, out);
             }
             (None, _, Some(place)) => self.go(Scope::All, Destination::To(place), Some(place), out),
             (Some(stream), None, _) => self.open(Scope::Stream(stream), out),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::effect::Generation;
 use super::failing::Failing;
 use super::folding::{Fold, FoldProgress};
-use crate::domain::{Direction, Event, Scope, StreamName, Version};
+use crate::domain::{Direction, Event, Scope, StreamName};
 use crate::replay::{Moment, Patch};
 
 /// What an event did to the state, as far as its moment has been seen.
@@ -43,25 +43,26 @@ impl Fact {
     }
 }
 
-/// The facts of the moments seen, whatever scope they were seen in.
+/// The facts of the moments seen, by the places of the scopes they were seen in: a version, or a position, may stand twice.
 #[derive(Clone, Debug, Default)]
-pub struct Facts(HashMap<(StreamName, Version), Fact>);
+pub struct Facts(HashMap<(Scope, u64), Fact>);
 
 impl Facts {
     /// More than this and all are forgotten: they are marks for the eye, made again by walking.
     const KEPT: usize = 100_000;
 
     /// Remembers.
-    pub fn note(&mut self, event: &Event, fact: Fact) {
+    pub fn note(&mut self, scope: Scope, place: u64, fact: Fact) {
         if self.0.len() >= Self::KEPT {
             self.0.clear();
         }
-        self.0.insert((event.stream.clone(), event.version), fact);
+        self.0.insert((scope, place), fact);
     }
 
-    /// What is known of an event.
-    pub fn of(&self, event: &Event) -> Option<Fact> {
-        self.0.get(&(event.stream.clone(), event.version)).copied()
+    /// What is known of the event at a place of a scope.
+    pub fn of(&self, scope: &Scope, place: u64) -> Option<Fact> {
+        // One lookup a row that is read: the copy of the name is a pointer.
+        self.0.get(&(scope.clone(), place)).copied()
     }
 
     /// Forgets everything: another reducer may say something else.
@@ -105,8 +106,6 @@ pub struct Pin {
     pub stream: StreamName,
     /// After how many of its events.
     pub at: u64,
-    /// The version of its event; `None` before the first one.
-    pub version: Option<Version>,
     /// What is said of that place.
     pub name: String,
     /// Whether it is compared with the states of another stream.
@@ -226,7 +225,7 @@ impl Walk {
     /// The stream one stands in: that of the event, or of the scope.
     pub fn stream(&self) -> Option<&StreamName> {
         match (&self.event, &self.scope) {
-            (Some(event), _) if event.trouble.is_none() => Some(&event.stream),
+            (Some(event), _) if !event.is_loose() => Some(&event.stream),
             (_, Some(Scope::Stream(name))) => Some(name),
             _ => None,
         }

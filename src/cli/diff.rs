@@ -39,39 +39,51 @@ pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn
     let before = state::walk(&*source, &mut walker, &args.stream, &args.from)?;
     let after = state::walk(&*source, &mut walker, &args.stream, &args.to)?;
     let patch = Patch::between(&before.moment.state, &after.moment.state);
+    let sides = [&before, &after].map(|side| (side, folding::named(&*source, &side.moment.stream, side.moment.at)));
     if args.json {
-        writeln!(out, "{}", json(&before, &after, &patch))?;
+        writeln!(out, "{}", json(&sides, &patch))?;
     } else {
-        table(out, &before, &after, &patch)?;
+        table(out, &sides, &patch)?;
     }
     out.flush()?;
-    args.fold.note(&mut missing, &before, &place(&before));
+    args.fold.note(&mut missing, &*source, &before, &words(&sides[0].1));
     if after.moment.at != before.moment.at {
-        args.fold.note(&mut missing, &after, &place(&after));
+        args.fold.note(&mut missing, &*source, &after, &words(&sides[1].1));
     }
     Ok(missing.end(&*source))
 }
 
-/// The later of two places: what failed before it failed before the other, or behind it.
-fn farther<'a>(before: &'a Reached, after: &'a Reached) -> &'a Reached {
-    if before.moment.at > after.moment.at { before } else { after }
-}
+/// One of the two places, and how it is written.
+type Side<'a> = (&'a Reached, Place);
 
-fn version(reached: &Reached) -> Option<u64> {
-    reached.moment.event.as_ref().map(|event| event.version.0)
+/// The later of two places: what failed before it failed before the other, or behind it.
+fn farther<'a>([before, after]: &[Side<'a>; 2]) -> &'a Reached {
+    if before.0.moment.at > after.0.moment.at { before.0 } else { after.0 }
 }
 
 /// A place in words.
-fn place(reached: &Reached) -> String {
-    version(reached).map_or_else(|| "start".to_owned(), |version| format!("version {version}"))
+fn words(place: &Place) -> String {
+    match place {
+        Place::Number(version) => format!("version {version}"),
+        place => place.to_string(),
+    }
 }
 
-fn json(before: &Reached, after: &Reached, patch: &Patch) -> String {
-    let number = |version: Option<u64>| version.map_or_else(|| "null".to_owned(), |version| version.to_string());
+/// A place in JSON: the version, `"#3"` where that stands twice, `null` before the first event.
+fn number(place: &Place) -> String {
+    match place {
+        Place::Number(version) => version.to_string(),
+        Place::Start => "null".to_owned(),
+        place => format!("\"{place}\""),
+    }
+}
+
+fn json(sides: &[Side<'_>; 2], patch: &Patch) -> String {
+    let [(before, from), (_, to)] = sides;
     let mut line = String::from("{\"stream\":");
     output::push_text(&mut line, before.moment.stream.as_str());
-    line.push_str(&format!(",\"from\":{},\"to\":{},", number(version(before)), number(version(after))));
-    folding::push_folded(&mut line, farther(before, after));
+    line.push_str(&format!(",\"from\":{},\"to\":{},", number(from), number(to)));
+    folding::push_folded(&mut line, farther(sides));
     line.push_str(",\"changes\":[");
     for (n, change) in patch.0.iter().enumerate() {
         line.push_str(if n == 0 { "{\"path\":" } else { ",{\"path\":" });
@@ -87,13 +99,14 @@ fn json(before: &Reached, after: &Reached, patch: &Patch) -> String {
     line
 }
 
-fn table(out: &mut dyn Write, before: &Reached, after: &Reached, patch: &Patch) -> std::io::Result<()> {
+fn table(out: &mut dyn Write, sides: &[Side<'_>; 2], patch: &Patch) -> std::io::Result<()> {
+    let [(before, from), (_, to)] = sides;
     let heading = format!(
         "{} from {} to {}   {}",
         before.moment.stream,
-        place(before),
-        place(after),
-        folding::heading(&farther(before, after).moment)
+        words(from),
+        words(to),
+        folding::heading(&farther(sides).moment)
     );
     writeln!(out, "{}", text::safe(&heading))?;
     if patch.0.is_empty() {

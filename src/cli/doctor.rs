@@ -12,10 +12,11 @@ use super::interrupt;
 use super::meter::Meter;
 use super::missing::{Lack, Verdict};
 use super::output::{self, Ended, push_optional, push_position, push_text};
-use super::place;
 use super::source_args::{self, SourceArgs};
-use crate::domain::{Place, Position, text};
-use crate::session::doctor::{Example, Finding, Kind, Questions, Report, Severity, WhenStopped, examine};
+use crate::domain::{Place, Position, Scope, text};
+use crate::session::Source;
+use crate::session::doctor::{Example, Kind, Questions, Report, Severity, WhenStopped, examine};
+use crate::session::places::{self, Lookup};
 
 /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
 #[derive(Args, Debug)]
@@ -71,15 +72,15 @@ pub(super) fn run(args: &DoctorArgs, configuration: Option<PathBuf>, out: &mut d
     let mut questions = Questions { strict: args.strict, when_stopped: WhenStopped::Report, ..Questions::default() };
     if let Some(stream) = &args.stream {
         source.complete(&interrupt::token(), &mut |progress| meter.tell("read", progress.done, progress.total))?;
-        questions.stream = Some(place::stream(&*source, stream)?.stream);
+        questions.stream = Some(super::place::stream(&*source, stream)?.stream);
     }
     let report = examine(&*source, Some(&mut walker), &questions, &interrupt::token(), &mut |what, done, total| {
         meter.tell(what, done, total);
     })?;
     drop(meter);
     match args.json {
-        true => write_json(out, &report, args)?,
-        false => write_text(out, &report, args)?,
+        true => write_json(out, &*source, &report, args)?,
+        false => write_text(out, &*source, &report, args)?,
     }
     if let Some(suspension) = walker.suspension() {
         output::say(&format!("the reducers are {suspension}\n{KEEP_GOING}"));
@@ -97,7 +98,7 @@ pub(super) fn run(args: &DoctorArgs, configuration: Option<PathBuf>, out: &mut d
     }))
 }
 
-fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Result<()> {
+fn write_text(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &DoctorArgs) -> io::Result<()> {
     writeln!(out, "{}: {}", text::safe(&report.source), text::safe(&report.kind))?;
     for finding in &report.findings {
         writeln!(out)?;
@@ -108,7 +109,7 @@ fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         }
         if let Some(example) = &finding.example {
             writeln!(out, "         {}", output::line(&example_line(example), WIDEST))?;
-            if let Some(command) = command(finding, example, args) {
+            if let Some(command) = command(source, example, args) {
                 writeln!(out, "         {}", text::safe(&command))?;
             }
         }
@@ -118,7 +119,8 @@ fn write_text(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         match &check.skipped {
             None => writeln!(out, "checked      {}: {}", check.what, check.extent)?,
             Some(why) => {
-                let line = format!("not checked  {}: {}; {why}", check.what, check.extent);
+                let checked = if check.partly { "partly     " } else { "not checked" };
+                let line = format!("{checked}  {}: {}; {why}", check.what, check.extent);
                 writeln!(out, "{}", output::line(&line, WIDEST))?;
             }
         }
@@ -165,28 +167,35 @@ fn example_line(example: &Example) -> String {
     }
 }
 
-/// The command that shows an example in the interface.
-fn command(finding: &Finding, example: &Example, args: &DoctorArgs) -> Option<String> {
-    let stream = example.stream.as_ref().map(|stream| stream.as_str());
-    // A number that two events have leads to the last of them only: those are counted.
-    let counted = match (finding.kind, &example.position) {
-        (Kind::DuplicateVersions, Some(Position::Number(number))) if args.stream.is_none() => {
-            Some(Place::Number(*number))
+/// The command that shows an example in the interface, and no other event that has its version or its position.
+fn command(source: &dyn Source, example: &Example, args: &DoctorArgs) -> Option<String> {
+    let cancel = interrupt::token();
+    let looked_at = args.stream.as_ref().map_or(Scope::All, |name| Scope::Stream(name.as_str().into()));
+    let place_in = |scope: &Scope| match example.place? {
+        place if looked_at == *scope => Some(place),
+        place => source.translate(&looked_at, place - 1, scope).ok().flatten().map(|ordinal| ordinal + 1),
+    };
+    let at = match (&example.stream, &example.position) {
+        (Some(stream), _) => match place_in(&Scope::Stream(stream.clone())) {
+            Some(at) => Some(places::named(source, stream, at, &cancel).unwrap_or(Place::Ordinal(at))),
+            None => example.version.map(|version| Place::Number(version.0)),
+        },
+        (None, position) => {
+            let place = place_in(&Scope::All);
+            let leads_there = |number: &u64| {
+                let found = places::numbered(source, &Scope::All, *number, &cancel);
+                matches!(found, Ok(Lookup::At { place: found, times: 1, .. }) if place.is_none_or(|place| place == found))
+            };
+            let number = position.as_ref().and_then(Position::number).filter(leads_there);
+            // An example of nothing in particular leads nowhere.
+            Some(number.map(Place::Number).or(place.map(Place::Ordinal))?)
         }
-        (Kind::DuplicateVersions | Kind::DuplicatePositions, _) => example.place.map(Place::Ordinal),
-        _ => None,
     };
-    let (stream, at) = match (stream, example.version, &example.position) {
-        (stream, _, _) if counted.is_some() => (stream.filter(|_| args.stream.is_some()), counted),
-        (Some(stream), Some(version), _) => (Some(stream), Some(Place::Number(version.0))),
-        (Some(stream), None, _) => (Some(stream), None),
-        (None, _, Some(Position::Number(number))) => (None, Some(Place::Number(*number))),
-        (None, _, _) => (None, Some(Place::Ordinal(example.place?))),
-    };
+    let stream = example.stream.as_ref().map(|stream| stream.as_str());
     Some(command::open(&args.source, stream, at, args.fold.reducer.as_deref()))
 }
 
-fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Result<()> {
+fn write_json(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &DoctorArgs) -> io::Result<()> {
     for finding in &report.findings {
         let mut line = String::from("{\"finding\":");
         push_text(&mut line, finding.kind.name());
@@ -198,7 +207,7 @@ fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         push_optional(&mut line, finding.normal.as_deref());
         line.push_str(",\"example\":");
         match &finding.example {
-            Some(example) => push_example(&mut line, example, command(finding, example, args)),
+            Some(example) => push_example(&mut line, example, command(source, example, args)),
             None => line.push_str("null"),
         }
         writeln!(out, "{line}}}")?;
@@ -223,7 +232,7 @@ fn write_json(out: &mut dyn Write, report: &Report, args: &DoctorArgs) -> io::Re
         push_text(&mut line, &check.extent);
         line.push_str(",\"skipped\":");
         push_optional(&mut line, check.skipped.as_deref());
-        line.push('}');
+        line.push_str(&format!(",\"partly\":{}}}", check.partly));
     }
     writeln!(out, "{line}],\"partial\":{}}}}}", report.partial)
 }

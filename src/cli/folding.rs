@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::interrupt;
 use super::lines::push_named;
 use super::missing::{Lack, Missing};
 use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
-use crate::domain::{Failure, text};
+use crate::domain::{Event, Failure, Place, StreamName, text};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
+use crate::session::doctor::several;
+use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
 
 /// What to do about a reducer that is suspended.
@@ -49,19 +52,34 @@ impl FoldArgs {
         Ok(opening.walker(source)?.for_one_answer().with_patience(patience))
     }
 
-    /// Notes that a state lacks events that failed before its place, called so.
-    pub fn note(&self, missing: &mut Missing, reached: &Reached, here: &str) {
+    /// Notes that a state lacks events that failed up to its place, called so.
+    pub fn note(&self, missing: &mut Missing, source: &dyn Source, reached: &Reached, here: &str) {
         let moment = &reached.moment;
         let Some(first) = &moment.faults.first else { return };
         let lack = if self.allow_faults { Lack::Allowed } else { Lack::Data };
-        let (failed, events) = (moment.faults.before, moment.at);
-        let first_place = place_of(first);
-        missing.lacks(lack, format!("{failed} of {events} events failed before {here}, the first at {first_place}"));
+        let (failed, events) = (moment.faults.before, several(moment.at, "event"));
+        let first_place = place_of(source, first);
+        // The event of the place is among those counted.
+        let up_to = if moment.fault.is_some() { "up to" } else { "before" };
+        missing.lacks(lack, format!("{failed} of {events} failed {up_to} {here}, the first at {first_place}"));
         if let (Some(fault), Some(event)) = (&moment.fault, &moment.event) {
-            let why = if *event == first.event { String::new() } else { format!(" ({fault})") };
-            let place = format!("version {} ({})", event.version, event.event_type);
+            let why = if moment.at == first.at { String::new() } else { format!(" ({fault})") };
+            let place = format!("{} ({})", called(source, &moment.stream, moment.at, event), event.event_type);
             missing.lacks(lack, format!("{place} itself failed{why}: the state is that of the event before"));
         }
+    }
+}
+
+/// How a place of a stream is written, so that it leads there and to nothing else.
+pub fn named(source: &dyn Source, stream: &StreamName, at: u64) -> Place {
+    places::named(source, stream, at, &interrupt::token()).unwrap_or(Place::Ordinal(at))
+}
+
+/// An event of a stream in a sentence: its version, or, where that stands twice, which of the events it is.
+pub fn called(source: &dyn Source, stream: &StreamName, at: u64, event: &Event) -> String {
+    match named(source, stream, at) {
+        Place::Ordinal(at) => format!("#{at}, version {}", event.version),
+        _ => format!("version {}", event.version),
     }
 }
 
@@ -71,7 +89,7 @@ pub fn push_folded(line: &mut String, reached: &Reached) {
     line.push_str("\"reducer\":");
     push_text(line, &moment.reducer.name);
     line.push_str(&format!(",\"approximate\":{},\"faults\":{}", moment.reducer.approximate, moment.faults.before));
-    if let Some(FirstFault { event, error }) = &moment.faults.first {
+    if let Some(FirstFault { event, error, .. }) = &moment.faults.first {
         line.push_str(",\"first_fault\":");
         push_named(line, event);
         line.push_str(",\"message\":");
@@ -89,11 +107,13 @@ fn script_line(error: &FoldError) -> Option<String> {
     })
 }
 
-fn place_of(FirstFault { event, error }: &FirstFault) -> String {
+fn place_of(source: &dyn Source, FirstFault { event, at, error }: &FirstFault) -> String {
     let stream = text::fit(event.stream.as_str(), NAME);
     match &event.trouble {
         Some(_) => format!("position {}: {error}", event.position),
-        None => format!("{stream} version {} ({}): {error}", event.version, event.event_type),
+        None => {
+            format!("{stream} {} ({}): {error}", called(source, &event.stream, *at, event), event.event_type)
+        }
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn push_named(line: &mut String, event: &Event) {
     line.push_str(",\"id\":");
     push_optional(line, event.id.as_deref());
     line.push_str(",\"type\":");
-    push_optional(line, Some(&*event.event_type).filter(|name| known || !name.is_empty()));
+    push_optional(line, Some(&*event.event_type).filter(|name| event.trouble.is_none() || !name.is_empty()));
     line.push_str(",\"time\":");
     push_optional(line, event.time.map(|time| time.to_string()).as_deref());
 }

@@ -53,7 +53,7 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
         folding::push_folded(&mut line, &reached);
         writeln!(out, "{line},\"state\":{}}}", moment.state.as_ref().unwrap_or(&Json::Null))?;
     } else {
-        writeln!(out, "{}", heading(&reached))?;
+        writeln!(out, "{}", heading(&*source, &reached))?;
         match &moment.state {
             Some(state) => super::tree::write(out, state)?,
             None => writeln!(out, "(absent: there is no such entity at this place)")?,
@@ -61,7 +61,7 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
     }
     out.flush()?;
     say_where_it_stood(&*source, &args.stream, &args.at);
-    args.fold.note(&mut missing, &reached, "here");
+    args.fold.note(&mut missing, &*source, &reached, "here");
     Ok(missing.end(&*source))
 }
 
@@ -86,7 +86,7 @@ pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Pl
     let stream = place::stream(source, name)?;
     let scope = Scope::Stream(stream.stream);
     let to = Destination::To(place::locate(source, &scope, at)?);
-    let reached = walker.go(&scope, 0, &to, &interrupt::token(), &mut |_, _| {})?;
+    let reached = walker.go(&scope, 0, &to, &interrupt::token(), &mut |_| {})?;
     let cannot = |why: String| {
         let doing = format!("fold {}", place_of(&reached));
         Err(Failure::new(FailureKind::Malformed, &reached.moment.reducer.name, doing, why).into())
@@ -126,13 +126,13 @@ fn place_of(reached: &Reached) -> String {
     }
 }
 
-fn heading(reached: &Reached) -> String {
+fn heading(source: &dyn Source, reached: &Reached) -> String {
     let moment = &reached.moment;
     let place = match &moment.event {
         Some(event) => format!(
-            "{} after version {} ({}, {})",
+            "{} after {} ({}, {})",
             moment.stream,
-            event.version,
+            folding::called(source, &moment.stream, moment.at, event),
             event.event_type,
             output::time_cell(event.time)
         ),

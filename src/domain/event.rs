@@ -29,6 +29,16 @@ pub enum Position {
     Text(Arc<str>),
 }
 
+impl Position {
+    /// It as a number, when it is one.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,18 +94,24 @@ pub enum NoteKind {
     Redacted,
     /// It has no place in the store's own global order.
     Outside,
+    /// It says no version where others of the store do: the one shown is counted on.
+    Counted,
+    /// What it says of its time cannot be read as one.
+    UnreadableTime,
     /// Anything else.
     Other,
 }
 
 impl NoteKind {
-    const NAMES: [(Self, &'static str); 7] = [
+    const NAMES: [(Self, &'static str); 9] = [
         (Self::Link, "link"),
         (Self::BrokenLink, "broken-link"),
         (Self::Archived, "archived"),
         (Self::Deleted, "deleted"),
         (Self::Redacted, "redacted"),
         (Self::Outside, "outside"),
+        (Self::Counted, "counted"),
+        (Self::UnreadableTime, "unreadable-time"),
         (Self::Other, "other"),
     ];
 
@@ -113,7 +129,7 @@ impl NoteKind {
 /// An immutable fact of the store.
 ///
 /// A record that cannot be read as an event is one too, with `trouble` set: it stands at its place in the walk of the
-/// whole store, belongs to no stream (its name is empty) and contributes nothing to any state.
+/// whole store and, where that is known, in its stream (else the name is empty), and contributes nothing to any state.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// The stream it belongs to.
@@ -173,6 +189,11 @@ impl Event {
     /// A record that is no event: where it stands, why, and what is stored there.
     pub fn unreadable(position: Position, trouble: Trouble, stored: Payload) -> Self {
         Self { data: stored, trouble: Some(trouble), ..Self::new("", Version(0), position, "") }
+    }
+
+    /// Whether it is a record that could not be read and of which no stream is known.
+    pub fn is_loose(&self) -> bool {
+        self.trouble.is_some() && self.stream.as_str().is_empty()
     }
 
     /// How many bytes of data, metadata and fields are stored with it.

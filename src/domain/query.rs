@@ -52,8 +52,16 @@ pub enum Direction {
 pub enum Destination {
     /// To this place of the scope.
     To(u64),
-    /// To the event with this version (or, where none has it, the first with a later one). Only in a stream.
-    Version(u64),
+    /// To the event with this version; where several have it to the one at this place, else to the last of them. Only in a
+    /// stream.
+    Version {
+        /// The version.
+        version: u64,
+        /// The place, as far as it is known.
+        at: u64,
+    },
+    /// To the event at this place of another scope, in this one.
+    Same(Scope, u64),
     /// To the last event at or before this time.
     AsOf(Timestamp),
     /// To a place as somebody typed it: the store's own number, an ordinal, a time.
@@ -199,6 +207,8 @@ pub struct About {
     pub first_version: Option<u64>,
     /// Whether positions are counted by the reader, because the store has none of its own.
     pub counts_positions: bool,
+    /// Whether positions surely ascend from one event to the next, so that one is found without looking at all.
+    pub positions_ascend: bool,
     /// How many events say no version of their own, so that the reader counts it; as far as it has been read.
     pub counted_versions: u64,
     /// Where the tool that wrote it stood, when it says so: after the event of this version.

@@ -20,6 +20,8 @@ const MOST: usize = 65_536;
 pub struct FirstFault {
     /// The event: one that could not be folded, or a record that could not be read.
     pub event: Arc<Event>,
+    /// Its place in its stream, counted from 1: its version may stand twice.
+    pub at: u64,
     /// What the reducer, or the reader, said.
     pub error: Arc<FoldError>,
 }
@@ -110,7 +112,7 @@ impl Faults {
                     self.runs.push(Run { first: ordinal, before: self.total });
                 }
                 self.total += 1;
-                self.first.get_or_insert_with(|| (ordinal, FirstFault { event, error: why }));
+                self.first.get_or_insert_with(|| (ordinal, FirstFault { event, at: ordinal + 1, error: why }));
             }
         }
         self.counted = self.counted.max(end);

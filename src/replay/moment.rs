@@ -25,6 +25,8 @@ pub struct Moment {
     pub unknown: bool,
     /// Why the fold stands still before this place, when it does: the state is then not known.
     pub suspended: Option<Suspension>,
+    /// Whether somebody said to go on after the fold had been suspended: who asks for the same again must say so too.
+    pub urged: bool,
     /// Why it could not be folded, when it could not: the state is then that of the event before. Or why the state is
     /// not known.
     pub fault: Option<FoldError>,

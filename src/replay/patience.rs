@@ -72,6 +72,12 @@ impl Patience {
         self.spent().goes_on = true;
     }
 
+    /// Whether it goes on because somebody said so after it had been spent.
+    pub fn is_urged(&self) -> bool {
+        let spent = self.spent();
+        spent.goes_on && !spent.endless
+    }
+
     /// Another reducer begins with nothing spent.
     pub fn renew(&self) {
         let mut spent = self.spent();

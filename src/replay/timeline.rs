@@ -132,6 +132,7 @@ impl Timeline {
             patch: Arc::default(),
             unknown: false,
             suspended: None,
+            urged: false,
             fault: None,
             faults: FaultCount::default(),
             reducer: info.clone(),
@@ -198,7 +199,8 @@ impl Timeline {
     /// What is so at the cursor: one consistent value. After a reducer was replaced, and before the first goal is
     /// reached, it is still that of before (an absent state before the first event).
     pub fn moment(&self) -> Moment {
-        Moment { total: self.total.unwrap_or(0).max(self.shown.at), ..self.shown.clone() }
+        let total = self.total.unwrap_or(0).max(self.shown.at);
+        Moment { total, urged: self.patience.is_urged(), ..self.shown.clone() }
     }
 
     /// What is held now.
@@ -338,6 +340,7 @@ impl Timeline {
             patch: version.patch(),
             unknown: version.given.is_err(),
             suspended: None,
+            urged: false,
             fault: version.fault.clone().or(unknown).map(Arc::unwrap_or_clone),
             faults: self.faults.before(place),
             reducer: self.info.clone(),

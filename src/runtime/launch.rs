@@ -103,7 +103,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let stream = match stream {
         // Nothing was asked for: where the tool that wrote it stood.
         Asked::Nothing if interface.at.is_none() => source.about().stood_at.map(|(stream, version)| {
-            at = Some(Destination::Version(version.0));
+            at = Some(Destination::At(Place::Number(version.0)));
             stream
         }),
         Asked::Nothing => None,

@@ -9,7 +9,7 @@ use crate::app::panes::types::{FieldEntry, TurnEntry, TypeEntry, TypeTable};
 use crate::app::words::{counted, instant};
 use crate::domain::{Cancel, Failure};
 use crate::replay::Patience;
-use crate::session::doctor::{self, Example, Kind, Questions, Report, bytes};
+use crate::session::doctor::{self, Example, Questions, Report, bytes};
 use crate::session::shapes::{self, Part, Proof, Shapes, TypeShape};
 use crate::session::{ReducerBook, Walker};
 use crate::sources::Source;
@@ -59,7 +59,7 @@ fn diagnosis(report: Report) -> Diagnosis {
         name: finding.kind.name().to_owned(),
         text: finding.text,
         normal: finding.normal,
-        example: finding.example.map(|example| (words(&example), goal(finding.kind, &example))),
+        example: finding.example.map(|example| (words(&example), goal(&example))),
     });
     let findings = findings.collect();
     let checks = report.checks.into_iter().map(|check| (format!("{}: {}", check.what, check.extent), check.skipped));
@@ -82,11 +82,9 @@ fn words(example: &Example) -> String {
     }
 }
 
-fn goal(kind: Kind, example: &Example) -> Goal {
-    // A version that two events have leads to the first of them only.
-    let twice = kind == Kind::DuplicateVersions && example.place.is_some();
-    let stream = example.stream.clone().filter(|_| !twice);
-    Goal { stream, version: example.version, place: example.place }
+/// Of the whole store a place is that of the store's walk.
+fn goal(example: &Example) -> Goal {
+    Goal { stream: example.stream.clone(), version: example.version, place: example.place }
 }
 
 fn table(shapes: Shapes) -> TypeTable {

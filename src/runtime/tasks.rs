@@ -16,7 +16,9 @@ use super::slot::Slot;
 use super::surveys::{self, Reducers};
 use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
-use crate::domain::{Destination, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
+use crate::domain::{
+    Destination, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamName, StreamSummary,
+};
 use crate::session::condition::Problem;
 use crate::session::search::{Case, EventFilter, pattern};
 use crate::session::{self, ReducerBook, StreamFilter, Walker};
@@ -47,6 +49,7 @@ pub(crate) struct Tasks {
     source: Arc<dyn Source>,
     outlet: Outlet,
     place: Slot,
+    name: Slot,
     events: Slot,
     times: Slot,
     filter: Slot,
@@ -74,6 +77,7 @@ impl Tasks {
         let slot = |name| Slot::start(name, outlet.clone(), urgent.clone());
         Ok(Self {
             place: slot("place")?,
+            name: slot("name")?,
             events: slot("events")?,
             times: slot("times")?,
             filter: slot("filter")?,
@@ -109,6 +113,18 @@ impl Tasks {
                 }
                 Err(failure) => outlet.say(Msg::JobFailed { generation, failure }),
             };
+        });
+    }
+
+    /// Tells how places of a stream are written.
+    pub(crate) fn name(&self, generation: Generation, stream: StreamName, places: Vec<u64>) {
+        let (source, outlet) = (Arc::clone(&self.source), self.outlet.clone());
+        self.name.submit(move |cancel| {
+            let names = places.iter().map(|at| session::places::named(&*source, &stream, *at, cancel)).collect();
+            outlet.say(match names {
+                Ok(names) => Msg::PlacesNamed { generation, names },
+                Err(failure) => Msg::JobFailed { generation, failure },
+            });
         });
     }
 
@@ -343,9 +359,10 @@ impl Tasks {
         self.sift.stop();
     }
 
-    fn slots(&self) -> [&Slot; 9] {
+    fn slots(&self) -> [&Slot; 10] {
         [
             &self.place,
+            &self.name,
             &self.events,
             &self.times,
             &self.filter,

@@ -1,9 +1,7 @@
 //! Looking for text in the events of a scope.
 
-use memchr::memmem::Finder;
-
-use crate::domain::{Anchor, Cancel, Direction, Event, EventQuery, Failure, Pattern, Scope};
-use crate::sources::{Source, fields};
+use crate::domain::{Anchor, Cancel, Direction, EventQuery, Failure, Pattern, Scope};
+use crate::sources::{Matcher, Source};
 
 /// Events read at once.
 const PAGE: usize = 512;
@@ -11,8 +9,7 @@ const PAGE: usize = 512;
 /// Looks for `pattern` from the place `from` (itself excluded, counted in events of the scope: n is the n-th event),
 /// once round the end. Gives the place of the first match, `told` the events looked at and in all.
 ///
-/// It is looked for where `Source::search` looks: in type, stream, data and metadata as they are stored, and as what they
-/// stand for, and in the names and values of fields.
+/// It is looked for where `Source::search` looks, by the same [`Matcher`]: what the one counts the other leads to.
 ///
 /// # Errors
 /// When the source cannot be read or nobody wants the answer any more.
@@ -25,7 +22,7 @@ pub fn find(
     cancel: &Cancel,
     told: &mut dyn FnMut(u64, u64),
 ) -> Result<Option<u64>, Failure> {
-    let needle = Needle::new(pattern);
+    let matcher = Matcher::new(pattern);
     let total = source.events(&EventQuery::first(scope.clone(), 1), cancel)?.total;
     let mut looked = 0;
     // Two spans of ordinals in the direction of the search: from the neighbour to the end, then round to where it began.
@@ -47,7 +44,7 @@ pub fn find(
                 break;
             }
             for (n, event) in page.events.iter().enumerate() {
-                if needle.is_in(event) {
+                if matcher.matches(event) {
                     let ordinal = match direction {
                         Direction::Forward => ordinal + n as u64,
                         Direction::Backward => ordinal - n as u64,
@@ -63,46 +60,14 @@ pub fn find(
     Ok(None)
 }
 
-/// What to look for, prepared once.
-enum Needle<'p> {
-    Text(Box<Finder<'p>>),
-    Expression(&'p regex::bytes::Regex),
-}
-
-impl<'p> Needle<'p> {
-    fn new(pattern: &'p Pattern) -> Self {
-        match pattern {
-            Pattern::Text(text) => Self::Text(Box::new(Finder::new(text.as_bytes()))),
-            Pattern::Expression(expression) => Self::Expression(expression),
-        }
-    }
-
-    fn is_in(&self, event: &Event) -> bool {
-        self.occurs(event.event_type.as_bytes())
-            || self.occurs(event.stream.as_str().as_bytes())
-            || [&event.data, &event.metadata].into_iter().any(|payload| {
-                !payload.is_absent()
-                    && (self.occurs(payload.stored())
-                        || (payload.encoding().is_some() && self.occurs(payload.text().as_bytes())))
-            })
-            || fields::any_piece(&event.fields, |piece| self.occurs(piece))
-    }
-
-    fn occurs(&self, text: &[u8]) -> bool {
-        match self {
-            Self::Text(finder) => finder.find(text).is_some(),
-            Self::Expression(expression) => expression.is_match(text),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{
-        About, EventPage, FailureKind, Payload, Position, Progress, StreamName, StreamPage, StreamSummary, Trouble,
-        Version,
+        About, Event, EventPage, FailureKind, Payload, Position, Progress, StreamName, StreamPage, StreamSummary,
+        Trouble, Version,
     };
+    use crate::session::search::{Case, pattern};
     use crate::sources::memory::Memory;
 
     /// Events of these types, all in one stream; `!` is a record that could not be read.
@@ -119,7 +84,7 @@ mod tests {
 
     fn look(source: &dyn Source, pattern: &str, from: u64, direction: Direction) -> Option<u64> {
         let mut last = 0;
-        let wanted = crate::session::search::pattern(pattern, false, crate::session::search::Case::Smart).expect("one");
+        let wanted = self::pattern(pattern, false, Case::Smart).expect("one");
         find(source, &Scope::All, &wanted, from, direction, &Cancel::default(), &mut |looked, total| {
             assert!(last < looked && looked <= total, "{last}, then {looked} of {total}");
             last = looked;
@@ -170,6 +135,26 @@ mod tests {
                 for direction in [Direction::Forward, Direction::Backward] {
                     assert_eq!(look(source, "nosuch", from, direction), None);
                     assert_eq!(look(source, "\"n\":6}", from, direction), Some(6), "the only one, from anywhere");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_stored_with_escapes_is_found_as_it_reads() {
+        let stored =
+            [r#"{"at":"z\u00fcrich"}"#, r#"{"at":"a\/b"}"#, r#"{"said":"say \"hi\""}"#, r#""{\"in\":\"text\"}""#];
+        let event = |(n, data): (u64, &&str)| Event {
+            data: Payload::json_text(*data),
+            ..Event::new("x-1", Version(n), Position::Number(n), "T")
+        };
+        let source = Memory::new("memory", (1..).zip(&stored).map(event).collect());
+        for (place, wanted) in (1..).zip(["zürich", "a/b", "say \"hi\"", "\"in\":\"text"]) {
+            for case in [Case::Smart, Case::Exact] {
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let pattern = pattern(wanted, false, case).expect("a pattern");
+                    let found = find(&source, &Scope::All, &pattern, 0, direction, &Cancel::default(), &mut |_, _| ());
+                    assert_eq!(found, Ok(Some(place)), "{wanted} {case:?}");
                 }
             }
         }

@@ -93,9 +93,29 @@ pub fn locate(source: &dyn Source, scope: &Scope, place: &Place, cancel: &Cancel
 /// When the source cannot be read or nobody wants the answer any more.
 pub fn numbered(source: &dyn Source, scope: &Scope, number: u64, cancel: &Cancel) -> Result<Lookup, Failure> {
     match scope {
-        Scope::Stream(name) => Ok(among(versions(source, name, cancel)?.into_iter(), number)),
+        Scope::Stream(name) => Ok(Versions::of(source, name, cancel)?.find(number)),
         _ => positioned(source, scope, number, cancel),
     }
+}
+
+/// How a place of a stream is written so that it leads there, and to nothing else: the store's own number, or `#N` where
+/// several events have that number, or may yet have it because the source is still being read.
+///
+/// # Errors
+/// As [`numbered`].
+pub fn named(source: &dyn Source, stream: &StreamName, at: u64, cancel: &Cancel) -> Result<Place, Failure> {
+    if at == 0 {
+        return Ok(Place::Start);
+    }
+    if !source.progress().complete {
+        return Ok(Place::Ordinal(at));
+    }
+    let versions = Versions::of(source, stream, cancel)?;
+    let version = usize::try_from(at - 1).ok().and_then(|n| versions.numbers.get(n));
+    Ok(match version.map(|version| (*version, versions.find(*version))) {
+        Some((version, Lookup::At { place, times: 1, .. })) if place == at => Place::Number(version),
+        _ => Place::Ordinal(at),
+    })
 }
 
 /// Finds the first event a scope has at a place where several may have one number, counted from 1: where a range begins. What
@@ -145,8 +165,13 @@ pub fn before_last(
     Ok(last.map(back))
 }
 
-fn nothing(source: &dyn Source, why: String) -> Failure {
-    Failure::new(FailureKind::NotFound, source.about().name, "go there", why)
+/// That there is no such place, as far as the source has been read.
+pub(super) fn nothing(source: &dyn Source, why: String) -> Failure {
+    let failure = Failure::new(FailureKind::NotFound, source.about().name, "go there", why);
+    match source.progress().complete {
+        true => failure,
+        false => failure.hint("the store is still being read: it may be found later"),
+    }
 }
 
 fn is_stream(scope: &Scope) -> bool {
@@ -200,23 +225,48 @@ fn one(
 }
 
 /// The versions of a stream, in its order.
-fn versions(source: &dyn Source, stream: &StreamName, cancel: &Cancel) -> Result<Vec<u64>, Failure> {
-    if let Some(versions) = source.versions(stream)? {
-        return Ok(versions);
-    }
-    let mut versions = Vec::new();
-    let scope = Scope::Stream(stream.clone());
-    pages::each(source, &scope, cancel, &mut |_, _| (), &mut |_, event| versions.push(event.version.0))?;
-    Ok(versions)
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Versions {
+    numbers: Vec<u64>,
+    /// Whether each is greater than the one before.
+    ascend: bool,
 }
 
-/// Looks a number up among those of all events of a scope.
-fn among(numbers: impl Iterator<Item = u64>, wanted: u64) -> Lookup {
-    let mut tally = Tally::default();
-    for (place, number) in (1..).zip(numbers) {
-        tally.count(place, number, wanted);
+impl Versions {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// As [`numbered`].
+    pub fn of(source: &dyn Source, stream: &StreamName, cancel: &Cancel) -> Result<Self, Failure> {
+        if let Some(versions) = source.versions(stream)? {
+            return Ok(Self::new(versions));
+        }
+        let mut versions = Vec::new();
+        let scope = Scope::Stream(stream.clone());
+        pages::each(source, &scope, cancel, &mut |_, _| (), &mut |_, event| versions.push(event.version.0))?;
+        Ok(Self::new(versions))
     }
-    tally.answer()
+
+    fn new(numbers: Vec<u64>) -> Self {
+        Self { ascend: numbers.is_sorted_by(|a, b| a < b), numbers }
+    }
+
+    /// Looks one up.
+    pub fn find(&self, wanted: u64) -> Lookup {
+        let mut tally = Tally::default();
+        // Of those that ascend only the one it is, or would be, and its neighbours can tell anything.
+        let near = match self.ascend {
+            true => {
+                let found = self.numbers.partition_point(|number| *number < wanted);
+                found.saturating_sub(1)..(found + 2).min(self.numbers.len())
+            }
+            false => 0..self.numbers.len(),
+        };
+        for n in near {
+            tally.count(n as u64 + 1, self.numbers[n], wanted);
+        }
+        tally.answer()
+    }
 }
 
 /// What is known of a number after some of the events.
@@ -253,15 +303,17 @@ impl Tally {
     }
 }
 
-/// Positions of most stores ascend, so that few events have to be read. Where none is found that way, every event is looked
-/// at: a store may number as it likes.
+/// Where positions surely ascend, few events have to be read. Elsewhere every event is looked at: a store may number as it
+/// likes, and one number may stand far from where it stands again.
 fn positioned(source: &dyn Source, scope: &Scope, wanted: u64, cancel: &Cancel) -> Result<Lookup, Failure> {
-    if let Some((place, times)) = ascending(source, scope, wanted, cancel)? {
+    if source.about().positions_ascend
+        && let Some((place, times)) = ascending(source, scope, wanted, cancel)?
+    {
         return Ok(Lookup::At { place, first: place + 1 - times, times });
     }
     let mut tally = Tally::default();
     pages::each(source, scope, cancel, &mut |_, _| (), &mut |ordinal, event| {
-        if let Some(number) = number(event) {
+        if let Some(number) = event.position.number() {
             tally.count(ordinal + 1, number, wanted);
         }
     })?;
@@ -271,7 +323,7 @@ fn positioned(source: &dyn Source, scope: &Scope, wanted: u64, cancel: &Cancel) 
 /// The last place of a position among those that ascend, and how many have it.
 fn ascending(source: &dyn Source, scope: &Scope, wanted: u64, cancel: &Cancel) -> Result<Option<(u64, u64)>, Failure> {
     let number_at = |ordinal: u64| -> Result<Option<u64>, Failure> {
-        Ok(one(source, scope, Anchor::Ordinal(ordinal), cancel)?.and_then(|(_, event)| number(&event)))
+        Ok(one(source, scope, Anchor::Ordinal(ordinal), cancel)?.and_then(|(_, event)| event.position.number()))
     };
     let (mut from, mut to) = (0, total(source, scope, cancel)?);
     while from < to {
@@ -288,13 +340,6 @@ fn ascending(source: &dyn Source, scope: &Scope, wanted: u64, cancel: &Cancel) -
         times += 1;
     }
     Ok((times > 0).then_some((from, times)))
-}
-
-fn number(event: &Event) -> Option<u64> {
-    match event.position {
-        Position::Number(number) => Some(number),
-        Position::Text(_) => None,
-    }
 }
 
 /// The events at a position that is no number.
@@ -366,6 +411,15 @@ mod tests {
     }
 
     #[test]
+    fn a_position_that_stands_again_far_away_is_found_twice() {
+        let store = counted(&[(1, 1), (2, 2), (3, 3), (4, 2)]);
+        let said = |which: &str| format!("position 2 stands twice: {which}");
+        assert_eq!(go(&store, &Scope::All, "2"), Ok((4, said("this is the last of them"))));
+        let first = locate_first(&store, &Scope::All, &Place::Number(2), &Cancel::default()).expect("a place");
+        assert_eq!((first.place, first.notice), (2, Some(said("this begins at the first of them"))));
+    }
+
+    #[test]
     fn positions_that_do_not_ascend_and_texts_are_found() {
         let store = counted(&[(1, 50), (2, 7), (3, 99), (4, 8), (5, 20)]);
         for (typed, place) in [("50", 1), ("99", 3), ("20", 5), ("8", 4)] {
@@ -394,5 +448,12 @@ mod tests {
         assert_eq!((first(&store, &Scope::All, "2"), first(&texts, &Scope::All, "a/1")), (2, 1));
         let store = counted(&[(1, 1), (2, 2), (2, 3), (3, 4)]);
         assert_eq!(first(&store, &Scope::Stream("a-1".into()), "2"), 2);
+    }
+
+    #[test]
+    fn a_place_is_named_by_what_leads_to_it_alone() {
+        let store = counted(&[(1, 1), (2, 2), (2, 3), (4, 4)]);
+        let named = |at: u64| named(&store, &"a-1".into(), at, &Cancel::default()).expect("a name").to_string();
+        assert_eq!([0, 1, 2, 3, 4].map(named), ["start", "1", "#2", "#3", "4"]);
     }
 }

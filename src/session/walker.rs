@@ -3,57 +3,38 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
+mod driving;
 mod placing;
 #[cfg(test)]
 mod tests;
 
-use std::ops::{Range, RangeInclusive};
-use std::panic::resume_unwind;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::{Builder, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::places;
 use super::reducers::{ReducerBook, Refreshed};
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Place, Scope,
-    StreamName, Timestamp, Version,
+    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Place, Scope, StreamName,
+    Timestamp, Version,
 };
 use crate::replay::{
-    Advance, Budget, Counted, FaultCount, FoldError, Goal, Limits, Moment, Patch, Patience, Reducer, ReducerInfo,
-    State, StateCost, Suspension, Timeline,
+    Counted, FaultCount, FoldError, Limits, Moment, Patch, Patience, Reducer, ReducerInfo, State, Suspension, Timeline,
 };
 use crate::sources::Source;
+pub use driving::Underway;
+use driving::{Kept, count, drive, stopped, suspended};
 pub use placing::Placed;
 
 /// Timelines kept: each of a script has a process of its own.
 const KEPT: usize = 6;
 
-/// Events folded between two looks at the cancel token, at most. Of a script's a single batch: it may take its whole time
-/// at each event, and nobody waits for that many times over.
-const SLICE: u64 = 4096;
-
-/// What a slice takes: after a longer one the next is smaller, after a shorter one larger.
-const SLICE_TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(50);
-
 /// Unreadable records passed over with one read, at most.
 const MOST_PASSED: usize = 256;
 
-/// Events looked at in one read when a version has to be searched for.
-const PAGE: usize = 1024;
 /// After so long a fold says how far it is.
 const TOLD_EVERY: Duration = Duration::from_millis(100);
-
-/// So many events must lie behind a page for the next one to be read ahead.
-const WORTH_READING_AHEAD: u64 = 512;
-
-/// A timeline, and how many of its events are folded between two looks at anything else.
-struct Kept {
-    timeline: Timeline,
-    slice: u64,
-    batch: u64,
-}
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -114,7 +95,7 @@ impl Walker {
         Self { patience: Some(patience), ..self }
     }
 
-    /// Walks. `told` hears how many events are folded and how many are to be. A place beyond the end of a scope means its
+    /// Walks. `told` hears how far the fold is. A place beyond the end of a scope means its
     /// end.
     ///
     /// # Errors
@@ -126,7 +107,7 @@ impl Walker {
         from: u64,
         to: &Destination,
         cancel: &Cancel,
-        told: &mut dyn FnMut(u64, u64),
+        told: &mut dyn FnMut(&Underway<'_>),
     ) -> Result<Reached, Failure> {
         let (to, notice) = self.located(scope, to, cancel)?;
         let (scope, place) = self.resolve(scope, from, &to, cancel)?;
@@ -306,7 +287,9 @@ impl Walker {
                 self.source.complete(cancel, &mut |_| {})?;
                 self.known(scope, from, to, cancel)
             }
-            Destination::Version(_) | Destination::Id(_) if !self.source.progress().complete => {
+            Destination::Version { .. } | Destination::Id(_) | Destination::Same(..)
+                if !self.source.progress().complete =>
+            {
                 self.known(scope, from, to, cancel).or_else(|failure| match failure.kind {
                     FailureKind::NotFound => {
                         self.source.complete(cancel, &mut |_| {})?;
@@ -324,9 +307,18 @@ impl Walker {
         match to {
             Destination::To(place) => Ok((scope.clone(), *place)),
             Destination::At(place) => Ok((scope.clone(), places::locate(&*self.source, scope, place, cancel)?.place)),
-            Destination::Version(version) => match version_in(&*self.source, scope, Version(*version), cancel)? {
-                Some((ordinal, _)) => Ok((scope.clone(), ordinal + 1)),
-                None => Err(self.nothing(format!("no event has version {version} or a later one"))),
+            Destination::Version { version, at } => {
+                let found = places::locate(&*self.source, scope, &Place::Number(*version), cancel)?;
+                let (near, there, _) = self.event_at(scope, *at, cancel)?;
+                let is_one = there.is_some_and(|event| event.version == Version(*version));
+                Ok((scope.clone(), if is_one { near } else { found.place }))
+            }
+            Destination::Same(other, place) => match place.checked_sub(1) {
+                None => Ok((scope.clone(), 0)),
+                Some(ordinal) => match self.source.translate(other, ordinal, scope)? {
+                    Some(ordinal) => Ok((scope.clone(), ordinal + 1)),
+                    None => Err(self.nothing("this event does not stand there".into())),
+                },
             },
             Destination::AsOf(time) => Ok((scope.clone(), self.as_of(scope, *time, cancel)?)),
             Destination::Id(id) => {
@@ -341,8 +333,8 @@ impl Walker {
             Destination::InStore(place) if *scope == Scope::All => Ok((Scope::All, *place)),
             Destination::InStore(place) => match place.checked_sub(1) {
                 Some(ordinal) => match self.one(&Scope::All, Anchor::Ordinal(ordinal), cancel)? {
-                    // A record that is no event belongs to no stream.
-                    Some((ordinal, event)) if event.trouble.is_some() => Ok((Scope::All, ordinal + 1)),
+                    // A record that is no event may belong to no stream.
+                    Some((ordinal, event)) if event.is_loose() => Ok((Scope::All, ordinal + 1)),
                     Some((ordinal, event)) => self.in_its_stream(ordinal, &event),
                     None => Err(self.nothing(format!("there is no event {place} in the store"))),
                 },
@@ -429,11 +421,7 @@ impl Walker {
     }
 
     fn nothing(&self, why: String) -> Failure {
-        let failure = Failure::new(FailureKind::NotFound, self.source.about().name, "go there", why);
-        match self.source.progress().complete {
-            true => failure,
-            false => failure.hint("the store is still being read: it may be found later"),
-        }
+        places::nothing(&*self.source, why)
     }
 
     /// The moment of a place in a scope of many streams, that of the event's own stream; and the place.
@@ -442,11 +430,11 @@ impl Walker {
         scope: &Scope,
         place: u64,
         cancel: &Cancel,
-        told: &mut dyn FnMut(u64, u64),
+        told: &mut dyn FnMut(&Underway<'_>),
     ) -> Result<(u64, Moment), Failure> {
         let (place, event, _) = self.event_at(scope, place, cancel)?;
         match event {
-            Some(event) if event.trouble.is_none() => {
+            Some(event) if !event.is_loose() => {
                 let at = self.in_its_stream_from(scope, place - 1, &event)?;
                 Ok((place, self.reach(&event.stream.clone(), at, cancel, told)?))
             }
@@ -460,7 +448,7 @@ impl Walker {
         stream: &StreamName,
         place: u64,
         cancel: &Cancel,
-        told: &mut dyn FnMut(u64, u64),
+        told: &mut dyn FnMut(&Underway<'_>),
     ) -> Result<Moment, Failure> {
         let mut kept = self.take(stream);
         let result = drive(&*self.source, &mut kept, place, cancel, told);
@@ -492,173 +480,6 @@ impl Walker {
     }
 }
 
-/// The event with this version and its ordinal; where there is none, the first with a later one. Versions of a foreign
-/// store may go back, so that the first later one proves nothing about those behind it.
-///
-/// # Errors
-/// When the scope is no stream, the source cannot be read, or nobody wants the answer any more.
-fn version_in(
-    source: &dyn Source,
-    scope: &Scope,
-    version: Version,
-    cancel: &Cancel,
-) -> Result<Option<(u64, Arc<Event>)>, Failure> {
-    let at = |from, limit| EventQuery { scope: scope.clone(), from, direction: Direction::Forward, limit };
-    let page = source.events(&at(Anchor::Version(version), 1), cancel)?;
-    let Some(event) = page.events.first() else { return Ok(None) };
-    let later = (page.first, event.clone());
-    if event.version == version {
-        return Ok(Some(later));
-    }
-    let mut next = page.first + 1;
-    loop {
-        let page = source.events(&at(Anchor::Ordinal(next), PAGE), cancel)?;
-        if page.events.is_empty() {
-            return Ok(Some(later));
-        }
-        if let Some((n, event)) = (0..).zip(&page.events).find(|(_, event)| event.version == version) {
-            return Ok(Some((next + n, event.clone())));
-        }
-        next += page.events.len() as u64;
-    }
-}
-
-fn drive(
-    source: &dyn Source,
-    Kept { timeline, slice, batch }: &mut Kept,
-    place: u64,
-    cancel: &Cancel,
-    told: &mut dyn FnMut(u64, u64),
-) -> Result<Moment, Failure> {
-    let scope = Scope::Stream(timeline.stream().clone());
-    if let Some(summary) = source.stream(timeline.stream())? {
-        timeline.grow(summary.events);
-    }
-    timeline.heed(cancel);
-    let mut goal = Goal::To(place);
-    let largest = largest_slice(timeline, *batch);
-    let read = |from, limit| source.events(&EventQuery::at(scope.clone(), from, limit), cancel);
-    std::thread::scope(|threads| {
-        // On a long way the next page is read while this one is folded.
-        let mut ahead: Option<(u64, ScopedJoinHandle<'_, Result<EventPage, Failure>>)> = None;
-        loop {
-            if cancel.is_cancelled() {
-                return Err(stopped(source));
-            }
-            let begun = Instant::now();
-            let answer = timeline.advance(&mut goal, Budget { events: *slice });
-            *slice = next_slice(*slice, begun.elapsed(), largest);
-            match answer {
-                Advance::Working { folded, to_fold } => told(folded, to_fold),
-                Advance::NeedEvents { from, limit } => {
-                    let page = match ahead.take().filter(|(at, _)| *at == from) {
-                        Some((_, page)) => page.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-                        None => read(from, limit)?,
-                    };
-                    let next = page.first + page.events.len() as u64;
-                    let left = place.min(timeline.total().unwrap_or(0)).saturating_sub(next);
-                    if page.events.len() == limit && left >= WORTH_READING_AHEAD {
-                        let read = &read;
-                        // Without a thread it is read when it is needed.
-                        ahead = Builder::new()
-                            .spawn_scoped(threads, move || read(next, limit))
-                            .ok()
-                            .map(|page| (next, page));
-                    }
-                    timeline.feed(page);
-                }
-                Advance::Reached => return Ok(timeline.moment()),
-                Advance::Failed(_) if cancel.is_cancelled() => {}
-                Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
-                Advance::Suspended(suspension) => {
-                    let moment = unfolded(source, timeline, place, suspended(&suspension), cancel)?;
-                    return Ok(Moment { suspended: Some(suspension), ..moment });
-                }
-            }
-        }
-    })
-}
-
-/// Counts on for about so long; says why, when the reducer cannot fold at all.
-fn count(
-    source: &dyn Source,
-    Kept { timeline, slice, batch }: &mut Kept,
-    time: Duration,
-    cancel: &Cancel,
-) -> Result<Option<FoldError>, Failure> {
-    let scope = Scope::Stream(timeline.stream().clone());
-    if let Some(summary) = source.stream(timeline.stream())? {
-        timeline.grow(summary.events);
-    }
-    timeline.heed(cancel);
-    let (begun, largest) = (Instant::now(), largest_slice(timeline, *batch));
-    while !cancel.is_cancelled() && begun.elapsed() < time {
-        let slice_begun = Instant::now();
-        let answer = timeline.count_on(Budget { events: *slice });
-        *slice = next_slice(*slice, slice_begun.elapsed(), largest);
-        match answer {
-            Advance::Working { .. } => {}
-            Advance::NeedEvents { from, limit } => {
-                timeline.feed_count(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
-            }
-            Advance::Reached | Advance::Suspended(_) => break,
-            Advance::Failed(_) if cancel.is_cancelled() => break,
-            Advance::Failed(why) => return Ok(Some(why)),
-        }
-    }
-    Ok(None)
-}
-
-/// That a fold stands still, as an error.
-fn suspended(suspension: &Suspension) -> FoldError {
-    FoldError::timed_out(suspension.to_string())
-}
-
-fn stopped(source: &dyn Source) -> Failure {
-    Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped")
-}
-
-/// The most events folded between two looks at the cancel token.
-fn largest_slice(timeline: &Timeline, batch: u64) -> u64 {
-    match timeline.reducer().cost {
-        StateCost::Pointer => SLICE,
-        StateCost::Copy => SLICE.min(batch),
-    }
-}
-
-/// How fast it goes decides how often is looked up, never what is found.
-fn next_slice(slice: u64, took: Duration, largest: u64) -> u64 {
-    match took {
-        time if time < *SLICE_TIME.start() => (slice * 2).min(largest),
-        time if time > *SLICE_TIME.end() => (slice / 4).max(1),
-        _ => slice,
-    }
-}
-
-/// The moment of a place whose reducer cannot fold at all: the event, and why there is no state.
-fn unfolded(
-    source: &dyn Source,
-    timeline: &Timeline,
-    place: u64,
-    why: FoldError,
-    cancel: &Cancel,
-) -> Result<Moment, Failure> {
-    let stream = timeline.stream().clone();
-    let total = timeline.total().unwrap_or(0);
-    let at = place.min(total);
-    let event = match at.checked_sub(1) {
-        Some(ordinal) => {
-            let query = EventQuery::at(Scope::Stream(stream.clone()), ordinal, 1);
-            source.events(&query, cancel)?.events.into_iter().next()
-        }
-        None => None,
-    };
-    let reducer = timeline.reducer().clone();
-    let (patch, fault, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
-    let (state, suspended) = (None, None);
-    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, fault, faults, reducer })
-}
-
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.
 fn outside(event: Option<Arc<Event>>) -> Moment {
     let fault =
@@ -672,6 +493,7 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
         patch: Arc::default(),
         unknown: false,
         suspended: None,
+        urged: false,
         fault,
         faults: FaultCount::default(),
         reducer: Arc::new(crate::reducers::Definition::Merge.info()),

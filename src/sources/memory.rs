@@ -62,8 +62,8 @@ fn is_in(scope: &Scope, event: &Event) -> bool {
     let linked = || event.has(NoteKind::Link) || event.has(NoteKind::BrokenLink);
     match scope {
         Scope::All => !linked(),
-        Scope::Stream(name) => event.trouble.is_none() && event.stream == *name,
-        Scope::Category(name) => event.trouble.is_none() && event.stream.category() == &**name && !linked(),
+        Scope::Stream(name) => !event.is_loose() && event.stream == *name,
+        Scope::Category(name) => !event.is_loose() && event.stream.category() == &**name && !linked(),
     }
 }
 
@@ -89,8 +89,7 @@ impl Source for Memory {
     fn progress(&self) -> Progress {
         let all = self.all();
         let troubles = all.iter().filter(|event| event.trouble.is_some()).count() as u64;
-        let streams: HashSet<_> =
-            all.iter().filter(|event| event.trouble.is_none()).map(|event| &event.stream).collect();
+        let streams: HashSet<_> = all.iter().filter(|event| !event.is_loose()).map(|event| &event.stream).collect();
         let total = all.len() as u64;
         let streams = streams.len() as u64;
         Progress { done: total, total, events: total - troubles, troubles, streams, complete: true }
@@ -107,7 +106,7 @@ impl Source for Memory {
     fn streams(&self, from: usize, limit: usize) -> Result<StreamPage, Failure> {
         let mut names: Vec<StreamName> = Vec::new();
         let mut known = HashSet::new();
-        for event in self.all().iter().filter(|event| event.trouble.is_none()) {
+        for event in self.all().iter().filter(|event| !event.is_loose()) {
             if known.insert(event.stream.clone()) {
                 names.push(event.stream.clone());
             }

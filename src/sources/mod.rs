@@ -16,6 +16,8 @@
 //! - While `progress().complete` is false every total may grow; afterwards all are exact. Only a record that is broken
 //!   behind what tells its stream, type and version may still turn from an event into a trouble in the counts, when it is
 //!   read or when `check` finds it; it stays an event with `trouble` in its stream, so that no ordinal changes.
+//! - A record that cannot be read is an event with `trouble`: in its stream, wherever that can be known, behind the event
+//!   before it where its version cannot; else only in the walk of the whole store.
 //! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
 //!   that event once, at its own place.
 
@@ -35,6 +37,7 @@ mod index;
 mod indexed;
 pub mod input;
 mod jetstream;
+mod lacking;
 pub mod layouts;
 mod live;
 mod looking;
@@ -63,6 +66,7 @@ pub type TypeCount = (std::sync::Arc<str>, u64);
 
 pub use live::{Outline, Outlined};
 pub use looking::Looking;
+pub(crate) use search::{Matcher, texts};
 
 /// Removes what sources that are being opened keep in the directory for temporary files: for the end of the program, which
 /// waits for none of them.
@@ -213,8 +217,8 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
-    /// Looks for a pattern in the payloads, types and stream names of all events of a scope, in its order; what cannot be
-    /// read as an event is searched as it is stored. Ends when `told` breaks. Begins and waits for what is not read yet.
+    /// Looks for a pattern in the payloads, ids, notes, types and stream names of all events of a scope, in its order; what
+    /// cannot be read as an event is searched as it is stored. Ends when `told` breaks. Begins and waits for what is not read yet.
     ///
     /// # Errors
     /// When the store cannot be read, or the search was cancelled.

@@ -25,7 +25,7 @@ impl<'a> Picking<'a> {
     /// Whether a row is asked for: `None` when it is not, and else whether that is certain.
     pub fn picks(&mut self, row: u32) -> Option<bool> {
         // What could not be read is nothing that can be asked for.
-        let stream = self.index.stream_number(row)?;
+        let stream = self.index.stream_number(row).filter(|_| self.index.is_event(row))?;
         let mut certain = true;
         if self.asked.types.is_some() {
             match self.index.type_number(row) {

@@ -43,8 +43,8 @@ pub fn by_pages<S: Source + ?Sized>(
     }
 }
 
-/// What tells whether an event holds a pattern: in its payloads, as they are stored or as what they stand for, in its type
-/// or in the name of its stream.
+/// What tells whether an event holds a pattern: in its payloads, as they are stored or as what they stand for, in its type,
+/// in the name of its stream, in its ids and in its notes. This is what a match is, wherever one is looked for.
 ///
 /// Stored payloads are mostly JSON, where a text can be spelled in many ways. What is looked for is looked for in the text as
 /// it is stored, and where that has escapes, in what they stand for.
@@ -75,11 +75,12 @@ impl<'a> Matcher<'a> {
     pub fn matches(&self, event: &Event) -> bool {
         self.names(event.stream.as_str())
             || self.names(&event.event_type)
+            || texts(event).any(|(_, text)| self.names(text))
             || [&event.data, &event.metadata].into_iter().any(|payload| self.payload(payload))
             || self.fields(&event.fields)
     }
 
-    /// Whether the name of a stream or a type holds it.
+    /// Whether a name, an id or a note holds it.
     pub fn names(&self, name: &str) -> bool {
         match (self.pattern, self.spellings.first()) {
             (Pattern::Expression(expression), _) => expression.is_match(name.as_bytes()),
@@ -143,6 +144,14 @@ impl<'a> Matcher<'a> {
             && (self.stored(payload.stored())
                 || (payload.encoding().is_some() && self.stored(payload.text().as_bytes())))
     }
+}
+
+/// What an event says of itself beside its names and payloads, with what it is called: its ids and its notes. Where they
+/// come from a record, each is a piece of it, except a cause that is made of a stream and a version.
+pub fn texts(event: &Event) -> impl Iterator<Item = (&'static str, &str)> {
+    let ids = [("id", &event.id), ("correlation", &event.correlation), ("causation", &event.causation)];
+    let ids = ids.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
+    ids.chain(event.notes.iter().map(|note| ("notes", &*note.text)))
 }
 
 /// What is in all JSON text that holds a pattern but neither its text nor one of its usual spellings. Any character may be

@@ -169,6 +169,8 @@ pub struct Walk<'a> {
 
 /// The number of the name of a record that belongs to no stream.
 const NOTHING: u32 = u32::MAX;
+/// The number of the type of a record that cannot be read, though its stream is known.
+const UNREADABLE: u32 = u32::MAX - 1;
 
 /// Records as they were told.
 #[derive(Default)]
@@ -231,26 +233,36 @@ impl Rows {
     }
 
     /// Brings the rows of each stream, in the places they have, into the order of their versions. Where versions repeat, or
-    /// are missing, they say nothing of the order, and the rows stay as the store gives them.
+    /// are missing, they say nothing of the order, and the rows stay as the store gives them. What cannot be read goes along
+    /// with the event before it.
     fn by_versions(&self, rows: &mut [u32]) {
         let streams: Vec<u32> = rows.iter().map(|&row| self.stream[row as usize]).collect();
         let stream = |place: u32| streams[place as usize];
         let mut places: Vec<u32> = (0..rows.len() as u32).collect();
         places.sort_by_key(|&place| stream(place));
-        let mut of_stream: Vec<u32> = Vec::new();
+        let mut of_stream: Vec<(Option<u64>, u32)> = Vec::new();
         for places in places.chunk_by(|&a, &b| stream(a) == stream(b)) {
+            let of_place = |&place: &u32| rows[place as usize];
+            let is_event = |row: &u32| self.event_type[*row as usize] != UNREADABLE;
             let version = |row: &u32| self.version(*row as usize);
+            let events = || places.iter().map(of_place).filter(is_event);
+            if events().any(|row| version(&row).is_none()) || events().is_sorted_by_key(|row| version(&row)) {
+                continue;
+            }
             of_stream.clear();
-            of_stream.extend(places.iter().map(|&place| rows[place as usize]));
-            let counted = of_stream.iter().any(|row| version(row).is_none());
-            if counted || of_stream.is_sorted_by_key(version) {
+            let mut before = None;
+            of_stream.extend(places.iter().map(of_place).map(|row| {
+                if is_event(&row) {
+                    before = version(&row);
+                }
+                (before, row)
+            }));
+            of_stream.sort_by_key(|&(version, _)| version);
+            let repeats = |pair: &[(Option<u64>, u32)]| pair[0].0 == pair[1].0 && is_event(&pair[1].1);
+            if of_stream.windows(2).any(repeats) {
                 continue;
             }
-            of_stream.sort_by_key(version);
-            if of_stream.windows(2).any(|pair| version(&pair[0]) == version(&pair[1])) {
-                continue;
-            }
-            places.iter().zip(&of_stream).for_each(|(&place, &row)| rows[place as usize] = row);
+            places.iter().zip(&of_stream).for_each(|(&place, &(_, row))| rows[place as usize] = row);
         }
     }
 }
@@ -338,7 +350,15 @@ impl<'a> Walk<'a> {
         self.to.push(to);
     }
 
-    /// A record that is no event: it stands behind the one told before it.
+    /// A record of a stream that is no event: without an order of its own it stands behind the one told before it.
+    pub fn unreadable(&mut self, at: u64, order: Option<Order>, stream: &[u8], version: Option<u64>) {
+        let order = order.unwrap_or(self.last);
+        let stream_number = self.streams.number(stream);
+        self.rows.push(&Draft { at, order, stream, event_type: b"", version, time: None }, stream_number, UNREADABLE);
+        self.troubles += 1;
+    }
+
+    /// A record that is no event, and of no stream: it stands behind the one told before it.
     pub fn trouble(&mut self, at: u64) {
         let draft = Draft { at, order: self.last, stream: b"", event_type: b"", version: None, time: None };
         self.rows.push(&draft, NOTHING, NOTHING);
@@ -361,6 +381,10 @@ impl<'a> Walk<'a> {
                 let stream = self.streams.name(rows.stream[row]);
                 if stream.is_empty() {
                     part.trouble(rows.at(row));
+                    continue;
+                }
+                if rows.event_type[row] == UNREADABLE {
+                    part.unreadable(hasher, rows.at(row), stream, rows.version(row));
                     continue;
                 }
                 let event_type = self.types.name(rows.event_type[row]);

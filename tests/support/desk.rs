@@ -130,6 +130,8 @@ pub struct Desk {
     pub stale: Option<Arc<Stale>>,
     /// Why no state is folded.
     pub suspended: Option<Suspension>,
+    /// Whether somebody said to go on with it.
+    urged: bool,
     unfolded: Vec<Msg>,
     events: Vec<Arc<Event>>,
     approximate: bool,
@@ -175,6 +177,7 @@ impl Desk {
             folds: true,
             stale: None,
             suspended: None,
+            urged: false,
             unfolded: Vec::new(),
             events,
             approximate: true,
@@ -438,7 +441,23 @@ impl Desk {
                     None => vec![Msg::NotFound { generation }],
                 }
             }
+            Effect::NamePlaces { generation, stream, places } => {
+                let all = self.ordinals(&Scope::Stream(stream));
+                let version = |n: u64| self.events[all[n as usize]].version.0;
+                let name = |at: &u64| match at.checked_sub(1) {
+                    None => Place::Start,
+                    Some(n) if all.iter().filter(|m| self.events[**m].version.0 == version(n)).count() > 1 => {
+                        Place::Ordinal(*at)
+                    }
+                    Some(n) => Place::Number(version(n)),
+                };
+                vec![Msg::PlacesNamed { generation, names: places.iter().map(name).collect() }]
+            }
             Effect::Copy(text) => vec![Msg::Copied(Ok(text.len()))],
+            Effect::KeepGoing(_) => {
+                self.urged = true;
+                Vec::new()
+            }
             Effect::Pin(state) => {
                 self.pinned = Some(state);
                 Vec::new()
@@ -516,7 +535,15 @@ impl Desk {
                     _ => place(all.iter().rposition(is_there))?,
                 }
             }
-            Destination::Version(version) => place(all.iter().position(|n| at(n).version.0 >= *version))?,
+            Destination::Version { version, at: near } => {
+                let has = |n: &&usize| at(n).version.0 == *version;
+                let near = near.checked_sub(1).filter(|near| all.get(*near as usize).filter(has).is_some());
+                place(near.map(|near| near as usize).or(all.iter().rposition(|n| has(&n))))?
+            }
+            Destination::Same(other, stands) => {
+                let there = stands.checked_sub(1).map(|n| self.ordinals(other)[n as usize]);
+                there.map_or(Ok(0), |there| place(all.iter().position(|n| *n == there)))?
+            }
             Destination::AsOf(time) => {
                 all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)
             }
@@ -526,7 +553,7 @@ impl Desk {
                     let event = self.events.iter().find(|event| event.id.as_ref() == Some(id));
                     let event = event.ok_or(format!("no event has the id {id}"))?;
                     let scope = Scope::Stream(event.stream.clone());
-                    return self.walk(&scope, 0, &Destination::Version(event.version.0));
+                    return self.walk(&scope, 0, &Destination::Version { version: event.version.0, at: 0 });
                 }
             },
             Destination::InStore(place) => {
@@ -546,7 +573,7 @@ impl Desk {
                 };
                 let event = &self.events[next.ok_or("this is the end of the store")?];
                 let scope = Scope::Stream(event.stream.clone());
-                return self.walk(&scope, 0, &Destination::Version(event.version.0));
+                return self.walk(&scope, 0, &Destination::Version { version: event.version.0, at: 0 });
             }
         };
         let event = place.checked_sub(1).map(|n| self.events[all[n as usize]].clone());
@@ -574,7 +601,8 @@ impl Desk {
                 Ok(next) => state = next,
                 Err(error) => {
                     faults.before += 1;
-                    let first = || FirstFault { event: event.clone(), error: Arc::new(error.clone()) };
+                    let first =
+                        || FirstFault { event: event.clone(), at: event.version.0, error: Arc::new(error.clone()) };
                     faults.first.get_or_insert_with(first);
                     fault = Some(error);
                 }
@@ -590,6 +618,7 @@ impl Desk {
             patch: Arc::new(if self.suspended.is_some() { Patch::default() } else { patch }),
             unknown: self.suspended.is_some(),
             suspended: self.suspended.clone(),
+            urged: self.urged,
             fault,
             faults,
             reducer: Arc::new(ReducerInfo {

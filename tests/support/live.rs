@@ -94,7 +94,7 @@ impl Live {
                 vec![Msg::EventsLoaded { generation, scope, page }]
             }
             Effect::Go { generation, scope, from, to } => {
-                match self.walker.go(&scope, from, &to, &cancel, &mut |_, _| {}) {
+                match self.walker.go(&scope, from, &to, &cancel, &mut |_| {}) {
                     Ok(reached) => {
                         let mut msgs = vec![Msg::MomentReached {
                             generation,
@@ -171,6 +171,11 @@ impl Live {
                     Some(scope_at) => Msg::Found { generation, scope_at },
                     None => Msg::NotFound { generation },
                 }]
+            }
+            Effect::NamePlaces { generation, stream, places } => {
+                let name = |at: &u64| stepback::session::places::named(&*self.source, &stream, *at, &cancel);
+                let names = places.iter().map(name).collect::<Result<_, _>>().expect("named");
+                vec![Msg::PlacesNamed { generation, names }]
             }
             Effect::KeepGoing(stream) => {
                 self.walker.keep_going(&stream);

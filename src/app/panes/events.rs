@@ -190,8 +190,9 @@ impl Window {
         self.total = self.total.max(page.total);
         self.partial = page.partial;
         let mut extent = std::mem::take(&mut self.extent);
-        let mut row = |event: Arc<Event>| {
-            let fact = facts.of(&event);
+        let scope = self.scope.clone();
+        let mut row = |(place, event): (u64, Arc<Event>)| {
+            let fact = facts.of(&scope, place);
             let row = EventRow { digest: words::digest(&event), event, fact };
             extent.see(&row);
             row
@@ -201,17 +202,16 @@ impl Window {
         if self.rows.is_empty() || page.first > end || page_end < self.first {
             if !page.events.is_empty() {
                 self.first = page.first;
-                self.rows = page.events.into_iter().map(row).collect();
+                self.rows = (page.first + 1..).zip(page.events).map(row).collect();
             }
         } else {
             let before = self.first.saturating_sub(page.first) as usize;
             let after = end.saturating_sub(page.first) as usize;
-            for event in page.events.get(after..).unwrap_or_default() {
-                self.rows.push_back(row(event.clone()));
-            }
-            for event in page.events[..before.min(page.events.len())].iter().rev() {
-                self.rows.push_front(row(event.clone()));
-            }
+            let mut placed: Vec<(u64, Arc<Event>)> = (page.first + 1..).zip(page.events).collect();
+            let behind = placed.split_off(after.min(placed.len()));
+            placed.truncate(before);
+            self.rows.extend(behind.into_iter().map(&mut row));
+            placed.into_iter().rev().for_each(|event| self.rows.push_front(row(event)));
             self.first = self.first.min(page.first);
         }
         self.extent = extent;

@@ -192,7 +192,7 @@ impl Sifted {
     pub fn loaded(&mut self, generation: Generation, events: Vec<(u64, Arc<Event>)>, facts: &Facts, height: u64) {
         let Some((_, asked)) = self.loading.take_if(|(asked, _)| *asked == generation) else { return };
         for (ordinal, event) in events {
-            let row = EventRow { digest: words::digest(&event), fact: facts.of(&event), event };
+            let row = EventRow { digest: words::digest(&event), fact: facts.of(&self.scope, ordinal + 1), event };
             self.extent.see(&row);
             self.rows.insert(ordinal + 1, row);
         }

@@ -46,9 +46,9 @@ pub enum Answer {
 /// An event to go to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Goal {
-    /// Its stream; the whole store when it has none, or when its version alone does not lead there.
+    /// Its stream; the whole store when it has none.
     pub stream: Option<StreamName>,
-    /// Its version; without one, the stream is opened at its end.
+    /// Its version, for where its place is not known; without either the stream is opened at its end.
     pub version: Option<Version>,
     /// Its place in the whole store, counted from 1.
     pub place: Option<u64>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::examination::Examination;
 use super::finding::{Check, Example, Kind, grouped, several};
 use super::pass::Told;
-use crate::domain::{Cancel, Failure, StreamName, StreamSummary};
+use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary};
 use crate::session::{Folded, Walker};
 use crate::sources::Source;
 
@@ -55,8 +55,14 @@ pub(super) fn look(
         folded += summary.events;
         let Folded { counted, failed } = outcome;
         if let Some(first) = &counted.faults.first {
+            let scope = Scope::Stream(summary.stream.clone());
+            let place = match stream {
+                Some(_) => Some(first.at),
+                // What stands in its stream only, a link, has no place in the whole store.
+                None => source.translate(&scope, first.at - 1, &Scope::All)?.map(|ordinal| ordinal + 1),
+            };
             let example = Example::of(&first.event, 0, first.error.to_string());
-            let example = Example { place: None, stream: Some(summary.stream.clone()), ..example };
+            let example = Example { place, stream: Some(summary.stream.clone()), ..example };
             examination.elsewhere(Kind::ReducerFaults, counted.faults.before, example);
             faulty += 1;
         }
@@ -82,7 +88,7 @@ pub(super) fn look(
         let were = if untried == 1 { "was" } else { "were" };
         reasons.push(format!("{} {were} not tried after that", several(untried, "stream")));
     }
-    Ok(Some(Check { what: "reducers", extent, skipped: (!reasons.is_empty()).then(|| reasons.join("; ")) }))
+    Ok(Some(Check::whole("reducers", extent).but(&reasons)))
 }
 
 /// What is done with a stream and the script that folds it.

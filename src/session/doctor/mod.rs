@@ -15,6 +15,6 @@ mod snapshots;
 mod streams;
 
 pub use examination::{Examination, Facts, Look};
-pub use finding::{Check, Example, Finding, Kind, Report, Severity, grouped};
+pub use finding::{Check, Example, Finding, Kind, Report, Severity, grouped, several};
 pub use pass::{Questions, Told, WhenStopped, examine};
 pub use sizes::bytes;

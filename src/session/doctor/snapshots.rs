@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use super::difference::{Comparison, compare};
 use super::examination::Examination;
-use super::finding::{Check, Example, Kind, grouped};
+use super::finding::{Check, Example, Kind, grouped, several};
 use super::pass::Told;
-use crate::domain::{Cancel, Destination, Event, Failure, FailureKind, Json, Scope, StoredSnapshot, StreamName, text};
+use crate::domain::{Cancel, Destination, Event, Failure, Json, Scope, StoredSnapshot, StreamName, text};
 use crate::session::Walker;
+use crate::session::places::{Lookup, Versions};
 use crate::sources::Source;
 
 /// Snapshots compared.
@@ -16,6 +17,9 @@ const MOST: usize = 50_000;
 
 /// Bytes of snapshots kept until they are compared.
 const MOST_BYTES: usize = 64 << 20;
+
+/// Categories named that have no reducer.
+const NAMED: usize = 3;
 
 /// Cells of a value in a sentence.
 const VALUE: usize = 40;
@@ -48,16 +52,16 @@ pub(super) fn look(
     if seen == 0 {
         return Ok(None);
     }
-    let mut check = Check { what: "snapshots", extent: format!("{} snapshots", grouped(seen)), skipped: None };
     let Some(walker) = walker else {
-        check.skipped = Some("not compared: no reducer".into());
-        return Ok(Some(check));
+        let check = Check::whole("snapshots", several(seen, "snapshot"));
+        return Ok(Some(check.unless(&["not compared: no reducer".into()])));
     };
     // One stream after the other, each forwards: nothing is folded twice.
     snapshots.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
     let (mut compared, mut without, mut strangers) = (0u64, BTreeMap::<String, u64>::new(), 0u64);
     let mut lacking = 0u64;
     let total = snapshots.len() as u64;
+    let mut versions: Option<(StreamName, Versions)> = None;
     for (n, snapshot) in (0..).zip(&snapshots) {
         told("snapshots compared", n, total);
         let category = snapshot.stream.category();
@@ -65,7 +69,13 @@ pub(super) fn look(
             *without.entry(category.to_owned()).or_default() += 1;
             continue;
         }
-        match one(source, walker, snapshot, strict, cancel)? {
+        let known = match versions.take().filter(|(stream, _)| *stream == snapshot.stream) {
+            Some((_, known)) => known,
+            None => Versions::of(source, &snapshot.stream, cancel)?,
+        };
+        let outcome = one(source, walker, (snapshot, &known), strict, cancel)?;
+        versions = Some((snapshot.stream.clone(), known));
+        match outcome {
             Outcome::Same(faults) => {
                 compared += 1;
                 lacking += u64::from(faults > 0);
@@ -80,8 +90,11 @@ pub(super) fn look(
     let mut reasons = Vec::new();
     if !without.is_empty() {
         let count: u64 = without.values().sum();
-        let categories: Vec<String> =
-            without.keys().take(3).map(|name| format!("`{}`", text::fit(name, VALUE))).collect();
+        let mut categories: Vec<String> =
+            without.keys().take(NAMED).map(|name| format!("`{}`", text::fit(name, VALUE))).collect();
+        if without.len() > NAMED {
+            categories.push(format!("and {} others", without.len() - NAMED));
+        }
         reasons.push(format!(
             "{} not compared: no reducer folds {}; name one with --reducer or in stepback.toml",
             grouped(count),
@@ -94,12 +107,12 @@ pub(super) fn look(
     if seen > total {
         reasons.push(format!("looked at the first {}", grouped(total)));
     }
-    check.extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
+    let mut extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
     if lacking > 0 {
-        check.extent.push_str(&format!(", {} with a state that lacks events that failed", grouped(lacking)));
+        extent.push_str(&format!(", {} with a state that lacks events that failed", grouped(lacking)));
     }
-    check.skipped = (!reasons.is_empty()).then(|| reasons.join("; "));
-    Ok(Some(check))
+    let check = Check::whole("snapshots", extent);
+    Ok(Some(if compared > 0 { check.but(&reasons) } else { check.unless(&reasons) }))
 }
 
 enum Outcome {
@@ -112,7 +125,7 @@ enum Outcome {
 fn one(
     source: &dyn Source,
     walker: &mut Walker,
-    snapshot: &StoredSnapshot,
+    (snapshot, versions): (&StoredSnapshot, &Versions),
     strict: bool,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
@@ -139,12 +152,9 @@ fn one(
         let (first, last) = (summary.first_version, summary.last_version);
         format!("it is of version {version}; the stream has versions {first} to {last}")
     };
-    let to = Destination::Version(version.0);
-    let moment = match walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_, _| {}) {
-        Ok(reached) => reached.moment,
-        Err(failure) if failure.kind == FailureKind::NotFound => return astray(missing()),
-        Err(failure) => return Err(failure),
-    };
+    let Lookup::At { place: at, .. } = versions.find(version.0) else { return astray(missing()) };
+    let to = Destination::To(at);
+    let moment = walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_| {})?.moment;
     let Some(event) = moment.event.as_deref().filter(|event| event.version == *version) else {
         return astray(missing());
     };
@@ -157,7 +167,7 @@ fn one(
         // Who is wrong, the snapshot or the reducer, cannot be told.
         Comparison::Differ(..) if !moment.faults.is_none() => {
             let (failed, events) = (moment.faults.before, moment.at);
-            let text = format!("it differs, but {failed} of {events} events before version {version} failed");
+            let text = format!("it differs, but {failed} of {events} events up to version {version} failed");
             found(Kind::SnapshotsUnread, Some(event), text)
         }
         Comparison::Differ(path, stored, folded) => {

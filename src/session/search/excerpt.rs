@@ -3,6 +3,7 @@
 use crate::domain::json::spelled_out;
 use crate::domain::{Event, Json, Path, Pattern, Payload, Step};
 use crate::sources::fields::any_piece;
+use crate::sources::texts;
 
 /// Bytes shown before and after what matches.
 const BEFORE: usize = 24;
@@ -14,7 +15,7 @@ const VALUES: usize = 100_000;
 /// A part of an event that matches.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Excerpt {
-    /// Where: `type`, `stream`, `data/items/0/sku`; `data` where the value is not known.
+    /// Where: `type`, `stream`, `id`, `data/items/0/sku`; `data` where the value is not known.
     pub path: String,
     /// The text around what matches.
     pub text: String,
@@ -22,7 +23,8 @@ pub struct Excerpt {
 
 /// The first part of an event that matches, if it is in any that can be shown.
 pub fn excerpt(pattern: &Pattern, event: &Event) -> Option<Excerpt> {
-    for (name, text) in [("type", &*event.event_type), ("stream", event.stream.as_str())] {
+    let names = [("type", &*event.event_type), ("stream", event.stream.as_str())];
+    for (name, text) in names.into_iter().chain(texts(event)) {
         if let Some(found) = around(pattern, text) {
             return Some(Excerpt { path: name.into(), text: found });
         }
@@ -132,7 +134,7 @@ fn cut(text: &str, at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Position, Version};
+    use crate::domain::{Note, NoteKind, Position, Version};
     use crate::session::search::{Case, pattern};
 
     fn found(written: &str) -> Option<(String, String)> {
@@ -142,6 +144,10 @@ mod tests {
             ),
             metadata: Payload::json_text(r#"{"user":"u-17"}"#),
             fields: Payload::json_text(r#"{"tenant":"t9","from":{"ip":"10.0.0.7"}}"#),
+            id: Some("evt-5".into()),
+            correlation: Some("corr-6".into()),
+            causation: Some("cause-7".into()),
+            notes: vec![Note::new(NoteKind::Link, "link to 5 of cart-8")],
             ..Event::new("order-1", Version(1), Position::Number(1), "ItemAdded")
         };
         let pattern = pattern(written, false, Case::Smart).expect("a pattern");
@@ -153,6 +159,10 @@ mod tests {
         let text = |path: &str, text: &str| Some((path.to_owned(), text.to_owned()));
         assert_eq!(found("added"), text("type", "ItemAdded"));
         assert_eq!(found("order"), text("stream", "order-1"));
+        assert_eq!(found("evt-5"), text("id", "evt-5"));
+        assert_eq!(found("corr-6"), text("correlation", "corr-6"));
+        assert_eq!(found("cause-7"), text("causation", "cause-7"));
+        assert_eq!(found("cart-8"), text("notes", "link to 5 of cart-8"));
         assert_eq!(found("a-19"), text("data/a~1b/items/0/sku", "A-19"));
         assert_eq!(found("b-02"), text("data/a~1b/items/1/sku", "Größe \"B-02\""));
         assert_eq!(found("4740993"), text("data/n", "9007199254740993"));

@@ -36,7 +36,7 @@ impl Walker {
         let stream_at = match (&scope, &event) {
             (_, None) => 0,
             (Scope::Stream(_), Some(_)) => scope_at,
-            (_, Some(event)) if event.trouble.is_some() => 0,
+            (_, Some(event)) if event.is_loose() => 0,
             (_, Some(event)) => self.in_its_stream_from(&scope, scope_at - 1, event)?,
         };
         Ok(Placed { scope, scope_at, event, stream_at, total, notice })

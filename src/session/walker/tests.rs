@@ -4,8 +4,10 @@
 use proptest::prelude::*;
 
 use super::super::reducers::ReducerPlaces;
+use super::driving::SLICE;
 use super::*;
 use crate::domain::{About, EventPage, Json, Payload, Position, Progress, StreamPage, StreamSummary, Trouble};
+use crate::replay::StateCost;
 use crate::sources::memory::Memory;
 
 /// The `n`-th event of a store: in this stream, or a record that could not be read.
@@ -46,7 +48,7 @@ fn walker(events: Vec<Event>) -> Walker {
 }
 
 fn go(walker: &mut Walker, scope: &Scope, from: u64, to: Destination) -> Result<Reached, Failure> {
-    walker.go(scope, from, &to, &Cancel::default(), &mut |_, _| {})
+    walker.go(scope, from, &to, &Cancel::default(), &mut |_| {})
 }
 
 fn stream(name: &str) -> Scope {
@@ -183,9 +185,13 @@ fn times_ids_and_versions_are_found() {
     assert_eq!(place(go(&mut walker, &stream("a-1"), 0, id(3))), (stream("b-1"), 2, Some(3)));
     assert_eq!(place(go(&mut walker, &Scope::All, 0, id(3))), (Scope::All, 4, Some(3)));
     assert_eq!(why(go(&mut walker, &stream("a-1"), 0, id(9))).kind, FailureKind::NotFound);
-    assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version(2))), (stream("a-1"), 2, Some(2)));
-    assert_eq!(why(go(&mut walker, &stream("a-1"), 0, Destination::Version(3))).kind, FailureKind::NotFound);
-    assert_eq!(why(go(&mut walker, &Scope::All, 0, Destination::Version(1))).kind, FailureKind::Unsupported);
+    let version = |version| Destination::Version { version, at: 0 };
+    assert_eq!(place(go(&mut walker, &stream("a-1"), 0, version(2))), (stream("a-1"), 2, Some(2)));
+    assert_eq!(why(go(&mut walker, &stream("a-1"), 0, version(3))).kind, FailureKind::NotFound);
+    let same = |of, at| Destination::Same(of, at);
+    assert_eq!(place(go(&mut walker, &Scope::All, 0, same(stream("b-1"), 2))), (Scope::All, 4, Some(3)));
+    assert_eq!(place(go(&mut walker, &stream("b-1"), 0, same(Scope::All, 4))), (stream("b-1"), 2, Some(3)));
+    assert_eq!(why(go(&mut walker, &stream("b-1"), 0, same(Scope::All, 1))).kind, FailureKind::NotFound);
 }
 
 #[test]
@@ -205,11 +211,24 @@ fn a_version_behind_a_later_one_is_found() {
     let mut walker = walker(events);
     for (n, version) in (0..).zip(versions) {
         let there = (stream("a-1"), n + 1, Some(n));
-        assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version(version))), there);
+        assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version { version, at: 0 })), there);
     }
-    // Where none has it: the first later one.
-    assert_eq!(place(go(&mut walker, &stream("a-1"), 0, Destination::Version(3))), (stream("a-1"), 2, Some(1)));
-    assert!(go(&mut walker, &stream("a-1"), 0, Destination::Version(8)).is_err());
+    // Where none has it nobody is led to another one.
+    for version in [3, 8] {
+        let failure = why(go(&mut walker, &stream("a-1"), 0, Destination::Version { version, at: 2 }));
+        assert_eq!(failure.kind, FailureKind::NotFound);
+    }
+}
+
+#[test]
+fn of_a_version_that_stands_twice_the_one_of_before_is_gone_to() {
+    let versions = [1, 2, 2, 3];
+    let events = (0..).zip(versions).map(|(n, version)| event(n, Some(("a-1", version)))).collect();
+    let mut walker = walker(events);
+    for (at, there) in [(2, 2), (3, 3), (1, 3), (9, 3), (0, 3)] {
+        let to = Destination::Version { version: 2, at };
+        assert_eq!(place(go(&mut walker, &stream("a-1"), 0, to)), (stream("a-1"), there, Some(there - 1)), "{at}");
+    }
 }
 
 #[test]
@@ -239,7 +258,7 @@ fn what_is_appended_can_be_walked_to() {
 #[test]
 fn what_may_still_come_is_not_denied() {
     let mut walker = Walker::new(Arc::new(Unfinished(Memory::new("memory", store(&["a-1"])))), ReducerBook::empty());
-    for to in [Destination::Id("nosuch".into()), Destination::Version(9), NEXT] {
+    for to in [Destination::Id("nosuch".into()), Destination::Version { version: 9, at: 0 }, NEXT] {
         let failure = why(go(&mut walker, &stream("a-1"), 1, to));
         assert!(failure.hint.contains("still being read"), "{failure}");
     }
@@ -254,8 +273,8 @@ fn a_walk_that_was_stopped_can_be_gone_on_with() {
     let mut walker = walker(events);
     for (stop_after, to) in [(1, 4 * SLICE), (2, 5 * SLICE), (1, 3 * SLICE)] {
         let (cancel, mut heard) = (Cancel::default(), 0);
-        let stopped = walker.go(&stream("a-1"), 0, &Destination::To(to), &cancel, &mut |folded, total| {
-            assert!(folded <= total, "{folded} of {total}");
+        let stopped = walker.go(&stream("a-1"), 0, &Destination::To(to), &cancel, &mut |far| {
+            assert!(far.folded <= far.to_fold, "{} of {}", far.folded, far.to_fold);
             heard += 1;
             if heard == stop_after {
                 cancel.cancel();
@@ -274,7 +293,7 @@ fn a_walk_that_was_stopped_can_be_gone_on_with() {
     }
     let cancelled = Cancel::default();
     cancelled.cancel();
-    let stopped = walker.go(&stream("a-1"), 0, &Destination::To(1), &cancelled, &mut |_, _| {});
+    let stopped = walker.go(&stream("a-1"), 0, &Destination::To(1), &cancelled, &mut |_| {});
     assert_eq!(why(stopped).kind, FailureKind::Cancelled);
 }
 
@@ -288,7 +307,7 @@ fn a_place_is_found_without_folding_and_is_that_of_the_moment() {
         (stream("a-1"), 0, Destination::To(2)),
         (stream("a-1"), 0, Destination::To(99)),
         (stream("nosuch"), 0, Destination::To(7)),
-        (stream("a-1"), 0, Destination::Version(2)),
+        (stream("a-1"), 0, Destination::Version { version: 2, at: 0 }),
         (stream("b-1"), 0, Destination::InStore(3)),
         (stream("a-1"), 1, Destination::Store(Direction::Forward)),
         (Scope::All, 0, Destination::To(0)),
@@ -306,7 +325,7 @@ fn a_place_is_found_without_folding_and_is_that_of_the_moment() {
             "{scope:?} {to:?}"
         );
     }
-    let nowhere = walker.place(&stream("a-1"), 0, &Destination::Version(99), &cancel);
+    let nowhere = walker.place(&stream("a-1"), 0, &Destination::Version { version: 99, at: 0 }, &cancel);
     assert_eq!(nowhere.expect_err("there is no such version").kind, FailureKind::NotFound);
 }
 
@@ -399,11 +418,12 @@ fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
     let batch = Limits::default().batch as u64;
     let mut kept = Kept { timeline: Timeline::new("a-1".into(), reducer, Limits::default()), slice: 1, batch };
     let (mut looks, mut last) = (0, 0);
-    let moment = drive(&memory, &mut kept, events, &Cancel::default(), &mut |folded, total| {
-        assert!(last <= folded && folded <= total, "{last}, then {folded} of {total}");
-        (looks, last) = (looks + 1, folded);
-    })
-    .expect("the end");
+    let moment =
+        drive(&memory, &mut kept, events, &Cancel::default(), &mut |&Underway { folded, to_fold: total, .. }| {
+            assert!(last <= folded && folded <= total, "{last}, then {folded} of {total}");
+            (looks, last) = (looks + 1, folded);
+        })
+        .expect("the end");
     assert_eq!(moment.state, Some(Json::from(events as i64)));
     assert!(looks >= events / batch - 1, "{looks} looks");
     assert!(most.load(std::sync::atomic::Ordering::Relaxed) as u64 <= batch);
@@ -467,7 +487,7 @@ fn destinations() -> impl Strategy<Value = Destination> {
     prop_oneof![
         4 => (0_u64..45).prop_map(Destination::To),
         1 => Just(Destination::To(u64::MAX)),
-        2 => (0_u64..20).prop_map(Destination::Version),
+        2 => (0_u64..20).prop_map(|version| Destination::Version { version, at: 0 }),
         2 => (0_u64..45).prop_map(|n| Destination::AsOf(at(n))),
         2 => (0_u64..45).prop_map(|n| Destination::Id(format!("id-{n}").into())),
         3 => Just(NEXT),
@@ -589,6 +609,14 @@ fn faults_are_counted_behind_the_cursor_and_listed() {
     cancelled.cancel();
     let so_far = walker.count_on(&name, Duration::from_secs(60), &cancelled).expect("what is known");
     assert!(!so_far.is_whole());
+    let mut fresh = self::walker(store(&["a-1"; 2 * SLICE as usize]));
+    let mut known_underway = None;
+    let to = Destination::To(2 * SLICE);
+    let reached = fresh.go(&stream("a-1"), 0, &to, &Cancel::default(), &mut |far| {
+        known_underway = Some((far.stream().clone(), far.counted().events, far.failed(9)));
+    });
+    let (of, events, failed) = known_underway.expect("it was told");
+    assert!(reached.is_ok() && of == name && events > 0 && failed.is_empty(), "{events}");
     let counted = walker.count_on(&name, Duration::from_secs(60), &Cancel::default()).expect("a count");
     assert!(counted.is_whole() && counted.faults.before == 2, "{counted:?}");
     assert_eq!(counted.faults.first.map(|first| first.event.version), Some(Version(2)));

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKind};
 use crate::sources::fields;
@@ -102,17 +102,21 @@ impl Format for Atom {
         let titled = titled(record);
         let stream = value::name(said(record, &[STREAM, CONTENT_STREAM]));
         let Some(stream) = stream.or_else(|| titled.as_ref().map(|(_, stream)| stream.clone())) else {
-            return Reading::Bad(unusable("stream", record.slot(STREAM)));
+            return Reading::bad(unusable("stream", record.slot(STREAM)));
         };
         let raw = said(record, &[NUMBER, CONTENT_NUMBER]);
         let number = value::whole(raw).or_else(|| titled.as_ref().map(|(number, _)| *number));
-        let Some(number) = number else { return Reading::Bad(unusable("number", raw)) };
-        let Some(event_type) = value::name(said(record, &[TYPE, CONTENT_TYPE, SUMMARY])) else {
-            return Reading::Bad(unusable("type", record.slot(TYPE)));
+        let Some(number) = number else {
+            return Reading::Bad(Unreadable::of(stream, unusable("number", raw)));
         };
         let at = value::whole(record.slot(AT_NUMBER)).or(titled.map(|(number, _)| number)).unwrap_or(number);
-        let time = value::instant(record.slot(UPDATED));
         let order = Order(i64::try_from(at).unwrap_or(i64::MAX), 0);
+        let Some(event_type) = value::name(said(record, &[TYPE, CONTENT_TYPE, SUMMARY])) else {
+            let (version, order) = (Some(number), Some(order));
+            let why = unusable("type", record.slot(TYPE));
+            return Reading::Bad(Unreadable { version, order, ..Unreadable::of(stream, why) });
+        };
+        let time = value::instant(record.slot(UPDATED));
         Reading::Event(Basics { stream, event_type, version: Some(number), time, order })
     }
 

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::format::{Basics, Format, Parts, Reading, Skimmed};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Payload, Position};
 use crate::sources::files::mapping::FieldPath;
@@ -74,12 +74,12 @@ impl Format for CloudEvents {
     }
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
-        let Some(event_type) = value::name(record.slot(TYPE)) else {
-            return Reading::Bad(unusable("type", record.slot(TYPE)));
-        };
         // Occurrent names its streams in an extension of their own.
         let stream = [STREAM, SUBJECT, SOURCE].into_iter().find_map(|slot| value::name(record.slot(slot)));
-        let Some(stream) = stream else { return Reading::Bad(unusable("subject and source", b"")) };
+        let Some(stream) = stream else { return Reading::bad(unusable("subject and source", b"")) };
+        let Some(event_type) = value::name(record.slot(TYPE)) else {
+            return Reading::Bad(Unreadable::of(stream, unusable("type", record.slot(TYPE))));
+        };
         let version = value::whole(record.slot(STREAM_VERSION)).or_else(|| match self.sequence {
             Sequence::Subject => value::whole(record.slot(SEQUENCE)),
             _ => None,

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{Generic, unusable};
 use crate::domain::{About, Position};
 use crate::sources::fields;
@@ -70,6 +70,14 @@ impl Debezium {
         record.slot(self.rows.slots() + part)
     }
 
+    /// The stream, with what an outbox says of its kind.
+    fn stream<'a>(&self, record: Skimmed<'a>, stream: Cow<'a, str>) -> Cow<'a, str> {
+        match value::name(self.part(record, AGGREGATE)).filter(|_| self.outbox) {
+            Some(kind) if !stream.starts_with(&*kind) => Cow::Owned(format!("{kind}-{stream}")),
+            _ => stream,
+        }
+    }
+
     fn order(&self, record: Skimmed<'_>) -> Order {
         let number = |part: usize| value::whole(self.part(record, part)).and_then(|n| i64::try_from(n).ok());
         match (number(LSN), number(POS)) {
@@ -111,7 +119,7 @@ impl Format for Debezium {
         match value::string(self.part(record, OP)).as_deref() {
             Some("c" | "r") => {}
             Some("u" | "d" | "t" | "m" | "tombstone") => return Reading::Aside,
-            _ => return Reading::Bad(unusable("op", self.part(record, OP))),
+            _ => return Reading::bad(unusable("op", self.part(record, OP))),
         }
         let order = self.order(record);
         match self.rows.read(record) {
@@ -119,13 +127,14 @@ impl Format for Debezium {
                 let time = basics.time.or_else(|| {
                     [SOURCE_TIME, TIME].into_iter().find_map(|part| value::instant(self.part(record, part)))
                 });
-                let stream = match value::name(self.part(record, AGGREGATE)).filter(|_| self.outbox) {
-                    Some(kind) if !basics.stream.starts_with(&*kind) => Cow::Owned(format!("{kind}-{}", basics.stream)),
-                    _ => basics.stream,
-                };
+                let stream = self.stream(record, basics.stream);
                 Reading::Event(Basics { stream, time, order, ..basics })
             }
-            other => other,
+            Reading::Bad(bad) => {
+                let stream = bad.stream.map(|stream| self.stream(record, stream));
+                Reading::Bad(Unreadable { stream, order: Some(order), ..bad })
+            }
+            Reading::Aside => Reading::Aside,
         }
     }
 

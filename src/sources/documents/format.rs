@@ -75,8 +75,43 @@ pub enum Reading<'a> {
     Event(Basics<'a>),
     /// Something that belongs to the format and is no event.
     Aside,
-    /// Something that should be an event and is none, and why.
-    Bad(String),
+    /// Something that should be an event and is none.
+    Bad(Unreadable<'a>),
+}
+
+/// A record that cannot be read as an event, and where it belongs as far as that is known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Unreadable<'a> {
+    /// Why, in words for a person.
+    pub reason: String,
+    /// Its stream.
+    pub stream: Option<Cow<'a, str>>,
+    /// Its type.
+    pub event_type: Option<Cow<'a, str>>,
+    /// Its version.
+    pub version: Option<u64>,
+    /// Where it belongs, where the order of the file is none.
+    pub order: Option<Order>,
+}
+
+impl<'a> Unreadable<'a> {
+    /// A record of a stream.
+    pub fn of(stream: Cow<'a, str>, reason: String) -> Self {
+        Self { reason, stream: Some(stream), ..Self::default() }
+    }
+}
+
+impl From<String> for Unreadable<'_> {
+    fn from(reason: String) -> Self {
+        Self { reason, ..Self::default() }
+    }
+}
+
+impl Reading<'_> {
+    /// What is no event, and belongs nowhere.
+    pub fn bad(reason: String) -> Self {
+        Self::Bad(reason.into())
+    }
 }
 
 /// In which order the records of a format are shown.
@@ -100,6 +135,12 @@ pub trait Format: Send + Sync + 'static {
 
     /// What a record is.
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a>;
+
+    /// Where a record belongs that turned out broken behind the values found in it. A value that was not found may stand
+    /// in what could not be read.
+    fn unreadable<'a>(&'a self, _found: Skimmed<'a>, reason: String) -> Unreadable<'a> {
+        reason.into()
+    }
 
     /// The rest of an event. `record` is its text as it is stored.
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::format::{Basics, Format, Parts, Reading, Skimmed};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use crate::domain::{About, Form, Payload};
 use crate::sources::files::envelope::{
     self, DATA, ID, METADATA, NOTES, POSITION, REFERENCES, STREAM, Said, TIME, TYPE, VERSION, first, is_json_text,
@@ -76,31 +76,29 @@ impl Format for Generic {
     }
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
-        let stream = match &self.mapping.stream {
-            StreamFrom::Constant(name) => Cow::Borrowed(name.as_str()),
-            StreamFrom::Template(template) => {
-                let at = |part: usize| record.slot(self.first_part() + part);
-                let alone = template.alone(at);
-                match alone.map_or_else(|| template.name(at).map(Cow::Owned), |part| value::name(at(part))) {
-                    Some(name) => name,
-                    None => return Reading::Bad(unusable("stream", alone.map_or(b"", at))),
-                }
-            }
-            StreamFrom::Field(_) => match value::name(record.slot(STREAM)) {
-                Some(name) => name,
-                None => return Reading::Bad(unusable("stream", record.slot(STREAM))),
-            },
+        let stream = match self.stream(record) {
+            Ok(stream) => stream,
+            Err(reason) => return Reading::bad(reason),
         };
+        let bad = |stream, reason| Reading::Bad(self.known(record, stream, reason));
         let Some(event_type) = value::name(record.slot(TYPE)) else {
-            return Reading::Bad(unusable("type", record.slot(TYPE)));
+            return bad(stream, unusable("type", record.slot(TYPE)));
         };
         let raw = record.slot(VERSION);
         let version = value::whole(raw);
         if version.is_none() && !value::is_nothing(raw) {
-            return Reading::Bad(unusable("version", raw));
+            return bad(stream, unusable("version", raw));
         }
         let time = value::instant(record.slot(TIME));
         Reading::Event(Basics { stream, event_type, version, time, order: Order::default() })
+    }
+
+    fn unreadable<'a>(&'a self, found: Skimmed<'a>, reason: String) -> Unreadable<'a> {
+        let is_whole = envelope::parts(&self.mapping).enumerate().all(|(part, _)| !self.part(found, part).is_empty());
+        match self.stream(found) {
+            Ok(stream) if is_whole => self.known(found, stream, reason),
+            _ => reason.into(),
+        }
     }
 
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {
@@ -111,6 +109,32 @@ impl Format for Generic {
 }
 
 impl Generic {
+    /// A field of a stream's name that is made of several.
+    fn part<'a>(&self, record: Skimmed<'a>, part: usize) -> &'a [u8] {
+        record.slot(self.first_part() + part)
+    }
+
+    fn stream<'a>(&'a self, record: Skimmed<'a>) -> Result<Cow<'a, str>, String> {
+        match &self.mapping.stream {
+            StreamFrom::Constant(name) => Ok(Cow::Borrowed(name.as_str())),
+            StreamFrom::Template(template) => {
+                let at = |part: usize| self.part(record, part);
+                let alone = template.alone(at);
+                let name = alone.map_or_else(|| template.name(at).map(Cow::Owned), |part| value::name(at(part)));
+                name.ok_or_else(|| unusable("stream", alone.map_or(b"", at)))
+            }
+            StreamFrom::Field(_) => {
+                value::name(record.slot(STREAM)).ok_or_else(|| unusable("stream", record.slot(STREAM)))
+            }
+        }
+    }
+
+    /// What is known of a record of a stream that is no event.
+    fn known<'a>(&self, record: Skimmed<'a>, stream: Cow<'a, str>, reason: String) -> Unreadable<'a> {
+        let (event_type, version) = (value::name(record.slot(TYPE)), value::whole(record.slot(VERSION)));
+        Unreadable { event_type, version, ..Unreadable::of(stream, reason) }
+    }
+
     /// The parts of an event but its fields, and the slots they are taken from.
     pub fn parts_used(&self, skimmed: Skimmed<'_>, record: &Bytes) -> (Parts, Vec<usize>) {
         let position = envelope::position(skimmed.slot(POSITION));
@@ -121,6 +145,9 @@ impl Generic {
             (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used));
         let time = value::instant(skimmed.slot(TIME));
         let read = [(TIME, time.is_some()), (ID, id.is_some()), (POSITION, position.is_some())];
+        let mut notes = envelope::notes(skimmed.slot(NOTES));
+        let version = value::whole(skimmed.slot(VERSION));
+        envelope::note_lacking(&mut notes, envelope::says_version(&self.mapping, version), skimmed.slot(TIME));
         let parts = Parts {
             position,
             id,
@@ -128,7 +155,7 @@ impl Generic {
             metadata: payload(skimmed.stored(METADATA, record)),
             correlation,
             causation,
-            notes: envelope::notes(skimmed.slot(NOTES)),
+            notes,
             ..Parts::default()
         };
         let mut used = envelope::used(read, &used);

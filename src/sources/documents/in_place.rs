@@ -112,7 +112,10 @@ fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
         match found {
             Found::Blank => part.blank(),
             Found::Large(offset, size) => part.oversize(offset, size),
-            Found::Record(offset, Reading::Bad(_)) => part.trouble(offset),
+            Found::Record(offset, Reading::Bad(bad)) => match &bad.stream {
+                Some(stream) => part.unreadable(&hasher, offset, stream.as_bytes(), bad.version),
+                None => part.trouble(offset),
+            },
             Found::Record(_, Reading::Aside) => {
                 shared.asides.fetch_add(1, Ordering::Relaxed);
                 part.blank();

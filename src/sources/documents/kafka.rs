@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::encoded::is_json;
-use super::format::{Basics, Format, Parts, Reading, Skimmed};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKey};
 use crate::sources::fields;
@@ -195,18 +195,14 @@ impl Format for Kcat {
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
         let Some(topic) = value::name(record.slot(TOPIC)) else {
-            return Reading::Bad(unusable("topic", record.slot(TOPIC)));
+            return Reading::bad(unusable("topic", record.slot(TOPIC)));
         };
+        let stream = self.stream(record, &topic);
         for (slot, part) in [(PARTITION, "partition"), (OFFSET, "offset")] {
             if value::whole(record.slot(slot)).is_none() {
-                return Reading::Bad(unusable(part, record.slot(slot)));
+                return Reading::Bad(Unreadable::of(stream, unusable(part, record.slot(slot))));
             }
         }
-        let stream = match (key(record.slot(KEY)), self.topics) {
-            (Some(key), false) => key,
-            (Some(key), true) => Cow::Owned(StreamKey::join(&[&topic, &key])),
-            (None, _) => topic.clone(),
-        };
         let payload = record.slot(PAYLOAD);
         let event_type = header(&headers(record.slot(HEADERS)), &TYPES)
             .or_else(|| own_type(payload).map(Cow::Owned))
@@ -214,6 +210,14 @@ impl Format for Kcat {
         // Without a time kcat writes -1.
         let time = value::whole(record.slot(TIME)).and_then(|_| value::instant(record.slot(TIME)));
         Reading::Event(Basics { stream, event_type, version: None, time, order: Order::default() })
+    }
+
+    fn unreadable<'a>(&'a self, found: Skimmed<'a>, reason: String) -> Unreadable<'a> {
+        match value::name(found.slot(TOPIC)) {
+            // The key stands behind the topic.
+            Some(topic) if !found.slot(KEY).is_empty() => Unreadable::of(self.stream(found, &topic), reason),
+            _ => reason.into(),
+        }
     }
 
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {
@@ -248,6 +252,16 @@ impl Format for Kcat {
             parts.notes.push(Note::new(NoteKind::Other, "it has no key: its topic is its stream"));
         }
         parts
+    }
+}
+
+impl Kcat {
+    fn stream<'a>(&self, record: Skimmed<'a>, topic: &Cow<'a, str>) -> Cow<'a, str> {
+        match (key(record.slot(KEY)), self.topics) {
+            (Some(key), false) => key,
+            (Some(key), true) => Cow::Owned(StreamKey::join(&[topic, &key])),
+            (None, _) => topic.clone(),
+        }
     }
 }
 

@@ -58,11 +58,19 @@ impl Records for Ordered {
             let end = self.documents.scan(feed, stop, &mut |found, upto| {
                 match found {
                     Found::Blank => {}
-                    Found::Large(at, _) | Found::Record(at, Reading::Bad(_)) => walk.trouble(at),
+                    Found::Large(at, _) => walk.trouble(at),
+                    Found::Record(at, Reading::Bad(bad)) => match &bad.stream {
+                        None => walk.trouble(at),
+                        Some(stream) if by_version => kept.keep(at, stream, None, (bad.version, None)),
+                        Some(stream) => walk.unreadable(at, bad.order, stream.as_bytes(), bad.version),
+                    },
                     Found::Record(_, Reading::Aside) => {
                         self.asides.fetch_add(1, Ordering::Relaxed);
                     }
-                    Found::Record(at, Reading::Event(basics)) if by_version => kept.keep(at, &basics),
+                    Found::Record(at, Reading::Event(basics)) if by_version => {
+                        let Basics { stream, event_type, version, time, .. } = &basics;
+                        kept.keep(at, stream, Some(event_type), (*version, *time));
+                    }
                     Found::Record(at, Reading::Event(basics)) => walk.event(Draft {
                         at,
                         order: basics.order,
@@ -112,7 +120,8 @@ struct Kept {
 
 struct Row {
     stream: u32,
-    event_type: u32,
+    /// None of a record that cannot be read.
+    event_type: Option<u32>,
     version: Option<u64>,
     time: Option<Timestamp>,
     at: u64,
@@ -128,9 +137,15 @@ impl Kept {
         number
     }
 
-    fn keep(&mut self, at: u64, basics: &Basics<'_>) {
-        let (stream, event_type) = (self.name(&basics.stream), self.name(&basics.event_type));
-        self.rows.push(Row { stream, event_type, version: basics.version, time: basics.time, at });
+    fn keep(
+        &mut self,
+        at: u64,
+        stream: &str,
+        event_type: Option<&str>,
+        (version, time): (Option<u64>, Option<Timestamp>),
+    ) {
+        let (stream, event_type) = (self.name(stream), event_type.map(|name| self.name(name)));
+        self.rows.push(Row { stream, event_type, version, time, at });
     }
 
     fn tell(mut self, walk: &mut Walk<'_>) {
@@ -147,14 +162,18 @@ impl Kept {
                 (stream, latest) = (Some(row.stream), i64::MIN);
             }
             latest = latest.max(row.time.map_or(i64::MIN, |time| time.as_microsecond()));
-            walk.event(Draft {
-                at: row.at,
-                order: Order(latest, 0),
-                stream: name(row.stream).as_bytes(),
-                event_type: name(row.event_type).as_bytes(),
-                version: row.version,
-                time: row.time,
-            });
+            let (order, stream) = (Order(latest, 0), name(row.stream).as_bytes());
+            match row.event_type {
+                None => walk.unreadable(row.at, Some(order), stream, row.version),
+                Some(event_type) => walk.event(Draft {
+                    at: row.at,
+                    order,
+                    stream,
+                    event_type: name(event_type).as_bytes(),
+                    version: row.version,
+                    time: row.time,
+                }),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::cursor::{Cursor, MAX_RECORD, Value};
-use super::format::{Format, Reading, Skimmed, Sorting};
+use super::format::{Format, Reading, Skimmed, Sorting, Unreadable};
 use super::walker::{Framing, Step, Walker};
 use crate::domain::{About, Cancel, Change, Event, Failure, Position, Version};
 use crate::sources::cache::Keeper;
@@ -19,6 +19,8 @@ use crate::sources::index::Place;
 
 /// The bits of a place that are an offset; those above number the feed.
 const OFFSET_BITS: u32 = 42;
+/// How much of a broken record is looked at to find where it belongs.
+const FRONT: u64 = 64 << 10;
 
 /// Documents of one format.
 pub struct Documents {
@@ -122,15 +124,21 @@ impl Documents {
                 Step::End => break,
                 Step::Blank => told(Found::Blank, upto)?,
                 Step::Large(offset, size) => told(Found::Large(place(offset), size), upto)?,
-                Step::Bad(offset, reason) => told(Found::Record(place(offset), Reading::Bad(reason)), upto)?,
+                Step::Bad(offset, reason) => {
+                    let front = self.front(&self.feeds[feed], offset)?;
+                    let bad = self.unreadable(&front, &mut skimmer, reason);
+                    told(Found::Record(place(offset), Reading::Bad(bad)), upto)?
+                }
                 Step::Record(offset, text) => {
                     let text = self.rewritten(&text);
                     let reading = match &text {
                         Ok(text) => match self.skim(&mut skimmer, text) {
                             Ok(()) => self.format.read(Skimmed { text, skimmer: &skimmer }),
-                            Err(reason) => Reading::Bad(reason),
+                            Err(reason) => {
+                                Reading::Bad(self.format.unreadable(Skimmed { text, skimmer: &skimmer }, reason))
+                            }
                         },
-                        Err(reason) => Reading::Bad(reason.clone()),
+                        Err(reason) => Reading::bad(reason.clone()),
                     };
                     told(Found::Record(place(offset), reading), upto)?
                 }
@@ -162,6 +170,30 @@ impl Documents {
                 skimmer.skim(&without_bytes(text)).map(drop).map_err(|_| said(fault))
             }
             Err(fault) => Err(said(fault)),
+        }
+    }
+
+    /// The beginning of a record that is broken somewhere, without line breaks; a number that ends it may not be all of it.
+    fn front(&self, feed: &Arc<Feed>, offset: u64) -> Result<Vec<u8>, Failure> {
+        let mut front = vec![0; feed.arrived().upto.saturating_sub(offset).min(FRONT) as usize];
+        let count = feed.read_at(offset, &mut front).map_err(|e| feed.failure(&e))?;
+        front.truncate(count);
+        let numeral = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        front.truncate(front.iter().rposition(|byte| !numeral(byte)).map_or(0, |last| last + 1));
+        front.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        Ok(front)
+    }
+
+    /// What is known of a record that is broken behind its beginning.
+    fn unreadable<'a>(&'a self, front: &'a [u8], skimmer: &'a mut Skimmer, reason: String) -> Unreadable<'a> {
+        // What was rewritten was read to its end before.
+        if self.format.rewritten(front).is_some() {
+            return reason.into();
+        }
+        match skimmer.skim(front) {
+            Err(_) => self.format.unreadable(Skimmed { text: front, skimmer }, reason),
+            // The walk does not go on behind it.
+            Ok(_) => reason.into(),
         }
     }
 
@@ -220,12 +252,11 @@ impl Documents {
             _ => match cursor.value()? {
                 Value::Large(size) => return Ok(self.trouble(place, too_large(size), Bytes::new())),
                 Value::Fault(at, reason) => {
-                    let rest = self.rest(feed, offset, place)?;
-                    return Ok(self.trouble(place, format!("{reason} at byte {at}"), rest));
+                    return self.broken(feed, offset, place, skimmer, format!("{reason} at byte {at}"));
                 }
                 Value::Cut => {
-                    let rest = self.rest(feed, offset, place)?;
-                    return Ok(self.trouble(place, "incomplete: the file ends within this record".into(), rest));
+                    let why = "incomplete: the file ends within this record";
+                    return self.broken(feed, offset, place, skimmer, why.into());
                 }
                 Value::Whole(range, breaks) => {
                     let text = Bytes::copy_from_slice(cursor.bytes(range));
@@ -254,12 +285,14 @@ impl Documents {
         };
         let reading = match self.skim(skimmer, &text) {
             Ok(()) => self.format.read(Skimmed { text: &text, skimmer }),
-            Err(_) if unfinished => Reading::Bad("incomplete: the file ends within this line".into()),
-            Err(reason) => Reading::Bad(reason),
+            Err(reason) => {
+                let reason = if unfinished { "incomplete: the file ends within this line".into() } else { reason };
+                Reading::Bad(self.format.unreadable(Skimmed { text: &text, skimmer }, reason))
+            }
         };
         let basics = match (reading, &place.event) {
-            (Reading::Event(basics), Some(_)) => basics,
-            (Reading::Bad(reason), None) => return Ok(self.trouble(place, reason, raw)),
+            (Reading::Event(basics), Some(placed)) if placed.readable => basics,
+            (Reading::Bad(bad), _) => return Ok(self.bad(place, bad, raw)),
             _ => return Ok(self.trouble(place, CHANGED.into(), raw)),
         };
         let Some(placed) = &place.event else { return Ok(self.trouble(place, CHANGED.into(), raw)) };
@@ -295,6 +328,31 @@ impl Documents {
         let count = feed.read_at(offset, &mut bytes).map_err(|e| feed.failure(&e))?;
         bytes.truncate(count);
         Ok(Bytes::from(bytes).slice_ref_trimmed())
+    }
+
+    fn broken(
+        &self,
+        feed: &Arc<Feed>,
+        offset: u64,
+        place: &Place,
+        skimmer: &mut Skimmer,
+        reason: String,
+    ) -> Result<Event, Failure> {
+        let (rest, front) = (self.rest(feed, offset, place)?, self.front(feed, offset)?);
+        Ok(self.bad(place, self.unreadable(&front, skimmer, reason), rest))
+    }
+
+    /// A record that is no event, unless it is another than when the file was opened.
+    fn bad(&self, place: &Place, bad: Unreadable<'_>, raw: Bytes) -> Event {
+        let same = match &place.event {
+            Some(placed) => !placed.readable && bad.stream.as_deref() == Some(placed.stream.as_str()),
+            None => bad.stream.is_none(),
+        };
+        if !same {
+            return self.trouble(place, CHANGED.into(), raw);
+        }
+        let event_type = bad.event_type.unwrap_or_default().as_ref().into();
+        Event { event_type, ..self.trouble(place, bad.reason, raw) }
     }
 
     fn trouble(&self, place: &Place, reason: String, raw: Bytes) -> Event {

@@ -7,15 +7,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{payload, unusable};
-use crate::domain::{About, Payload, StreamKind};
+use crate::domain::{About, Note, NoteKind, Payload, StreamKind};
 use crate::sources::fields;
 use crate::sources::files::envelope::{self, is_json_text};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role, StreamFrom, Template};
 use crate::sources::files::skim::members;
 use crate::sources::files::value;
-use crate::sources::sorted::Order;
 
 /// A format with roles of the user's.
 pub struct Refined<F> {
@@ -48,7 +47,10 @@ impl<F: Format> Refined<F> {
             about.mapping.push((name.into(), from));
             match role {
                 Role::Version if path.is_some() => about.caveats.retain(|caveat| !caveat.starts_with("no versions")),
-                Role::Position if path.is_some() => about.counts_positions = false,
+                Role::Position => {
+                    (about.counts_positions, about.positions_ascend) =
+                        (path.is_none() && about.counts_positions, false);
+                }
                 _ => {}
             }
         }
@@ -76,6 +78,21 @@ impl<F: Format> Refined<F> {
         Some(inside(Cow::Borrowed(raw), path.keys().get(1..).unwrap_or_default()))
     }
 
+    /// Notes what a record lacks of the roles the user gave; of these nothing else decides.
+    fn note_lacking(&self, record: Skimmed<'_>, notes: &mut Vec<Note>) {
+        let given = |wanted: Role| self.roles.iter().find(|(role, _)| *role == wanted).map(|(_, path)| path.is_some());
+        let of = |role: Role| self.said(role, record).flatten();
+        if given(Role::Version).is_some() {
+            notes.retain(|note| note.kind != NoteKind::Counted);
+        }
+        if given(Role::Time).is_some() {
+            notes.retain(|note| note.kind != NoteKind::UnreadableTime);
+        }
+        let version = (given(Role::Version) == Some(true))
+            .then(|| of(Role::Version).is_some_and(|raw| value::whole(&raw).is_some()));
+        envelope::note_lacking(notes, version, &of(Role::Time).unwrap_or_default());
+    }
+
     /// The name the user made of several fields; `None` in it where one is missing.
     fn composed(&self, record: Skimmed<'_>) -> Option<Option<String>> {
         let template = self.template.as_ref()?;
@@ -86,6 +103,10 @@ impl<F: Format> Refined<F> {
         });
         let values: Vec<Cow<'_, [u8]>> = values.collect();
         Some(template.name(|at| values.get(at).map_or(&[][..], |value| value)))
+    }
+
+    fn says_stream(&self) -> bool {
+        self.template.is_some() || self.roles.iter().any(|(role, _)| *role == Role::Stream)
     }
 
     fn text<'a>(&self, role: Role, record: Skimmed<'a>) -> Option<Option<Cow<'a, str>>> {
@@ -107,7 +128,7 @@ impl<F: Format> Refined<F> {
     }
 
     /// The basics, with what the user said put in.
-    fn basics<'a>(&'a self, record: Skimmed<'a>, read: Option<Basics<'a>>) -> Result<Basics<'a>, String> {
+    fn basics<'a>(&'a self, record: Skimmed<'a>, read: Option<Basics<'a>>) -> Result<Basics<'a>, Unreadable<'a>> {
         let (stream, event_type) = (self.text(Role::Stream, record), self.text(Role::Type, record));
         let is_one = self.roles.iter().any(|(role, path)| *role == Role::Stream && path.is_none());
         let stream = match stream {
@@ -120,28 +141,28 @@ impl<F: Format> Refined<F> {
             Some(said) => said,
             None => read.as_ref().map(|read| read.event_type.clone()),
         };
-        let version = match self.said(Role::Version, record) {
+        let stream = stream.ok_or_else(|| unusable("stream", b""))?;
+        let (version, wrong) = match self.said(Role::Version, record) {
             Some(said) => {
                 let raw = said.unwrap_or_default();
                 let version = value::whole(&raw);
-                if version.is_none() && !value::is_nothing(&raw) {
-                    return Err(unusable("version", &raw));
-                }
-                version
+                (version, (version.is_none() && !value::is_nothing(&raw)).then(|| unusable("version", &raw)))
             }
-            None => read.as_ref().and_then(|read| read.version),
+            None => (read.as_ref().and_then(|read| read.version), None),
+        };
+        let order = read.as_ref().map(|read| read.order);
+        let event_type = match (event_type, wrong) {
+            (Some(event_type), None) => event_type,
+            (event_type, wrong) => {
+                let reason = wrong.unwrap_or_else(|| unusable("type", b""));
+                return Err(Unreadable { event_type, version, order, ..Unreadable::of(stream, reason) });
+            }
         };
         let time = match self.said(Role::Time, record) {
             Some(said) => said.and_then(|raw| value::instant(&raw)),
             None => read.as_ref().and_then(|read| read.time),
         };
-        Ok(Basics {
-            stream: stream.ok_or_else(|| unusable("stream", b""))?,
-            event_type: event_type.ok_or_else(|| unusable("type", b""))?,
-            version,
-            time,
-            order: read.map_or_else(Order::default, |read| read.order),
-        })
+        Ok(Basics { stream, event_type, version, time, order: order.unwrap_or_default() })
     }
 }
 
@@ -221,14 +242,16 @@ impl<F: Format> Format for Refined<F> {
     }
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
-        let (read, reason) = match self.inner.read(record) {
-            Reading::Event(basics) => (Some(basics), None),
-            Reading::Aside => return Reading::Aside,
-            Reading::Bad(reason) => (None, Some(reason)),
-        };
-        match self.basics(record, read) {
-            Ok(basics) => Reading::Event(basics),
-            Err(why) => Reading::Bad(reason.unwrap_or(why)),
+        match self.inner.read(record) {
+            Reading::Event(basics) => self.basics(record, Some(basics)).map_or_else(Reading::Bad, Reading::Event),
+            Reading::Aside => Reading::Aside,
+            Reading::Bad(bad) => match self.basics(record, None) {
+                Ok(basics) => Reading::Event(basics),
+                // Where the user says what its stream is, that is it.
+                Err(said) if said.stream.is_some() => Reading::Bad(Unreadable { reason: bad.reason, ..said }),
+                Err(_) if self.says_stream() => Reading::bad(bad.reason),
+                Err(_) => Reading::Bad(bad),
+            },
         }
     }
 
@@ -254,6 +277,7 @@ impl<F: Format> Format for Refined<F> {
         if let Some(metadata) = self.payload(Role::Metadata, skimmed, record) {
             parts.metadata = metadata;
         }
+        self.note_lacking(skimmed, &mut parts.notes);
         parts.fields = self.fields(skimmed, std::mem::take(&mut parts.fields));
         parts
     }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::encoded::{bytes_of, is_json, json_string};
-use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting};
+use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::unusable;
 use crate::domain::{About, Form, Payload};
 use crate::sources::files::mapping::FieldPath;
@@ -184,9 +184,11 @@ impl Format for Temporal {
     }
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
-        let Some(id) = value::whole(record.slot(ID)) else { return Reading::Bad(unusable("eventId", record.slot(ID))) };
+        let Some(id) = value::whole(record.slot(ID)) else {
+            return Reading::Bad(self.unreadable(record, unusable("eventId", record.slot(ID))));
+        };
         let Some(event_type) = value::string(record.slot(TYPE)).filter(|name| !name.is_empty()) else {
-            return Reading::Bad(unusable("type", record.slot(TYPE)));
+            return Reading::Bad(self.unreadable(record, unusable("type", record.slot(TYPE))));
         };
         let event_type = match event_type {
             Cow::Borrowed(name) => camel(name),
@@ -199,6 +201,12 @@ impl Format for Temporal {
             time: value::instant(record.slot(TIME)),
             order: Order(i64::try_from(id).unwrap_or(i64::MAX), 0),
         })
+    }
+
+    fn unreadable<'a>(&'a self, found: Skimmed<'a>, reason: String) -> Unreadable<'a> {
+        let version = value::whole(found.slot(ID));
+        let order = version.map(|id| Order(i64::try_from(id).unwrap_or(i64::MAX), 0));
+        Unreadable { version, order, ..Unreadable::of(Cow::Borrowed(&self.stream), reason) }
     }
 
     fn parts(&self, skimmed: Skimmed<'_>, record: &Bytes) -> Parts {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use hashbrown::DefaultHashBuilder;
 
 use super::check::Check;
-use super::envelope::Indexer;
+use super::envelope::{Indexer, Kept};
 use super::keep::{Keeper, Loaded};
 use super::mapping::Mapping;
 use super::stretch::{self, Lines, STRETCH};
@@ -26,7 +26,7 @@ use crate::sources::feed::Feed;
 use crate::sources::index::{Index, Part};
 
 /// How many threads read.
-const THREADS: usize = 2;
+pub const THREADS: usize = 2;
 /// How many stretches may wait for an earlier one.
 const AHEAD: u64 = 4;
 /// The index of a file and what fills it.
@@ -522,9 +522,10 @@ struct Finding<'a> {
 impl Lines for Finding<'_> {
     fn line(&mut self, offset: u64, text: &[u8]) -> usize {
         let (hasher, part) = (self.hasher, &mut *self.part);
-        self.indexer.line(text, |entry| match entry {
-            Some(entry) => part.event(hasher, offset, entry),
-            None => part.trouble(offset),
+        self.indexer.line(text, |kept| match kept {
+            Kept::Event(entry) => part.event(hasher, offset, entry),
+            Kept::Unreadable(belongs) => part.unreadable(hasher, offset, &belongs.stream, belongs.version),
+            Kept::Nothing => part.trouble(offset),
         })
     }
 

@@ -17,6 +17,7 @@ use super::value;
 use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Trouble, Version};
 use crate::sources::fields;
 use crate::sources::index::{Entry, Place, PlacedEvent};
+use crate::sources::lacking;
 
 /// The slot of the stream; both readings begin with these four.
 pub const STREAM: usize = 0;
@@ -157,20 +158,7 @@ struct Basics<'a> {
 
 /// Reads them. `parts` is the slot of the first field of a stream's name that is made of several.
 fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: usize) -> Result<Basics<'a>, Unusable> {
-    let stream = match &mapping.stream {
-        StreamFrom::Constant(name) => Cow::Borrowed(name.as_bytes()),
-        StreamFrom::Template(template) => {
-            let at = |part: usize| skimmer.slot(parts + part).of(line);
-            match template.alone(at) {
-                Some(part) => value::name_bytes(at(part)).ok_or_else(|| Unusable::new("stream", at(part)))?,
-                None => Cow::Owned(template.name(at).ok_or_else(|| Unusable::new("stream", b""))?.into_bytes()),
-            }
-        }
-        StreamFrom::Field(_) => {
-            let raw = skimmer.slot(STREAM).of(line);
-            value::name_bytes(raw).ok_or_else(|| Unusable::new("stream", raw))?
-        }
-    };
+    let stream = stream(mapping, skimmer, line, parts)?;
     let raw = skimmer.slot(TYPE).of(line);
     let event_type = value::name_bytes(raw).ok_or_else(|| Unusable::new("type", raw))?;
     let raw = skimmer.slot(VERSION).of(line);
@@ -179,6 +167,58 @@ fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: us
         false => Some(value::whole(raw).ok_or_else(|| Unusable::new("version", raw))?),
     };
     Ok(Basics { stream, event_type, version })
+}
+
+/// Reads the stream of a line.
+fn stream<'a>(
+    mapping: &'a Mapping,
+    skimmer: &Skimmer,
+    line: &'a [u8],
+    parts: usize,
+) -> Result<Cow<'a, [u8]>, Unusable> {
+    match &mapping.stream {
+        StreamFrom::Constant(name) => Ok(Cow::Borrowed(name.as_bytes())),
+        StreamFrom::Template(template) => {
+            let at = |part: usize| skimmer.slot(parts + part).of(line);
+            match template.alone(at) {
+                Some(part) => value::name_bytes(at(part)).ok_or_else(|| Unusable::new("stream", at(part))),
+                None => match template.name(at) {
+                    Some(name) => Ok(Cow::Owned(name.into_bytes())),
+                    None => Err(Unusable::new("stream", b"")),
+                },
+            }
+        }
+        StreamFrom::Field(_) => {
+            let raw = skimmer.slot(STREAM).of(line);
+            value::name_bytes(raw).ok_or_else(|| Unusable::new("stream", raw))
+        }
+    }
+}
+
+/// What a line that is no event says of where it belongs.
+pub struct Belongs<'a> {
+    /// Its stream.
+    pub stream: Cow<'a, [u8]>,
+    /// Its version, where it is there.
+    pub version: Option<u64>,
+    event_type: Option<Cow<'a, [u8]>>,
+}
+
+/// Reads it, of a line as far as it was skimmed; `None` when its stream is not known. `parts` as in [`basics`].
+fn belongs<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: usize) -> Option<Belongs<'a>> {
+    let event_type = value::name_bytes(skimmer.slot(TYPE).of(line));
+    let version = value::whole(skimmer.slot(VERSION).of(line));
+    Some(Belongs { stream: stream(mapping, skimmer, line, parts).ok()?, version, event_type })
+}
+
+/// What the index keeps of a line.
+pub enum Kept<'a> {
+    /// It is an event.
+    Event(Entry<'a>),
+    /// It cannot be read, but it is known where it belongs.
+    Unreadable(Belongs<'a>),
+    /// It cannot be read.
+    Nothing,
 }
 
 /// Reads what the index keeps of a line.
@@ -195,25 +235,35 @@ impl Indexer {
     }
 
     /// Reads the line at the start of `text`, gives what it says to `told`, and gives where it ends (its line feed or the
-    /// end of the text). `None` is told when it is no event.
-    pub fn line(&mut self, text: &[u8], told: impl FnOnce(Option<Entry<'_>>)) -> usize {
+    /// end of the text).
+    pub fn line(&mut self, text: &[u8], told: impl FnOnce(Kept<'_>)) -> usize {
+        let unreadable = |skimmer: &Skimmer| belongs(&self.mapping, skimmer, text, ID).map(Kept::Unreadable);
         match self.skimmer.front(text) {
             Ok(end) => {
                 match basics(&self.mapping, &self.skimmer, text, ID) {
-                    Ok(Basics { stream, event_type, version }) => told(Some(Entry {
+                    Ok(Basics { stream, event_type, version }) => told(Kept::Event(Entry {
                         stream: &stream,
                         event_type: &event_type,
                         version,
                         time: value::instant(self.skimmer.slot(TIME).of(text)),
                     })),
-                    Err(_) => told(None),
+                    Err(_) => told(unreadable(&self.skimmer).unwrap_or(Kept::Nothing)),
                 }
                 end
             }
             Err(Fault { at, .. }) => {
-                told(None);
                 // Nothing is skimmed past a line feed, so the line ends at or after the fault.
-                memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end)
+                match memchr::memchr(b'\n', &text[at..]) {
+                    Some(end) => {
+                        told(unreadable(&self.skimmer).unwrap_or(Kept::Nothing));
+                        at + end
+                    }
+                    // What was not written to its end may become anything.
+                    None => {
+                        told(Kept::Nothing);
+                        text.len()
+                    }
+                }
             }
         }
     }
@@ -315,6 +365,20 @@ impl Reader {
             let reason = read.err().unwrap_or_else(|| CHANGED.into());
             return Read::Trouble(trouble(place, reason, line.clone()));
         };
+        if !placed.readable {
+            let same = belongs(&mapping, &self.skimmer, line, self.parts)
+                .filter(|belongs| *belongs.stream == *placed.stream.as_str().as_bytes());
+            let event_type = same.as_ref().and_then(|belongs| belongs.event_type.as_deref());
+            let event_type = event_type.map(|name| String::from_utf8_lossy(name).into());
+            let reason = match read {
+                Err(reason) if same.is_some() => reason,
+                _ => CHANGED.into(),
+            };
+            return Read::Trouble(Event {
+                event_type: event_type.unwrap_or_else(|| "".into()),
+                ..broken(place, placed, reason, line.clone())
+            });
+        }
         let reason = match read {
             Ok(basics) if is_placed(placed, &basics) => return Read::Event(self.whole(place, placed, line, &basics)),
             Ok(_) => "its stream, type or version stands in it more than once, and differently".into(),
@@ -325,7 +389,7 @@ impl Reader {
             && basics(&mapping, &self.front, line, ID).is_ok_and(|basics| is_placed(placed, &basics));
         Read::Broken(match same {
             true => broken(place, placed, reason, line.clone()),
-            false => trouble(place, CHANGED.into(), line.clone()),
+            false => broken(place, placed, CHANGED.into(), line.clone()),
         })
     }
 
@@ -347,7 +411,8 @@ impl Reader {
         let mut used = self::used(read, &used);
         used.extend((self.parts..).take(parts(&self.mapping).count()).skip(owners(&self.mapping)));
         let fields = fields(line, &self.skimmer, used);
-        let notes = notes(slot(NOTES));
+        let mut notes = notes(slot(NOTES));
+        note_lacking(&mut notes, says_version(&self.mapping, basics.version), slot(TIME));
         if metadata.form() == Form::JsonText && correlation.is_none() && causation.is_none() {
             (correlation, causation) = self.inside(&metadata);
         }
@@ -392,6 +457,18 @@ impl Reader {
         let mut used = Vec::new();
         (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used))
     }
+}
+
+/// Whether a record says its version, where the mapping knows of versions.
+pub fn says_version(mapping: &Mapping, version: Option<u64>) -> Option<bool> {
+    mapping.version.as_ref().map(|_| version.is_some())
+}
+
+/// Notes what a record lacks, given what stands where its time is.
+pub fn note_lacking(notes: &mut Vec<Note>, version: Option<bool>, time: &[u8]) {
+    let unread = !value::is_nothing(time) && time != b"\"\"" && value::instant(time).is_none();
+    let said = unread.then(|| value::name(time).unwrap_or_else(|| String::from_utf8_lossy(time)));
+    lacking::note(notes, version, said.as_deref());
 }
 
 /// The place in the store a value says, if it says one.
@@ -461,22 +538,16 @@ fn is_placed(placed: &PlacedEvent, basics: &Basics<'_>) -> bool {
         && placed.event_type.as_ref().is_none_or(|kept| kept.as_bytes() == &*basics.event_type)
 }
 
-/// A record of which only the front can be read: it stays in its stream.
+/// A record that cannot be read, or of which only the front can: it stands in its stream.
 fn broken(place: &Place, placed: &PlacedEvent, reason: String, line: Bytes) -> Event {
-    Event {
-        stream: placed.stream.clone(),
-        version: Version(placed.version),
-        event_type: placed.event_type.clone().unwrap_or_else(|| "".into()),
-        ..trouble(place, reason, line)
-    }
+    let event_type = placed.event_type.clone().unwrap_or_else(|| "".into());
+    Event { event_type, ..trouble(place, reason, line) }
 }
 
-/// A record that is no event.
+/// A record that is no event: it stands in its stream, where that is known.
 pub fn trouble(place: &Place, reason: String, line: Bytes) -> Event {
     let form = if line.is_empty() { Form::Absent } else { Form::Opaque };
-    Event::unreadable(
-        Position::Number(place.line),
-        Trouble { place: format!("line {}", place.line), reason },
-        Payload::new(form, line),
-    )
+    let trouble = Trouble { place: format!("line {}", place.line), reason };
+    let event = Event::unreadable(Position::Number(place.line), trouble, Payload::new(form, line));
+    place.belonging(event)
 }

@@ -6,12 +6,15 @@
 //!
 //! Invariant: hits are told in the order of the scope, each once; a line without a raw hit whose names do not match cannot
 //! match, because what is searched of it are pieces of it: as they stand there, or, where it has escapes, as these spell
-//! them. A line with escapes that may hide what is looked for is a candidate for that alone.
+//! them; only of a cause made of two pieces each line that has one is a candidate. A line with escapes that may hide what is looked for is a candidate for that alone.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use super::build::Build;
+use super::mapping::{Mapping, Reference};
 use super::records::Records;
 use super::stretch::MAX_LINE;
 use crate::domain::{Cancel, Failure, Pattern, Scope, SearchStep};
@@ -45,6 +48,30 @@ pub fn can_search(pattern: &Pattern) -> bool {
     !(0..text.len()).any(anchor)
 }
 
+/// What all lines have that may say what is looked for only in a cause made of a stream and a version: across them it does
+/// not stand in the line.
+pub fn joints(pattern: &Pattern, mapping: &Mapping) -> Vec<Finder<'static>> {
+    let references = mapping.correlation.iter().chain(&mapping.causation).filter(|_| may_hold_slash(pattern));
+    let keys = references.filter_map(|reference| match reference {
+        Reference::Place(stream, _) => stream.keys().last(),
+        Reference::Field(_) => None,
+    });
+    keys.map(|key| Finder::new(key.as_bytes()).into_owned()).collect()
+}
+
+/// Whether what matches may have a slash in it. Only a no is certain.
+fn may_hold_slash(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Text(text) => text.contains('/'),
+        // A class may hold one, whether it is a point, in brackets or behind a backslash.
+        Pattern::Expression(expression) => {
+            let text = expression.as_str();
+            let class = |pair: &[u8]| pair[0] == b'\\' && pair[1].is_ascii_alphanumeric();
+            text.contains(['/', '[']) || text.replace("\\.", "").contains('.') || text.as_bytes().windows(2).any(class)
+        }
+    }
+}
+
 /// A search that is under way.
 pub struct Search<'a> {
     /// The file.
@@ -59,6 +86,8 @@ pub struct Search<'a> {
     pub cancel: &'a Cancel,
     /// Which names match.
     pub names: Names,
+    /// What lines have that must be read to know; see [`joints`].
+    pub joints: Vec<Finder<'static>>,
 }
 
 /// Which streams and types have names that match, by their numbers in the index.
@@ -298,7 +327,7 @@ impl Search<'_> {
             return (from..to).filter_map(line).collect();
         }
         let mut candidates = Vec::new();
-        for finder in self.matcher.signs(buffer) {
+        for finder in self.matcher.signs(buffer).chain(&self.joints) {
             let mut at = 0;
             while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
                 let Some(row) = index.row_at(start + (at + found) as u64) else { break };
@@ -318,7 +347,7 @@ impl Search<'_> {
             return (0..group.len()).map(numbered).collect();
         }
         let mut candidates = Vec::new();
-        for finder in self.matcher.signs(buffer) {
+        for finder in self.matcher.signs(buffer).chain(&self.joints) {
             let mut at = 0;
             while let Some(found) = buffer.get(at..).and_then(|rest| finder.find(rest)) {
                 let place = start + (at + found) as u64;
@@ -344,7 +373,8 @@ impl Search<'_> {
         // Of a line that is broken or has changed its names are not what the index says: only a quick no is certain.
         let text = buffer.get((line.offset - start) as usize..).unwrap_or_default();
         let text = &text[..text.len().min((line.limit - line.offset) as usize)];
-        if !line.named && !line.unknown && !self.matcher.may_be_in(text) {
+        let joined = || self.joints.iter().any(|joint| joint.find(text).is_some());
+        if !line.named && !line.unknown && !self.matcher.may_be_in(text) && !joined() {
             return Ok(false);
         }
         let Some(place) = self.build.index().place(line.row) else { return Ok(false) };
@@ -417,7 +447,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file, text).unwrap();
         let options = OpenOptions {
-            map: Some("stream=.s,type=.t,version=.v,data=.d,metadata=.m".into()),
+            map: Some("stream=.s,type=.t,version=.v,data=.d,metadata=.m,id=.id".into()),
             ..OpenOptions::default()
         };
         let opened = || -> Arc<dyn Source> { open(file.path().to_str().unwrap(), &options).unwrap() };
@@ -462,6 +492,8 @@ mod tests {
             r#"{"s":"\u00e9-\"","t":"\u0054","v":1,"d":"needle","d":"none"}"#,
             r#"{"s":"a-1","t":"T","v":5,"s":"a-2","d":"needle"}"#,
             r#"{"s":"a-1","t":"T","v":6,"d":"needle"}"#,
+            r#"{"s":"a-1","t":"T","v":7,"id":"n\u0065edle-7","correlationId":"Zo\u00eb"}"#,
+            r#"{"s":"a-1","t":"T","v":8,"m":{"causationMessageStreamName":"b-1","causationMessagePosition":12}}"#,
         ];
         let patterns = [
             text("needle"),
@@ -476,6 +508,9 @@ mod tests {
             text("nowhere"),
             text("\\u"),
             expression("(?i)needle"),
+            text("b-1/1"),
+            expression("b-1/1"),
+            expression("b-1.12"),
             expression("need[^x]e"),
             expression("needle$"),
             expression("^\\{"),

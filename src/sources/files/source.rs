@@ -9,7 +9,7 @@ use super::keep::Keeper;
 use super::mapping::{Mapping, Overrides, Sample, mapped};
 use super::plan::Plan;
 use super::records::{Readers, Records};
-use super::search::{Names, Search, can_search};
+use super::search::{Names, Search, can_search, joints};
 use super::skim::Skimmer;
 use super::stretch::MAX_LINE;
 use super::watch::Watch;
@@ -65,7 +65,10 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     reasons.extend(guessed.reasons);
     let (kind, caveats) = ("JSON Lines".into(), guessed.caveats);
     let other_keys = guessed.other_keys;
-    let about = About { name, kind, reasons, caveats, counts_positions, key, other_keys, ..About::default() };
+    // What is counted are lines.
+    let positions_ascend = counts_positions;
+    let about =
+        About { name, kind, reasons, caveats, counts_positions, positions_ascend, key, other_keys, ..About::default() };
     let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
     let file = LinesFile { feed, mapping, build, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))
@@ -271,7 +274,8 @@ impl Backing for LinesFile {
         }
         self.build.begin();
         let (build, records, names) = (&self.build, self.records(), Names::default());
-        let search = Search { build, records, matcher: Matcher::new(pattern), pattern, cancel, names };
+        let (matcher, joints) = (Matcher::new(pattern), joints(pattern, &self.mapping));
+        let search = Search { build, records, matcher, pattern, cancel, names, joints };
         Some(search.run(scope, told))
     }
 
@@ -387,7 +391,7 @@ mod tests {
         source.complete(&Cancel::default(), &mut |_| ()).unwrap();
         let caveats = source.about().caveats;
         assert!(
-            caveats.contains(&"in one stream versions go back or repeat: shown in file order".into()),
+            caveats.contains(&"in one stream versions go back or repeat: it is shown as the store has it".into()),
             "{caveats:?}"
         );
     }

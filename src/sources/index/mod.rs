@@ -1,8 +1,8 @@
 //! Where every record of a store is, and of which stream, type, version and time: the one index of all formats.
 //!
 //! It is columns, not structs: 4 bytes of offset, 4 of stream, 2 of type, 4 of time and 4 of posting a record, versions as
-//! runs. It knows nothing of how records are written. Records that cannot be read are rows too, of no stream. An index that
-//! is kept is read where it is asked, piece by piece.
+//! runs. It knows nothing of how records are written. Records that cannot be read are rows too, of their stream where that
+//! is known. An index that is kept is read where it is asked, piece by piece.
 //!
 //! Invariant: parts are appended in the order of the file, so that a row's number, a stream's number and the rank of an
 //! event in its stream never change.
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::domain::{StreamKey, StreamName};
+use crate::domain::{Event, StreamKey, StreamName, Version};
 use column::Column;
 use pieces::{Kept, Numbers};
 use streams::{Streams, hash};
@@ -30,6 +30,8 @@ pub use streams::Stream;
 const NO_STREAM: u32 = u32::MAX;
 /// The type of a record whose type is not kept: it has none, or there are too many.
 const NO_TYPE: u16 = u16::MAX;
+/// The type of a record that cannot be read, though its stream is known.
+const UNREADABLE: u16 = u16::MAX - 1;
 
 /// Where a record lies, and what is known of it without reading it.
 #[derive(Clone, Debug)]
@@ -42,8 +44,18 @@ pub struct Place {
     pub limit: u64,
     /// Its size, when that is too large to be read.
     pub oversize: Option<u64>,
-    /// What it is, unless it cannot be read.
+    /// Where it belongs, where its stream is known.
     pub event: Option<PlacedEvent>,
+}
+
+impl Place {
+    /// A record that cannot be read, in the stream it belongs to, where that is known.
+    pub fn belonging(&self, event: Event) -> Event {
+        match &self.event {
+            Some(placed) => Event { stream: placed.stream.clone(), version: Version(placed.version), ..event },
+            None => event,
+        }
+    }
 }
 
 /// The event at a place.
@@ -53,8 +65,10 @@ pub struct PlacedEvent {
     pub stream: StreamName,
     /// Its type, where it is kept.
     pub event_type: Option<Arc<str>>,
-    /// Its version.
+    /// Its version; of a record that cannot be read and says none, one more than that before it.
     pub version: u64,
+    /// Whether it can be read: what cannot is a record of its stream that is no event.
+    pub readable: bool,
 }
 
 /// The index of a store.
@@ -76,6 +90,8 @@ pub struct Index {
     blank: u64,
     oversize: Vec<(u32, u64)>,
     troubles: u64,
+    /// How many of the records that cannot be read belong to no stream.
+    loose: u64,
     /// How many streams have versions that are not in order.
     disordered: u64,
     /// How many events say no version of their own, so that it is counted.
@@ -119,7 +135,7 @@ impl Index {
     /// How many rows an index can have.
     pub const MAX_ROWS: usize = u32::MAX as usize - 1;
     /// How many types are kept.
-    pub const MAX_TYPES: usize = NO_TYPE as usize;
+    pub const MAX_TYPES: usize = UNREADABLE as usize;
 
     /// An empty index of a store whose first record begins at this offset.
     pub fn new(start: u64) -> Self {
@@ -175,7 +191,10 @@ impl Index {
             [] => (NO_STREAM, NO_TYPE),
             name => {
                 let stream = self.intern_stream(name, row.stream_hash);
-                (stream, self.intern_type(part.name(row.event_type), row.type_hash))
+                match row.readable {
+                    true => (stream, self.intern_type(part.name(row.event_type), row.type_hash)),
+                    false => (stream, UNREADABLE),
+                }
             }
         }));
         self.stream_of.extend(names.iter().map(|&(stream, _)| stream));
@@ -185,11 +204,17 @@ impl Index {
             self.times.push(row.time.map(|time| time.as_millisecond()));
         }
         for ((row, &(stream, _)), number) in part.rows.iter().zip(&names).zip(first..) {
+            self.troubles += u64::from(!row.readable);
             let Some(stream) = self.streams.get_mut(stream as usize) else {
-                self.troubles += 1;
+                self.loose += 1;
                 continue;
             };
-            self.disordered += u64::from(stream.push(number, row.version, row.time));
+            if !row.readable {
+                stream.push_unreadable(number, row.version);
+                continue;
+            }
+            let is_event = |row| self.type_of.get(row as usize).is_some_and(|of| of != UNREADABLE);
+            self.disordered += u64::from(stream.push(number, row.version, row.time, is_event));
             self.counted += u64::from(row.version.is_none());
         }
         self.resolved = names;
@@ -215,7 +240,7 @@ impl Index {
             self.types[id as usize].1 += 1;
             return id;
         }
-        if self.types.len() >= NO_TYPE as usize {
+        if self.types.len() >= Self::MAX_TYPES {
             return NO_TYPE;
         }
         self.add_type(String::from_utf8_lossy(name).into(), 1, name_hash)
@@ -260,7 +285,7 @@ impl Index {
         self.troubles
     }
 
-    /// How many rows, links among them, belong to a stream.
+    /// How many rows, links among them, are events of a stream.
     pub fn stream_rows(&self) -> u64 {
         (self.offsets.len() as u64).saturating_sub(self.troubles)
     }
@@ -311,13 +336,18 @@ impl Index {
         self.categories.find(self.streams.hasher(), name)
     }
 
-    /// The stream of a row, unless the record cannot be read.
+    /// The stream of a row, where it is known.
     pub fn stream_of(&self, row: u32) -> Option<&Stream> {
         // `NO_STREAM` is the number of no stream.
         self.streams.get(self.stream_of.get(row as usize)? as usize)
     }
 
-    /// The number of the stream of a row, unless the record cannot be read.
+    /// Whether the record of a row was taken for an event.
+    pub fn is_event(&self, row: u32) -> bool {
+        self.stream_of(row).is_some() && self.type_of.get(row as usize) != Some(UNREADABLE)
+    }
+
+    /// The number of the stream of a row, where it is known.
     pub fn stream_number(&self, row: u32) -> Option<usize> {
         self.stream_of.get(row as usize).map(|stream| stream as usize).filter(|&stream| stream < self.streams.len())
     }
@@ -364,6 +394,7 @@ impl Index {
                 self.stream_of.pop();
                 self.type_of.pop();
                 self.troubles -= 1;
+                self.loose -= 1;
                 self.oversize.retain(|&(oversize, _)| oversize != row);
             }
             _ => self.blank = self.blank.saturating_sub(1),
@@ -384,7 +415,7 @@ impl Index {
     /// Whether a record that begins at this offset is an event, in an index of records that lie in the order of their rows.
     pub fn is_event_at(&self, offset: u64) -> bool {
         self.row_at(offset)
-            .is_some_and(|row| self.offsets.get(row as usize) == Some(offset as i64) && self.stream_of(row).is_some())
+            .is_some_and(|row| self.offsets.get(row as usize) == Some(offset as i64) && self.is_event(row))
     }
 
     /// The last row that begins at or before this offset, in an index of records that lie in the order of their rows.
@@ -417,6 +448,7 @@ impl Index {
             stream: self.name_of(stream),
             event_type: self.type_number(row).map(|number| self.types[number].0.clone()),
             version: stream.rank(row).map_or(0, |rank| stream.version(rank)),
+            readable: self.type_of.get(row as usize) != Some(UNREADABLE),
         });
         Some(Place { line: u64::from(row) + 1 + blank, offset, limit, oversize, event })
     }

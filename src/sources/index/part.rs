@@ -29,8 +29,27 @@ pub(super) struct Row {
     pub event_type: (u32, u32),
     pub stream_hash: u64,
     pub type_hash: u64,
+    /// Whether it is an event. A record that is none may be known to belong to a stream all the same.
+    pub readable: bool,
     pub version: Option<u64>,
     pub time: Option<Timestamp>,
+}
+
+impl Row {
+    /// A record that cannot be read and belongs to no stream.
+    fn loose(offset: u64) -> Self {
+        let none = (0, 0);
+        Self {
+            offset,
+            stream: none,
+            event_type: none,
+            stream_hash: 0,
+            type_hash: 0,
+            readable: false,
+            version: None,
+            time: None,
+        }
+    }
 }
 
 /// What the index keeps of an event.
@@ -71,23 +90,22 @@ impl Part {
             event_type,
             stream_hash: hash(hasher, entry.stream),
             type_hash: hash(hasher, entry.event_type),
+            readable: true,
             version: entry.version,
             time: entry.time,
         });
     }
 
-    /// A record that cannot be read.
+    /// A record that cannot be read, of which the stream is known, and the version where it is there.
+    pub fn unreadable(&mut self, hasher: &DefaultHashBuilder, offset: u64, stream: &[u8], version: Option<u64>) {
+        let stream_hash = hash(hasher, stream);
+        let stream = self.keep(stream);
+        self.row(Row { stream, stream_hash, version, ..Row::loose(offset) });
+    }
+
+    /// A record that cannot be read, nor what it is of.
     pub fn trouble(&mut self, offset: u64) {
-        let none = (0, 0);
-        self.row(Row {
-            offset,
-            stream: none,
-            event_type: none,
-            stream_hash: 0,
-            type_hash: 0,
-            version: None,
-            time: None,
-        });
+        self.row(Row::loose(offset));
     }
 
     /// A record that is too large to be read.

@@ -12,7 +12,7 @@ use hashbrown::DefaultHashBuilder;
 use super::column::Column;
 use super::pieces::{Kept, Numbers, PIECE, Stored};
 use super::streams::{GROUP, Names, Streams, hash};
-use super::{Index, NO_STREAM, NO_TYPE};
+use super::{Index, NO_STREAM, UNREADABLE};
 
 /// Writes numbers.
 #[derive(Default)]
@@ -190,7 +190,7 @@ impl Index {
 
     fn save_header(&self, names: &Names, out: &mut Writer) {
         let counts = [self.offsets.len(), self.links.len(), self.streams.len()].map(|count| count as u64);
-        let numbers = [self.end, self.blank, self.troubles, self.disordered, self.counted];
+        let numbers = [self.end, self.blank, self.troubles, self.loose, self.disordered, self.counted];
         counts.into_iter().chain(numbers).for_each(|number| out.number(number));
         for pairs in [&self.blanks, &self.oversize] {
             out.number(pairs.len() as u64);
@@ -249,7 +249,8 @@ impl Index {
         // Every row of a stream stands in it once, so that as many as there are means all of them.
         let of_none = (0..rows).filter(|&row| self.stream_of.get(row) == Some(NO_STREAM)).count();
         let of_a_type =
-            |row| self.type_of.get(row).is_some_and(|of| of == NO_TYPE || usize::from(of) < self.types.len());
+            |row| self.type_of.get(row).is_some_and(|of| of >= UNREADABLE || usize::from(of) < self.types.len());
+        let unreadable = (0..rows).filter(|&row| self.type_of.get(row) == Some(UNREADABLE)).count();
         let walked = self.len() as u32;
         // Any time is one, but it must be there.
         for row in 0..rows {
@@ -258,7 +259,8 @@ impl Index {
         let leads = |row| self.links.get(row).is_some_and(|to| to <= walked);
         in_a_stream
             && placed + of_none == rows
-            && of_none as u64 == self.troubles
+            && of_none as u64 == self.loose
+            && (of_none + unreadable) as u64 == self.troubles
             && (0..rows).all(|row| self.offsets.get(row).is_some_and(|offset| offset >= 0) && of_a_type(row))
             && (0..self.links.len()).all(leads)
             && !self.is_broken()
@@ -272,7 +274,7 @@ impl Header {
         let links = read.count().filter(|&links| links <= rows)?;
         let streams = read.count().filter(|&streams| streams <= rows)?;
         (index.end, index.blank, index.troubles) = (read.number()?, read.number()?, read.number()?);
-        (index.disordered, index.counted) = (read.number()?, read.number()?);
+        (index.loose, index.disordered, index.counted) = (read.number()?, read.number()?, read.number()?);
         for pairs in [&mut index.blanks, &mut index.oversize] {
             for _ in 0..read.number()? {
                 pairs.push((u32::try_from(read.number()?).ok()?, read.number()?));
@@ -280,7 +282,7 @@ impl Header {
         }
         for number in 0..read.number()? {
             let name = std::str::from_utf8(read.bytes()?).ok()?;
-            let count = read.number().filter(|_| number < u64::from(NO_TYPE))?;
+            let count = read.number().filter(|_| number < Index::MAX_TYPES as u64)?;
             index.add_type(name.into(), count, hash(hasher, name.as_bytes()));
         }
         for _ in 0..read.number()? {
@@ -295,12 +297,13 @@ impl Header {
             && blanks.is_sorted()
             && index.blank <= index.end
             && index.troubles <= rows as u64
+            && index.loose <= index.troubles
             && index.disordered <= streams as u64
             && index.counted <= rows as u64
             && firsts.len() == streams.div_ceil(PIECE)
             && firsts.is_sorted();
-        // Every row that can be read is of one stream.
-        let placed = rows.saturating_sub(index.troubles as usize);
+        // Every other row is of one stream.
+        let placed = rows.saturating_sub(index.loose as usize);
         sound.then_some(Self { rows, links, placed, streams, firsts, index })
     }
 }

@@ -183,21 +183,44 @@ impl Stream {
         self.times.get(1)
     }
 
-    /// Adds an event. Room is made by eighths: many streams that each have twice what they need are much. Gives whether
-    /// its versions go back here for the first time.
-    pub fn push(&mut self, row: u32, version: Option<u64>, time: Option<Timestamp>) -> bool {
+    /// Adds an event. Gives whether the versions of its events go back here for the first time; which of its rows are
+    /// events `is_event` tells.
+    pub fn push(
+        &mut self,
+        row: u32,
+        version: Option<u64>,
+        time: Option<Timestamp>,
+        is_event: impl Fn(u32) -> bool,
+    ) -> bool {
+        self.times.add(time);
+        let rank = self.add(row);
+        let Self { rows: Rows::Held(rows), versions, .. } = self else { return false };
+        // What cannot be read may have a version that was only counted.
+        versions.push(rank, version, |versions| {
+            let event = (0..rank).rev().find(|&rank| is_event(rows[rank as usize]));
+            event.map(|rank| versions.get(rank))
+        })
+    }
+
+    /// Adds a record that cannot be read.
+    pub fn push_unreadable(&mut self, row: u32, version: Option<u64>) {
+        let rank = self.add(row);
+        self.versions.push(rank, version, |_| None);
+    }
+
+    /// Adds a row and gives its rank. Room is made by eighths: many streams that each have twice what they need are much.
+    fn add(&mut self, row: u32) -> u32 {
         if let Rows::Kept(..) = self.rows {
             self.rows = Rows::Held(self.rows().to_vec());
         }
-        let Rows::Held(rows) = &mut self.rows else { return false };
-        self.times.add(time);
+        let Rows::Held(rows) = &mut self.rows else { return 0 };
         if rows.len() == rows.capacity() {
             // Allocators hand out multiples of 16 bytes, less the 8 they keep for themselves.
             let room = (rows.len() + (rows.len() / 8).max(4)) / 4 * 4 + 2;
             rows.reserve_exact(room - rows.len());
         }
         rows.push(row);
-        self.versions.push(rows.len() as u32 - 1, version)
+        rows.len() as u32 - 1
     }
 
     /// The version of the event with this rank, which exists.

@@ -18,14 +18,14 @@ pub struct Versions {
 struct Breaks {
     /// Where a new run begins: its first rank and the version there.
     runs: Vec<(u32, u64)>,
-    /// Whether some version is not later than the one before it.
+    /// Whether the version of some event is not later than that of the event before it.
     goes_back: bool,
 }
 
 impl Versions {
     /// Adds the version of a rank, the next one. `None` counts on: one more than the last, or 1. Gives whether the versions
-    /// go back here for the first time.
-    pub fn push(&mut self, rank: u32, version: Option<u64>) -> bool {
+    /// go back here for the first time: behind that of the last event, which `before` gives where there is one.
+    pub fn push(&mut self, rank: u32, version: Option<u64>, before: impl FnOnce(&Self) -> Option<u64>) -> bool {
         let Some(last) = rank.checked_sub(1).map(|last| self.get(last)) else {
             self.first = version.unwrap_or(1);
             return false;
@@ -35,9 +35,10 @@ impl Versions {
         if next == Some(version) {
             return false;
         }
+        let may_be_back = version <= last && !self.breaks.as_ref().is_some_and(|breaks| breaks.goes_back);
+        let back = may_be_back && before(self).is_some_and(|before| version <= before);
         let breaks = self.breaks.get_or_insert_default();
         breaks.runs.push((rank, version));
-        let back = version <= last && !breaks.goes_back;
         breaks.goes_back |= back;
         back
     }
@@ -50,6 +51,7 @@ impl Versions {
     pub fn save(&self, out: &mut Writer) {
         out.number(self.first);
         out.number(self.breaks().len() as u64);
+        out.number(u64::from(self.breaks.as_ref().is_some_and(|breaks| breaks.goes_back)));
         for &(rank, version) in self.breaks() {
             out.number(u64::from(rank));
             out.number(version);
@@ -59,8 +61,9 @@ impl Versions {
     /// Reads them back; `None` when they are none.
     pub fn load(read: &mut Reader<'_>, len: u64) -> Option<Self> {
         let first = read.number()?;
+        let (count, goes_back) = (read.number()?, read.number()? != 0);
         let mut breaks: Vec<(u32, u64)> = Vec::new();
-        for _ in 0..read.number()? {
+        for _ in 0..count {
             let rank = u32::try_from(read.number()?).ok()?;
             if rank == 0 || u64::from(rank) >= len || breaks.last().is_some_and(|&(before, _)| before >= rank) {
                 return None;
@@ -70,10 +73,7 @@ impl Versions {
         if breaks.is_empty() {
             return Some(Self { first, breaks: None });
         }
-        let mut versions = Self { first, breaks: Some(Box::new(Breaks { runs: breaks, goes_back: false })) };
-        let goes_back = versions.breaks().iter().any(|&(rank, version)| versions.get(rank - 1) >= version);
-        versions.breaks.get_or_insert_default().goes_back = goes_back;
-        Some(versions)
+        Some(Self { first, breaks: Some(Box::new(Breaks { runs: breaks, goes_back })) })
     }
 
     /// The version of a rank that exists.
@@ -117,7 +117,7 @@ mod tests {
     fn absent_versions_are_counted() {
         let mut versions = Versions::default();
         for (rank, version) in (0..).zip([None, None, Some(7), None, Some(u64::MAX), None]) {
-            versions.push(rank, version);
+            versions.push(rank, version, |_| None);
         }
         assert_eq!((0..6).map(|rank| versions.get(rank)).collect::<Vec<_>>(), [1, 2, 7, 8, u64::MAX, 1]);
     }
@@ -127,7 +127,7 @@ mod tests {
         fn it_is_a_list_of_versions(all in prop::collection::vec(prop_oneof![0_u64..6, 0_u64..200, u64::MAX - 3..=u64::MAX], 0..60),
                                     wanted in prop_oneof![0_u64..200, u64::MAX - 3..=u64::MAX]) {
             let mut versions = Versions::default();
-            let back: Vec<usize> = (0..all.len()).filter(|&at| versions.push(at as u32, Some(all[at]))).collect();
+            let back: Vec<usize> = (0..all.len()).filter(|&at| versions.push(at as u32, Some(all[at]), |_| Some(all[at - 1]))).collect();
             let first_back = all.windows(2).position(|pair| pair[0] >= pair[1]).map(|before| before + 1);
             prop_assert_eq!(back, first_back.into_iter().collect::<Vec<_>>());
             for (rank, &version) in all.iter().enumerate() {

@@ -145,6 +145,8 @@ struct Entry {
     event_type: u32,
     time: Option<Timestamp>,
     outside: bool,
+    /// Whether it is an event.
+    readable: bool,
 }
 
 /// An event in a stream: the entry (none for one that is not there), and whether it is at home there.
@@ -283,7 +285,8 @@ impl Collected {
             self.positions.extend(position.map(|position| (at, position)));
             let outside = self.all.is_some() && position.is_none();
             counts.outside += u64::from(outside);
-            self.entries.push(Entry { at, order, event_type, time: basics.time, outside });
+            let readable = basics.unreadable.is_none();
+            self.entries.push(Entry { at, order, event_type, time: basics.time, outside, readable });
             let before = self.seats.len();
             if let Some(key) = key {
                 self.sit(number, key, &kinds);
@@ -438,6 +441,11 @@ impl Collected {
         let name = |names: &Names, number: u32| names.names[number as usize].clone();
         for (entry, home) in self.entries.iter().zip(&homes) {
             let Some((stream, version)) = *home else { continue };
+            if !entry.readable {
+                let stream = name(&self.names, stream);
+                walk.unreadable(entry.at, Some(entry.order), stream.as_bytes(), Some(version));
+                continue;
+            }
             walk.event(Draft {
                 at: entry.at,
                 order: entry.order,

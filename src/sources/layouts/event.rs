@@ -18,6 +18,7 @@ use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, V
 use crate::sources::cache::{Kept, Sequence};
 use crate::sources::fields::Put;
 use crate::sources::index::Place;
+use crate::sources::lacking;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
 
@@ -142,6 +143,8 @@ pub struct Basics<'a> {
     pub time: Option<Timestamp>,
     /// The place in the walk of the whole store.
     pub order: Order,
+    /// Why it is no event, though its stream is known.
+    pub unreadable: Option<String>,
 }
 
 /// Reads events from the rows of one table.
@@ -232,7 +235,7 @@ impl EventReader {
     /// What the index keeps of a row.
     ///
     /// # Errors
-    /// Why it is no event.
+    /// Why it is no event, where it is of no stream.
     pub fn basics<'a>(
         &'a mut self,
         opened: &Opened,
@@ -264,12 +267,16 @@ impl EventReader {
                 }
             }
         };
-        let event_type = me.event_type(cells)?;
+        let mut wrong = None;
+        let event_type = me.event_type(cells).unwrap_or_else(|| {
+            wrong = Some("the event's type cannot be read: it is missing".to_owned());
+            Cow::Borrowed("")
+        });
         let raw = me.reader.raw(VERSION, cells);
-        let version = match raw.says() {
-            false => None,
-            true => Some(raw.whole().ok_or_else(|| unreadable("version", &raw.text(false).unwrap_or_default()))?),
-        };
+        let version = raw.whole();
+        if raw.says() && version.is_none() {
+            wrong.get_or_insert_with(|| unreadable("version", &raw.text(false).unwrap_or_default()));
+        }
         counts.hidden += u64::from(me.hidden(version, cells).is_some());
         let time = me.time(cells);
         counts.timed += u64::from(time.is_some());
@@ -289,7 +296,7 @@ impl EventReader {
             },
             _ => Order::default(),
         };
-        Ok(Basics { stream, event_type, version, time, order })
+        Ok(Basics { stream, event_type, version, time, order, unreadable: wrong })
     }
 
     /// The stream's name, with what qualifies it.
@@ -305,11 +312,10 @@ impl EventReader {
         Some(stream)
     }
 
-    fn event_type<'a>(&'a self, cells: &'a [Cell<'a>]) -> Result<Cow<'a, str>, String> {
-        let event_type =
-            self.reader.text(TYPE, cells).ok_or("the event's type cannot be read: it is missing".to_owned())?;
-        let Some(prefix) = self.layout.events.type_prefix.as_deref() else { return Ok(event_type) };
-        Ok(match event_type {
+    fn event_type<'a>(&'a self, cells: &'a [Cell<'a>]) -> Option<Cow<'a, str>> {
+        let event_type = self.reader.text(TYPE, cells)?;
+        let Some(prefix) = self.layout.events.type_prefix.as_deref() else { return Some(event_type) };
+        Some(match event_type {
             Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix(prefix).unwrap_or(text)),
             Cow::Owned(text) => Cow::Owned(text.strip_prefix(prefix).map(str::to_owned).unwrap_or(text)),
         })
@@ -387,10 +393,14 @@ impl EventReader {
         };
         let basics = self.basics(opened, number, cells, &mut Counts::default());
         let read = match basics {
+            Ok(Basics { event_type, unreadable: Some(reason), .. }) => {
+                let event_type: Arc<str> = event_type.as_ref().into();
+                return Event { event_type, ..self.unreadable(place, cells, reason) };
+            }
             Ok(basics) => (basics.event_type.into_owned(), basics.time),
             Err(reason) => return self.unreadable(place, cells, reason),
         };
-        let Some(placed) = &place.event else {
+        let Some(placed) = place.event.as_ref().filter(|placed| placed.readable) else {
             return self.unreadable(
                 place,
                 cells,
@@ -414,6 +424,10 @@ impl EventReader {
             let said = self.reader.text(QUALIFY + self.qualifiers + at, cells).unwrap_or_default();
             notes.push(Note::new(rule.kind.into(), rule.text.replace("{}", &said)));
         }
+        let version = (opened.is_direct() && self.reader.has(VERSION)).then(|| self.reader.raw(VERSION, cells).says());
+        let unread = self.reader.raw(TIME, cells);
+        let unread = (time.is_none() && unread.says()).then(|| unread.text(false).unwrap_or_default().into_owned());
+        lacking::note(&mut notes, version, unread.as_deref());
         if let Some(shown) = self.hidden(Some(placed.version), cells) {
             notes.push(Note::new(NoteKind::Deleted, format!("hidden by the stream's limit of {shown}")));
         }

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use super::beside;
 use super::cells::Raw;
 use super::collected::{self, Links};
-use super::event::{Counts, EventReader};
+use super::event::{Basics, Counts, EventReader};
 use super::opened::Opened;
 use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position,
@@ -276,6 +276,11 @@ fn scan_directly(opened: &Opened, walk: &mut Walk<'_>) -> Result<Counts, Failure
         let mut walked = |row: Row<'_>| {
             match row {
                 Row::Cells(place, cells) => match reader.basics(opened, place, cells, &mut counts) {
+                    Ok(Basics { stream, version, order, unreadable: Some(_), .. }) => {
+                        // One without a place of its own stands behind the row before it.
+                        let order = Some(order).filter(|order| *order != LAST);
+                        walk.unreadable(slot_bits | place, order, stream.as_bytes(), version);
+                    }
                     Ok(basics) => walk.event(Draft {
                         at: slot_bits | place,
                         order: basics.order,
@@ -312,13 +317,10 @@ fn scan_directly(opened: &Opened, walk: &mut Walk<'_>) -> Result<Counts, Failure
 /// Where a row without an order of its own stands: behind the others.
 pub const LAST: Order = Order(i64::MAX, i64::MAX);
 
-/// A record that is no event.
+/// A record that is no event: it stands in its stream, where that is known.
 pub fn trouble(place: &Place, table: &str, reason: String, data: Payload) -> Event {
-    Event::unreadable(
-        Position::Number(place.line),
-        Trouble { place: format!("{table}, record {}", place.line), reason },
-        data,
-    )
+    let trouble = Trouble { place: format!("{table}, record {}", place.line), reason };
+    place.belonging(Event::unreadable(Position::Number(place.line), trouble, data))
 }
 
 /// A link whose event is not there.

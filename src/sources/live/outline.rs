@@ -79,9 +79,10 @@ impl<'a> Sketch<'a> {
         }
     }
 
-    /// The next record of the walk, and its time in milliseconds; `None` is a bad one.
+    /// The next record of the walk, and its time in milliseconds; `None` is a bad one, of whatever stream: what is being
+    /// written becomes something else.
     pub fn record(&mut self, event: Option<&PlacedEvent>, time: Option<i64>) {
-        let Some(event) = event else {
+        let Some(event) = event.filter(|event| event.readable) else {
             self.loose += 1;
             return;
         };
@@ -146,7 +147,8 @@ mod tests {
         for name in events.chain(names.iter().filter(|name| name.starts_with('>'))) {
             let stream = name.trim_start_matches('>');
             let ordinal = ordinals.entry(stream).or_default();
-            let event = PlacedEvent { stream: stream.into(), event_type: Some("T".into()), version: *ordinal };
+            let event =
+                PlacedEvent { stream: stream.into(), event_type: Some("T".into()), version: *ordinal, readable: true };
             match *name {
                 "!" => sketch.record(None, None),
                 name if name.starts_with('>') => sketch.link(&event, Some(1), Some(*ordinal)),
@@ -182,7 +184,12 @@ mod tests {
     #[test]
     fn the_last_event_may_be_half_of_one() {
         let but_last = |earlier: &[&str], later: &[&str], version: u64| {
-            let event = |name: &&str, version| PlacedEvent { stream: (*name).into(), event_type: None, version };
+            let event = |name: &&str, version| PlacedEvent {
+                stream: (*name).into(),
+                event_type: None,
+                version,
+                readable: true,
+            };
             let sketched = |names: &[&str], at: usize, known: Option<&Outline>| {
                 let mut sketch = Sketch::new(known);
                 for (number, name) in names.iter().enumerate() {

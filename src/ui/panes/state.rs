@@ -60,6 +60,14 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let note = if moment.is_some() { note } else { String::new() };
     widgets::Frame { area, focused: focused(app, Pane::State), theme }.draw(&titles, &note, buffer);
     let (noted, all) = app.noted(area);
+    for ((severity, note), y) in app.state_notes(noted.width.into()).iter().zip(noted.y..noted.bottom()) {
+        let role = match severity {
+            Severity::Info => Role::Text,
+            Severity::Warning => Role::Caution,
+            Severity::Error => Role::Fault,
+        };
+        Pen::new(buffer, Rect { y, height: 1, ..noted }).put(note, theme.style(role));
+    }
     let Some(moment) = moment else {
         if let Some((words, more)) = missing {
             return say(&[&words, &more], Role::Caution, theme, all, buffer);
@@ -69,18 +77,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     };
     widgets::scrollbar(area, top as u64, height as u64, len as u64, theme.style(Role::Muted), buffer);
     if let Some((words, _)) = &missing {
-        let line = Rect { y: all.y.saturating_sub(1).max(area.y + 1), height: 1, ..all };
+        let line = Rect { y: noted.y.saturating_sub(1).max(area.y + 1), height: 1, ..all };
         Pen::new(buffer, line).put(words, theme.style(Role::Caution));
     } else if noted.y > area.y + 1 {
         head(app, moment, theme, Rect { y: noted.y - 1, height: 1, ..noted }, buffer);
-    }
-    for ((severity, note), y) in app.state_notes(noted.width.into()).iter().zip(noted.y..noted.bottom()) {
-        let role = match severity {
-            Severity::Info => Role::Text,
-            Severity::Warning => Role::Caution,
-            Severity::Error => Role::Fault,
-        };
-        Pen::new(buffer, Rect { y, height: 1, ..noted }).put(note, theme.style(role));
     }
     told(pane, all, theme, buffer);
     match pane.view {

@@ -4,8 +4,8 @@
 //! behave: a version grows within its stream, streams repeat, ids do not, times can be read. The guess is deterministic,
 //! and says why.
 
+use hashbrown::HashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use super::exported;
 use super::key::{Key, Keys, Why};
@@ -335,7 +335,7 @@ impl Guesser<'_> {
 
     fn stream(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
         let points = self.coverage(field)?;
-        if field.share(|value| value::name(value).is_some()) < 90 || field.share(is_dated) > 10 {
+        if !field.nearly_all(|value| value::name(value).is_some()) || field.share(is_dated) > 10 {
             return None;
         }
         let (count, distinct) = (field.count(), field.distinct());
@@ -384,7 +384,7 @@ impl Guesser<'_> {
             return None;
         }
         let points = self.coverage(field)?;
-        if field.share(|value| value[0] == b'"') < 90 || field.share(is_dated) > 10 || field.share(is_uuid) > 10 {
+        if !field.nearly_all(|value| value[0] == b'"') || field.share(is_dated) > 10 || field.share(is_uuid) > 10 {
             return None;
         }
         let words = field.share(|value| {
@@ -402,7 +402,7 @@ impl Guesser<'_> {
 
     fn time(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
         let points = self.coverage(field)?;
-        if field.share(|value| is_dated(value) || is_epoch(value)) < 90 {
+        if !field.nearly_all(|value| is_dated(value) || is_epoch(value)) {
             return None;
         }
         let iso = field.share(is_dated) >= 50;
@@ -411,7 +411,7 @@ impl Guesser<'_> {
 
     fn id(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
         let points = self.coverage(field)?;
-        if field.share(|value| value::name(value).is_some()) < 90 {
+        if !field.nearly_all(|value| value::name(value).is_some()) {
             return None;
         }
         // A few repeated deliveries are no reason to have no ids at all, nor is an event that stands twice.
@@ -435,7 +435,7 @@ impl Guesser<'_> {
             let said = self.overrides.get(Role::Version).flatten();
             for field in self.sample.fields() {
                 let is_asked = rank(Role::Version, &field.path).is_some() || said == Some(&field.path);
-                let is_number = || field.share(|value| value::whole(value).is_some()) >= 90;
+                let is_number = || field.nearly_all(|value| value::whole(value).is_some());
                 if is_asked && self.coverage(field).is_some() && is_number() {
                     judged.insert(field.path.clone(), keys.of_version(stream, field));
                     constrained.extend(keys.is_constrained(&field.path).then(|| field.path.clone()));
@@ -502,7 +502,7 @@ impl Guesser<'_> {
     fn position_by_name(&mut self, version: Option<&FieldPath>) -> Option<FieldPath> {
         self.choose_by(Role::Position, |guesser, field| {
             let points = guesser.coverage(field)?;
-            if version == Some(&field.path) || field.share(|value| value::whole(value).is_some()) < 90 {
+            if version == Some(&field.path) || !field.nearly_all(|value| value::whole(value).is_some()) {
                 return None;
             }
             let growth = guesser.sample.once(field).growth(|_| Some(0));

@@ -6,8 +6,8 @@
 //! make streams of it whose versions count without a gap; because a store that was written twice may look the same, that
 //! key is a doubt which the header and the doctor tell. Who wrote an event, why, where and in which run is never a key.
 
+use hashbrown::{HashMap, HashSet};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use super::names::{self, Qualifier};
 use super::sample::{Field, Growth, Sample};
@@ -80,18 +80,20 @@ impl<'a> Keys<'a> {
         let mut candidates: Vec<&Field> = Vec::new();
         let mut constant: Vec<&Field> = Vec::new();
         if let Some(narrow) = narrow {
-            let named = |field: &&Field| {
-                field.path != *narrow && field.count() > 0 && !taken(&field.path) && field.share(is_part) == 100
-            };
-            // Those with a telling name first: of many fields the others are left out.
+            // The name is asked before the values: it costs least, and most fields have no such name.
+            let is_free = |field: &&Field| field.path != *narrow && !taken(&field.path);
+            let is_named = |field: &&Field| field.count() > 0 && field.share(is_part) == 100;
             let (known, others): (Vec<_>, Vec<_>) =
-                sample.fields().iter().filter(named).partition(|field| names::qualifier(&field.path).is_some());
+                sample.fields().iter().filter(is_free).partition(|field| names::qualifier(&field.path).is_some());
             let others =
                 others.into_iter().filter(|field| field.count() == sample.records() && tells_of_a_stream(field));
-            candidates = known.into_iter().chain(others).take(CANDIDATES).collect();
+            // Those with a telling name first: of many fields the others are left out.
+            candidates = known.into_iter().chain(others).filter(is_named).take(CANDIDATES).collect();
             let is_constant = |field: &&Field| {
-                let is_name = field.count() == 0 || field.share(is_part) == 100;
-                field.distinct() < 2 && is_name && names::is_tenant(&field.path) && !taken(&field.path)
+                names::is_tenant(&field.path)
+                    && !taken(&field.path)
+                    && field.distinct() < 2
+                    && (field.count() == 0 || field.share(is_part) == 100)
             };
             let other = sample.fields().iter().filter(|field| field.path != *narrow);
             constant = other.filter(is_constant).take(KNOWN).collect();

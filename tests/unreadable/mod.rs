@@ -1,0 +1,126 @@
+//! Records that cannot be read: they stand in their stream wherever it is known, count there, and are said.
+
+mod formats;
+
+use formats::Row;
+
+use super::fields::named;
+use super::*;
+
+const TIME: &str = "2025-01-01T00:00:00Z";
+
+fn json(text: &str) -> Json {
+    Json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn number(value: &Json, field: &str) -> Option<i64> {
+    value.get(field).and_then(Json::as_i64)
+}
+
+/// Eight events of two streams, of which these are in the place of the third and the sixth.
+fn rows(third: Row, sixth: Row) -> Vec<Row> {
+    let mut rows: Vec<Row> = ["1", "2", "3", "4", "5", "6", "7", "8"]
+        .iter()
+        .map(|version| ["order-1", version, "Paid", TIME, r#"{"a":1}"#])
+        .collect();
+    (rows[2], rows[5]) = (third, sixth);
+    let other = ["order-2", "1", "Paid", TIME, r#"{"a":1}"#];
+    rows.push(other);
+    rows
+}
+
+#[test]
+fn an_unreadable_record_stands_in_its_stream_in_every_format() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let no_version = ["order-1", "three", "Paid", TIME, r#"{"lost":1}"#];
+    let no_type = ["order-1", "6", "", TIME, r#"{"lost":1}"#];
+    for file in formats::all(&folder, &rows(no_version, no_type)) {
+        let listed = run(&["streams", &file, "--json"]);
+        let streams: Vec<Json> = stdout(&listed).lines().map(json).collect();
+        let first = &streams[0];
+        assert_eq!((number(first, "events"), number(first, "last_version")), (Some(8), Some(8)), "{file}");
+
+        let state = run(&["state", &file, "order-1", "--json"]);
+        assert_eq!(code(&state), 65, "{file}: {}", stderr(&state));
+        let told = json(&stdout(&state));
+        assert_eq!(number(&told, "faults"), Some(2), "{file}: {told}");
+        let fault = told.get("first_fault").expect("a fault");
+        assert_eq!(fault.get("stream").and_then(Json::as_str), Some("order-1"), "{file}");
+        assert_eq!((number(fault, "version"), fault.get("type").and_then(Json::as_str)), (Some(3), Some("Paid")));
+        let before = run(&["state", &file, "order-1", "--at", "5", "--json"]);
+        assert_eq!(number(&json(&stdout(&before)), "faults"), Some(1), "{file}");
+        let diff = run(&["diff", &file, "order-1", "1", "8", "--json"]);
+        assert_eq!((code(&diff), number(&json(&stdout(&diff)), "faults")), (65, Some(2)), "{file}");
+        let other = json(&stdout(&run(&["state", &file, "order-2", "--json"])));
+        assert_eq!(number(&other, "faults"), Some(0), "{file}");
+
+        let events: Vec<Json> = stdout(&run(&["events", &file, "order-1", "--json"])).lines().map(json).collect();
+        let versions: Vec<Option<i64>> = events.iter().map(|event| number(event, "version")).collect();
+        assert_eq!(versions, (1..=8).map(Some).collect::<Vec<_>>(), "{file}");
+        let troubles: Vec<bool> = events.iter().map(|event| event.get("trouble").is_some()).collect();
+        assert_eq!(troubles, [false, false, true, false, false, true, false, false], "{file}");
+        assert_eq!(events[5].get("type"), Some(&Json::Null), "{file}");
+        let said = stdout(&run(&["inspect", &file]));
+        assert!(!said.contains("go back or repeat") && !said.contains("no version of their own"), "{file}: {said}");
+    }
+}
+
+#[test]
+fn a_record_that_is_no_json_stands_in_its_stream_where_that_comes_first() {
+    let broken = ["order-1", "3", "Paid", TIME, r#"{"lost":"#];
+    let mut lines = formats::lines(&rows(broken, ["order-1", "6", "Paid", TIME, r#"{"a":1}"#]));
+    // Here the version comes behind what is broken.
+    lines[4] = format!(
+        r#"{{"stream_id":"order-1","data":{{"lost":}},"recorded_at":"{TIME}","event_type":"Paid","version":5}}"#
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [
+        named(&folder, "rows.jsonl", lines.join("\n") + "\n"),
+        named(&folder, "rows.json", format!("[\n{}\n]\n", lines.join(",\n"))),
+        // Cut within a record.
+        named(
+            &folder,
+            "cut.json",
+            format!("[\n{}", &lines[..5].join(",\n").strip_suffix("\"version\":5}").expect("it")),
+        ),
+    ];
+    for file in files {
+        let told = json(&stdout(&run(&["state", &file, "order-1", "--json"])));
+        assert_eq!(number(&told, "faults"), Some(2), "{file}: {told}");
+    }
+}
+
+#[test]
+fn what_repeats_behind_an_unreadable_version_is_no_repetition() {
+    // The bad one is no third event between the second and the third, but one too many.
+    let rows: Vec<Row> = ["1", "2", "bad", "3", "4", "5", "6", "7"]
+        .iter()
+        .map(|version| ["order-1", version, "Paid", TIME, r#"{"a":1}"#])
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in formats::all(&folder, &rows) {
+        let said = stdout(&run(&["inspect", &file]));
+        assert!(!said.contains("go back or repeat"), "{file}: {said}");
+        let told = json(&stdout(&run(&["state", &file, "order-1", "--at", "3", "--json"])));
+        assert_eq!((number(&told, "version"), number(&told, "faults")), (Some(3), Some(1)), "{file}: {told}");
+    }
+}
+
+#[test]
+fn one_bad_value_in_a_few_records_is_no_reason_to_read_none() {
+    let rows: [Row; 4] = [
+        ["order-1", "7", "Placed", TIME, r#"{"a":1}"#],
+        ["order-1", "eight", "Paid", "2025-01-01T00:00:01Z", r#"{"a":2}"#],
+        ["order-1", "9", "Sent", "soon", r#"{"a":3}"#],
+        ["order-1", "10", "Closed", "2025-01-01T00:00:03Z", r#"{"a":4}"#],
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in formats::all(&folder, &rows) {
+        let events: Vec<Json> = stdout(&run(&["events", &file, "--json"])).lines().map(json).collect();
+        let versions: Vec<Option<i64>> = events.iter().map(|event| number(event, "version")).collect();
+        assert_eq!(versions, [Some(7), Some(8), Some(9), Some(10)], "{file}");
+        assert!(events[1].get("trouble").is_some(), "{file}");
+        let times = events.iter().map(|event| event.get("time").and_then(Json::as_str).is_some());
+        assert_eq!(times.collect::<Vec<_>>(), [true, false, false, true], "{file}");
+    }
+}
