@@ -36,6 +36,15 @@ impl App {
             let whole = format!("there is no state here: {suspension}");
             add(Severity::Error, "suspended".into(), "", Some(whole), 1);
         }
+        if moment.is_some_and(|moment| moment.unknown && moment.suspended.is_none()) {
+            add(
+                Severity::Error,
+                "! no state".into(),
+                "",
+                Some("nothing could be folded here: there is no state".into()),
+                1,
+            );
+        }
         let troubles = self.catalogue.progress.troubles;
         if troubles > 0 {
             let whole = format!("{} of the source could not be read", counted(troubles, "record"));

@@ -77,7 +77,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let again = Opening { looking: Default::default(), ..opening.clone() };
     let reopen: Reopen = Arc::new(move || {
         let source = again.source()?;
-        let walker = again.walker(&source)?;
+        let walker = again.browser(&source)?;
         Ok((source, walker))
     });
     let reopen = (opening.address != "-").then_some(reopen);
@@ -149,7 +149,7 @@ enum Asked {
 /// Opens what is to be shown. May take long.
 fn found(opening: &Opening, stream: Option<&str>) -> Result<Found, Failure> {
     let source = opening.source()?;
-    let walker = opening.walker(&source)?;
+    let walker = opening.browser(&source)?;
     let stream = match stream {
         None => Asked::Nothing,
         Some(name) => {

@@ -450,6 +450,9 @@ impl Thread<'_> {
         self.counting = self.countable && self.stands.is_some();
         let Some(refreshed) = self.walker.refresh() else { return true };
         (self.counted, self.countable) = (None, true);
+        if let Some(remarks) = self.walker.remarks() {
+            self.outlet.say(Msg::ProjectRemarked(remarks));
+        }
         if refreshed.refused.is_none() {
             // Of two saves the state before the first is compared.
             let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());

@@ -242,13 +242,16 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
                 buffer,
             );
         }
-        if let Some(fault) = moment.fault.as_ref().filter(|_| !moment.unknown) {
-            let words = "No state: the reducer failed, and there was none before.";
+        if let Some(fault) = &moment.fault {
+            let words = match moment.unknown {
+                true => "No state: nothing could be folded here.",
+                false => "No state: the reducer failed, and there was none before.",
+            };
             return say(&[words, "", &fault.message], Role::Fault, theme, list, buffer);
         }
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
-            _ if moment.unknown && moment.fault.is_none() => "The state is not known here.",
+            _ if moment.unknown => "The state is not known here.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",
         };
