@@ -93,7 +93,11 @@ fn filter_note(sifted: &Sifted) -> String {
         _ => "",
     };
     let (shown, looked, hidden) = (sifted.places.len() as u64, sifted.looked, sifted.hidden());
-    format!("{} of {}, {} hidden{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
+    let unjudged = match sifted.unjudged.total {
+        0 => String::new(),
+        unjudged => format!(", {} not judged", count(unjudged)),
+    };
+    format!("{} of {}, {} hidden{unjudged}{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -194,7 +198,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     {
         let below = Rect { y: list.y + 2, height: list.height - 2, ..list };
         let words = format!("No event here passes the filter: all {} are hidden.", count(sifted.hidden()));
-        say(&[&words, &sifted.unjudged], Role::Muted, theme, below, buffer);
+        say(&[&words, &sifted.unjudged.words()], Role::Muted, theme, below, buffer);
     }
 }
 
