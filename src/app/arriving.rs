@@ -258,6 +258,7 @@ impl App {
                 self.walk.fold = Fold::Failed { why: why.clone() };
             }
         }
+        ours |= self.panes.pace.failed(generation);
         ours |= self.jobs.naming.take_if(|(asked, _)| *asked == generation).is_some();
         if let Some(sifted) = self.panes.events.sifted_of(generation) {
             ours = true;

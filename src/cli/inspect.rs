@@ -37,7 +37,7 @@ pub struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let opening = args.source.opening();
+    let opening = args.source.opening()?;
     let source = opening.source()?;
     output::complete(&*source)?;
     if let Some(table) = &args.table {
