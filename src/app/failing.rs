@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::action::Action;
 use super::action::Stepping;
 use super::effect::Effect;
-use super::words::{count, counted, percent};
+use super::words::{self, count, counted, percent};
 use super::{App, Severity};
 use crate::domain::{Direction, Scope, StreamName, names};
 use crate::replay::{Counted, Moment};
@@ -129,15 +129,23 @@ impl App {
         Some(format!("{stream}{} of {} failed{so_far}", count(failed), count(of)))
     }
 
-    /// What is said above a state that is not all it seems: how bad it is, and the words.
-    pub fn state_notes(&self) -> Vec<(Severity, String)> {
+    /// How many they are, and no more.
+    pub fn lacks_briefly(&self) -> Option<String> {
+        let Lacking { failed, up_to, .. } = self.lacking()?;
+        Some(format!("{} failed{}", count(failed), if up_to == UpTo::SoFar { " so far" } else { "" }))
+    }
+
+    /// What is said above a state that is not all it seems, in lines of so many cells: how bad it is, and the words.
+    pub fn state_notes(&self, cells: usize) -> Vec<(Severity, String)> {
         let mut notes = Vec::new();
         // Of a fold that is suspended all else is said where the state would stand.
         let moment = self.walk.here().filter(|moment| moment.suspended.is_none());
         if let Some(stale) = moment.and_then(|moment| moment.reducer.stale.as_ref()) {
             notes.push((Severity::Error, format!("! {stale}")));
             if let (Some(line), Some(place)) = (&stale.line, &stale.why.place) {
-                notes.push((Severity::Info, format!("{:>6} │ {line}", place.line)));
+                let number = format!("{:>6} │ ", place.line);
+                let room = cells.saturating_sub(number.chars().count());
+                notes.push((Severity::Info, format!("{number}{}", words::around(line, place.column, room))));
             }
         }
         if let Some(Lacking { failed, of, up_to }) = self.lacking() {

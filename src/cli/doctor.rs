@@ -65,7 +65,7 @@ pub(super) fn source_or_self(source: clap::Arg) -> clap::Arg {
 const WIDEST: usize = 400;
 
 pub(super) fn run(args: &DoctorArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let opening = args.fold.opening(&args.source, configuration);
+    let opening = args.fold.opening(&args.source, configuration)?;
     let (source, mut missing) = source_args::open(&opening)?;
     let mut walker = args.fold.walker(&opening, &source)?;
     let mut meter = Meter::new();

@@ -71,7 +71,7 @@ pub(super) fn open(
     fold: &FoldArgs,
     configuration: Option<PathBuf>,
 ) -> Result<(std::sync::Arc<dyn Source>, Walker, Missing), Ended> {
-    let opening = fold.opening(args, configuration);
+    let opening = fold.opening(args, configuration)?;
     let (source, missing) = source_args::open(&opening)?;
     let walker = fold.walker(&opening, &source)?;
     output::index(&*source)?;

@@ -17,6 +17,7 @@ pub mod shell;
 pub mod stream;
 pub mod text;
 pub mod time;
+pub mod unjudged;
 
 pub use cancel::Cancel;
 pub use event::{Event, Note, NoteKind, Position, Trouble, Version};
@@ -28,8 +29,9 @@ pub use pick::{Asked, Picked};
 pub use place::Place;
 pub use query::{
     About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, LeftOut,
-    Pattern, Progress, RecordedState, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamKind, StreamPage,
-    StreamSummary,
+    Pattern, Progress, RecordedState, RecordedStates, Scope, SearchStep, Spelled, StoredSnapshot, StreamKind,
+    StreamPage, StreamSummary,
 };
 pub use stream::{OtherKey, StreamKey, StreamName, Than};
 pub use time::Timestamp;
+pub use unjudged::Unjudged;

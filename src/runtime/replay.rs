@@ -18,8 +18,8 @@ use crate::app::failing::Failing;
 use crate::app::folding::FoldProgress;
 use crate::app::walk::Arrival;
 use crate::app::{Generation, Msg, words};
-use crate::domain::{Cancel, Destination, FailureKind, Scope, StreamName};
-use crate::replay::{Counted, Moment, Patch, State};
+use crate::domain::{Cancel, Destination, FailureKind, Scope, StreamName, text};
+use crate::replay::{Change, Counted, Moment, Patch, State};
 use crate::session::{Placed, Reached, Walker};
 
 /// How long a walk may go on when a newer one waits.
@@ -450,6 +450,9 @@ impl Thread<'_> {
         self.counting = self.countable && self.stands.is_some();
         let Some(refreshed) = self.walker.refresh() else { return true };
         (self.counted, self.countable) = (None, true);
+        if let Some(remarks) = self.walker.remarks() {
+            self.outlet.say(Msg::ProjectRemarked(remarks));
+        }
         if refreshed.refused.is_none() {
             // Of two saves the state before the first is compared.
             let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());
@@ -504,12 +507,7 @@ impl Thread<'_> {
         let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
         let said = self.saved.take().map(|(files, before)| match before {
             (stood, place, before) if stood == stream && place == at => {
-                let paths = Patch::between(&before, &state).0.len() as u64;
-                match paths {
-                    0 => format!("{files} saved: nothing differs here"),
-                    1 => format!("{files} saved: 1 path differs here"),
-                    paths => format!("{files} saved: {} paths differ here", words::count(paths)),
-                }
+                format!("{files} saved: {}", differing(&Patch::between(&before, &state)))
             }
             _ => format!("{files} saved: folded anew"),
         });
@@ -520,6 +518,27 @@ impl Thread<'_> {
 
     fn difference(&self) -> Option<Msg> {
         difference(&self.walker, self.generation)
+    }
+}
+
+/// How many paths differ, and the first of them.
+fn differing(patch: &Patch) -> String {
+    const NAMED: usize = 3;
+    let named = |change: &Change| match change.path.0.is_empty() {
+        true => "(all)".to_owned(),
+        false => text::fit(&change.path.to_string(), 40),
+    };
+    let first: Vec<String> = patch.0.iter().take(NAMED).map(named).collect();
+    let paths = first.join(", ");
+    match patch.0.len() {
+        0 => "nothing differs here".into(),
+        1 => format!("1 path differs here: {paths}"),
+        all @ 2..=NAMED => format!("{all} paths differ here: {paths}"),
+        all => format!(
+            "{} paths differ here: {paths} +{} more",
+            words::count(all as u64),
+            words::count((all - NAMED) as u64)
+        ),
     }
 }
 
@@ -538,6 +557,15 @@ fn difference(walker: &Walker, generation: Generation) -> Option<Msg> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_save_names_the_first_paths_that_differ() {
+        let state = |text: &str| Some(crate::domain::Json::parse(text.as_bytes()).expect("JSON"));
+        let said = |before: &str, after: &str| differing(&Patch::between(&state(before), &state(after)));
+        assert_eq!(said("{}", "{}"), "nothing differs here");
+        assert_eq!(said(r#"{"total":1}"#, r#"{"total":2}"#), "1 path differs here: /total");
+        assert_eq!(said("{}", r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#), "5 paths differ here: /a, /b, /c +2 more");
+    }
     use crate::domain::Failure;
 
     fn walk(number: u64) -> Walk {

@@ -173,11 +173,12 @@ pub(crate) fn watch_over(
 
 /// Says what the project files name that is not in the source, now that it is read.
 fn remark(source: &dyn Source, reducers: &surveys::Reducers, outlet: &Outlet) {
-    let remarks = reducers().and_then(|book| Ok(book.remarks(&categories(source)?)));
-    match remarks {
-        Ok(remarks) if !remarks.is_empty() => drop(outlet.say(Msg::ProjectRemarked(remarks))),
-        // Why a project file cannot be read is said where it folds.
-        _ => {}
+    let remarks = match reducers() {
+        Ok(book) => categories(source).map(|categories| book.remarks(&categories)).unwrap_or_default(),
+        Err(failure) => vec![format!("nothing is folded: {failure}")],
+    };
+    if !remarks.is_empty() {
+        outlet.say(Msg::ProjectRemarked(remarks));
     }
 }
 

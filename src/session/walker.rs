@@ -13,14 +13,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::open::categories;
 use super::places;
-use super::reducers::{ReducerBook, Refreshed};
+use super::reducers::{PROJECT_FILE, ReducerBook, Refreshed};
 use crate::domain::{
     Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Place, Scope, StreamName,
     Timestamp, Version,
 };
 use crate::replay::{
-    Counted, FaultCount, FoldError, Limits, Moment, Patch, Patience, Reducer, ReducerInfo, State, Suspension, Timeline,
+    Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patch, Patience, Reducer, ReducerInfo, State,
+    Suspension, Timeline,
 };
 use crate::sources::Source;
 pub use driving::Underway;
@@ -241,6 +243,16 @@ impl Walker {
             timeline.mark_stale(self.book.stale(stream.category()));
         }
         Some(refreshed)
+    }
+
+    /// What the project files say that means nothing for the source, or why they cannot be understood; nothing is known of it
+    /// while the source is being read.
+    pub fn remarks(&self) -> Option<Vec<String>> {
+        match self.book.unusable() {
+            Some(why) => Some(vec![format!("nothing is folded: {why}")]),
+            None if self.source.progress().complete => Some(self.book.remarks(&categories(&*self.source).ok()?)),
+            None => None,
+        }
     }
 
     /// Tells whether reducer files changed since they were read, while the walker is busy.
@@ -503,6 +515,7 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
 /// What folds a stream: the user's reducer; else what was recorded by whoever wrote the store; else the generic fold.
 fn reducer_for(source: &dyn Source, book: &mut ReducerBook, stream: &StreamName) -> Box<dyn Reducer> {
     if book.script(stream.category()).is_none()
+        && book.unusable().is_none()
         && let Some(states) = source.recorded(stream)
     {
         return Box::new(crate::reducers::Recorded::new(states));
@@ -512,6 +525,17 @@ fn reducer_for(source: &dyn Source, book: &mut ReducerBook, stream: &StreamName)
 
 /// The reducer of a category, or one that says at every event why there is none.
 fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer> {
+    if let Some(why) = book.unusable() {
+        // Another mistake is another fold: it is folded, and said, anew.
+        let fingerprint = Fingerprint(crc32c::crc32c(why.to_string().as_bytes()).into());
+        let info = ReducerInfo {
+            name: PROJECT_FILE.into(),
+            approximate: false,
+            fingerprint,
+            ..crate::reducers::Definition::Merge.info()
+        };
+        return Box::new(crate::reducers::Broken::new(info, why.clone()));
+    }
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let name = book.script(category).map(name);
     book.reducer(category).unwrap_or_else(|failure| {

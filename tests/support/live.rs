@@ -138,7 +138,7 @@ impl Live {
                     msgs.push(Msg::Sifted { generation, ordinals, looked, total });
                     ControlFlow::Continue(())
                 });
-                msgs.push(Msg::SiftEnded { generation, unjudged: unjudged.expect("sifted").words() });
+                msgs.push(Msg::SiftEnded { generation, unjudged: unjudged.expect("sifted") });
                 msgs
             }
             Effect::Search { generation, pattern, expression, scope } => {
