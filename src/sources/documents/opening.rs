@@ -103,7 +103,7 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     reasons.extend(guessed.reasons);
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
     let counts_positions = guessed.mapping.position.is_none();
-    let (key, other_keys) = (guessed.mapping.stream.key(), guessed.other_keys);
+    let (key, other_keys) = (guessed.mapping.key(), guessed.other_keys);
     let about = About { kind: kind.into(), reasons, caveats, counts_positions, key, other_keys, ..About::default() };
     source(&[input], framing, Generic::new(guessed.mapping, about), options)
 }
@@ -235,6 +235,7 @@ fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
         causation: references(mapping.causation),
         position: may(mapping.position),
         fields: may(mapping.fields),
+        key: mapping.key,
     }
 }
 
@@ -288,7 +289,7 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
         caveats,
         layout: Some("debezium".into()),
         counts_positions: !has_log,
-        key: guessed.mapping.stream.key(),
+        key: guessed.mapping.key(),
         other_keys: guessed.other_keys,
         normal: vec![("position-gaps".into(), "a log has other things between two rows of a table".into())],
         ..About::default()
@@ -350,7 +351,7 @@ pub fn dynamo_db(
         caveats,
         layout: Some("dynamodb".into()),
         counts_positions: true,
-        key: mapping.stream.key(),
+        key: mapping.key(),
         other_keys: guessed.other_keys,
         ..About::default()
     };
