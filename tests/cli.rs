@@ -984,3 +984,30 @@ fn an_event_that_failed_is_counted_up_to_its_place() {
     assert!(said("1").contains("1 of 1 event failed up to version 1, the first at a-1 version 1 (T)"), "{}", said("1"));
     assert!(said("2").contains("1 of 2 events failed before version 2, the first at"), "{}", said("2"));
 }
+
+#[test]
+fn the_demo_has_a_name_that_every_command_knows() {
+    let home = tempfile::tempdir().expect("a folder");
+    let blocked = home.path().join("file");
+    std::fs::write(&blocked, "").expect("written");
+    // Where nothing can be kept it is made for the command, and gone with it.
+    let temporary = home.path().join("tmp");
+    std::fs::create_dir(&temporary).expect("a folder");
+    for data in [home.path().join("data"), blocked] {
+        let demo = |args: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
+            command.args(args).env("XDG_DATA_HOME", &data).env("XDG_CONFIG_HOME", home.path());
+            command.env("TMPDIR", &temporary).stdin(Stdio::null()).output().expect("stepback runs")
+        };
+        let state = demo(&["state", "demo", "order-1002", "--at", "12"]);
+        assert_eq!(code(&state), 0, "{}", stderr(&state));
+        assert!(stdout(&state).contains("reducer order.js") && stdout(&state).contains("-12.5"), "{}", stdout(&state));
+        for args in [&["streams", "demo"][..], &["inspect", "demo"], &["verify", "demo"], &["search", "demo", "coupon"]]
+        {
+            assert_eq!(code(&demo(args)), 0, "{args:?}: {}", stderr(&demo(args)));
+        }
+        let opened = demo(&["demo"]);
+        assert!(!stderr(&opened).contains("no command"), "{}", stderr(&opened));
+    }
+    assert_eq!(std::fs::read_dir(&temporary).expect("a folder").count(), 0, "nothing is left behind");
+}

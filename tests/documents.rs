@@ -303,7 +303,7 @@ fn redux_in_its_other_shapes() {
     let mut state = |version| {
         let to = stepback::domain::Destination::At(stepback::domain::Place::Number(version));
         let scope = Scope::Stream("actions".into());
-        let moment = walker.go(&scope, 0, &to, &Cancel::default(), &mut |_, _| {}).expect("an action").moment;
+        let moment = walker.go(&scope, 0, &to, &Cancel::default(), &mut |_| {}).expect("an action").moment;
         assert_eq!((moment.reducer.name.as_str(), moment.reducer.approximate), ("computedStates", false));
         (moment.state.map(|state| state.to_string()), moment.fault.map(|fault| fault.message), moment.faults.before)
     };

@@ -30,6 +30,27 @@ fn unknown(pty: &Pty) -> Vec<String> {
 }
 
 #[test]
+fn a_project_file_that_cannot_be_parsed_keeps_nobody_from_the_events() {
+    let home = tempfile::tempdir().unwrap();
+    let project = home.path().join("stepback.toml");
+    std::fs::copy(sample("orders.jsonl"), home.path().join("orders.jsonl")).unwrap();
+    std::fs::write(&project, "[reducers]\norder = order.js\n").unwrap();
+    let dump = home.path().join("orders.jsonl").display().to_string();
+    let mut pty = at_home(home.path(), &[&dump, "--stream", "order-1002"], (140, 36));
+    pty.wait_for("@23/23").wait_for("! no state").wait_for("! stepback.toml:2").wait_for("caveat");
+    pty.keys("k").ready();
+    pty.wait_for("@22/23").wait_for("! stepback.toml:2");
+    // Mended, it folds.
+    std::fs::write(&project, "[reducers]\n").unwrap();
+    pty.wait_for("stepback.toml saved").wait_for("approximate");
+    pty.ready();
+    assert!(!pty.text().contains("nothing is folded") && !pty.text().contains("no state"), "{}", pty.text());
+    pty.keys("Q");
+    assert_eq!(pty.exit(), 0);
+    pty.close();
+}
+
+#[test]
 fn without_arguments_the_demo_opens_and_its_first_puzzle_is_solved() {
     let home = tempfile::tempdir().unwrap();
     for round in ["made", "found again"] {

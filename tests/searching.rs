@@ -286,3 +286,80 @@ fn a_text_is_found_however_json_spells_it() {
         }
     }
 }
+
+/// Three events of a bank: the second has no time.
+fn bank() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.jsonl");
+    let lines = [
+        r#"{"stream":"account-1","type":"Opened","version":1,"id":"e-1","time":"2025-03-01T08:00:00Z","data":{"amount":5}}"#,
+        r#"{"stream":"account-1","type":"Moved","version":2,"id":"e-2","data":{"amount":"7"}}"#,
+        r#"{"stream":"account-1","type":"Moved","version":3,"id":"e-3","time":"2025-03-01T10:00:00Z","data":{}}"#,
+    ];
+    std::fs::write(&path, lines.join("\n")).expect("written");
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+#[test]
+fn an_event_without_a_time_is_counted_where_times_are_asked_for() {
+    let (_folder, bank) = bank();
+    let told = "1 event could not be judged: it has no time (position 2, version 2 of account-1)";
+    for arguments in [
+        &["events", "--after", "2025-03-01T09:00"][..],
+        &["export", "--before", "2025-03-02"],
+        &["events", "--where", "after:-1h"],
+        &["events", "--type", "Moved", "--after=-1h"],
+    ] {
+        let (_, err) = said(&[&arguments[..1], &[bank.as_str()], &arguments[1..]].concat(), 0);
+        assert!(err.contains(told), "{arguments:?}: {err}");
+    }
+    let (_, err) = said(&["events", &bank, "--type", "Opened", "--before", "2025-03-02"], 0);
+    assert!(!err.contains("judged"), "what another word leaves out is not asked for its time: {err}");
+    let output = run(&["doctor", &bank]);
+    assert!(text(&output.stdout).contains("1 event has no time"), "{}", text(&output.stdout));
+    let (out, _) = said(&["inspect", &bank], 0);
+    assert!(out.contains("from 2025-03-01T08:00:00Z to 2025-03-01T10:00:00Z, 1 event has no time"), "{out}");
+    let (out, _) = said(&["inspect", &bank, "--json"], 0);
+    assert!(out.contains("\"without_time\":1"), "{out}");
+}
+
+#[test]
+fn what_is_compared_with_another_kind_is_counted_with_its_first_place() {
+    let (_folder, bank) = bank();
+    for (condition, told) in [
+        (
+            "event.version == '3'",
+            "3 events could not be judged: `==` does not go with event.version (a number) and \"3\" (a text) \
+             (first position 1, version 1 of account-1)",
+        ),
+        (
+            "event.data.amount > 6",
+            "2 events could not be judged: of 1, `>` does not go with event.data.amount (a text) and 6 (a number) \
+             (position 2, version 2 of account-1); of 1, no such key amount (position 3, version 3 of account-1)",
+        ),
+        ("event.time == '2025-03-01T08:00'", "write timestamp(\"2025-03-01T08:00:00Z\")"),
+        ("event.id in [1, 2]", "`in` does not go with event.id (a text) and"),
+    ] {
+        let (out, err) = said(&["events", &bank, "--where", condition], 1);
+        assert!(out.is_empty() && err.contains(told), "{condition}: {err}");
+    }
+}
+
+#[test]
+fn what_is_no_condition_is_refused_with_its_place() {
+    let (_folder, bank) = bank();
+    for (condition, column, told) in [
+        ("5", 1, "5 is neither true nor false"),
+        ("type:Moved event.version", 12, "event.version is neither true nor false"),
+        ("event.data.amount", 1, "the condition gives a number, not true or false: compare it"),
+        ("event.data", 1, "the condition gives an object, not true or false"),
+    ] {
+        for command in ["events", "export"] {
+            let (out, err) = said(&[command, &bank, "--where", condition], 2);
+            let caret = err.lines().find(|line| line.trim() == "^").map(|line| line.find('^').unwrap_or(0));
+            assert!(out.is_empty() && err.contains(told), "{condition}: {err}");
+            assert_eq!(caret, Some(column + 3), "{condition}: {err}");
+        }
+    }
+}

@@ -323,7 +323,7 @@ fn counted(events: u64, total: u64, failed: &[u64]) -> Msg {
     let failed: Vec<_> = failed.iter().filter(|place| **place <= events).map(|place| place - 1..*place).collect();
     let faults = FaultCount { before: failed.len() as u64, first: None };
     let counted = Counted { faults, events, total, suspended: None };
-    Msg::FaultsCounted(Failing { stream: "counter-1".into(), counted, failed: failed.into() })
+    Msg::FaultsCounted(Failing { stream: "counter-1".into(), counted, failed: failed.into(), why: None })
 }
 
 #[test]
@@ -351,6 +351,49 @@ fn a_state_that_lacks_events_says_how_many() {
     desk.type_keys("!");
     let text = desk.text();
     assert!(text.contains("The first is @3 Counted") && text.contains("total is negative"), "{text}");
+}
+
+#[test]
+fn what_failed_so_far_is_said_while_a_state_is_folded() {
+    let failed = [3, 7, 20];
+    let mut desk = Desk::open_in(failing(30, &failed), 160, 45);
+    desk.type_keys("<enter>g");
+    desk.folds = false;
+    desk.type_keys("25G");
+    desk.folding(10, 25, 1);
+    desk.send(counted(10, 30, &failed));
+    assert_eq!(desk.lines_with("! 2 of 10 events failed so far").len(), 1, "{}", desk.text());
+    assert_eq!(desk.lines_with("folding 40 %").len(), 1, "nothing stands in its place: {}", desk.text());
+    assert!(
+        desk.lines_with("! 2 of 10 failed so far").iter().any(|line| line.contains("shop.jsonl")),
+        "{}",
+        desk.text()
+    );
+    // Nearer ones may be found yet.
+    desk.type_keys("[e");
+    assert!(desk.text().contains("the last one known so far: 33 % counted"), "{}", desk.text());
+    assert_eq!(desk.app.walk.place, 7);
+    // What lies before the place is counted before its state is here.
+    assert_eq!(desk.lines_with("! 2 of 7 events failed up to here").len(), 1, "{}", desk.text());
+    desk.type_keys("[e[e");
+    assert!(desk.text().contains("no event before this one failed"), "{}", desk.text());
+    // Why it is not counted on is said once, and stays where the number stands.
+    let Msg::FaultsCounted(stuck) = counted(10, 30, &failed) else { unreachable!("a count") };
+    desk.send(Msg::FaultsCounted(Failing { why: Some("the file is gone".into()), ..stuck }));
+    assert!(desk.text().contains("the events that fail are not counted on: the file is gone"), "{}", desk.text());
+    assert_eq!(desk.lines_with("  2 so far in the whole stream, not counted on: the file").len(), 1, "{}", desk.text());
+}
+
+#[test]
+fn in_the_whole_store_a_count_of_failed_events_says_of_which_stream() {
+    let mut desk = Desk::open_in(failing(30, &[3]), 160, 45);
+    desk.type_keys("<enter>gjjjj0");
+    assert_eq!(desk.app.walk.scope, Some(Scope::All));
+    assert!(
+        desk.lines_with("! counter-1: 1 of 4 failed").iter().any(|line| line.contains("shop.jsonl")),
+        "{}",
+        desk.text()
+    );
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl App {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
             Msg::WalkProgressed { generation, progress } => self.walk.folded_so_far(generation, progress),
-            Msg::FaultsCounted(failing) => self.walk.failing = Some(failing),
+            Msg::FaultsCounted(failing) => self.faults_counted(failing),
             // One for a walk that is no longer shown compares with nothing on the screen.
             Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
                 self.walk.difference = Some((generation, patch));
@@ -256,6 +256,7 @@ impl App {
                 self.walk.fold = Fold::Failed { why: why.clone() };
             }
         }
+        ours |= self.panes.pace.failed(generation);
         ours |= self.jobs.naming.take_if(|(asked, _)| *asked == generation).is_some();
         if let Some(sifted) = self.panes.events.sifted_of(generation) {
             ours = true;
@@ -277,8 +278,13 @@ impl App {
             self.keys.held = None;
         }
         // Number 0 is of no question: reading the source itself failed.
-        if (ours || generation == Generation::default()) && failure.kind != FailureKind::Cancelled {
-            self.say(Severity::Error, failure.to_string());
+        if failure.kind != FailureKind::Cancelled {
+            match generation == Generation::default() {
+                true => self.say_lasting(Severity::Error, failure.to_string()),
+                // The header names the source; a long path before the words would hide them.
+                false if ours => self.say(Severity::Error, failure.words()),
+                false => {}
+            }
         }
     }
 

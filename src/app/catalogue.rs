@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::words::{Span, together};
+use super::words::{Span, has_fraction, together};
 use crate::domain::{About, Progress, Scope, StreamKind, StreamName, StreamSummary, text};
 
 /// The streams that share the part of their name that says what they are of.
@@ -38,6 +38,8 @@ pub struct Catalogue {
     pub listed: bool,
     /// The first and the last time of all of them.
     pub span: Span,
+    /// Whether the last time of one of them has a part of a second.
+    pub fractions: bool,
     /// How wide the longest name is.
     pub widest: usize,
     index: HashMap<StreamName, u32>,
@@ -72,6 +74,7 @@ impl Catalogue {
             }
             sum.1 += summary.events;
             sum.2 = together(sum.2, span_of(summary));
+            self.fractions |= summary.last_time.is_some_and(has_fraction);
         }
         self.span = sums.iter().fold(None, |all, (_, _, span)| together(all, *span));
         self.categories = self

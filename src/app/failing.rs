@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::action::Action;
 use super::action::Stepping;
 use super::effect::Effect;
-use super::words::{count, counted, percent};
+use super::words::{self, count, counted, percent};
 use super::{App, Severity};
-use crate::domain::{Direction, Scope, StreamName};
+use crate::domain::{Direction, Scope, StreamName, names};
 use crate::replay::{Counted, Moment};
 
 /// The events of a stream that failed, as far as they are counted.
@@ -20,9 +20,40 @@ pub struct Failing {
     pub counted: Counted,
     /// Their ordinals, as runs of neighbours.
     pub failed: Arc<Vec<Range<u64>>>,
+    /// Why nobody counts on, when that is so.
+    pub why: Option<Arc<str>>,
+}
+
+/// What is said of the events a state lacks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Lacking {
+    failed: u64,
+    /// Of how many.
+    of: u64,
+    up_to: UpTo,
+}
+
+/// How far failed events are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum UpTo {
+    /// Before the place: its own event did not fail.
+    Before,
+    /// Up to the place: its own event is among them.
+    Here,
+    /// As far as they are known.
+    SoFar,
 }
 
 impl Failing {
+    /// What is known of them for a place whose state is not folded.
+    fn lacking(&self, place: u64) -> Lacking {
+        if self.counted.events < place {
+            return Lacking { failed: self.counted.faults.before, of: self.counted.events, up_to: UpTo::SoFar };
+        }
+        let failed = self.failed.iter().map(|run| run.end.min(place).saturating_sub(run.start)).sum();
+        Lacking { failed, of: place, up_to: if self.has(place) { UpTo::Here } else { UpTo::Before } }
+    }
+
     /// Whether the event at a place failed.
     pub fn has(&self, place: u64) -> bool {
         let next = self.failed.partition_point(|run| run.end < place);
@@ -47,7 +78,13 @@ impl Failing {
     /// How many in all, or so far while they are being counted.
     fn in_all(&self) -> String {
         let so_far = if self.counted.is_whole() { "" } else { " so far" };
-        format!("{}{so_far} in the whole stream", count(self.counted.faults.before))
+        let why = self.why.as_ref().map_or(String::new(), |why| format!(", not counted on: {why}"));
+        format!("{}{so_far} in the whole stream{why}", count(self.counted.faults.before))
+    }
+
+    /// How much of the stream is counted.
+    fn counted_words(&self) -> String {
+        format!("{} % counted", percent(self.counted.events, self.counted.total))
     }
 }
 
@@ -64,28 +101,62 @@ impl App {
         })
     }
 
-    /// How many events the state at the cursor lacks, of how many: as short as can be.
-    pub fn lacks(&self) -> Option<String> {
-        let moment = lacking(self.walk.here()?)?;
-        Some(format!("{} of {} failed", count(moment.faults.before), count(moment.at)))
+    /// What is known of the events the state at the cursor lacks, also while there is none.
+    fn lacking(&self) -> Option<Lacking> {
+        let lacking = match self.walk.here() {
+            // Of what lies behind the place where a fold is suspended nobody knows anything.
+            Some(moment) if moment.suspended.is_none() => {
+                let up_to = if moment.fault.is_some() { UpTo::Here } else { UpTo::Before };
+                let moment = lacking(moment)?;
+                Lacking { failed: moment.faults.before, of: moment.at, up_to }
+            }
+            _ => self.failing()?.lacking(self.walk.stream_at),
+        };
+        (lacking.failed > 0).then_some(lacking)
     }
 
-    /// What is said above a state that is not all it seems: how bad it is, and the words.
-    pub fn state_notes(&self) -> Vec<(Severity, String)> {
-        // Of a fold that is suspended all is said where the state would stand.
-        let Some(moment) = self.walk.here().filter(|moment| moment.suspended.is_none()) else { return Vec::new() };
+    /// How many events the state at the cursor lacks, of how many: as short as can be. In a wider scope it is said of which
+    /// stream that is.
+    pub fn lacks(&self) -> Option<String> {
+        let Lacking { failed, of, up_to } = self.lacking()?;
+        let stream = match (&self.walk.scope, self.walk.stream()) {
+            (Some(Scope::All | Scope::Category(_)), Some(stream)) => {
+                format!("{}: ", names::cut(stream.as_str(), [], 24))
+            }
+            _ => String::new(),
+        };
+        let so_far = if up_to == UpTo::SoFar { " so far" } else { "" };
+        Some(format!("{stream}{} of {} failed{so_far}", count(failed), count(of)))
+    }
+
+    /// How many they are, and no more.
+    pub fn lacks_briefly(&self) -> Option<String> {
+        let Lacking { failed, up_to, .. } = self.lacking()?;
+        Some(format!("{} failed{}", count(failed), if up_to == UpTo::SoFar { " so far" } else { "" }))
+    }
+
+    /// What is said above a state that is not all it seems, in lines of so many cells: how bad it is, and the words.
+    pub fn state_notes(&self, cells: usize) -> Vec<(Severity, String)> {
         let mut notes = Vec::new();
-        if let Some(stale) = &moment.reducer.stale {
+        // Of a fold that is suspended all else is said where the state would stand.
+        let moment = self.walk.here().filter(|moment| moment.suspended.is_none());
+        if let Some(stale) = moment.and_then(|moment| moment.reducer.stale.as_ref()) {
             notes.push((Severity::Error, format!("! {stale}")));
             if let (Some(line), Some(place)) = (&stale.line, &stale.why.place) {
-                notes.push((Severity::Info, format!("{:>6} │ {line}", place.line)));
+                let number = format!("{:>6} │ ", place.line);
+                let room = cells.saturating_sub(number.chars().count());
+                notes.push((Severity::Info, format!("{number}{}", words::around(line, place.column, room))));
             }
         }
-        if let Some(moment) = lacking(moment) {
-            let (failed, of) = (count(moment.faults.before), counted(moment.at, "event"));
-            let here = if moment.fault.is_some() { "up to here" } else { "before here" };
-            let failing = self.failing().filter(|failing| failing.counted.faults.before > moment.faults.before);
-            notes.push((Severity::Warning, format!("! {failed} of {of} failed {here}")));
+        if let Some(Lacking { failed, of, up_to }) = self.lacking() {
+            let place = match up_to {
+                UpTo::Before => "before here",
+                UpTo::Here => "up to here",
+                UpTo::SoFar => "so far",
+            };
+            notes.push((Severity::Warning, format!("! {} of {} failed {place}", count(failed), counted(of, "event"))));
+            let failing =
+                self.failing().filter(|failing| up_to != UpTo::SoFar && failing.counted.faults.before > failed);
             notes.extend(failing.map(|failing| (Severity::Info, format!("  {}", failing.in_all()))));
         }
         notes
@@ -121,6 +192,16 @@ impl App {
         Some(text)
     }
 
+    /// Events that failed are counted so far.
+    pub(super) fn faults_counted(&mut self, failing: Failing) {
+        // Where nothing folds at all State says why.
+        let folds = self.walk.here().is_none_or(|moment| !moment.unknown);
+        if let Some(why) = failing.why.as_ref().filter(|_| folds && self.walk.stream() == Some(&failing.stream)) {
+            self.say(Severity::Warning, format!("the events that fail are not counted on: {why}"));
+        }
+        self.walk.failing = Some(failing);
+    }
+
     /// Goes to the next event that failed, or to the one before.
     pub(super) fn step_to_fault(&mut self, direction: Direction, times: u64, out: &mut Vec<Effect>) {
         let (Some(scope), mut place) = self.walk.target() else { return };
@@ -138,19 +219,29 @@ impl App {
                 None => break,
             }
         }
-        if place != start {
-            return self.go_to_place(scope, place, out);
-        }
-        let (events, total) = (failing.counted.events, failing.counted.total);
-        let words = match direction {
-            _ if failing.counted.is_whole() && failing.failed.is_empty() => "no event of this stream failed".into(),
-            Direction::Backward => "no event before this one failed".into(),
-            Direction::Forward if failing.counted.is_whole() => "no event after this one failed".into(),
-            Direction::Forward => {
-                format!("no event after this one failed so far: {} % counted", percent(events, total))
-            }
+        // What lies between the last one counted and the cursor may have failed as well.
+        let is_known = match direction {
+            Direction::Backward => failing.counted.events >= start.saturating_sub(1),
+            Direction::Forward => failing.counted.is_whole(),
         };
-        self.say(Severity::Info, words);
+        let counted = failing.counted_words();
+        let words = match direction {
+            _ if place != start && direction == Direction::Backward && !is_known => {
+                format!("the last one known so far: {counted}")
+            }
+            _ if place != start => String::new(),
+            _ if failing.counted.is_whole() && failing.failed.is_empty() => "no event of this stream failed".into(),
+            Direction::Backward if is_known => "no event before this one failed".into(),
+            Direction::Backward => format!("no event before this one failed so far: {counted}"),
+            Direction::Forward if is_known => "no event after this one failed".into(),
+            Direction::Forward => format!("no event after this one failed so far: {counted}"),
+        };
+        if place != start {
+            self.go_to_place(scope, place, out);
+        }
+        if !words.is_empty() {
+            self.say(Severity::Info, words);
+        }
     }
 }
 
@@ -170,6 +261,7 @@ mod tests {
             stream: "a-1".into(),
             counted: Counted { faults: FaultCount { before: 4, first: None }, events: 10, total: 12, suspended: None },
             failed: Arc::new(vec![0..1, 3..5, 8..9]),
+            why: None,
         };
         let failed = [1, 4, 5, 9];
         for place in 0..12 {
@@ -180,5 +272,10 @@ mod tests {
             assert_eq!(failing.beyond(place, Direction::Backward), before, "{place}");
         }
         assert_eq!(failing.in_all(), "4 so far in the whole stream");
+        for (place, failed, of, up_to) in
+            [(3, 1, 3, UpTo::Before), (5, 3, 5, UpTo::Here), (10, 4, 10, UpTo::Before), (11, 4, 10, UpTo::SoFar)]
+        {
+            assert_eq!(failing.lacking(place), Lacking { failed, of, up_to }, "{place}");
+        }
     }
 }

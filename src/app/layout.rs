@@ -50,13 +50,17 @@ pub struct Room {
     pub milliseconds: u16,
     /// Columns of the longest data.
     pub data: u16,
+    /// Columns of State's longest rows, and where only the beginnings of its values are seen.
+    pub state: u16,
+    /// See there.
+    pub state_cut: u16,
     /// Rows of the data of an event.
     pub event: u16,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { streams: 28, events: 40, milliseconds: 4, data: 0, event: 3 }
+        Self { streams: 28, events: 40, milliseconds: 4, data: 0, state: u16::MAX, state_cut: u16::MAX, event: 3 }
     }
 }
 
@@ -155,19 +159,26 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
     Some(areas)
 }
 
-/// How many columns Events gets: what its columns need, then milliseconds, then data, as long as State keeps its part.
+/// How many columns Events gets: what its columns need, then the least of its data, then milliseconds and more data, as long
+/// as State keeps its part, or what it needs of it.
 fn columns_of_events(width: u16, layout: Layout, room: &Room) -> u16 {
     const NARROWEST: u16 = 24;
-    let most = part(width, layout.choose(55, 36, 70));
+    /// State is never narrower for what the others ask.
+    const LEAST_STATE: u16 = 34;
+    const WITH_DATA: u16 = BEFORE_DATA + LEAST_DATA;
+    let part = part(width, layout.choose(55, 36, 70));
+    let beside = |state: u16| match layout {
+        Layout::StateWide => part,
+        Layout::Balanced | Layout::EventsWide => part.max(width.saturating_sub(state.max(LEAST_STATE))),
+    };
+    let (most, roomy) = (beside(room.state_cut), beside(room.state));
     let mut columns = room.events.clamp(NARROWEST, most.max(NARROWEST));
-    if columns + room.milliseconds <= most {
+    let data = if room.data > 0 && columns + WITH_DATA <= most { BEFORE_DATA + room.data.max(LEAST_DATA) } else { 0 };
+    columns += data.min(WITH_DATA);
+    if columns + room.milliseconds <= if data > 0 { roomy } else { most } {
         columns += room.milliseconds;
     }
-    let left = most.saturating_sub(columns);
-    match room.data {
-        1.. if left >= BEFORE_DATA + LEAST_DATA => columns + left.min(BEFORE_DATA + room.data.max(LEAST_DATA)),
-        _ => columns,
-    }
+    columns + data.saturating_sub(WITH_DATA).min(roomy.saturating_sub(columns))
 }
 
 /// How many rows Event gets: as many as its data, three to 45 percent of the column.
@@ -262,12 +273,13 @@ mod tests {
                 for focus in Pane::ALL {
                     for (zoomed, layout) in [false, true].into_iter().flat_map(|z| Layout::ALL.map(|l| (z, l))) {
                         let wide = u16::MAX / 2;
-                        let [streams, events, data, event] = match (width + height) % 3 {
-                            0 => [0; 4],
-                            1 => [wide; 4],
-                            _ => [28, 44, 30, 6],
+                        let [streams, events, data, state, event] = match (width + height) % 4 {
+                            0 => [0; 5],
+                            1 => [wide; 5],
+                            2 => [28, 44, 30, 20, 6],
+                            _ => [28, 44, 30, 70, 6],
                         };
-                        let room = Room { streams, events, milliseconds: 4, data, event };
+                        let room = Room { streams, events, milliseconds: 4, data, state, state_cut: state / 2, event };
                         let Some(areas) = arrange(width, height, focus, zoomed, layout, &room) else {
                             assert!(width < 40 || height < 10);
                             continue;
@@ -291,7 +303,7 @@ mod tests {
 
     #[test]
     fn panes_are_as_large_as_what_they_show_and_state_has_the_rest() {
-        let room = Room { streams: 27, events: 44, milliseconds: 4, data: 26, event: 4 };
+        let room = Room { streams: 27, events: 44, milliseconds: 4, data: 26, state: 90, state_cut: 90, event: 4 };
         let areas = |width, height, room: &Room| {
             arrange(width, height, Pane::Events, false, Layout::Balanced, room).expect("large enough")
         };
@@ -307,6 +319,12 @@ mod tests {
         let narrow = of(&areas(120, 36, &room), Pane::Events).width;
         assert_eq!(narrow, 48, "there is room for milliseconds, and no use in five columns of data");
         assert_eq!(of(&areas(160, 45, &room), Pane::Events).width, 44 + 4 + 2 + 23);
+        let cut = Room { state_cut: 34, ..room };
+        assert_eq!(of(&areas(120, 36, &cut), Pane::Events).width, 58, "the beginning of the data for that of values");
+        let small = Room { state: 34, state_cut: 30, ..room };
+        assert_eq!(of(&areas(120, 36, &small), Pane::Events).width, 59, "the data has what State leaves blank");
+        let smaller = Room { data: 60, state: 20, state_cut: 20, ..room };
+        assert_eq!(of(&areas(120, 36, &smaller), Pane::State).width, 34);
         let tall = Room { event: 90, ..room };
         let tall = areas(160, 45, &tall);
         assert_eq!(of(&tall, Pane::Event).height, part(tall.body().height, 45));

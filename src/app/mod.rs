@@ -7,6 +7,7 @@
 pub mod action;
 mod arriving;
 pub mod catalogue;
+pub mod cautions;
 pub mod copy;
 pub mod effect;
 pub mod failing;
@@ -14,6 +15,7 @@ pub mod folding;
 pub mod following;
 mod going;
 pub mod goto;
+mod here;
 pub mod hints;
 pub mod jobs;
 pub mod key;
@@ -41,7 +43,6 @@ pub use key::{Key, KeyCode, Modifiers, Mouse, MouseKind};
 pub use keymap::Keymap;
 pub use msg::Msg;
 
-use action::{Context, Viewing};
 use catalogue::Catalogue;
 use folding::Fold;
 use jobs::Jobs;
@@ -198,6 +199,8 @@ pub struct Notice {
     pub severity: Severity,
     /// The whole text; the line shows its first line.
     pub text: String,
+    /// Whether it stays until somebody takes it away with Esc. The others go with the next key.
+    pub lasting: bool,
 }
 
 /// What is known before the first walk.
@@ -307,7 +310,7 @@ impl App {
     /// Where what is said above a state stands, and the rows below that.
     pub fn noted(&self, area: Rect) -> (Rect, Rect) {
         let rows = layout::rows(Pane::State, area);
-        let notes = u16::try_from(self.state_notes().len()).unwrap_or(u16::MAX).min(rows.height / 3);
+        let notes = u16::try_from(self.state_notes(0).len()).unwrap_or(u16::MAX).min(rows.height / 3);
         (Rect { height: notes, ..rows }, Rect { y: rows.y + notes, height: rows.height - notes, ..rows })
     }
 
@@ -360,45 +363,12 @@ impl App {
 
     /// Says something in the status line.
     fn say(&mut self, severity: Severity, text: impl Into<String>) {
-        self.notice = Some(Notice { severity, text: text.into() });
+        self.notice = Some(Notice { severity, text: text.into(), lasting: false });
     }
 
-    /// What the status line says of the place one stands at when there is nothing else to say: the path of the selected
-    /// value, the ids of the event, or, before the first key, what to be careful about.
-    pub fn here(&self) -> Option<String> {
-        if !self.keys.pressed {
-            let (first, others) = self.catalogue.about.as_ref()?.caveats.split_first()?;
-            let about = self.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
-            return Some(match about {
-                Some(key) if !others.is_empty() => format!("note: {first} ({} more: {key})", others.len()),
-                _ => format!("note: {first}"),
-            });
-        }
-        let path = |tree: &panes::Tree| {
-            Some(tree.selected_path().to_string()).filter(|path| !path.is_empty()).map(|path| format!("path {path}"))
-        };
-        match self.panes.focus {
-            Pane::State if self.panes.state.view == panes::state::StateView::Tree => path(&self.panes.state.tree),
-            Pane::Event => path(self.panes.event.tree()?),
-            Pane::Events => {
-                let event = self.walk.event()?;
-                let mut words = format!("position {}", event.position);
-                for (name, value) in [("id", &event.id), ("correlation", &event.correlation)] {
-                    if let Some(value) = value {
-                        words.push_str(&format!("  {name} {value}"));
-                    }
-                }
-                Some(words)
-            }
-            Pane::Streams => {
-                let scope = self.walk.scope.as_ref()?;
-                let Scope::Stream(name) = scope else { return None };
-                let summary = self.catalogue.summary(name)?;
-                let (first, last) = (summary.first_time?, summary.last_time?);
-                Some(format!("{} to {}", words::instant(first), words::instant(last)))
-            }
-            Pane::State => None,
-        }
+    /// Says what is to be known whatever key is pressed next.
+    fn say_lasting(&mut self, severity: Severity, text: impl Into<String>) {
+        self.notice = Some(Notice { severity, text: text.into(), lasting: true });
     }
 
     /// The whole text of what is only hinted at in the status line: the last failure, or the fault of the event.

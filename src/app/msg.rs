@@ -8,7 +8,9 @@ use super::folding::FoldProgress;
 use super::key::{Key, Mouse};
 use super::panes::survey::Answer;
 use super::walk::Arrival;
-use crate::domain::{About, Change, Event, EventPage, Failure, Place, Progress, Scope, StreamSummary, Timestamp};
+use crate::domain::{
+    About, Change, Event, EventPage, Failure, Place, Progress, Scope, StreamSummary, Timestamp, Unjudged,
+};
 use crate::replay::Moment;
 
 /// Something that happened.
@@ -96,8 +98,8 @@ pub enum Msg {
     SiftEnded {
         /// Of the effect.
         generation: Generation,
-        /// What could not be judged, in words; empty when everything could.
-        unjudged: String,
+        /// What could not be judged.
+        unjudged: Unjudged,
     },
     /// First answer to `Effect::Go`: where it leads. What is so there follows, unless it followed already.
     PlaceReached {

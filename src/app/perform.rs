@@ -241,7 +241,8 @@ impl App {
                 &[about.name.clone(), about.kind.clone(), "opened read-only: nothing here writes".into()],
             );
             section("How it was recognised", &about.reasons);
-            section("What to be careful about", &about.caveats);
+            let here = self.cautions().into_iter().filter_map(|caution| caution.whole);
+            section("What to be careful about", &here.chain(about.caveats.iter().cloned()).collect::<Vec<_>>());
             let mapping = about.mapping.iter().map(|(part, from)| format!("{part} = {from}"));
             section("What is read from where", &mapping.collect::<Vec<_>>());
             let beside = about.beside.iter().map(|table| match table.rows {

@@ -25,6 +25,8 @@ pub struct Rooms {
     events: [Option<(u16, u16)>; 2],
     /// Streams of which category Event is as high for.
     category: Option<Arc<str>>,
+    /// Streams of which category State is as wide for.
+    states: Option<Arc<str>>,
 }
 
 impl App {
@@ -38,6 +40,7 @@ impl App {
         let height = self.height(Pane::Events);
         self.panes.room.asked.streams = self.columns_of_streams();
         self.measure_events();
+        self.measure_state();
         self.measure_event();
         if self.height(Pane::Events) < height {
             self.follow_cursor();
@@ -66,17 +69,38 @@ impl App {
     }
 
     fn measure_event(&mut self) {
-        let Some(scope) = &self.walk.scope else { return };
-        let category: Arc<str> = match scope {
-            Scope::Stream(name) => name.category().into(),
-            Scope::Category(name) => name.clone(),
-            Scope::All => "".into(),
-        };
+        let Some(category) = self.category() else { return };
         let rows = cells(self.panes.event.rows_asked());
         let rooms = &mut self.panes.room;
         let same = rooms.category.as_ref() == Some(&category);
         rooms.asked.event = if same { rows.max(rooms.asked.event) } else { rows };
         rooms.category = Some(category);
+    }
+
+    /// What the rows of State ask for, in streams of one category; before there is a state it keeps its part.
+    fn measure_state(&mut self) {
+        let (Some(category), true) = (self.category(), self.walk.here().is_some()) else { return };
+        // What is said above the state is not cut for the sake of the data.
+        const MOST_SAID: usize = 60;
+        const STALE: usize = " 4 State @1,234  from before the save ".len();
+        let stale = self.walk.here().is_some_and(|moment| moment.reducer.stale.is_some());
+        let said = self.state_notes(MOST_SAID).into_iter().map(|(_, words)| text::width(&words).min(MOST_SAID));
+        let said = said.max().unwrap_or(0).max(if stale { STALE } else { 0 });
+        let [whole, cut] = self.panes.state.columns_asked().map(|columns| cells(BORDER + columns.max(said)));
+        let rooms = &mut self.panes.room;
+        let same = rooms.states.as_ref() == Some(&category);
+        rooms.asked.state = if same { whole.max(rooms.asked.state) } else { whole };
+        rooms.asked.state_cut = if same { cut.max(rooms.asked.state_cut) } else { cut };
+        rooms.states = Some(category);
+    }
+
+    /// Streams of which category are looked at.
+    fn category(&self) -> Option<Arc<str>> {
+        Some(match self.walk.scope.as_ref()? {
+            Scope::Stream(name) => name.category().into(),
+            Scope::Category(name) => name.clone(),
+            Scope::All => "".into(),
+        })
     }
 
     /// Asks for the times of the whole scope, where the timeline shows them.

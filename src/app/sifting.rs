@@ -9,7 +9,7 @@ use super::mode::{Asking, Mode, Prompt};
 use super::panes::sifted::Sifted;
 use super::panes::{self, Pane};
 use super::{App, Severity, words};
-use crate::domain::Scope;
+use crate::domain::{Scope, Unjudged};
 
 /// A filter that was typed and has not been accepted yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,15 +102,13 @@ impl App {
     }
 
     /// All events were looked at, or nobody wanted more.
-    pub(super) fn sift_ended(&mut self, generation: Generation, unjudged: String, out: &mut Vec<Effect>) {
+    pub(super) fn sift_ended(&mut self, generation: Generation, unjudged: Unjudged, out: &mut Vec<Effect>) {
         let place = self.walk.target().1;
         let Some(sifted) = self.panes.events.sifted_of(generation) else { return };
         sifted.running = false;
-        if !unjudged.is_empty() {
-            sifted.unjudged = unjudged;
-        }
+        sifted.unjudged.join(unjudged);
         let (scope, shown, looked) = (sifted.scope.clone(), sifted.places.len() as u64, sifted.looked);
-        let words = sifted.unjudged.clone();
+        let words = sifted.unjudged.words();
         let nearest = sifted.stood.take_if(|stood| *stood == place && !sifted.places.is_empty());
         let nearest = nearest.and_then(|place| sifted.nearest(place)).filter(|nearest| *nearest != place && place > 0);
         let hidden = words::count(looked.saturating_sub(shown));

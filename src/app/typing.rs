@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::action::{ACTIONS, Action, Context, Editing, Motion};
+use super::action::{ACTIONS, Action, Context, Editing, Motion, Session, Viewing};
 use super::effect::Effect;
 use super::goto::Goto;
 use super::key::{Key, KeyCode};
@@ -36,9 +36,7 @@ impl App {
     }
 
     fn key_pressed(&mut self, key: Key, out: &mut Vec<Effect>) {
-        if self.notice.as_ref().is_some_and(|notice| notice.severity != Severity::Error) {
-            self.notice = None;
-        }
+        let said = self.notice.take_if(|notice| !notice.lasting);
         self.keys.pressed = true;
         let normal = matches!(self.mode, Mode::Normal);
         if normal && self.keys.begun.is_empty() && self.counted(key) {
@@ -59,6 +57,10 @@ impl App {
             Meaning::Action(action) => {
                 let count = self.keys.count.take().map(|(count, _)| count);
                 self.keys.armed = armed;
+                // These two are about what was said.
+                if matches!(action, Action::View(Viewing::Failure) | Action::Session(Session::Back)) {
+                    self.notice = self.notice.take().or(said.filter(|said| said.severity == Severity::Error));
+                }
                 if let (Action::View(super::action::Viewing::Focus(_)), KeyCode::Char(c @ '1'..='9')) =
                     (action, key.code)
                 {

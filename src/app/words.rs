@@ -30,6 +30,11 @@ pub fn instant(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string()
 }
 
+/// Whether an instant is not a whole second, to the millisecond.
+pub fn has_fraction(time: Timestamp) -> bool {
+    time.as_millisecond().rem_euclid(1_000) != 0
+}
+
 /// The instants of a column, all written alike: the clock where they are of one day, else the day too, and the year where
 /// there are several. Seconds are always there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -203,6 +208,42 @@ fn beginning(text: &str, cells: usize) -> &str {
     &text[..end]
 }
 
+/// Two values of which so many cells are seen, each in one line. Where what is seen of them would be alike, both begin
+/// where they begin to differ.
+pub fn told_apart(before: &Json, after: &Json, [old, new]: [usize; 2]) -> [String; 2] {
+    let seen = old.min(new);
+    let safe = |text: &str| text::safe(text).into_owned();
+    let shown = [value(before, old), value(after, new)].map(|shown| safe(&shown));
+    let alike = shown[0].chars().zip(shown[1].chars()).take_while(|(a, b)| a == b).count();
+    if alike + 1 < seen || (text::width(&shown[0]) <= old && text::width(&shown[1]) <= new) {
+        return shown;
+    }
+    // A text of any length is looked through; of the beginning of a container as much as is worth looking for.
+    const LOOKED_AT: usize = 2_000;
+    let whole = match (before, after) {
+        (Json::String(old), Json::String(new)) => [old.to_string(), new.to_string()],
+        _ => [value(before, LOOKED_AT), value(after, LOOKED_AT)],
+    };
+    let shared = whole[0].char_indices().zip(whole[1].chars()).take_while(|((_, a), b)| a == b).map(|((at, _), _)| at);
+    // One character before the difference stays.
+    let Some(from) = shared.last().filter(|from| *from > 0) else { return shown };
+    whole.map(|whole| safe(&format!("…{}", beginning(&whole[from..], old.max(new)))))
+}
+
+/// The part of a line around a column, from 1, that has so many cells; what is left out of it is a `…`. Without a column
+/// its beginning.
+pub fn around(line: &str, column: u32, cells: usize) -> String {
+    let line = text::safe(line);
+    let before = (column as usize).saturating_sub(1);
+    if text::width(&line) <= cells || before < cells * 2 / 3 {
+        return text::fit(&line, cells);
+    }
+    // A half before it, so that it is seen what it belongs to; no less of the line than there is room for.
+    let longest = line.chars().count().saturating_sub(cells.saturating_sub(1));
+    let skipped = (before + 1).saturating_sub(cells / 2).min(longest);
+    text::fit(&format!("…{}", line.chars().skip(skipped).collect::<String>()), cells)
+}
+
 /// Payloads longer than this are not parsed for one line of a list.
 const DIGESTED: usize = 8 * 1024;
 
@@ -308,6 +349,29 @@ mod tests {
         let wide = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000));
         assert!(digest(&event(&wide)).len() < 1_000);
         assert!(digest(&event(&wide[..8_000])).len() < 1_000);
+    }
+
+    #[test]
+    fn values_that_begin_alike_are_told_apart() {
+        let json = |text: &str| Json::parse(text.as_bytes()).expect("JSON");
+        let apart = |a: &str, b: &str, cells| told_apart(&json(a), &json(b), cells);
+        assert_eq!(apart(r#""shipped""#, r#""delivered""#, [6, 6]), [r#""shipped""#, r#""delivered""#]);
+        assert_eq!(apart("1", "2", [3, 3]), ["1", "2"]);
+        let long = |end: &str| format!("\"{}{end}\"", "a".repeat(900));
+        assert_eq!(apart(&long("ONE"), &long("TWO"), [12, 12]), ["…aONE", "…aTWO"]);
+        assert_eq!(apart(&long(""), &long("more"), [12, 12]), ["…a", "…amore"]);
+        let id = |end: &str| format!(r#"{{"id":"5a1e0000-0000-4000-8000","n":{end}}}"#);
+        assert_eq!(apart(&id("1"), &id("2"), [12, 20]), ["… 1}", "… 2}"]);
+    }
+
+    #[test]
+    fn a_line_is_cut_around_its_fault() {
+        let line = "  return { ...state, total: state.total + (event.data.amount ?? 1), last: event.type,) };";
+        assert_eq!(around(line, 5, 20), "  return { ...state…");
+        assert_eq!(around(line, 85, 24), "…, last: event.type,) };");
+        assert_eq!(around(line, 44, 24), "…e.total + (event.data.…");
+        assert_eq!(around(line, 900, 24), around(line, 88, 24), "a column behind the end is the end");
+        assert_eq!(around("short", 3, 24), "short");
     }
 
     #[test]

@@ -22,7 +22,7 @@ Examples:
 
 SOURCE is a file (JSON Lines and other JSON exports, CSV, an SQLite database, a dump by pg_dump or mysqldump; packed by gzip \
 or zstd too), the folder of a store (KurrentDB, JetStream, our own), or - for standard input. What it is, is told from what is \
-in it. It is never written to. A file named like a command is opened as ./NAME.";
+in it. It is never written to. demo is the store that comes with stepback. A file named like a command is opened as ./NAME.";
 
 /// A terminal debugger for event-sourced systems: walk the streams of an event store and step through the state.
 #[derive(Parser, Debug)]

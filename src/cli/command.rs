@@ -23,6 +23,7 @@ pub(super) fn open(source: &SourceArgs, stream: Option<&str>, at: Option<Place>,
     option("--at", at.map(|at| at.to_string()));
     option("--map", source.map.clone());
     option("--layout", source.layout.clone());
+    option("--allow-unpacked", source.allow_unpacked.map(|bytes| bytes.to_string()));
     option("--reducer", reducer.map(|reducer| reducer.display().to_string()));
     words.iter().map(|word| shell::word(word.as_bytes())).collect::<Vec<_>>().join(" ")
 }

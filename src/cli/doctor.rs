@@ -65,7 +65,7 @@ pub(super) fn source_or_self(source: clap::Arg) -> clap::Arg {
 const WIDEST: usize = 400;
 
 pub(super) fn run(args: &DoctorArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let opening = args.fold.opening(&args.source, configuration);
+    let opening = args.fold.opening(&args.source, configuration)?;
     let (source, mut missing) = source_args::open(&opening)?;
     let mut walker = args.fold.walker(&opening, &source)?;
     let mut meter = Meter::new();
@@ -119,7 +119,8 @@ fn write_text(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &
         match &check.skipped {
             None => writeln!(out, "checked      {}: {}", check.what, check.extent)?,
             Some(why) => {
-                let line = format!("not checked  {}: {}; {why}", check.what, check.extent);
+                let checked = if check.partly { "partly     " } else { "not checked" };
+                let line = format!("{checked}  {}: {}; {why}", check.what, check.extent);
                 writeln!(out, "{}", output::line(&line, WIDEST))?;
             }
         }
@@ -231,7 +232,7 @@ fn write_json(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &
         push_text(&mut line, &check.extent);
         line.push_str(",\"skipped\":");
         push_optional(&mut line, check.skipped.as_deref());
-        line.push('}');
+        line.push_str(&format!(",\"partly\":{}}}", check.partly));
     }
     writeln!(out, "{line}],\"partial\":{}}}}}", report.partial)
 }

@@ -63,7 +63,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         (None, Some(name)) => Scope::Category(name.as_str().into()),
         (None, None) => Scope::All,
     };
-    let mut filtering = Filtering::new(&filter, &*source, &scope)?;
+    let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
     let range = match (&args.from, &args.to) {
         (None, None) => 0..u64::MAX,
         (from, to) => {
@@ -98,7 +98,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         found += 1;
     }
     table.write(out)?;
-    filtering.say();
+    filtering.end()?;
     if found == 0 {
         let why = format!("no event of {} matches", source.about().name);
         return missing.nothing(&*source, why);

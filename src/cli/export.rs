@@ -33,7 +33,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
         Some(name) => Scope::Stream(place::stream(&*source, name)?.stream),
         None => Scope::All,
     };
-    let mut filtering = Filtering::new(&filter, &*source, &scope)?;
+    let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
     let mut walk = Walk::over(scope);
     let (mut written, key) = (0, source.about().key);
     while let Some(event) = walk.next(&*source)? {
@@ -45,7 +45,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
             written += 1;
         }
     }
-    filtering.say();
+    filtering.end()?;
     if written == 0 {
         let name = source.about().name;
         let why = match filter.is_empty() {

@@ -4,9 +4,9 @@ use clap::Args;
 
 use super::interrupt;
 use super::output::{self, Ended};
-use crate::domain::Scope;
+use crate::domain::{Scope, Unjudged, text};
 use crate::session::Source;
-use crate::session::condition::Unjudged;
+use crate::session::condition::Problem;
 use crate::session::search::{Bound, EventFilter, Sieve};
 
 /// Which events.
@@ -38,8 +38,7 @@ impl FilterArgs {
     pub fn filter(&self) -> Result<EventFilter, Ended> {
         let usage = |what: String| Ended::from(super::usage(what, ""));
         let filter = match &self.condition {
-            Some(line) => EventFilter::parse(line)
-                .map_err(|problem| usage(format!("--where does not make sense at {}", problem.shown(line))))?,
+            Some(line) => EventFilter::parse(line).map_err(|problem| refused(&problem, line))?,
             None => EventFilter::default(),
         };
         let bound = |name: &str, written: &Option<String>| match written {
@@ -54,11 +53,17 @@ impl FilterArgs {
     }
 }
 
+fn refused(problem: &Problem, line: &str) -> Ended {
+    super::usage(format!("--where does not make sense at {}", problem.shown(line)), "").into()
+}
+
 /// A filter at work for a command: what could not be judged is counted.
 pub struct Filtering {
     sieve: Sieve,
     /// Whether it lets everything through.
     is_empty: bool,
+    /// What was written to be judged.
+    condition: String,
     unjudged: Unjudged,
 }
 
@@ -67,9 +72,14 @@ impl Filtering {
     ///
     /// # Errors
     /// When the source cannot be read.
-    pub fn new(filter: &EventFilter, source: &dyn Source, scope: &Scope) -> Result<Self, Ended> {
+    pub fn new(args: &FilterArgs, filter: &EventFilter, source: &dyn Source, scope: &Scope) -> Result<Self, Ended> {
         let sieve = filter.sieve(source, scope, &interrupt::token())?;
-        Ok(Self { sieve, is_empty: filter.is_empty(), unjudged: Unjudged::default() })
+        Ok(Self {
+            sieve,
+            is_empty: filter.is_empty(),
+            condition: args.condition.clone().unwrap_or_default(),
+            unjudged: Unjudged::default(),
+        })
     }
 
     /// Whether an event is wanted.
@@ -78,16 +88,23 @@ impl Filtering {
             return true;
         }
         self.sieve.passes(event).unwrap_or_else(|reason| {
-            self.unjudged.count(reason);
+            self.unjudged.count(reason, event);
             false
         })
     }
 
     /// Says what could not be judged, where there is any.
-    pub fn say(&self) {
+    ///
+    /// # Errors
+    /// When the condition turned out to be none.
+    pub fn end(&self) -> Result<(), Ended> {
+        if let Some(problem) = self.sieve.refused() {
+            return Err(refused(&problem, &self.condition));
+        }
         let words = self.unjudged.words();
         if !words.is_empty() {
-            output::say(&words);
+            output::say(&text::safe(&words));
         }
+        Ok(())
     }
 }

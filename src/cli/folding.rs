@@ -38,9 +38,13 @@ pub struct FoldArgs {
 
 impl FoldArgs {
     /// What to open, with its reducers.
-    pub fn opening(&self, source: &SourceArgs, configuration: Option<PathBuf>) -> Opening {
-        let opening = source.opening();
-        Opening { reducer: self.reducer.clone(), configuration: configuration.or(opening.configuration), ..opening }
+    ///
+    /// # Errors
+    /// As [`SourceArgs::opening`].
+    pub fn opening(&self, source: &SourceArgs, configuration: Option<PathBuf>) -> Result<Opening, Failure> {
+        let opening = source.opening()?;
+        let configuration = configuration.or(opening.configuration);
+        Ok(Opening { reducer: self.reducer.clone(), configuration, ..opening })
     }
 
     /// A walker over an opened source.

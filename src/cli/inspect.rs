@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 use super::interrupt;
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::{About, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
+use crate::domain::{About, Asked, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
 use crate::session::Source;
 
 /// Streams read at once.
 const PAGE: usize = 4096;
 /// Events whose payloads are looked at.
 const LOOKED_AT: usize = 200;
+/// Events the index is asked about at once.
+const ASKED: usize = 1 << 17;
 /// Cells a line takes.
 const WIDE: usize = 2000;
 
@@ -35,7 +37,7 @@ pub struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let opening = args.source.opening();
+    let opening = args.source.opening()?;
     let source = opening.source()?;
     output::complete(&*source)?;
     if let Some(table) = &args.table {
@@ -69,6 +71,8 @@ struct Counted {
     streams: BTreeMap<&'static str, u64>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// How many events have no time, where an index tells.
+    untimed: Option<u64>,
     /// How many of the first events were looked at for the next two.
     looked_at: u64,
     /// What their data is, by what it is called: JSON, an encoding, bytes.
@@ -81,7 +85,16 @@ impl Counted {
     fn of(source: &dyn Source) -> Result<Self, Failure> {
         let (streams, data, metadata) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let progress = source.progress();
-        let mut counted = Self { progress, streams, first: None, last: None, looked_at: 0, data, metadata };
+        let mut counted = Self {
+            progress,
+            streams,
+            first: None,
+            last: None,
+            untimed: untimed(source)?,
+            looked_at: 0,
+            data,
+            metadata,
+        };
         let page = source.events(&EventQuery::first(Scope::All, LOOKED_AT), &interrupt::token())?;
         for event in page.events.iter().filter(|event| event.trouble.is_none()) {
             counted.looked_at += 1;
@@ -106,6 +119,21 @@ impl Counted {
             }
         }
     }
+}
+
+/// How many events have no time, where an index tells.
+fn untimed(source: &dyn Source) -> Result<Option<u64>, Failure> {
+    // Every time lies after this one, for certain; only what has none does not.
+    let asked = Asked { after: Some(Timestamp::MIN), ..Asked::default() };
+    let (mut from, mut untimed) = (0, 0);
+    while let Some(picked) = source.pick(&Scope::All, from, ASKED, &asked)? {
+        untimed += picked.ordinals.iter().filter(|(_, certain)| !certain).count() as u64;
+        if picked.looked <= from {
+            return Ok(Some(untimed));
+        }
+        from = picked.looked;
+    }
+    Ok(None)
 }
 
 /// What a payload is called; nothing where there is none.
@@ -134,7 +162,12 @@ fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), En
         writeln!(out, "streams: {}", kinds.join(", "))?;
     }
     if let (Some(first), Some(last)) = (counted.first, counted.last) {
-        writeln!(out, "from {first} to {last}")?;
+        let untimed = match counted.untimed.unwrap_or(0) {
+            0 => String::new(),
+            1 => ", 1 event has no time".into(),
+            untimed => format!(", {untimed} events have no time"),
+        };
+        writeln!(out, "from {first} to {last}{untimed}")?;
     }
     for (part, forms) in [("data", &counted.data), ("metadata", &counted.metadata)] {
         if !forms.is_empty() {
@@ -206,6 +239,7 @@ fn as_json(about: &About, counted: &Counted) -> Value {
         "streams_by_kind": counted.streams,
         "first_time": counted.first.map(|time| time.to_string()),
         "last_time": counted.last.map(|time| time.to_string()),
+        "without_time": counted.untimed,
         "first_version": about.first_version,
         "counted_versions": about.counted_versions,
         "key": about.key.as_ref().map(|key| &key.parts),

@@ -72,6 +72,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Cache(args) => cache::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
+    source_args::leave();
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));
     match result {
         Ok(code) => code,

@@ -1,20 +1,20 @@
 //! A source as it is typed.
 
-use std::sync::Arc;
-
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
 use super::missing::Missing;
 use crate::config::Folders;
 use crate::domain::Failure;
+use crate::session::demo::{self, Demo};
 use crate::session::{Opening, Source};
 
 /// A source, as every reading command takes it.
 #[derive(Args, Debug)]
 pub struct SourceArgs {
-    /// A file, the folder of a store, or - for standard input; what it is, is told from what is in it
+    /// A file, the folder of a store, demo, or - for standard input; what it is, is told from what is in it
     pub source: OsString,
     /// Which fields hold the parts of an event: stream=.aggregate.id,type=.kind,... or stream={tenantId}/{streamId}
     #[arg(long, value_name = "ROLE=PATH,...")]
@@ -67,14 +67,17 @@ impl SourceArgs {
     /// # Errors
     /// As [`Opening::source`].
     pub fn open(&self) -> Result<(Arc<dyn Source>, Missing), Failure> {
-        open(&self.opening())
+        open(&self.opening()?)
     }
 
     /// What to open.
-    pub fn opening(&self) -> Opening {
+    ///
+    /// # Errors
+    /// When the demo store is asked for and cannot be made.
+    pub fn opening(&self) -> Result<Opening, Failure> {
         let folders = Folders::of_user();
-        Opening {
-            address: self.source.clone(),
+        Ok(Opening {
+            address: address(&self.source, &folders)?,
             map: self.map.clone(),
             layout: self.layout.clone(),
             cache: folders.cache.filter(|_| !self.no_cache),
@@ -82,8 +85,30 @@ impl SourceArgs {
             reducer: None,
             allow_unpacked: self.allow_unpacked,
             looking: Default::default(),
-        }
+        })
     }
+}
+
+/// A demo store that was made for this command only, until that ends.
+static DEMO: Mutex<Option<Demo>> = Mutex::new(None);
+
+/// Where what was named lies: the demo store has a name of its own.
+///
+/// # Errors
+/// When the demo store cannot be made.
+pub fn address(named: &OsStr, folders: &Folders) -> Result<OsString, Failure> {
+    if named != demo::NAME {
+        return Ok(named.to_owned());
+    }
+    let demo = demo::demo(folders.data.as_deref())?;
+    let store = demo.store.clone();
+    *DEMO.lock().unwrap_or_else(PoisonError::into_inner) = Some(demo);
+    Ok(store.into())
+}
+
+/// The command has ended: what was made for it alone is removed.
+pub(super) fn leave() {
+    drop(DEMO.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(super) fn open(
     fold: &FoldArgs,
     configuration: Option<PathBuf>,
 ) -> Result<(std::sync::Arc<dyn Source>, Walker, Missing), Ended> {
-    let opening = fold.opening(args, configuration);
+    let opening = fold.opening(args, configuration)?;
     let (source, missing) = source_args::open(&opening)?;
     let walker = fold.walker(&opening, &source)?;
     output::index(&*source)?;
@@ -86,7 +86,7 @@ pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Pl
     let stream = place::stream(source, name)?;
     let scope = Scope::Stream(stream.stream);
     let to = Destination::To(place::locate(source, &scope, at)?);
-    let reached = walker.go(&scope, 0, &to, &interrupt::token(), &mut |_, _| {})?;
+    let reached = walker.go(&scope, 0, &to, &interrupt::token(), &mut |_| {})?;
     let cannot = |why: String| {
         let doing = format!("fold {}", place_of(&reached));
         Err(Failure::new(FailureKind::Malformed, &reached.moment.reducer.name, doing, why).into())

@@ -9,6 +9,7 @@ use clap::CommandFactory;
 use super::args::Arguments;
 use crate::domain::address;
 use crate::domain::text;
+use crate::session::demo;
 
 /// Commands named to somebody who mistyped one.
 const NAMED: usize = 3;
@@ -20,6 +21,7 @@ pub fn unknown(word: &str) -> Option<String> {
         || word.starts_with(['-', '@'])
         || word.contains('/')
         || word == "help"
+        || word == demo::NAME
         || Path::new(word).symlink_metadata().is_ok();
     let commands: Vec<String> =
         Arguments::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();

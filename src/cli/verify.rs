@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use super::append::quiet;
 use super::interrupt;
+use super::source_args::address;
+use crate::config::Folders;
 use crate::domain::Failure;
 use crate::session::embedded;
 
@@ -21,7 +23,8 @@ pub struct VerifyArgs {
 /// # Errors
 /// When there is no store or reading it fails.
 pub fn run(args: &VerifyArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let report = embedded::verify(&args.store, &interrupt::token(), &mut |_| {})?;
+    let store = PathBuf::from(address(args.store.as_os_str(), &Folders::of_user())?);
+    let report = embedded::verify(&store, &interrupt::token(), &mut |_| {})?;
     write!(out, "{report}").and_then(|()| out.flush()).or_else(quiet)?;
     Ok(if report.is_damaged() { ExitCode::from(super::NOTHING) } else { ExitCode::SUCCESS })
 }

@@ -94,18 +94,24 @@ pub enum NoteKind {
     Redacted,
     /// It has no place in the store's own global order.
     Outside,
+    /// It says no version where others of the store do: the one shown is counted on.
+    Counted,
+    /// What it says of its time cannot be read as one.
+    UnreadableTime,
     /// Anything else.
     Other,
 }
 
 impl NoteKind {
-    const NAMES: [(Self, &'static str); 7] = [
+    const NAMES: [(Self, &'static str); 9] = [
         (Self::Link, "link"),
         (Self::BrokenLink, "broken-link"),
         (Self::Archived, "archived"),
         (Self::Deleted, "deleted"),
         (Self::Redacted, "redacted"),
         (Self::Outside, "outside"),
+        (Self::Counted, "counted"),
+        (Self::UnreadableTime, "unreadable-time"),
         (Self::Other, "other"),
     ];
 

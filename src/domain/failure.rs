@@ -72,14 +72,18 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// It in words, without the source: for where it is plain which one is meant.
+    pub fn words(&self) -> String {
+        let hint = if self.hint.is_empty() { String::new() } else { format!("\n  {}", self.hint) };
+        format!("cannot {}: {}{hint}", self.doing, self.why)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name of somebody else's; a line break in it would make a line of its own.
-        write!(f, "{}: cannot {}: {}", safe(&self.source), self.doing, self.why)?;
-        if !self.hint.is_empty() {
-            write!(f, "\n  {}", self.hint)?;
-        }
-        Ok(())
+        write!(f, "{}: {}", safe(&self.source), self.words())
     }
 }
 

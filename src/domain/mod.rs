@@ -17,6 +17,7 @@ pub mod shell;
 pub mod stream;
 pub mod text;
 pub mod time;
+pub mod unjudged;
 
 pub use cancel::Cancel;
 pub use event::{Event, Note, NoteKind, Position, Trouble, Version};
@@ -33,3 +34,4 @@ pub use query::{
 };
 pub use stream::{OtherKey, StreamKey, StreamName, Than};
 pub use time::Timestamp;
+pub use unjudged::Unjudged;

@@ -5,6 +5,7 @@
 //! and with it the part in which the name differs from the others of its list; what is left out is a `…`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -74,6 +75,102 @@ pub fn all<'a>(names: &[&'a str], cells: usize) -> Vec<String> {
         cut(name, others, cells)
     };
     names.iter().map(cut_one).collect()
+}
+
+/// The types of a list: where not all have room, what they all share before and after them goes first, and a `…` is put in
+/// its place.
+pub fn kinds(names: &[&str], cells: usize) -> Vec<String> {
+    let mut common = Common::default();
+    names.iter().for_each(|name| common.see(name));
+    if names.iter().all(|name| text::width(&text::safe(name)) <= cells) || common.spared() == 0 {
+        return all(names, cells);
+    }
+    let (front, back) = common.ends();
+    let [before, behind] = [front, back].map(|cut| if cut > 0 { "…" } else { "" });
+    let parts: Vec<&str> = names.iter().map(|name| &name[front..name.len() - back]).collect();
+    let signs = text::width(before) + text::width(behind);
+    let Some(room) = cells.checked_sub(signs).filter(|room| *room > BEGINNING) else {
+        return parts.iter().map(|part| text::fit(&format!("{before}{part}"), cells)).collect();
+    };
+    // Where its own end is cut one sign says both.
+    all(&parts, room).into_iter().map(|part| format!("{before}{part}{behind}").replace("……", "…")).collect()
+}
+
+/// What the names of a list share before and after what differs: whole words, as a namespace and an assembly are.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Common {
+    /// One of the names.
+    like: Option<Arc<str>>,
+    /// Whether there is another one.
+    several: bool,
+    /// How many bytes of it all have at their beginnings and at their ends.
+    front: usize,
+    back: usize,
+    /// The bytes of the shortest.
+    shortest: usize,
+}
+
+impl Common {
+    /// Takes another name in.
+    pub fn see(&mut self, name: &str) {
+        let Some(like) = &self.like else {
+            let len = name.len();
+            *self = Self { like: Some(name.into()), several: false, front: len, back: len, shortest: len };
+            return;
+        };
+        if **like == *name {
+            return;
+        }
+        let same = |(a, b): &(char, char)| a == b;
+        let bytes = |pairs: usize, c: char| pairs + c.len_utf8();
+        let front = like.chars().zip(name.chars()).take_while(same).map(|(c, _)| c).fold(0, bytes);
+        let back = like.chars().rev().zip(name.chars().rev()).take_while(same).map(|(c, _)| c).fold(0, bytes);
+        self.several = true;
+        (self.front, self.back) = (self.front.min(front), self.back.min(back));
+        self.shortest = self.shortest.min(name.len());
+    }
+
+    /// What two lists share.
+    pub fn and(mut self, other: &Self) -> Self {
+        let Some(like) = &other.like else { return self };
+        self.see(like);
+        self.several |= other.several;
+        let shares = |mine: usize, theirs: usize| if other.several { mine.min(theirs) } else { mine };
+        (self.front, self.back) = (shares(self.front, other.front), shares(self.back, other.back));
+        self.shortest = self.shortest.min(other.shortest);
+        self
+    }
+
+    /// How many cells of each name need not be shown, the signs for them included.
+    pub fn spared(&self) -> usize {
+        let Some(like) = &self.like else { return 0 };
+        let (front, back) = self.ends();
+        let cells = |part: &str| text::width(&text::safe(part)).saturating_sub(1);
+        cells(&like[..front]) + cells(&like[like.len() - back..])
+    }
+
+    /// How many bytes go, between words: something is left of every name.
+    fn ends(&self) -> (usize, usize) {
+        let Some(like) = &self.like else { return (0, 0) };
+        if !self.several {
+            return of_one(like);
+        }
+        let is_divider = |c: char| c.is_ascii() && !c.is_alphanumeric();
+        let mut front = like[..self.front].rfind(is_divider).map_or(0, |at| at + 1);
+        while front > 0 && front >= self.shortest {
+            front = like[..front - 1].rfind(is_divider).map_or(0, |at| at + 1);
+        }
+        let start = like.len() - self.back;
+        let back = like[start..].find(is_divider).map_or(0, |at| self.back - at);
+        (front, if front + back < self.shortest { back } else { 0 })
+    }
+}
+
+/// What goes of a name that stands alone: the namespace before it, the assembly behind it.
+fn of_one(name: &str) -> (usize, usize) {
+    let end = name.find(", ").unwrap_or(name.len());
+    let front = name[..end].rfind(['.', '\\', '/', '+', ':']).map_or(0, |at| at + 1);
+    if front < end { (front, name.len() - end) } else { (0, 0) }
 }
 
 /// How many characters two names share at their beginnings and at their ends.
@@ -162,6 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn what_all_types_share_goes_first() {
+        let short = ["…OrderPlaced…", "…OrderCancelled…", "…PaymentReceived…", "…PaymentRefused…"];
+        for cells in [17, 26, 60] {
+            assert_eq!(kinds(&TYPES, cells), short, "{cells}");
+        }
+        assert_eq!(kinds(&TYPES, 90), TYPES);
+        assert_eq!(kinds(&TYPES[..1], 26), ["…OrderPlaced…"], "one alone has a namespace too");
+        let hosts = ["Acme.Network.Inventory.HostRegistered", "Acme.Network.Inventory.HostRemoved"];
+        assert_eq!(kinds(&hosts, 15), ["…HostRegistered", "…HostRemoved"]);
+        assert_eq!(kinds(&["a.", "a.b", "a.b.c"], 2).len(), 3, "something is left of every name");
+        assert_eq!(kinds(&["OrderPlaced", "OrderShipped"], 20), ["OrderPlaced", "OrderShipped"]);
+        let mut common = Common::default();
+        TYPES.iter().for_each(|name| common.see(name));
+        let mut other = Common::default();
+        other.see("Acme.Network.HostRemoved, Acme.Network");
+        assert_eq!(common.ends().0, "Acme.Commerce.Ordering.Domain.Events.".len());
+        assert_eq!(common.and(&other).ends(), ("Acme.".len(), 0));
+    }
+
+    #[test]
     fn names_that_have_room_are_whole() {
         assert_eq!(all(&["order-1", "payment-77"], 10), ["order-1", "payment-77"]);
         assert_eq!(cut("order-1", [], 3), "or…");
@@ -179,7 +296,7 @@ mod tests {
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for cells in 0..60 {
-            for cut in all(&names, cells) {
+            for cut in all(&names, cells).into_iter().chain(kinds(&names, cells)) {
                 assert!(text::width(&cut) <= cells, "{cut} in {cells}");
             }
         }

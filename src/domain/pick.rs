@@ -25,12 +25,13 @@ impl fmt::Debug for Asked<'_> {
 }
 
 impl Asked<'_> {
-    /// Whether an event of this time, cut to milliseconds, lies within the times; `None` where only the event can tell.
+    /// Whether an event of this time, cut to milliseconds, lies within the times; `None` where only the event can tell, or
+    /// not even that: it has no time.
     pub fn is_within(&self, milliseconds: Option<i64>) -> Option<bool> {
         if self.after.is_none() && self.before.is_none() {
             return Some(true);
         }
-        let Some(found) = milliseconds else { return Some(false) };
+        let found = milliseconds?;
         // In which direction was cut does not matter to what is farther away than a millisecond.
         let far = |bound: Timestamp| (found.abs_diff(bound.as_millisecond()) > 1).then_some(());
         let is_later = |bound: Timestamp| far(bound).map(|()| found > bound.as_millisecond());
@@ -75,7 +76,7 @@ mod tests {
         ] {
             assert_eq!(asked.is_within(Some(milliseconds)), within, "{milliseconds}");
         }
-        assert_eq!(asked.is_within(None), Some(false), "what has no time is within none");
+        assert_eq!(asked.is_within(None), None, "when it was nobody knows");
         assert_eq!(Asked::default().is_within(None), Some(true));
     }
 }

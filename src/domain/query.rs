@@ -207,6 +207,8 @@ pub struct About {
     pub first_version: Option<u64>,
     /// Whether positions are counted by the reader, because the store has none of its own.
     pub counts_positions: bool,
+    /// Whether positions surely ascend from one event to the next, so that one is found without looking at all.
+    pub positions_ascend: bool,
     /// How many events say no version of their own, so that the reader counts it; as far as it has been read.
     pub counted_versions: u64,
     /// Where the tool that wrote it stood, when it says so: after the event of this version.

@@ -19,7 +19,7 @@ use super::input::supersedes;
 use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::output::Output;
 use super::panics;
-use super::replay::{self, Command, Desk};
+use super::replay::{self, Desk, Orders};
 use super::run::{Reopen, Screen, watch_over};
 use super::signals::{JobControl, Whom};
 use super::tasks::{LookedFor, Tasks};
@@ -81,7 +81,7 @@ impl Drop for Again {
 pub(crate) struct Threads {
     pub(crate) tty: Arc<Tty>,
     pub(crate) output: Output,
-    pub(crate) commands: Sender<Command>,
+    pub(crate) orders: Orders,
     pub(crate) tasks: Tasks,
     pub(crate) jobs: JobControl,
     /// Tells that the first frame is painted.
@@ -159,7 +159,7 @@ impl<S: Screen> EventLoop<S> {
             screen,
             tty: threads.tty,
             output: threads.output,
-            desk: Desk::new(threads.commands),
+            desk: Desk::new(threads.orders),
             tasks: threads.tasks,
             again: threads.again,
             stale: false,
@@ -415,10 +415,10 @@ impl<S: Screen> EventLoop<S> {
         let Again { outlet, urgent, walked_out, .. } = &self.again;
         let (outlet, urgent) = (outlet.clone(), urgent.clone());
         let reducers: super::surveys::Reducers = Arc::new(walker.reducers());
-        let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone()).and_then(|commands| {
-            Ok((commands, Tasks::start(Arc::clone(&source), Arc::clone(&reducers), outlet.clone(), &urgent)?))
+        let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone()).and_then(|orders| {
+            Ok((orders, Tasks::start(Arc::clone(&source), Arc::clone(&reducers), outlet.clone(), &urgent)?))
         });
-        let (commands, tasks) = match started {
+        let (orders, tasks) = match started {
             Ok(started) => started,
             Err(error) => {
                 let failure = Failure::io("stepback", "go on with what was opened again", &error);
@@ -427,7 +427,7 @@ impl<S: Screen> EventLoop<S> {
         };
         self.desk.stop();
         self.stale = self.desk.is_waited_for();
-        self.desk = Desk::new(commands);
+        self.desk = Desk::new(orders);
         self.tasks = tasks;
         self.again.reading.cancel();
         self.again.reading = Cancel::default();

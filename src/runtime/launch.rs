@@ -44,15 +44,9 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let at = interface.at.as_deref().map(str::parse::<Place>).transpose();
     let at = at.map_err(|problem| cli::usage(problem, "for instance: --at 12"))?;
 
-    let demo = match &interface.source {
-        Some(_) => None,
-        None => Some(demo::demo(folders.data.as_deref())?),
-    };
-    let address = match (&interface.source, &demo) {
-        (Some(source), _) => source.clone(),
-        (None, Some(demo)) => demo.store.clone().into_os_string(),
-        (None, None) => return Err(cli::usage("no source", "name one")),
-    };
+    let named = interface.source.clone().unwrap_or_else(|| demo::NAME.into());
+    let demo = if named == demo::NAME { Some(demo::demo(folders.data.as_deref())?) } else { None };
+    let address = demo.as_ref().map_or_else(|| named.clone(), |demo| demo.store.clone().into_os_string());
     let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
     let reducer = interface.reducer.as_ref().map(|path| path.display().to_string());
     let options = [
@@ -62,8 +56,9 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     ];
     let options = options.into_iter().flatten().flatten();
     let folding = option("--reducer", reducer).into_iter().flatten();
-    let name = demo.as_ref().map(|_| "demo".to_owned());
-    let origin = Origin { address: address.clone(), options: options.collect(), folding: folding.collect() };
+    let name = demo.as_ref().map(|_| demo::NAME.to_owned());
+    // The demo has a name that every command knows, wherever it lies.
+    let origin = Origin { address: named, options: options.collect(), folding: folding.collect() };
     let opening = Opening {
         address,
         map: interface.map,
@@ -77,7 +72,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let again = Opening { looking: Default::default(), ..opening.clone() };
     let reopen: Reopen = Arc::new(move || {
         let source = again.source()?;
-        let walker = again.walker(&source)?;
+        let walker = again.browser(&source)?;
         Ok((source, walker))
     });
     let reopen = (opening.address != "-").then_some(reopen);
@@ -149,7 +144,7 @@ enum Asked {
 /// Opens what is to be shown. May take long.
 fn found(opening: &Opening, stream: Option<&str>) -> Result<Found, Failure> {
     let source = opening.source()?;
-    let walker = opening.walker(&source)?;
+    let walker = opening.browser(&source)?;
     let stream = match stream {
         None => Asked::Nothing,
         Some(name) => {

@@ -5,7 +5,9 @@
 //! than are seen; and a walk is cancelled for a newer one only after [`GRACE`], so that a key held down shows progress.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,8 +18,8 @@ use crate::app::failing::Failing;
 use crate::app::folding::FoldProgress;
 use crate::app::walk::Arrival;
 use crate::app::{Generation, Msg, words};
-use crate::domain::{Cancel, Destination, Scope, StreamName};
-use crate::replay::{Counted, Moment, Patch, State};
+use crate::domain::{Cancel, Destination, FailureKind, Scope, StreamName, text};
+use crate::replay::{Change, Counted, Moment, Patch, State};
 use crate::session::{Placed, Reached, Walker};
 
 /// How long a walk may go on when a newer one waits.
@@ -63,6 +65,42 @@ pub(crate) enum Command {
     Unpin,
 }
 
+/// Where commands are handed to the thread. What it counts meanwhile, behind the walks, ends when one comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Orders {
+    commands: Sender<Command>,
+    counting: Counting,
+}
+
+impl Orders {
+    /// Hands out a command; whether there is somebody to take it.
+    fn send(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).is_ok();
+        // Afterwards: a count that begins later finds the command first.
+        self.counting.stop();
+        sent
+    }
+}
+
+/// The token of the count that is under way.
+#[derive(Clone, Debug, Default)]
+struct Counting(Arc<Mutex<Cancel>>);
+
+impl Counting {
+    /// The token of a count that may begin now.
+    fn token(&self) -> Cancel {
+        let mut token = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if token.is_cancelled() {
+            *token = Cancel::default();
+        }
+        token.clone()
+    }
+
+    fn stop(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
+}
+
 #[derive(Debug)]
 enum Waiting {
     Walk(Walk),
@@ -88,7 +126,7 @@ struct Held {
 /// What the replay thread is to do, as the loop sees it.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    commands: Sender<Command>,
+    orders: Orders,
     running: Option<Running>,
     waiting: VecDeque<Waiting>,
     /// Whether the last answer has been drawn.
@@ -101,8 +139,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(commands: Sender<Command>) -> Self {
-        Self { commands, running: None, waiting: VecDeque::new(), drawn: true, asked: None, held: None, behind: None }
+    pub(crate) fn new(orders: Orders) -> Self {
+        Self { orders, running: None, waiting: VecDeque::new(), drawn: true, asked: None, held: None, behind: None }
     }
 
     /// A walk is asked for: where it leads is being found out.
@@ -169,6 +207,7 @@ impl Desk {
         if let Some(running) = &self.running {
             running.cancel.cancel();
         }
+        self.orders.counting.stop();
     }
 
     /// The thread finished what it was told to. A place that its answers do not tell is to be told before them.
@@ -246,7 +285,7 @@ impl Desk {
                 Some(Waiting::Unpin) => Command::Unpin,
                 None => return,
             };
-            if self.commands.send(command).is_ok() {
+            if self.orders.send(command) {
                 self.running = Some(Running { cancel, since: now });
             }
         }
@@ -268,16 +307,18 @@ pub(crate) fn start(
     outlet: Outlet,
     urgent: UnboundedSender<Urgent>,
     ended: Sender<()>,
-) -> std::io::Result<Sender<Command>> {
+) -> std::io::Result<Orders> {
     let (commands, orders) = channel();
+    let counting = Counting::default();
+    let counts = counting.clone();
     panics::spawn("replay", urgent, move || {
         let _ended = ended;
-        replay(walker, &orders, &outlet);
+        replay(walker, &orders, counts, &outlet);
     })?;
-    Ok(commands)
+    Ok(Orders { commands, counting })
 }
 
-fn replay(walker: Walker, orders: &Receiver<Command>, outlet: &Outlet) {
+fn replay(walker: Walker, orders: &Receiver<Command>, counts: Counting, outlet: &Outlet) {
     let mut thread = Thread {
         walker,
         outlet,
@@ -287,6 +328,7 @@ fn replay(walker: Walker, orders: &Receiver<Command>, outlet: &Outlet) {
         saved: None,
         counting: false,
         countable: true,
+        counts,
         counted: None,
         said: Instant::now(),
     };
@@ -340,6 +382,8 @@ struct Thread<'a> {
     counting: bool,
     /// Whether they can be: not with a reducer that does not start.
     countable: bool,
+    /// Ends a count when something else is to be done.
+    counts: Counting,
     /// What was said last of them, and when.
     counted: Option<(StreamName, Counted)>,
     said: Instant,
@@ -356,40 +400,48 @@ impl Thread<'_> {
             if !self.counting {
                 return orders.recv_timeout(left);
             }
+            let token = self.counts.token();
             match orders.try_recv() {
                 Ok(order) => return Ok(order),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) => self.count(),
+                Err(TryRecvError::Empty) => self.count(&token),
             }
         }
     }
 
     /// Counts events that fail for a moment, behind everything else.
-    fn count(&mut self) {
+    fn count(&mut self, cancel: &Cancel) {
         let Some((stream, ..)) = &self.stands else {
             self.counting = false;
             return;
         };
         let stream = stream.clone();
-        // Where the reducer or the source fails, what was counted stays, and is said to be so far.
-        let Ok(mut counted) = self.walker.count_on(&stream, COUNT_FOR, &Cancel::default()) else {
-            (self.counting, self.countable) = (false, false);
-            return;
+        let (counted, why) = match self.walker.count_on(&stream, COUNT_FOR, cancel) {
+            Ok(counted) => (counted, None),
+            Err(failure) if failure.kind == FailureKind::Cancelled => return,
+            // What was counted stays, and is said to be so far.
+            Err(failure) => match self.walker.counted(&stream) {
+                Some(counted) => (counted, Some(failure.to_string().into())),
+                None => return (self.counting, self.countable) = (false, false),
+            },
         };
-        self.counting = !counted.is_whole() && counted.suspended.is_none();
-        self.countable = counted.suspended.is_none();
+        self.countable = counted.suspended.is_none() && why.is_none();
+        self.counting = self.countable && !counted.is_whole();
         let failed = self.walker.failed(&stream, MOST_FAILED);
-        if let Some(last) = failed.last().filter(|_| failed.len() == MOST_FAILED) {
-            counted.events = last.end;
-        }
+        self.tell_counted(stream, counted, failed, why);
+    }
+
+    /// Says how many events failed so far, unless that was said, or something of the kind a moment ago.
+    fn tell_counted(&mut self, stream: StreamName, counted: Counted, failed: Vec<Range<u64>>, why: Option<Arc<str>>) {
         let known = (stream, counted);
-        if self.counted.as_ref() == Some(&known) || (self.counting && self.said.elapsed() < PROGRESS_EVERY) {
+        if self.counted.as_ref() == Some(&known) && why.is_none()
+            || self.counting && self.said.elapsed() < PROGRESS_EVERY
+        {
             return;
         }
         self.said = Instant::now();
         self.counted = Some(known.clone());
-        let (stream, counted) = known;
-        self.outlet.say(Msg::FaultsCounted(Failing { stream, counted, failed: failed.into() }));
+        self.outlet.say(Msg::FaultsCounted(failing(known.0, known.1, failed, why)));
     }
 
     /// Looks at the reducer files, and whether the stream has grown. False when nobody listens any more.
@@ -398,6 +450,9 @@ impl Thread<'_> {
         self.counting = self.countable && self.stands.is_some();
         let Some(refreshed) = self.walker.refresh() else { return true };
         (self.counted, self.countable) = (None, true);
+        if let Some(remarks) = self.walker.remarks() {
+            self.outlet.say(Msg::ProjectRemarked(remarks));
+        }
         if refreshed.refused.is_none() {
             // Of two saves the state before the first is compared.
             let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());
@@ -411,11 +466,17 @@ impl Thread<'_> {
         let (begun, changed) = (Instant::now(), self.walker.watch());
         let (mut told, mut looked) = (begun, begun);
         let to = Destination::To(walk.place);
-        let reached = self.walker.go(&walk.scope, walk.place, &to, cancel, &mut |folded, to_fold| {
+        let reached = self.walker.go(&walk.scope, walk.place, &to, cancel, &mut |underway| {
             if told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
+                let (folded, to_fold) = (underway.folded, underway.to_fold);
                 let progress = FoldProgress { folded, to_fold, seconds: begun.elapsed().as_secs() };
-                if !outlet.say(Msg::WalkProgressed { generation, progress }) {
+                // What failed so far is known before there is a state.
+                let counted = underway.counted();
+                let failed = underway.failed(MOST_FAILED);
+                let failing = failing(underway.stream().clone(), counted, failed, None);
+                let said = outlet.say(Msg::WalkProgressed { generation, progress });
+                if !said || !outlet.say(Msg::FaultsCounted(failing)) {
                     cancel.cancel();
                 }
             }
@@ -433,7 +494,11 @@ impl Thread<'_> {
                 let moment = Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) };
                 std::iter::once(moment).chain(self.difference()).chain(said).collect()
             }
-            Err(failure) => vec![Msg::JobFailed { generation, failure }],
+            Err(failure) => {
+                // What was stopped is not folded on behind anybody's back.
+                (self.counting, self.countable) = (false, false);
+                vec![Msg::JobFailed { generation, failure }]
+            }
         }
     }
 
@@ -442,12 +507,7 @@ impl Thread<'_> {
         let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
         let said = self.saved.take().map(|(files, before)| match before {
             (stood, place, before) if stood == stream && place == at => {
-                let paths = Patch::between(&before, &state).0.len() as u64;
-                match paths {
-                    0 => format!("{files} saved: nothing differs here"),
-                    1 => format!("{files} saved: 1 path differs here"),
-                    paths => format!("{files} saved: {} paths differ here", words::count(paths)),
-                }
+                format!("{files} saved: {}", differing(&Patch::between(&before, &state)))
             }
             _ => format!("{files} saved: folded anew"),
         });
@@ -461,6 +521,35 @@ impl Thread<'_> {
     }
 }
 
+/// How many paths differ, and the first of them.
+fn differing(patch: &Patch) -> String {
+    const NAMED: usize = 3;
+    let named = |change: &Change| match change.path.0.is_empty() {
+        true => "(all)".to_owned(),
+        false => text::fit(&change.path.to_string(), 40),
+    };
+    let first: Vec<String> = patch.0.iter().take(NAMED).map(named).collect();
+    let paths = first.join(", ");
+    match patch.0.len() {
+        0 => "nothing differs here".into(),
+        1 => format!("1 path differs here: {paths}"),
+        all @ 2..=NAMED => format!("{all} paths differ here: {paths}"),
+        all => format!(
+            "{} paths differ here: {paths} +{} more",
+            words::count(all as u64),
+            words::count((all - NAMED) as u64)
+        ),
+    }
+}
+
+/// What the screen is told of events that failed. Of more than it is told it knows only those before the last of them.
+fn failing(stream: StreamName, mut counted: Counted, failed: Vec<Range<u64>>, why: Option<Arc<str>>) -> Failing {
+    if let Some(last) = failed.last().filter(|_| failed.len() == MOST_FAILED) {
+        counted.events = last.end;
+    }
+    Failing { stream, counted, failed: failed.into(), why }
+}
+
 fn difference(walker: &Walker, generation: Generation) -> Option<Msg> {
     walker.difference().map(|patch| Msg::DiffMade { generation, patch: patch.into() })
 }
@@ -468,7 +557,16 @@ fn difference(walker: &Walker, generation: Generation) -> Option<Msg> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Failure, FailureKind};
+
+    #[test]
+    fn a_save_names_the_first_paths_that_differ() {
+        let state = |text: &str| Some(crate::domain::Json::parse(text.as_bytes()).expect("JSON"));
+        let said = |before: &str, after: &str| differing(&Patch::between(&state(before), &state(after)));
+        assert_eq!(said("{}", "{}"), "nothing differs here");
+        assert_eq!(said(r#"{"total":1}"#, r#"{"total":2}"#), "1 path differs here: /total");
+        assert_eq!(said("{}", r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#), "5 paths differ here: /a, /b, /c +2 more");
+    }
+    use crate::domain::Failure;
 
     fn walk(number: u64) -> Walk {
         Walk { generation: Generation(number), scope: Scope::All, place: number }
@@ -489,7 +587,7 @@ mod tests {
         let source = crate::sources::memory::Memory::new("memory", Vec::new());
         let mut walker = Walker::new(std::sync::Arc::new(source), crate::session::ReducerBook::empty());
         let start = Destination::To(0);
-        let reached = walker.go(&Scope::All, 0, &start, &Cancel::default(), &mut |_, _| {}).expect("the start");
+        let reached = walker.go(&Scope::All, 0, &start, &Cancel::default(), &mut |_| {}).expect("the start");
         let moment = Box::new(reached.moment);
         [Msg::MomentReached { generation: Generation(number), scope: Scope::All, scope_at: number, moment }]
     }
@@ -521,7 +619,7 @@ mod tests {
 
     fn desk() -> (Desk, Receiver<Command>, Instant) {
         let (commands, orders) = channel();
-        (Desk::new(commands), orders, Instant::now())
+        (Desk::new(Orders { commands, counting: Counting::default() }), orders, Instant::now())
     }
 
     #[test]
@@ -565,6 +663,20 @@ mod tests {
         desk.finished(&failed(1), now);
         desk.drawn(now);
         assert!(told(&orders).is_empty() && desk.is_idle());
+    }
+
+    #[test]
+    fn what_is_counted_behind_the_walks_ends_when_there_is_something_else_to_do() {
+        let (mut desk, orders, now) = desk();
+        let counting = desk.orders.counting.clone();
+        let token = counting.token();
+        assert!(!token.is_cancelled());
+        desk.go(walk(1), now);
+        assert!(token.is_cancelled() && told(&orders) == ["1"]);
+        let token = counting.token();
+        assert!(!token.is_cancelled(), "the next one begins anew");
+        desk.stop();
+        assert!(token.is_cancelled(), "somebody stops what is folded");
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub(crate) fn run_on<S: Screen>(stage: Stage, launch: Launch<S>) -> Result<ExitC
         reading: Cancel::default(),
     };
     let reducers: surveys::Reducers = Arc::new(launch.walker.reducers());
-    let commands = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
+    let orders = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
     let tasks =
         Tasks::start(Arc::clone(&launch.source), Arc::clone(&reducers), outlet.clone(), &urgent).map_err(refused)?;
     let output = Output::start(Arc::clone(&tty), outlet.clone(), urgent.clone()).map_err(refused)?;
@@ -141,7 +141,7 @@ pub(crate) fn run_on<S: Screen>(stage: Stage, launch: Launch<S>) -> Result<ExitC
     watch_over((launch.source, reducers), begun, again.reading.clone(), outlet, urgent).map_err(refused)?;
 
     let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
-    let threads = Threads { tty, output, commands, tasks, jobs, begin, again };
+    let threads = Threads { tty, output, orders, tasks, jobs, begin, again };
     let ending = panics::contain(|| {
         let mut events = EventLoop::new(launch.screen, threads, waiting, urgent_waiting);
         clock.block_on(events.run())
@@ -173,11 +173,12 @@ pub(crate) fn watch_over(
 
 /// Says what the project files name that is not in the source, now that it is read.
 fn remark(source: &dyn Source, reducers: &surveys::Reducers, outlet: &Outlet) {
-    let remarks = reducers().and_then(|book| Ok(book.remarks(&categories(source)?)));
-    match remarks {
-        Ok(remarks) if !remarks.is_empty() => drop(outlet.say(Msg::ProjectRemarked(remarks))),
-        // Why a project file cannot be read is said where it folds.
-        _ => {}
+    let remarks = match reducers() {
+        Ok(book) => categories(source).map(|categories| book.remarks(&categories)).unwrap_or_default(),
+        Err(failure) => vec![format!("nothing is folded: {failure}")],
+    };
+    if !remarks.is_empty() {
+        outlet.say(Msg::ProjectRemarked(remarks));
     }
 }
 

@@ -197,7 +197,7 @@ impl Tasks {
             });
             outlet.say(Msg::Sifted { generation, ordinals: found, looked, total });
             outlet.say(match ended {
-                Ok(unjudged) => Msg::SiftEnded { generation, unjudged: unjudged.words() },
+                Ok(unjudged) => Msg::SiftEnded { generation, unjudged },
                 Err(failure) => Msg::JobFailed { generation, failure },
             });
         });

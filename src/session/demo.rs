@@ -25,6 +25,9 @@ const FILES: &[(&str, &str)] = &[
     ("activity.js", include_str!("../../sample-data/activity.js")),
 ];
 
+/// What it is called wherever a source is named; a file of this name is opened as `./demo`.
+pub const NAME: &str = "demo";
+
 /// A demo store that can be opened.
 #[derive(Debug)]
 pub struct Demo {

@@ -26,4 +26,4 @@ pub use find::find;
 pub use open::{Opening, categories};
 pub use reducers::{PROJECT_FILE, ReducerBook, ReducerPlaces, Refreshed};
 pub use similar::similar_streams;
-pub use walker::{Folded, Placed, Reached, Walker};
+pub use walker::{Folded, Placed, Reached, Underway, Walker};

@@ -92,11 +92,23 @@ impl Opening {
     /// # Errors
     /// When a project file cannot be understood, or the reducer given does not exist.
     pub fn walker(&self, source: &Arc<dyn Source>) -> Result<Walker, Failure> {
-        if let Some(reducer) = &self.reducer {
-            std::fs::metadata(reducer)
-                .map_err(|error| Failure::io(reducer.display().to_string(), "read the reducer", &error))?;
-        }
+        self.reducer_is_there()?;
         Ok(Walker::new(source.clone(), ReducerBook::read(self.places()?)?))
+    }
+
+    /// The same for somebody who looks at events first: a project file that cannot be understood keeps nobody from them.
+    ///
+    /// # Errors
+    /// When the reducer given does not exist.
+    pub fn browser(&self, source: &Arc<dyn Source>) -> Result<Walker, Failure> {
+        self.reducer_is_there()?;
+        Ok(Walker::new(source.clone(), ReducerBook::read_anyway(self.places()?)))
+    }
+
+    fn reducer_is_there(&self) -> Result<(), Failure> {
+        let Some(reducer) = &self.reducer else { return Ok(()) };
+        let failed = |error| Failure::io(reducer.display().to_string(), "read the reducer", &error);
+        std::fs::metadata(reducer).map(|_| ()).map_err(failed)
     }
 }
 

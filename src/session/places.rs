@@ -303,10 +303,12 @@ impl Tally {
     }
 }
 
-/// Positions of most stores ascend, so that few events have to be read. Where none is found that way, every event is looked
-/// at: a store may number as it likes.
+/// Where positions surely ascend, few events have to be read. Elsewhere every event is looked at: a store may number as it
+/// likes, and one number may stand far from where it stands again.
 fn positioned(source: &dyn Source, scope: &Scope, wanted: u64, cancel: &Cancel) -> Result<Lookup, Failure> {
-    if let Some((place, times)) = ascending(source, scope, wanted, cancel)? {
+    if source.about().positions_ascend
+        && let Some((place, times)) = ascending(source, scope, wanted, cancel)?
+    {
         return Ok(Lookup::At { place, first: place + 1 - times, times });
     }
     let mut tally = Tally::default();
@@ -406,6 +408,15 @@ mod tests {
         assert_eq!(why(&Scope::All, "120"), "there is no position 120; 108 and 134 are its neighbours");
         assert_eq!(why(&stream, "#4"), "there is no event #4: the last is #3");
         assert!(why(&stream, "2/7").contains("is no version"));
+    }
+
+    #[test]
+    fn a_position_that_stands_again_far_away_is_found_twice() {
+        let store = counted(&[(1, 1), (2, 2), (3, 3), (4, 2)]);
+        let said = |which: &str| format!("position 2 stands twice: {which}");
+        assert_eq!(go(&store, &Scope::All, "2"), Ok((4, said("this is the last of them"))));
+        let first = locate_first(&store, &Scope::All, &Place::Number(2), &Cancel::default()).expect("a place");
+        assert_eq!((first.place, first.notice), (2, Some(said("this begins at the first of them"))));
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct ReducerBook {
     scripts: Scripts,
     /// Why a project file that was saved is not used, when it is not.
     refused: Option<Arc<Stale>>,
+    /// Whether there was never one that could be used: then nobody knows what folds.
+    unusable: bool,
     /// What is written in the project files and means nothing.
     remarks: Vec<String>,
     /// What every file looked like when it was read.
@@ -84,6 +86,7 @@ impl ReducerBook {
             named: BTreeMap::new(),
             scripts: Scripts::default(),
             refused: None,
+            unusable: false,
             remarks: Vec::new(),
             seen: Vec::new(),
         }
@@ -97,6 +100,24 @@ impl ReducerBook {
         let mut book = Self { places, ..Self::empty() };
         book.load()?;
         Ok(book)
+    }
+
+    /// Reads the project files for somebody who wants to see events also where these cannot be understood: then nothing is
+    /// folded, and every state says why, until they are mended.
+    pub fn read_anyway(places: ReducerPlaces) -> Self {
+        let mut book = Self { places, ..Self::empty() };
+        if let Err(failure) = book.load() {
+            let projects: Vec<PathBuf> = book.seen.iter().map(|(path, _)| path.clone()).collect();
+            book.refused = Some(Arc::new(refusal(&projects, &failure)));
+            book.unusable = true;
+        }
+        book
+    }
+
+    /// Why nobody knows what folds, when that is so.
+    pub fn unusable(&self) -> Option<&FoldError> {
+        let named = self.places.explicit.is_none() && self.unusable;
+        self.refused.as_deref().filter(|_| named).map(|stale| &stale.why)
     }
 
     /// A book of the same places that reads them again, whenever it is asked for.
@@ -152,7 +173,7 @@ impl ReducerBook {
     /// Why the reducer of a category is not the one that was saved last, when it is not.
     pub fn stale(&self, category: &str) -> Option<Arc<Stale>> {
         let refused = self.script(category).and_then(|path| self.scripts.refusal(path));
-        refused.or(self.refused.as_ref()).cloned()
+        refused.or(self.refused.as_ref().filter(|_| !self.unusable)).cloned()
     }
 
     /// Whether any file read so far has changed; when so, it is read anew. What cannot be used (it may be half written)
@@ -168,7 +189,10 @@ impl ReducerBook {
         let mut refused = None;
         if !projects.is_empty() {
             self.refused = self.load().err().map(|failure| Arc::new(refusal(&projects, &failure)));
+            self.unusable &= self.refused.is_some();
+            // Where there is nothing from before the save, State says what is wrong now.
             refused.clone_from(&self.refused);
+            refused.take_if(|_| self.unusable);
         }
         for path in &scripts {
             let stream = streams.iter().find(|stream| self.script(stream.category()) == Some(path)).cloned();
@@ -404,6 +428,29 @@ mod tests {
         assert!(book.refresh(&[]).is_some_and(|refreshed| refreshed.refused.is_none()));
         assert_eq!(book.stale("account"), None);
         assert!(book.script("account").is_none() && book.script("order").is_some());
+    }
+
+    #[test]
+    fn a_project_file_that_was_never_understood_folds_nothing_until_it_is_mended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = |explicit: Option<&str>| ReducerPlaces {
+            explicit: explicit.map(PathBuf::from),
+            folders: vec![folder.path().to_path_buf()],
+            ..Default::default()
+        };
+        let write = |text: &str| std::fs::write(folder.path().join(PROJECT_FILE), text).expect("written");
+        write("[reducers]\nacc");
+        assert!(ReducerBook::read(places(None)).is_err(), "commands that fold refuse");
+        let mut book = ReducerBook::read_anyway(places(None));
+        assert_eq!(book.unusable().and_then(|why| why.place.as_ref()).map(|place| place.line), Some(2));
+        assert_eq!(book.stale("account"), None, "there is nothing from before");
+        assert_eq!(ReducerBook::read_anyway(places(Some("mine.js"))).unusable(), None, "it is not asked");
+        write("[reducers]\n\naccount");
+        assert!(book.refresh(&[]).is_some_and(|refreshed| refreshed.refused.is_none()));
+        assert_eq!(book.unusable().and_then(|why| why.place.as_ref()).map(|place| place.line), Some(3));
+        write("[reducers]\naccount = \"account.js\"\n");
+        assert!(book.refresh(&[]).is_some());
+        assert_eq!((book.unusable(), book.script("account").is_some()), (None, true));
     }
 
     #[test]

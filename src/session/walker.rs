@@ -3,55 +3,40 @@
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
 //! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
 
+mod driving;
 mod placing;
 #[cfg(test)]
 mod tests;
 
-use std::ops::{Range, RangeInclusive};
-use std::panic::resume_unwind;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::{Builder, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::open::categories;
 use super::places;
-use super::reducers::{ReducerBook, Refreshed};
+use super::reducers::{PROJECT_FILE, ReducerBook, Refreshed};
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, Event, EventPage, EventQuery, Failure, FailureKind, Place, Scope,
-    StreamName, Timestamp, Version,
+    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Place, Scope, StreamName,
+    Timestamp, Version,
 };
 use crate::replay::{
-    Advance, Budget, Counted, FaultCount, FoldError, Goal, Limits, Moment, Patch, Patience, Reducer, ReducerInfo,
-    State, StateCost, Suspension, Timeline,
+    Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patch, Patience, Reducer, ReducerInfo, State,
+    Suspension, Timeline,
 };
 use crate::sources::Source;
+pub use driving::Underway;
+use driving::{Kept, count, drive, stopped, suspended};
 pub use placing::Placed;
 
 /// Timelines kept: each of a script has a process of its own.
 const KEPT: usize = 6;
-
-/// Events folded between two looks at the cancel token, at most. Of a script's a single batch: it may take its whole time
-/// at each event, and nobody waits for that many times over.
-const SLICE: u64 = 4096;
-
-/// What a slice takes: after a longer one the next is smaller, after a shorter one larger.
-const SLICE_TIME: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(50);
 
 /// Unreadable records passed over with one read, at most.
 const MOST_PASSED: usize = 256;
 
 /// After so long a fold says how far it is.
 const TOLD_EVERY: Duration = Duration::from_millis(100);
-
-/// So many events must lie behind a page for the next one to be read ahead.
-const WORTH_READING_AHEAD: u64 = 512;
-
-/// A timeline, and how many of its events are folded between two looks at anything else.
-struct Kept {
-    timeline: Timeline,
-    slice: u64,
-    batch: u64,
-}
 
 /// Where a walk arrived.
 #[derive(Clone, PartialEq, Debug)]
@@ -112,7 +97,7 @@ impl Walker {
         Self { patience: Some(patience), ..self }
     }
 
-    /// Walks. `told` hears how many events are folded and how many are to be. A place beyond the end of a scope means its
+    /// Walks. `told` hears how far the fold is. A place beyond the end of a scope means its
     /// end.
     ///
     /// # Errors
@@ -124,7 +109,7 @@ impl Walker {
         from: u64,
         to: &Destination,
         cancel: &Cancel,
-        told: &mut dyn FnMut(u64, u64),
+        told: &mut dyn FnMut(&Underway<'_>),
     ) -> Result<Reached, Failure> {
         let (to, notice) = self.located(scope, to, cancel)?;
         let (scope, place) = self.resolve(scope, from, &to, cancel)?;
@@ -258,6 +243,16 @@ impl Walker {
             timeline.mark_stale(self.book.stale(stream.category()));
         }
         Some(refreshed)
+    }
+
+    /// What the project files say that means nothing for the source, or why they cannot be understood; nothing is known of it
+    /// while the source is being read.
+    pub fn remarks(&self) -> Option<Vec<String>> {
+        match self.book.unusable() {
+            Some(why) => Some(vec![format!("nothing is folded: {why}")]),
+            None if self.source.progress().complete => Some(self.book.remarks(&categories(&*self.source).ok()?)),
+            None => None,
+        }
     }
 
     /// Tells whether reducer files changed since they were read, while the walker is busy.
@@ -447,7 +442,7 @@ impl Walker {
         scope: &Scope,
         place: u64,
         cancel: &Cancel,
-        told: &mut dyn FnMut(u64, u64),
+        told: &mut dyn FnMut(&Underway<'_>),
     ) -> Result<(u64, Moment), Failure> {
         let (place, event, _) = self.event_at(scope, place, cancel)?;
         match event {
@@ -465,7 +460,7 @@ impl Walker {
         stream: &StreamName,
         place: u64,
         cancel: &Cancel,
-        told: &mut dyn FnMut(u64, u64),
+        told: &mut dyn FnMut(&Underway<'_>),
     ) -> Result<Moment, Failure> {
         let mut kept = self.take(stream);
         let result = drive(&*self.source, &mut kept, place, cancel, told);
@@ -497,142 +492,6 @@ impl Walker {
     }
 }
 
-fn drive(
-    source: &dyn Source,
-    Kept { timeline, slice, batch }: &mut Kept,
-    place: u64,
-    cancel: &Cancel,
-    told: &mut dyn FnMut(u64, u64),
-) -> Result<Moment, Failure> {
-    let scope = Scope::Stream(timeline.stream().clone());
-    if let Some(summary) = source.stream(timeline.stream())? {
-        timeline.grow(summary.events);
-    }
-    timeline.heed(cancel);
-    let mut goal = Goal::To(place);
-    let largest = largest_slice(timeline, *batch);
-    let read = |from, limit| source.events(&EventQuery::at(scope.clone(), from, limit), cancel);
-    std::thread::scope(|threads| {
-        // On a long way the next page is read while this one is folded.
-        let mut ahead: Option<(u64, ScopedJoinHandle<'_, Result<EventPage, Failure>>)> = None;
-        loop {
-            if cancel.is_cancelled() {
-                return Err(stopped(source));
-            }
-            let begun = Instant::now();
-            let answer = timeline.advance(&mut goal, Budget { events: *slice });
-            *slice = next_slice(*slice, begun.elapsed(), largest);
-            match answer {
-                Advance::Working { folded, to_fold } => told(folded, to_fold),
-                Advance::NeedEvents { from, limit } => {
-                    let page = match ahead.take().filter(|(at, _)| *at == from) {
-                        Some((_, page)) => page.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-                        None => read(from, limit)?,
-                    };
-                    let next = page.first + page.events.len() as u64;
-                    let left = place.min(timeline.total().unwrap_or(0)).saturating_sub(next);
-                    if page.events.len() == limit && left >= WORTH_READING_AHEAD {
-                        let read = &read;
-                        // Without a thread it is read when it is needed.
-                        ahead = Builder::new()
-                            .spawn_scoped(threads, move || read(next, limit))
-                            .ok()
-                            .map(|page| (next, page));
-                    }
-                    timeline.feed(page);
-                }
-                Advance::Reached => return Ok(timeline.moment()),
-                Advance::Failed(_) if cancel.is_cancelled() => {}
-                Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
-                Advance::Suspended(suspension) => {
-                    let moment = unfolded(source, timeline, place, suspended(&suspension), cancel)?;
-                    return Ok(Moment { suspended: Some(suspension), ..moment });
-                }
-            }
-        }
-    })
-}
-
-/// Counts on for about so long; says why, when the reducer cannot fold at all.
-fn count(
-    source: &dyn Source,
-    Kept { timeline, slice, batch }: &mut Kept,
-    time: Duration,
-    cancel: &Cancel,
-) -> Result<Option<FoldError>, Failure> {
-    let scope = Scope::Stream(timeline.stream().clone());
-    if let Some(summary) = source.stream(timeline.stream())? {
-        timeline.grow(summary.events);
-    }
-    timeline.heed(cancel);
-    let (begun, largest) = (Instant::now(), largest_slice(timeline, *batch));
-    while !cancel.is_cancelled() && begun.elapsed() < time {
-        let slice_begun = Instant::now();
-        let answer = timeline.count_on(Budget { events: *slice });
-        *slice = next_slice(*slice, slice_begun.elapsed(), largest);
-        match answer {
-            Advance::Working { .. } => {}
-            Advance::NeedEvents { from, limit } => {
-                timeline.feed_count(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
-            }
-            Advance::Reached | Advance::Suspended(_) => break,
-            Advance::Failed(_) if cancel.is_cancelled() => break,
-            Advance::Failed(why) => return Ok(Some(why)),
-        }
-    }
-    Ok(None)
-}
-
-/// That a fold stands still, as an error.
-fn suspended(suspension: &Suspension) -> FoldError {
-    FoldError::timed_out(suspension.to_string())
-}
-
-fn stopped(source: &dyn Source) -> Failure {
-    Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped")
-}
-
-/// The most events folded between two looks at the cancel token.
-fn largest_slice(timeline: &Timeline, batch: u64) -> u64 {
-    match timeline.reducer().cost {
-        StateCost::Pointer => SLICE,
-        StateCost::Copy => SLICE.min(batch),
-    }
-}
-
-/// How fast it goes decides how often is looked up, never what is found.
-fn next_slice(slice: u64, took: Duration, largest: u64) -> u64 {
-    match took {
-        time if time < *SLICE_TIME.start() => (slice * 2).min(largest),
-        time if time > *SLICE_TIME.end() => (slice / 4).max(1),
-        _ => slice,
-    }
-}
-
-/// The moment of a place whose reducer cannot fold at all: the event, and why there is no state.
-fn unfolded(
-    source: &dyn Source,
-    timeline: &Timeline,
-    place: u64,
-    why: FoldError,
-    cancel: &Cancel,
-) -> Result<Moment, Failure> {
-    let stream = timeline.stream().clone();
-    let total = timeline.total().unwrap_or(0);
-    let at = place.min(total);
-    let event = match at.checked_sub(1) {
-        Some(ordinal) => {
-            let query = EventQuery::at(Scope::Stream(stream.clone()), ordinal, 1);
-            source.events(&query, cancel)?.events.into_iter().next()
-        }
-        None => None,
-    };
-    let reducer = timeline.reducer().clone();
-    let (patch, fault, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
-    let (state, suspended, urged) = (None, None, timeline.patience().is_urged());
-    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, urged, fault, faults, reducer })
-}
-
 /// The moment before the first event of a scope of many streams, or at a record that belongs to none.
 fn outside(event: Option<Arc<Event>>) -> Moment {
     let fault =
@@ -656,6 +515,7 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
 /// What folds a stream: the user's reducer; else what was recorded by whoever wrote the store; else the generic fold.
 fn reducer_for(source: &dyn Source, book: &mut ReducerBook, stream: &StreamName) -> Box<dyn Reducer> {
     if book.script(stream.category()).is_none()
+        && book.unusable().is_none()
         && let Some(states) = source.recorded(stream)
     {
         return Box::new(crate::reducers::Recorded::new(states));
@@ -665,6 +525,17 @@ fn reducer_for(source: &dyn Source, book: &mut ReducerBook, stream: &StreamName)
 
 /// The reducer of a category, or one that says at every event why there is none.
 fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer> {
+    if let Some(why) = book.unusable() {
+        // Another mistake is another fold: it is folded, and said, anew.
+        let fingerprint = Fingerprint(crc32c::crc32c(why.to_string().as_bytes()).into());
+        let info = ReducerInfo {
+            name: PROJECT_FILE.into(),
+            approximate: false,
+            fingerprint,
+            ..crate::reducers::Definition::Merge.info()
+        };
+        return Box::new(crate::reducers::Broken::new(info, why.clone()));
+    }
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let name = book.script(category).map(name);
     book.reducer(category).unwrap_or_else(|failure| {

@@ -114,6 +114,7 @@ impl Source for Embedded {
             kind: "stepback store".into(),
             reasons: vec!["the directory has a journal (journal/000001.evj)".into()],
             caveats,
+            positions_ascend: true,
             ..About::default()
         }
     }

@@ -385,9 +385,10 @@ impl<B: Backing> Indexed<B> {
 fn counted_caveat(about: &About, events: u64) -> Option<String> {
     match about.counted_versions {
         0 => None,
-        counted if counted < events => {
-            Some(format!("{counted} of {events} events have no version of their own: it is counted"))
-        }
+        counted if counted < events => Some(match counted {
+            1 => format!("1 of {events} events has no version of its own: it is counted"),
+            _ => format!("{counted} of {events} events have no version of their own: it is counted"),
+        }),
         _ if about.caveats.iter().any(|caveat| caveat.starts_with("no versions")) => None,
         _ => Some("no versions: counted in each stream".into()),
     }
@@ -406,8 +407,12 @@ impl<B: Backing> Source for Indexed<B> {
             let disordered = self.disordered();
             match disordered {
                 0 => {}
-                1 => about.caveats.push("in one stream versions go back or repeat: shown in file order".into()),
-                n => about.caveats.push(format!("in {n} streams versions go back or repeat: shown in file order")),
+                1 => about
+                    .caveats
+                    .push("in one stream versions go back or repeat: it is shown as the store has it".into()),
+                n => about
+                    .caveats
+                    .push(format!("in {n} streams versions go back or repeat: they are shown as the store has them")),
             }
             if let Some(OtherKey { field, map, .. }) =
                 OtherKey::first(&about.other_keys, Than::Wider).filter(|_| disordered > 0)

@@ -37,6 +37,7 @@ mod index;
 mod indexed;
 pub mod input;
 mod jetstream;
+mod lacking;
 pub mod layouts;
 mod live;
 mod looking;

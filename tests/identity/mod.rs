@@ -476,7 +476,7 @@ fn rows_whose_versions_repeat_stay_as_the_store_gives_them() {
     for path in Twins::of(records).all() {
         let source = by_version.open(&path);
         assert_eq!(streams(&*source), ["a: 1A1 2A2 1X1 2X2"], "{}", path.display());
-        caveat(&source.about(), "versions go back or repeat: shown in file order");
+        caveat(&source.about(), "versions go back or repeat: it is shown as the store has it");
     }
     // Rows that only lie in another order have one of their own.
     let records = vec![event(2, "A2"), event(1, "A1"), event(3, "A3")];

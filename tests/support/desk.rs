@@ -19,12 +19,11 @@ use stepback::app::walk::Arrival;
 use stepback::app::{App, Effect, Generation, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{
     About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Place, Position, Progress,
-    Scope, StreamName, Timestamp, Trouble, Version, time,
+    Scope, StreamName, Timestamp, Trouble, Unjudged, Version, time,
 };
 use stepback::replay::{
     FaultCount, Fingerprint, FirstFault, Moment, Patch, ReducerInfo, Stale, State, StateCost, Suspension,
 };
-use stepback::session::condition::Unjudged;
 use stepback::session::search::EventFilter;
 use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
@@ -503,13 +502,13 @@ impl Desk {
                 match sieve.passes(&self.events[*event]) {
                     Ok(true) => ordinals.push(n),
                     Ok(false) => {}
-                    Err(why) => unjudged.count(why),
+                    Err(why) => unjudged.count(why, &self.events[*event]),
                 }
             }
             let looked = first + part.len() as u64;
             out.push(Msg::Sifted { generation, ordinals, looked, total: all.len() as u64 });
         }
-        out.push(Msg::SiftEnded { generation, unjudged: unjudged.words() });
+        out.push(Msg::SiftEnded { generation, unjudged });
         out
     }
 

@@ -94,7 +94,7 @@ impl Live {
                 vec![Msg::EventsLoaded { generation, scope, page }]
             }
             Effect::Go { generation, scope, from, to } => {
-                match self.walker.go(&scope, from, &to, &cancel, &mut |_, _| {}) {
+                match self.walker.go(&scope, from, &to, &cancel, &mut |_| {}) {
                     Ok(reached) => {
                         let mut msgs = vec![Msg::MomentReached {
                             generation,
@@ -138,7 +138,7 @@ impl Live {
                     msgs.push(Msg::Sifted { generation, ordinals, looked, total });
                     ControlFlow::Continue(())
                 });
-                msgs.push(Msg::SiftEnded { generation, unjudged: unjudged.expect("sifted").words() });
+                msgs.push(Msg::SiftEnded { generation, unjudged: unjudged.expect("sifted") });
                 msgs
             }
             Effect::Search { generation, pattern, expression, scope } => {

@@ -251,6 +251,42 @@ pub const BREAKS: &[Break] = &[
         ..PLAIN
     },
     Break {
+        name: "a position stands twice, far from the other",
+        apply: |records, random| {
+            let at = inside(records, random);
+            records[at].position = records[at / 8].position.clone();
+            named(&records[at])
+        },
+        findings: &["duplicate-positions"],
+        ..PLAIN
+    },
+    Break {
+        name: "positions go back",
+        apply: |records, random| {
+            let at = inside(records, random);
+            let before = records[at - 1].position.clone();
+            let position = std::mem::replace(&mut records[at].position, before);
+            records[at - 1].position = position;
+            named(&records[at])
+        },
+        // Tables are shown by their positions.
+        fits: |store| !store.is_table,
+        findings: &["positions-back"],
+        ..PLAIN
+    },
+    Break {
+        name: "a version is not said",
+        apply: |records, random| change(records, random, |record| record.says_no_version = true),
+        findings: &["counted-versions"],
+        ..PLAIN
+    },
+    Break {
+        name: "a time is none",
+        apply: |records, random| change(records, random, |record| record.time = "the day before".into()),
+        findings: &["unreadable-times"],
+        ..PLAIN
+    },
+    Break {
         name: "a cause is not there",
         apply: |records, random| {
             change(records, random, |record| record.causation = Some("0195d3a0-eeee-7000-8000-000000000009".into()))

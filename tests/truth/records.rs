@@ -25,6 +25,8 @@ pub struct Record {
     pub tenant: Option<String>,
     pub stream: String,
     pub version: String,
+    /// Whether it does not say its version: it is that one all the same.
+    pub says_no_version: bool,
     pub id: String,
     pub kind: String,
     pub time: String,
@@ -86,6 +88,7 @@ pub fn history(tenants: usize) -> Vec<Record> {
             tenant,
             stream,
             version: versions[at].to_string(),
+            says_no_version: false,
             id: id(number),
             kind: kind.to_owned(),
             time: format!("2025-03-04T08:{minute:02}:{second:02}.250Z"),

@@ -46,7 +46,7 @@ fn columns(record: &Record, kept: Columns) -> Vec<(&'static str, Option<String>)
     }
     columns.extend([
         ("stream_id", Some(record.stream.clone())),
-        ("version", Some(record.version.clone())),
+        ("version", (!record.says_no_version).then(|| record.version.clone())),
         ("event_id", Some(record.id.clone())),
         ("event_type", Some(record.kind.clone())),
         ("recorded_at", Some(record.time.clone())),

@@ -46,6 +46,8 @@ pub struct Asked {
     time: usize,
     milliseconds: usize,
     stream: usize,
+    /// The longest type, and without what all of them share where that does not fit.
+    whole: usize,
     kind: usize,
     data: usize,
 }
@@ -69,13 +71,13 @@ impl Asked {
 
     /// The columns of a list that is so wide.
     pub fn within(self, width: usize) -> Columns {
-        let Self { number, stream, kind, data, .. } = self;
+        let Self { number, stream, whole, kind, data, .. } = self;
         let names = with_blank(stream.min(LEAST_NAME)) + kind.clamp(4, LEAST_NAME);
         let fixed = SIGNS + number + 1;
         let mut time = if fixed + with_blank(self.time) + names <= width { self.time } else { 0 };
         let room = width.saturating_sub(fixed + with_blank(time));
         let most = MOST_NAME.max(width / 3);
-        let (stream, kind) = shared(stream.min(most), kind.clamp(4, most), room);
+        let (stream, mut kind) = shared(stream.min(most), kind.clamp(4, most), room);
         let mut left = room.saturating_sub(with_blank(stream) + kind);
         let least = usize::from(BEFORE_DATA + LEAST_DATA);
         let wants_data = data > 0 && left >= least;
@@ -85,7 +87,19 @@ impl Asked {
             time += self.milliseconds;
             left -= self.milliseconds;
         }
-        let shown = if wants_data { left - usize::from(BEFORE_DATA) } else { 0 };
+        let mut shown = if wants_data { left - usize::from(BEFORE_DATA) } else { 0 };
+        // Whole names where they take nothing from anybody.
+        let unused = if wants_data {
+            shown.saturating_sub(data)
+        } else if data == 0 {
+            left
+        } else {
+            0
+        };
+        if kind < whole && kind + unused >= whole {
+            shown = shown.saturating_sub(whole - kind);
+            kind = whole;
+        }
         Columns { number, time, precision, stream, kind, data: shown, hides_data: data > 0 && shown == 0 }
     }
 }
@@ -126,14 +140,15 @@ impl App {
     /// How wide what was read of a list is, filtered or not.
     fn extent(&self, window: &Window) -> Extent {
         match self.sifted_in(&window.scope) {
-            Some(sifted) => window.extent.and(sifted.extent),
-            None => window.extent,
+            Some(sifted) => window.extent.clone().and(&sifted.extent),
+            None => window.extent.clone(),
         }
     }
 
     /// What the columns of a list ask for.
     pub fn columns_asked(&self, window: &Window) -> Asked {
-        let Extent { kind, stream, data, version, position, span } = self.extent(window);
+        let Extent { kind: whole, common, stream, data, version, position, span, fractions } = self.extent(window);
+        let kind = if whole > MOST_NAME { whole - common.spared() } else { whole };
         let (number, stream) = match window.scope {
             Scope::Stream(_) => (version.max(window.total.checked_ilog10().unwrap_or(0) as usize + 1), 0),
             // The number `:` goes to there; a long text is cut.
@@ -146,9 +161,10 @@ impl App {
         let (time, milliseconds) = match self.look.times {
             Times::Gap => (GAP, 0),
             Times::Utc if span.is_none() && self.catalogue.span_in(&window.scope).is_none() => (0, 0),
+            Times::Utc if !fractions => (seconds, 0),
             Times::Utc => (seconds, instants.width(Precision::Milliseconds) - seconds),
         };
-        Asked { number: number.max(3), time, milliseconds, stream, kind, data }
+        Asked { number: number.max(3), time, milliseconds, stream, whole, kind, data }
     }
 }
 
@@ -158,7 +174,7 @@ mod tests {
 
     #[test]
     fn times_come_before_whole_names_and_data_last() {
-        let asked = Asked { number: 5, time: 14, milliseconds: 4, stream: 12, kind: 17, data: 80 };
+        let asked = Asked { number: 5, time: 14, milliseconds: 4, stream: 12, whole: 17, kind: 17, data: 80 };
         assert_eq!(asked.narrow(), 53);
         for width in 0..160 {
             let columns = asked.within(width);
@@ -172,5 +188,16 @@ mod tests {
         }
         assert_eq!(asked.within(57).precision, Precision::Milliseconds);
         assert_eq!(asked.within(67).data, 12);
+    }
+
+    #[test]
+    fn names_are_whole_where_they_take_nothing_from_data() {
+        let asked = Asked { number: 5, time: 14, milliseconds: 0, stream: 0, whole: 70, kind: 17, data: 20 };
+        assert_eq!(asked.narrow(), 40);
+        assert_eq!(asked.within(62).kind, 17);
+        let columns = asked.within(115);
+        assert_eq!((columns.kind, columns.data), (70, 20));
+        let without = Asked { data: 0, ..asked };
+        assert_eq!((without.within(92).kind, without.within(93).kind), (17, 70));
     }
 }

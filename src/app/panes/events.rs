@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::sifted::Sifted;
 use crate::app::effect::{Effect, Generation};
 use crate::app::walk::{Fact, Facts};
-use crate::app::words::{self, Span, together};
+use crate::app::words::{self, Span, has_fraction, together};
+use crate::domain::names::Common;
 use crate::domain::{Event, EventPage, EventQuery, Scope, text};
 
 /// So many rows beyond the visible ones are read ahead: enough to know a usual stream whole.
@@ -30,10 +31,12 @@ pub struct EventRow {
 }
 
 /// How wide what was read of a list is, and when it was recorded. It only grows, so that columns stay where they are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Extent {
     /// The longest type.
     pub kind: usize,
+    /// What all types share.
+    pub common: Common,
     /// The longest name of a stream.
     pub stream: usize,
     /// The longest line of data.
@@ -44,6 +47,8 @@ pub struct Extent {
     pub position: usize,
     /// The first and the last time.
     pub span: Span,
+    /// Whether a time has a part of a second: to the millisecond the others would all end with `.000`.
+    pub fractions: bool,
 }
 
 impl Extent {
@@ -51,25 +56,31 @@ impl Extent {
     pub fn see(&mut self, row: &EventRow) {
         let event = &row.event;
         let width = |part: &str| text::width(&text::safe(part));
-        self.kind = self.kind.max(width(&event.event_type));
+        if event.trouble.is_none() {
+            self.kind = self.kind.max(width(&event.event_type));
+            self.common.see(&event.event_type);
+        }
         self.stream = self.stream.max(width(event.stream.as_str()));
         self.data = self.data.max(width(&row.digest));
         self.version = self.version.max(event.version.0.checked_ilog10().unwrap_or(0) as usize + 1);
         self.position = self.position.max(width(&event.position.to_string()));
         self.span = together(self.span, event.time.map(|time| (time, time)));
+        self.fractions |= event.time.is_some_and(has_fraction);
     }
 }
 
 impl Extent {
     /// What two lists are together.
-    pub fn and(self, other: Self) -> Self {
+    pub fn and(self, other: &Self) -> Self {
         Self {
             kind: self.kind.max(other.kind),
+            common: self.common.and(&other.common),
             stream: self.stream.max(other.stream),
             data: self.data.max(other.data),
             version: self.version.max(other.version),
             position: self.position.max(other.position),
             span: together(self.span, other.span),
+            fractions: self.fractions || other.fractions,
         }
     }
 }
@@ -178,7 +189,7 @@ impl Window {
     fn take(&mut self, page: EventPage, facts: &Facts, height: u64) {
         self.total = self.total.max(page.total);
         self.partial = page.partial;
-        let mut extent = self.extent;
+        let mut extent = std::mem::take(&mut self.extent);
         let scope = self.scope.clone();
         let mut row = |(place, event): (u64, Arc<Event>)| {
             let fact = facts.of(&scope, place);

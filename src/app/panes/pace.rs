@@ -12,7 +12,12 @@ use crate::domain::{Scope, Timestamp};
 pub struct Pace {
     known: Option<Sampled>,
     asked: Option<(Generation, Sampled)>,
+    /// The question that failed last, and how often in a row.
+    failed: Option<(Sampled, u32)>,
 }
+
+/// So often the same is asked for when reading it fails.
+const TRIES: u32 = 3;
 
 /// A sample, or the question for one.
 #[derive(Clone, Debug)]
@@ -44,6 +49,9 @@ impl Pace {
         if total == 0 || self.asked.as_ref().map(|(_, asked)| asked).or(self.known.as_ref()).is_some_and(fits) {
             return None;
         }
+        if self.failed.as_ref().is_some_and(|(failed, times)| *times >= TRIES && fits(failed)) {
+            return None;
+        }
         let mut places: Vec<u64> = (0..width).map(|column| place_of(column, total, width).clamp(1, total)).collect();
         places.push(total);
         places.dedup();
@@ -58,7 +66,19 @@ impl Pace {
         if let Some((_, asked)) = self.asked.take_if(|(asked, _)| *asked == generation) {
             let times = times.iter().map(|(ordinal, time)| (ordinal + 1, *time)).collect();
             self.known = Some(Sampled { times, ..asked });
+            self.failed = None;
         }
+    }
+
+    /// The times could not be read: they are asked for again, but not without end. `true` when it was the question that
+    /// is waited for.
+    pub fn failed(&mut self, generation: Generation) -> bool {
+        let Some((_, asked)) = self.asked.take_if(|(asked, _)| *asked == generation) else { return false };
+        let same =
+            |failed: &Sampled| (&failed.scope, failed.total, failed.width) == (&asked.scope, asked.total, asked.width);
+        let before = self.failed.take().filter(|(failed, _)| same(failed)).map_or(0, |(_, times)| times);
+        self.failed = Some((asked, before + 1));
+        true
     }
 
     /// The source is another one: nothing of it is known.
@@ -125,6 +145,20 @@ mod tests {
         assert!(columns[27..].iter().all(|pace| *pace == Some(7)), "{columns:?}");
         assert!(pace.ask(&Scope::All, (total + 1, 50, false), || Generation(3)).is_none(), "still read: near enough");
         assert!(pace.ask(&Scope::All, (total + 1, 50, true), || Generation(4)).is_some());
+    }
+
+    #[test]
+    fn times_that_cannot_be_read_are_asked_for_again_but_not_without_end() {
+        let mut pace = Pace::default();
+        let ask = |pace: &mut Pace, total, number| pace.ask(&Scope::All, (total, 50, true), || Generation(number));
+        for number in 1..=3 {
+            assert!(ask(&mut pace, 100, number).is_some(), "{number}");
+            assert!(!pace.failed(Generation(99)) && pace.failed(Generation(number)));
+        }
+        assert_eq!(ask(&mut pace, 100, 4), None, "three times are enough");
+        assert!(ask(&mut pace, 101, 5).is_some(), "something else may be read");
+        pace.sampled(Generation(5), &[(0, at(0))]);
+        assert!(ask(&mut pace, 100, 6).is_some());
     }
 
     #[test]

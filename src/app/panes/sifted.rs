@@ -12,7 +12,7 @@ use super::keep_visible;
 use crate::app::effect::{Effect, Generation};
 use crate::app::walk::{Fact, Facts};
 use crate::app::words;
-use crate::domain::{Event, Scope};
+use crate::domain::{Event, Scope, Unjudged};
 
 /// Rows beyond the visible ones that are read ahead, and kept.
 const AHEAD: u64 = 64;
@@ -37,8 +37,8 @@ pub struct Sifted {
     pub running: bool,
     /// Whether it was stopped, or failed, before it came to the end: it does not go on by itself.
     pub stopped: bool,
-    /// What could not be judged, in words; empty when everything could.
-    pub unjudged: String,
+    /// What could not be judged.
+    pub unjudged: Unjudged,
     /// The first row shown.
     pub top: u64,
     /// Where one stood when it began: the cursor goes to what is nearest, unless it has moved since.
@@ -63,7 +63,7 @@ impl Sifted {
             total: 0,
             running: true,
             stopped: false,
-            unjudged: String::new(),
+            unjudged: Unjudged::default(),
             top: 0,
             stood,
             extent: Extent::default(),

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use super::tree::Tree;
+use super::tree::{Mark, Row, Tree, label_width};
 use crate::app::action::{Folding, Motion};
 use crate::app::overlay::{Happened, Overlay, Tally};
-use crate::replay::{Patch, State};
+use crate::app::words;
+use crate::domain::{Json, text};
+use crate::replay::{Change, Patch, State};
+
+/// No more changes than this are told above the tree.
+const MOST_TOLD: u16 = 6;
 
 /// How the state is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,6 +55,8 @@ pub struct StatePane {
     pub absent: bool,
     /// How many changes had to be told at once so far: their rows stay, so that the tree below does.
     told: u16,
+    /// How many columns its rows ask for, and where only the beginnings of values are seen.
+    columns: [usize; 2],
 }
 
 impl StatePane {
@@ -92,10 +99,38 @@ impl StatePane {
         self.absent = state.is_none();
         self.tally = tally;
         self.patch = patch.clone();
-        const MOST: u16 = 6;
-        self.told = self.told.max(u16::try_from(patch.0.len()).unwrap_or(MOST).min(MOST));
+        self.told = self.told.max(u16::try_from(patch.0.len()).unwrap_or(MOST_TOLD).min(MOST_TOLD));
         self.selected = self.selected.min(patch.0.len().saturating_sub(1));
         self.tree.show(state.clone(), overlay);
+        self.columns = [(44, 22), (22, 10)].map(|(value, before)| self.measured(value, before));
+    }
+
+    /// How many columns what is shown asks for, and where only the beginnings of values are seen.
+    pub fn columns_asked(&self) -> [usize; 2] {
+        self.columns
+    }
+
+    /// How wide the first rows and changes are, of a value and of one before it no more than so many cells.
+    fn measured(&self, most: usize, most_before: usize) -> usize {
+        const ROWS: usize = 100;
+        let value = |value: &Json, most: usize| text::width(&words::value(value, most)).min(most);
+        let row = |row: &Row| {
+            let label = label_width(&row.label).max(usize::from(row.align)) + 1;
+            let shown = if row.open.is_some() { 6 } else { value(&row.value, most) };
+            let note = match &row.mark {
+                Mark::Changed(before) => " was ".len() + value(before, most_before),
+                Mark::Inside(_) if row.open == Some(false) => " 10 changes inside".len(),
+                _ => 0,
+            };
+            4 + 2 * usize::from(row.depth) + label + shown + note
+        };
+        let told = |change: &Change| {
+            let sides = [(&change.before, most_before), (&change.after, most)];
+            let values = sides.into_iter().filter_map(|(side, most)| Some(value(side.as_ref()?, most) + 3));
+            2 + text::width(&change.path.to_string()).min(44) + values.sum::<usize>()
+        };
+        let rows = self.tree.rows().iter().take(ROWS).map(row);
+        rows.chain(self.patch.0.iter().take(MOST_TOLD.into()).map(told)).max().unwrap_or(0)
     }
 
     /// Moves the selection.

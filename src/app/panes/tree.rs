@@ -113,6 +113,11 @@ impl Tree {
         self.top = self.top.min(self.rows.len().saturating_sub(height.max(1)));
     }
 
+    /// How many rows from this one on something happened to.
+    pub fn changes_from(&self, row: usize) -> usize {
+        self.rows.iter().skip(row).filter(|row| is_change(row)).count()
+    }
+
     /// Scrolls only so far that the row somebody selected is seen, and the changes beside it; where there is no room for
     /// all of them, the first.
     pub fn keep_in_sight(&mut self, height: usize) {

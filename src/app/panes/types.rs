@@ -102,7 +102,7 @@ impl TypeTable {
         let mut heading = format!("  {}", text::pad("type", name));
         columns.iter().for_each(|column| heading.push_str(&cell(column.0, column)));
         let mut rows = vec![Row::of(heading.trim_end(), Tone::Muted)];
-        let names = names::all(&self.types.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), name);
+        let names = names::kinds(&self.types.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), name);
         for (n, (entry, shown)) in self.types.iter().zip(&names).enumerate() {
             let mut pieces = vec![(format!("  {}", text::pad(shown, name)), Tone::Type)];
             for column in &columns {

@@ -4,11 +4,12 @@
 use std::collections::HashSet;
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo};
-use cel::common::types::CelBool;
+use cel::common::types::{CelBool, CelString};
 
 use super::Problem;
 use super::functions::{MATCHES, OPERATORS, STEP, USE};
 use super::values::FIELDS;
+use super::{truth, words};
 
 /// Nested deeper than this nothing is evaluated: the evaluation is recursive.
 const DEPTH: usize = 64;
@@ -56,7 +57,16 @@ const FUNCTIONS: [&str; 28] = [
 /// # Errors
 /// The first name that means nothing, or that it is nested too deeply.
 pub fn check(expression: &mut IdedExpr, source: &SourceInfo) -> Result<(), Problem> {
-    Check { source, bound: Vec::new(), loops: 0 }.visit(expression, 0)
+    let mut check = Check { source, bound: Vec::new(), loops: 0 };
+    let lacks = truth::lacks(expression);
+    check.visit(expression, 0)?;
+    match lacks {
+        Some((begins, why)) => {
+            let problem = check.problem(begins.id, why);
+            Err(Problem { column: problem.column.saturating_sub(begins.before).max(1), ..problem })
+        }
+        None => Ok(()),
+    }
 }
 
 struct Check<'a> {
@@ -124,6 +134,11 @@ impl Check<'_> {
     }
 
     fn call(&mut self, id: u64, call: &mut CallExpr, depth: usize) -> Result<(), Problem> {
+        let ours = OPERATORS.iter().find(|(name, _)| *name == call.func_name && call.args.len() == 2);
+        let sides = match (ours, &call.args[..]) {
+            (Some(_), [first, second]) => words::sides(first, second),
+            _ => String::new(),
+        };
         if let Some(target) = &mut call.target {
             self.visit(target, depth)?;
         }
@@ -134,8 +149,10 @@ impl Check<'_> {
         if !operator && !FUNCTIONS.contains(&call.func_name.as_str()) {
             return Err(self.problem(id, format!("there is no function `{}`", call.func_name)));
         }
-        if let Some((_, ours)) = OPERATORS.iter().find(|(name, _)| *name == call.func_name && call.args.len() == 2) {
+        if let Some((_, ours)) = ours {
             (*ours).clone_into(&mut call.func_name);
+            // What was written is told where the two cannot be compared.
+            call.args.push(IdedExpr { id, expr: Expr::Literal(LiteralValue::String(CelString::from(sides))) });
         }
         if call.func_name == "matches" {
             // `text.matches(pattern)` and `matches(text, pattern)` are the same.

@@ -13,6 +13,7 @@ use regex::Regex;
 
 use super::numbers::{Num, calculate};
 use super::values::Fields;
+use super::words::{self, mismatch};
 use crate::domain::Cancel;
 
 /// Steps one event may take: far more than anything sensible, and done within a fraction of a second.
@@ -31,7 +32,7 @@ pub const TOO_LONG: &str = "the condition takes too many steps";
 pub const STEP: &str = "@step";
 pub const USE: &str = "@use";
 pub const MATCHES: &str = "@matches";
-pub const OPERATORS: [(&str, &str); 11] = [
+pub const OPERATORS: [(&str, &str); 12] = [
     ("_==_", "@=="),
     ("_!=_", "@!="),
     ("_<_", "@<"),
@@ -43,6 +44,7 @@ pub const OPERATORS: [(&str, &str); 11] = [
     ("_*_", "@*"),
     ("_/_", "@/"),
     ("_%_", "@%"),
+    ("@in", "@within"),
 ];
 
 type Called = Box<
@@ -103,8 +105,27 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
             Ok(value)
         }),
     );
-    add("@==", Box::new(|call| two(call).map(|(a, b)| truth(equal(&*a, &*b)))));
-    add("@!=", Box::new(|call| two(call).map(|(a, b)| truth(!equal(&*a, &*b)))));
+    for (sign, wanted) in [("==", true), ("!=", false)] {
+        add(
+            &format!("@{sign}"),
+            Box::new(move |call| {
+                let (a, b, sides) = two_and_sides(call)?;
+                let equal = equal(&*a, &*b).ok_or_else(|| mismatch(sign, &*a, &*b, sides_of(&*sides)))?;
+                Ok(truth(equal == wanted))
+            }),
+        );
+    }
+    let counted = steps.clone();
+    add(
+        "@within",
+        Box::new(move |call| {
+            let (a, b, sides) = two_and_sides(call)?;
+            if let Some(list) = b.downcast_ref::<CelList<'_>>() {
+                counted.take(list.inner().len() as u64)?;
+            }
+            within(&*a, &*b, sides_of(&*sides)).map(truth)
+        }),
+    );
     for sign in ["<", "<=", ">", ">="] {
         let holds = match sign {
             "<" => Ordering::is_lt,
@@ -115,8 +136,8 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
         add(
             &format!("@{sign}"),
             Box::new(move |call| {
-                let (a, b) = two(call)?;
-                compare(sign, &*a, &*b).map(|order| truth(holds(order)))
+                let (a, b, sides) = two_and_sides(call)?;
+                compare(sign, &*a, &*b, sides_of(&*sides)).map(|order| truth(holds(order)))
             }),
         );
     }
@@ -125,12 +146,12 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
         add(
             &format!("@{sign}"),
             Box::new(move |call| {
-                let (a, b) = two(call)?;
+                let (a, b, sides) = two_and_sides(call)?;
                 match (Num::of(&*a), Num::of(&*b)) {
                     (Some(a), Some(b)) => calculate(sign, a, b),
                     _ => {
                         counted.take(weight(&*a, STEPS + 1) / 64)?;
-                        combine(sign, &*a, &*b)
+                        combine(sign, &*a, &*b, sides_of(&*sides))
                     }
                 }
             }),
@@ -142,7 +163,7 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
         Box::new(move |call| {
             let (text, pattern) = two(call)?;
             let (Some(text), Some(pattern)) = (string(&*text), string(&*pattern)) else {
-                return Err(mismatch("matches", &*text, &*pattern));
+                return Err(mismatch("matches", &*text, &*pattern, ""));
             };
             compiled.is_match(pattern, text).map(truth)
         }),
@@ -179,6 +200,18 @@ fn two<'c, 'v>(call: &mut FunctionContext<'c, 'v>) -> Result<(CowVal<'c, 'v>, Co
     Ok((one(call)?, b))
 }
 
+/// Two values, and what was written of them.
+fn two_and_sides<'c, 'v>(
+    call: &mut FunctionContext<'c, 'v>,
+) -> Result<(CowVal<'c, 'v>, CowVal<'c, 'v>, CowVal<'c, 'v>), ExecutionError> {
+    let sides = one(call)?;
+    two(call).map(|(a, b)| (a, b, sides))
+}
+
+fn sides_of<'b>(sides: &'b (dyn Val + '_)) -> &'b str {
+    string(sides).unwrap_or_default()
+}
+
 fn truth<'c, 'v>(value: bool) -> CowVal<'c, 'v> {
     CowVal::owned(CelBool::from(value))
 }
@@ -187,34 +220,62 @@ fn string<'b>(value: &'b (dyn Val + '_)) -> Option<&'b str> {
     value.downcast_ref::<CelString<'_>>().map(CelString::inner)
 }
 
-fn equal(a: &dyn Val, b: &dyn Val) -> bool {
-    match (Num::of(a), Num::of(b)) {
+/// Whether two values are the same; `None` where they are of different kinds, so that this cannot be said: a text is no
+/// number, whatever it spells. That something is nothing can always be said.
+fn equal(a: &dyn Val, b: &dyn Val) -> Option<bool> {
+    let (kind_a, kind_b) = (words::kind(a.get_type().name()), words::kind(b.get_type().name()));
+    if kind_a != kind_b {
+        let is_null = |kind: &str| kind == words::kind("null_type");
+        return (is_null(kind_a) || is_null(kind_b)).then_some(false);
+    }
+    Some(match (Num::of(a), Num::of(b)) {
         (Some(a), Some(b)) => a.compare(b) == Some(Ordering::Equal),
         // Only the left one is asked, and the language's own maps know nothing of ours.
         _ if b.downcast_ref::<Fields>().is_some() => b.equals(a),
         _ => a.equals(b),
+    })
+}
+
+/// Whether a list has a value, or an object a key. Of a list of nothing but other kinds that cannot be said.
+fn within(value: &dyn Val, container: &dyn Val, sides: &str) -> Result<bool, ExecutionError> {
+    let mismatch = || mismatch("in", value, container, sides);
+    let Some(list) = container.downcast_ref::<CelList<'_>>() else {
+        let container = container.as_container().ok_or_else(mismatch)?;
+        return container.contains(value).map_err(|_| mismatch());
+    };
+    let mut known = list.inner().is_empty();
+    for element in list.inner() {
+        match equal(value, &**element) {
+            Some(true) => return Ok(true),
+            Some(false) => known = true,
+            None => {}
+        }
+    }
+    match list.inner().first() {
+        Some(first) if !known => Err(words::mismatch("in", value, &**first, sides)),
+        _ => Ok(false),
     }
 }
 
-fn compare(sign: &str, a: &dyn Val, b: &dyn Val) -> Result<Ordering, ExecutionError> {
+fn compare(sign: &str, a: &dyn Val, b: &dyn Val, sides: &str) -> Result<Ordering, ExecutionError> {
     if let (Some(x), Some(y)) = (Num::of(a), Num::of(b)) {
-        return x.compare(y).ok_or_else(|| mismatch(sign, a, b));
+        return x.compare(y).ok_or_else(|| mismatch(sign, a, b, sides));
     }
-    a.as_comparer().and_then(|comparer| comparer.compare(b).ok()).ok_or_else(|| mismatch(sign, a, b))
+    a.as_comparer().and_then(|comparer| comparer.compare(b).ok()).ok_or_else(|| mismatch(sign, a, b, sides))
 }
 
-fn combine<'b, 'v>(sign: char, a: &(dyn Val + 'v), b: &(dyn Val + 'v)) -> Result<CowVal<'b, 'v>, ExecutionError> {
+fn combine<'b, 'v>(
+    sign: char,
+    a: &(dyn Val + 'v),
+    b: &(dyn Val + 'v),
+    sides: &str,
+) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let result = match sign {
         '+' => a.as_adder().and_then(|a| Some(a.add(b).ok()?.into_owned())),
         '-' => a.as_subtractor().and_then(|a| Some(a.sub(b).ok()?.into_owned())),
         _ => None,
     };
-    result.map(CowVal::Owned).ok_or_else(|| mismatch(&sign.to_string(), a, b))
-}
-
-fn mismatch(sign: &str, a: &dyn Val, b: &dyn Val) -> ExecutionError {
-    let why = format!("`{sign}` does not go with {} and {}", a.get_type().name(), b.get_type().name());
-    ExecutionError::function_error("operator", why)
+    result.map(CowVal::Owned).ok_or_else(|| mismatch(&sign.to_string(), a, b, sides))
 }
 
 /// What copying a value costs, as far as that is of interest.

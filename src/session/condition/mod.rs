@@ -8,9 +8,10 @@
 mod check;
 mod functions;
 mod numbers;
+mod truth;
 mod values;
+mod words;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
@@ -18,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 use cel::common::ast::IdedExpr;
 use cel::common::types::CelBool;
 use cel::parser::Parser;
-use cel::{Context, Env, ExecutionError, Value};
+use cel::{Context, Env, Value};
 
 use crate::domain::{Cancel, Event, text};
 use functions::Steps;
@@ -29,9 +30,6 @@ pub const LONGEST: usize = 2_000;
 
 /// The stack of the thread that reads a condition: the parser is recursive in what was written.
 const STACK: usize = 64 << 20;
-
-/// Reasons that are told apart.
-const REASONS: usize = 16;
 
 /// The standard functions, made once.
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
@@ -75,6 +73,8 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug)]
 pub struct Condition {
     expression: Arc<IdedExpr>,
+    /// Where it begins, in characters from 1.
+    column: usize,
 }
 
 impl Condition {
@@ -93,7 +93,8 @@ impl Condition {
             .spawn(move || catch_unwind(|| read(&owned)).unwrap_or_else(|_| Err(unreadable())))
             .map_err(|error| Problem { column: 0, why: format!("it cannot be read now: {error}") })?;
         let expression = read.join().unwrap_or_else(|_| Err(unreadable()))?;
-        Ok(Self { expression: Arc::new(expression) })
+        let column = written.chars().take_while(|c| c.is_whitespace()).count() + 1;
+        Ok(Self { expression: Arc::new(expression), column })
     }
 
     /// What judges events by it. `cancel` ends a judgement under way.
@@ -101,7 +102,8 @@ impl Condition {
         let steps = Steps::new(cancel.clone());
         let mut context = Context::with_env(Arc::clone(&ENV));
         functions::declare(&mut context, &steps);
-        Judge { expression: Arc::clone(&self.expression), context, steps }
+        let expression = Arc::clone(&self.expression);
+        Judge { expression, context, steps, column: self.column, judged: false, untrue: None }
     }
 }
 
@@ -154,6 +156,11 @@ pub struct Judge {
     expression: Arc<IdedExpr>,
     context: Context<'static, 'static>,
     steps: Steps,
+    column: usize,
+    /// Whether any event was judged.
+    judged: bool,
+    /// What the condition, or a part of it that should be true or false, was of the first event where it was neither.
+    untrue: Option<String>,
 }
 
 impl fmt::Debug for Judge {
@@ -173,65 +180,25 @@ impl Judge {
         self.context.add_variable_as_val("event", Box::new(subject));
         let (expression, context) = (&self.expression, &self.context);
         let judged = catch_unwind(AssertUnwindSafe(|| match Value::resolve_val(expression, context) {
-            Ok(value) => value
-                .downcast_ref::<CelBool>()
-                .map(|truth| *truth.inner())
-                .ok_or_else(|| format!("the condition gives a {}, not true or false", value.get_type().name())),
-            Err(error) => Err(reason(&error)),
+            Ok(value) => value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or_else(|| {
+                (format!("the condition gives {}, not true or false", words::kind(value.get_type().name())), true)
+            }),
+            Err(error) => Err((words::reason(&error), words::is_no_truth(&error))),
         }));
-        judged.unwrap_or_else(|_| Err("the condition fails on it".into()))
-    }
-}
-
-/// Why a judgement failed, in words.
-fn reason(error: &ExecutionError) -> String {
-    /// The longest reason, in cells: it may quote the data.
-    const WIDEST: usize = 160;
-    let words = match error {
-        ExecutionError::FunctionError { message, .. } => message.clone(),
-        ExecutionError::NoSuchKey(key) => format!("no such key {key}"),
-        ExecutionError::NoSuchOverload(overload) => {
-            let name: String = overload.function().chars().filter(|c| !"_@".contains(*c)).collect();
-            match (overload.function(), overload.argument_types()) {
-                ("_._", [of, _]) => format!("a {of} has no keys"),
-                ("_[_]", [of, by]) => format!("a {of} has no elements by {by}"),
-                (_, types) => format!("`{name}` does not go with {}", types.join(" and ")),
+        let judged = judged.unwrap_or_else(|_| Err(("the condition fails on it".into(), false)));
+        self.judged |= judged.is_ok();
+        judged.map_err(|(why, is_no_truth)| {
+            if is_no_truth {
+                self.untrue.get_or_insert_with(|| why.clone());
             }
-        }
-        ExecutionError::IndexOutOfBounds(index) => match index {
-            Value::Int(index) => format!("no element {index}"),
-            _ => "no such element".into(),
-        },
-        error => error.to_string(),
-    };
-    text::fit(&words, WIDEST)
-}
-
-/// Events that could not be judged, counted by reason.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Unjudged {
-    reasons: BTreeMap<String, u64>,
-    /// How many in all.
-    pub total: u64,
-}
-
-impl Unjudged {
-    /// One more.
-    pub fn count(&mut self, reason: String) {
-        self.total += 1;
-        if self.reasons.len() < REASONS || self.reasons.contains_key(&reason) {
-            *self.reasons.entry(reason).or_default() += 1;
-        }
+            why
+        })
     }
 
-    /// In words: the most frequent reason, and how many there are; empty when there is none.
-    pub fn words(&self) -> String {
-        let Some((reason, count)) = self.reasons.iter().max_by_key(|(_, count)| **count) else { return String::new() };
-        let events = |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
-        match self.total {
-            total if total == *count => format!("{} could not be judged: {reason}", events(total)),
-            total => format!("{} could not be judged: of {count}, {reason}", events(total)),
-        }
+    /// That it is no condition: it was true or false of no event it was asked about, but something else of some.
+    pub fn refused(&self) -> Option<Problem> {
+        let why = self.untrue.as_ref().filter(|_| !self.judged)?;
+        Some(Problem { column: self.column, why: format!("{why}: compare it, as in event.data.amount > 100") })
     }
 }
 

@@ -43,20 +43,20 @@ pub struct Facts {
     pub first_version: Option<u64>,
     /// Whether positions are the store's own, not counted by us.
     pub has_positions: bool,
-    /// How many events have a version that is counted by us, not the store's own.
-    pub counted_versions: u64,
+    /// Whether no event has a version of its own: all are counted by us.
+    pub counts_versions: bool,
     /// Whether only the events of one stream are looked at.
     pub one_stream: bool,
 }
 
 impl Facts {
-    /// What a source says of itself.
-    pub fn of(about: &About, events: u64, one_stream: bool) -> Self {
+    /// What a source says of itself, which has so many readable events in all.
+    pub fn of(about: &About, (events, readable): (u64, u64), one_stream: bool) -> Self {
         Self {
             events,
             first_version: about.first_version,
             has_positions: !about.counts_positions,
-            counted_versions: about.counted_versions,
+            counts_versions: about.counted_versions > 0 && about.counted_versions >= readable,
             one_stream,
         }
     }
@@ -103,8 +103,8 @@ pub struct Examination {
     identities: Identities,
     sizes: Sizes,
     parser: Parser,
-    /// The positions, by what stands before their numbers.
-    positions: HashMap<Box<str>, Runs>,
+    /// The positions, by what stands before their numbers, and the last one of each.
+    positions: HashMap<Box<str>, (Runs, u64)>,
     positions_seen: u64,
     positions_runs: usize,
     /// Whether positions are something else than sequences.
@@ -112,11 +112,19 @@ pub struct Examination {
     /// The time before, in each sequence of positions: partitions are written side by side.
     times: HashMap<Box<str>, Timestamp>,
     timed: u64,
+    /// Times of sequences that are too many to be told apart.
+    times_apart: u64,
+    /// Events whose time is looked at, whether they have one or not.
+    dated: u64,
     back: Back,
     payloads: u64,
     /// Payloads of no known meaning, by the names of their encodings.
     encodings: BTreeMap<String, u64>,
+    /// Those of other encodings.
+    more_encodings: u64,
     unnamed: u64,
+    /// Whether a gap in the versions of any stream would have been found.
+    all_gaps_told: bool,
     archived: HashSet<u64>,
     /// Declared streams that are entries of a list of streams.
     listed: u64,
@@ -150,10 +158,14 @@ impl Examination {
             positions_wild: false,
             times: HashMap::new(),
             timed: 0,
+            times_apart: 0,
+            dated: 0,
             back: Back::default(),
             payloads: 0,
             encodings: BTreeMap::new(),
+            more_encodings: 0,
             unnamed: 0,
+            all_gaps_told: false,
             archived: HashSet::new(),
             listed: 0,
             deleted: HashSet::new(),
@@ -182,6 +194,9 @@ impl Examination {
         if event.has(NoteKind::Link) || event.has(NoteKind::BrokenLink) {
             // What it carries is another event's.
             return;
+        }
+        if event.has(NoteKind::UnreadableTime) {
+            self.find(Kind::UnreadableTimes, ordinal, || note(event, NoteKind::UnreadableTime));
         }
         if event.has(NoteKind::Outside) {
             self.find(Kind::OutsideOrder, ordinal, || note(event, NoteKind::Outside));
@@ -224,6 +239,8 @@ impl Examination {
             self.elsewhere(Kind::DeletedStreams, 1, Example::of_stream(&declared.stream, None, text));
         }
         let text = match (declared.version, last) {
+            // Which version its last event has is not known.
+            _ if self.streams.get(hash).is_some_and(|stream| stream.counted > 0) => return,
             (Some(version), Some(last)) if version != last => {
                 format!("{place} says version {version}, its last event is version {last}")
             }
@@ -278,7 +295,11 @@ impl Examination {
             }
             return;
         }
-        let step = self.streams.event(hash, version, event.time, ordinal);
+        let counted = !self.facts.counts_versions && event.has(NoteKind::Counted);
+        if counted {
+            self.find(Kind::CountedVersions, ordinal, || format!("version {version} is counted here"));
+        }
+        let step = self.streams.event(hash, (!counted).then_some(version), event.time, ordinal);
         if step.begins && is_renamed(event.stream.as_str()) {
             self.find(Kind::RenamedStreams, ordinal, || "its name says that it was archived".into());
         }
@@ -324,19 +345,26 @@ impl Examination {
                 self.positions_wild = true;
                 return;
             }
-            self.positions.insert(sequence.into(), Runs::default());
+            self.positions.insert(sequence.into(), (Runs::default(), 0));
         }
-        let Some(runs) = self.positions.get_mut(sequence) else { return };
+        let Some((runs, last)) = self.positions.get_mut(sequence) else { return };
+        let last = std::mem::replace(last, number);
         let before = runs.len();
         let new = runs.add(number, ordinal);
         self.positions_runs = self.positions_runs + runs.len() - before;
         self.positions_wild |= self.positions_runs >= RUNS;
         if !new {
             self.find(Kind::DuplicatePositions, ordinal, || format!("another event has the position {position}"));
+        } else if number < last {
+            self.find(Kind::PositionsBack, ordinal, || match sequence {
+                "" => format!("position {position} comes after position {last}"),
+                sequence => format!("position {position} comes after position {sequence}{last}"),
+            });
         }
     }
 
     fn time(&mut self, ordinal: u32, position: &Position, time: Option<Timestamp>) {
+        self.dated += 1;
         let Some(time) = time else { return };
         self.timed += 1;
         if self.facts.one_stream {
@@ -350,7 +378,10 @@ impl Examination {
         let before = match self.times.get_mut(sequence) {
             Some(before) => Some(std::mem::replace(before, time)),
             None if room => self.times.insert(sequence.into(), time),
-            None => None,
+            None => {
+                self.times_apart += 1;
+                None
+            }
         };
         if let Some(before) = before.filter(|before| time < *before) {
             let by = seconds(time, before);
@@ -374,6 +405,8 @@ impl Examination {
                             *count += 1;
                         } else if self.encodings.len() < ENCODINGS {
                             self.encodings.insert(encoding.to_owned(), 1);
+                        } else {
+                            self.more_encodings += 1;
                         }
                     }
                     None => self.unnamed += 1,

@@ -88,7 +88,7 @@ pub(super) fn look(
         let were = if untried == 1 { "was" } else { "were" };
         reasons.push(format!("{} {were} not tried after that", several(untried, "stream")));
     }
-    Ok(Some(Check { what: "reducers", extent, skipped: (!reasons.is_empty()).then(|| reasons.join("; ")) }))
+    Ok(Some(Check::whole("reducers", extent).but(&reasons)))
 }
 
 /// What is done with a stream and the script that folds it.

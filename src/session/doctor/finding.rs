@@ -75,6 +75,9 @@ kinds! {
     DoubtfulKey = "doubtful-key", Warning,
         "field parts streams only because versions repeat without it",
         "fields part streams only because versions repeat without them";
+    /// Events without a version where others of the store have one.
+    CountedVersions = "counted-versions", Warning,
+        "event has no version of its own", "events have no version of their own";
     /// Versions missing inside a stream.
     VersionGaps = "version-gaps", Error, "gap in the versions of a stream", "gaps in the versions of streams";
     /// Versions of a stream that go back in the order of the store.
@@ -89,6 +92,9 @@ kinds! {
     /// Two events with one position.
     DuplicatePositions = "duplicate-positions", Error,
         "event has a position another one has", "events have a position another one has";
+    /// Positions that go back in the order of the store.
+    PositionsBack = "positions-back", Warning,
+        "event has a lower position than the one before it", "events have a lower position than the one before them";
     /// Two events with one id.
     DuplicateIds = "duplicate-ids", Error, "event has the id of an earlier one", "events have the id of an earlier one";
     /// Time that goes back from one event of the store to the next.
@@ -99,6 +105,9 @@ kinds! {
     StreamTimeBack = "stream-time-back", Warning,
         "event is recorded as earlier than the one before it in its stream",
         "events are recorded as earlier than the one before them in their stream";
+    /// What stands where a time is and is none.
+    UnreadableTimes = "unreadable-times", Warning,
+        "event has a time that cannot be read", "events have a time that cannot be read";
     /// Events without a place in the order of the store.
     OutsideOrder = "outside-order", Warning,
         "event has no place in the store's own order", "events have no place in the store's own order";
@@ -218,6 +227,25 @@ pub struct Check {
     pub extent: String,
     /// Why it was not looked at, or not at all of it.
     pub skipped: Option<String>,
+    /// Whether some of it was looked at all the same.
+    pub partly: bool,
+}
+
+impl Check {
+    /// All of it was looked at.
+    pub fn whole(what: &'static str, extent: String) -> Self {
+        Self { what, extent, skipped: None, partly: false }
+    }
+
+    /// None of it was looked at, where there are reasons for that.
+    pub fn unless(self, reasons: &[String]) -> Self {
+        Self { skipped: (!reasons.is_empty()).then(|| reasons.join("; ")), ..self }
+    }
+
+    /// Not all of it was looked at, where there are reasons for that.
+    pub fn but(self, reasons: &[String]) -> Self {
+        Self { partly: !reasons.is_empty(), ..self.unless(reasons) }
+    }
 }
 
 /// What an examination gives.

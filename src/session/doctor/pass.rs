@@ -57,7 +57,7 @@ pub fn examine(
     let stream = questions.stream.as_ref();
     let scope = stream.map_or(Scope::All, |stream| Scope::Stream(stream.clone()));
     let total = source.events(&EventQuery::first(scope.clone(), 1), cancel)?.total;
-    let mut examination = Examination::new(Facts::of(&about, total, stream.is_some()));
+    let mut examination = Examination::new(Facts::of(&about, (total, source.progress().events), stream.is_some()));
     for doubt in &about.doubts {
         examination.elsewhere(Kind::Incomplete, 1, Example { text: doubt.clone(), ..Example::default() });
     }
@@ -110,7 +110,10 @@ fn look(
     pages::each(source, scope, cancel, &mut |done, total| told("events", done, total), &mut |ordinal, event| {
         examination.event(ordinal, event);
     })?;
-    if stream.is_none() && examination.knows_all_streams() {
+    if stream.is_none() && !examination.knows_all_streams() {
+        let why = "too many streams to tell them all apart: nothing was compared with what is said of them".to_owned();
+        checks.push(Check::whole("declared streams", "links and lists of streams".into()).unless(&[why]));
+    } else if stream.is_none() {
         checks.extend(links(source, examination, cancel, told)?);
         source.declared(cancel, &mut |declared| {
             examination.declared(&declared);
@@ -149,7 +152,7 @@ fn links(
         }
     }
     let extent = format!("{} in {}", several(links, "link"), several(streams, "stream"));
-    Ok((links > 0).then_some(Check { what: "links", extent, skipped: None }))
+    Ok((links > 0).then(|| Check::whole("links", extent)))
 }
 
 /// Looks at the links of one stream, and at its versions, which they are part of.
@@ -166,7 +169,8 @@ fn linked(
         if event.version.0 == GONE {
             return;
         }
-        let step = own.event(0, event.version.0, None, u32::try_from(ordinal).unwrap_or(u32::MAX));
+        let version = (!event.has(NoteKind::Counted)).then_some(event.version.0);
+        let step = own.event(0, version, None, u32::try_from(ordinal).unwrap_or(u32::MAX));
         let broken = event.has(NoteKind::BrokenLink);
         if !broken && !event.has(NoteKind::Link) {
             return;
@@ -192,6 +196,8 @@ fn linked(
             examination.elsewhere(Kind::VersionGaps, gaps.len() as u64, example(event));
         }
     }
-    examination.learned(&summary.stream, stream.lowest, stream.highest);
+    if stream.has_versions() {
+        examination.learned(&summary.stream, stream.lowest, stream.highest);
+    }
     Ok(links)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::difference::{Comparison, compare};
 use super::examination::Examination;
-use super::finding::{Check, Example, Kind, grouped};
+use super::finding::{Check, Example, Kind, grouped, several};
 use super::pass::Told;
 use crate::domain::{Cancel, Destination, Event, Failure, Json, Scope, StoredSnapshot, StreamName, text};
 use crate::session::Walker;
@@ -17,6 +17,9 @@ const MOST: usize = 50_000;
 
 /// Bytes of snapshots kept until they are compared.
 const MOST_BYTES: usize = 64 << 20;
+
+/// Categories named that have no reducer.
+const NAMED: usize = 3;
 
 /// Cells of a value in a sentence.
 const VALUE: usize = 40;
@@ -49,10 +52,9 @@ pub(super) fn look(
     if seen == 0 {
         return Ok(None);
     }
-    let mut check = Check { what: "snapshots", extent: format!("{} snapshots", grouped(seen)), skipped: None };
     let Some(walker) = walker else {
-        check.skipped = Some("not compared: no reducer".into());
-        return Ok(Some(check));
+        let check = Check::whole("snapshots", several(seen, "snapshot"));
+        return Ok(Some(check.unless(&["not compared: no reducer".into()])));
     };
     // One stream after the other, each forwards: nothing is folded twice.
     snapshots.sort_by(|a, b| (&a.stream, a.version).cmp(&(&b.stream, b.version)));
@@ -88,8 +90,11 @@ pub(super) fn look(
     let mut reasons = Vec::new();
     if !without.is_empty() {
         let count: u64 = without.values().sum();
-        let categories: Vec<String> =
-            without.keys().take(3).map(|name| format!("`{}`", text::fit(name, VALUE))).collect();
+        let mut categories: Vec<String> =
+            without.keys().take(NAMED).map(|name| format!("`{}`", text::fit(name, VALUE))).collect();
+        if without.len() > NAMED {
+            categories.push(format!("and {} others", without.len() - NAMED));
+        }
         reasons.push(format!(
             "{} not compared: no reducer folds {}; name one with --reducer or in stepback.toml",
             grouped(count),
@@ -102,12 +107,12 @@ pub(super) fn look(
     if seen > total {
         reasons.push(format!("looked at the first {}", grouped(total)));
     }
-    check.extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
+    let mut extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
     if lacking > 0 {
-        check.extent.push_str(&format!(", {} with a state that lacks events that failed", grouped(lacking)));
+        extent.push_str(&format!(", {} with a state that lacks events that failed", grouped(lacking)));
     }
-    check.skipped = (!reasons.is_empty()).then(|| reasons.join("; "));
-    Ok(Some(check))
+    let check = Check::whole("snapshots", extent);
+    Ok(Some(if compared > 0 { check.but(&reasons) } else { check.unless(&reasons) }))
 }
 
 enum Outcome {
@@ -149,7 +154,7 @@ fn one(
     };
     let Lookup::At { place: at, .. } = versions.find(version.0) else { return astray(missing()) };
     let to = Destination::To(at);
-    let moment = walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_, _| {})?.moment;
+    let moment = walker.go(&Scope::Stream(stream.clone()), 0, &to, cancel, &mut |_| {})?.moment;
     let Some(event) = moment.event.as_deref().filter(|event| event.version == *version) else {
         return astray(missing());
     };

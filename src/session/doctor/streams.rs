@@ -20,6 +20,8 @@ pub(super) struct Stream {
     pub ordinal: u32,
     /// How many events.
     pub events: u32,
+    /// How many of them have no version of their own.
+    pub counted: u32,
     /// The lowest version.
     pub lowest: u64,
     /// The highest version.
@@ -46,6 +48,11 @@ pub(super) struct Step {
 }
 
 impl Stream {
+    /// Whether some event says its version. Where none does the lowest is above the highest.
+    pub fn has_versions(&self) -> bool {
+        self.counted < self.events
+    }
+
     /// Whether it has an event of this version.
     pub fn has(&self, version: u64) -> bool {
         match &self.runs {
@@ -75,10 +82,25 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// The next event of the walk.
-    pub fn event(&mut self, hash: u64, version: u64, time: Option<Timestamp>, ordinal: u32) -> Step {
+    /// The next event of the walk; without a version where it says none, and the one shown is counted here.
+    pub fn event(&mut self, hash: u64, version: Option<u64>, time: Option<Timestamp>, ordinal: u32) -> Step {
         if let Some(stream) = self.by_hash.get_mut(&hash) {
-            let mut step = Step { back_from: (version < stream.last).then_some(stream.last), ..Step::default() };
+            let mut step = Step::default();
+            if let Some(time) = time {
+                step.earlier_than = stream.time.filter(|before| time < *before);
+                stream.time = Some(time);
+            }
+            let begun = stream.has_versions();
+            stream.events = stream.events.saturating_add(1);
+            let Some(version) = version else {
+                stream.counted = stream.counted.saturating_add(1);
+                return step;
+            };
+            if !begun {
+                (stream.lowest, stream.highest, stream.last) = (version, version, version);
+                return step;
+            }
+            step.back_from = (version < stream.last).then_some(stream.last);
             let next = stream.highest.checked_add(1) == Some(version);
             let (full, within) = (self.runs >= GAPS, stream.has(version));
             match &mut stream.runs {
@@ -104,18 +126,15 @@ impl Streams {
             stream.lowest = stream.lowest.min(version);
             stream.highest = stream.highest.max(version);
             stream.last = version;
-            stream.events = stream.events.saturating_add(1);
-            if let Some(time) = time {
-                step.earlier_than = stream.time.filter(|before| time < *before);
-                stream.time = Some(time);
-            }
             return step;
         }
         if self.by_hash.len() >= MOST {
             self.left_out += 1;
             return Step::default();
         }
-        let stream = Stream { ordinal, events: 1, lowest: version, highest: version, last: version, time, runs: None };
+        let counted = u32::from(version.is_none());
+        let (lowest, highest) = (version.unwrap_or(u64::MAX), version.unwrap_or(0));
+        let stream = Stream { ordinal, events: 1, counted, lowest, highest, last: highest, time, runs: None };
         self.by_hash.insert(hash, stream);
         Step { begins: true, ..Step::default() }
     }
@@ -162,7 +181,7 @@ mod tests {
 
     fn steps(versions: &[u64]) -> (Vec<Step>, Streams) {
         let mut streams = Streams::default();
-        (versions.iter().zip(0..).map(|(version, n)| streams.event(7, *version, None, n)).collect(), streams)
+        (versions.iter().zip(0..).map(|(version, n)| streams.event(7, Some(*version), None, n)).collect(), streams)
     }
 
     #[test]
@@ -183,5 +202,17 @@ mod tests {
         let gaps: Vec<Gap> = streams.get(7).expect("the stream").gaps().collect();
         assert_eq!(gaps, [Gap { before: 5, after: 9, ordinal: 6 }]);
         assert_eq!(gaps[0].text(), "6 to 8 are missing");
+    }
+
+    #[test]
+    fn events_without_a_version_are_no_part_of_the_versions() {
+        let mut streams = Streams::default();
+        for (version, n) in [None, Some(5), None, Some(6), Some(6)].into_iter().zip(0..) {
+            let step = streams.event(7, version, None, n);
+            assert_eq!((step.begins, step.repeats, step.back_from), (n == 0, n == 4, None), "{n}");
+        }
+        let stream = streams.get(7).expect("the stream");
+        assert_eq!((stream.lowest, stream.highest, stream.counted, stream.events), (5, 6, 2, 5));
+        assert!(stream.has_versions() && stream.has(5) && !stream.has(1));
     }
 }

@@ -310,16 +310,29 @@ impl Sieve {
         if event.trouble.is_some() {
             return Ok(self.filter.is_empty());
         }
-        let within = match (self.after, self.before) {
-            (None, None) => true,
-            (after, before) => event.time.is_some_and(|time| {
-                after.is_none_or(|after| time >= after) && before.is_none_or(|before| time < before)
-            }),
-        };
-        if !within || !any(&self.filter.types, &event.event_type) || !any(&self.filter.streams, event.stream.as_str()) {
+        if !any(&self.filter.types, &event.event_type) || !any(&self.filter.streams, event.stream.as_str()) {
             return Ok(false);
         }
-        self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(event))
+        let is_within =
+            |time| self.after.is_none_or(|after| time >= after) && self.before.is_none_or(|before| time < before);
+        // Of what has no time nobody knows when it was: it may lie within.
+        let within = match event.time {
+            _ if self.after.is_none() && self.before.is_none() => Some(true),
+            time => time.map(is_within),
+        };
+        if within == Some(false) {
+            return Ok(false);
+        }
+        let holds = self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(event))?;
+        match within {
+            None if holds => Err("it has no time".into()),
+            _ => Ok(holds),
+        }
+    }
+
+    /// That the condition is none: it was neither true nor false of any event it was asked about.
+    pub fn refused(&self) -> Option<Problem> {
+        self.judge.as_ref()?.refused()
     }
 }
 
@@ -405,6 +418,7 @@ mod tests {
             ("after:2025-03-01T12:00 before:2025-03-01T14:00Z", vec![2, 3]),
             ("after:-2h", vec![2, 3, 4]),
             ("before:-90m", vec![1, 2]),
+            ("!type:Pay* after:2025-03-01T12:00", vec![]),
             ("event.data.amount > 100", vec![2, 4]),
             ("type:Payment* event.data.amount > 100", vec![2, 4]),
             ("event.data.amount > 5 && type:PaymentFailed && event.data.amount < 100", vec![3]),
@@ -413,6 +427,24 @@ mod tests {
             ("event.data.note == 'type:x'", vec![]),
         ] {
             assert_eq!(passing(line), numbers, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_time_cannot_be_judged_by_its_time() {
+        let undated = Arc::new(events().pop().expect("five"));
+        for (line, judged) in [
+            ("after:2025-03-01", None),
+            ("before:-2h", None),
+            ("stream:order-* before:2025-03-01 event.version == 5", None),
+            ("type:Payment* after:2025-03-01", Some(false)),
+            ("after:2025-03-01 event.version == 4", Some(false)),
+            ("stream:order-*", Some(true)),
+        ] {
+            let filter = EventFilter::parse(line).expect("a filter");
+            let source = Memory::new("memory", events());
+            let mut sieve = filter.sieve(&source, &Scope::All, &Cancel::default()).expect("it can be read");
+            assert_eq!(sieve.passes(&undated).ok(), judged, "{line}");
         }
     }
 

@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::filter::{EventFilter, Sieve};
-use crate::domain::{Cancel, Event, EventQuery, Failure, FailureKind, Picked, Scope};
-use crate::session::condition::Unjudged;
+use crate::domain::{Cancel, Event, EventQuery, Failure, FailureKind, Picked, Scope, Unjudged};
 use crate::sources::Source;
 
 /// Events read at once.
@@ -102,7 +101,7 @@ pub fn sift(
                     match sieve.passes(event) {
                         Ok(true) => passing.push(next),
                         Ok(false) => {}
-                        Err(reason) => unjudged.count(reason),
+                        Err(reason) => unjudged.count(reason, event),
                     }
                     next += 1;
                     if cancel.is_cancelled() {
@@ -158,7 +157,7 @@ impl Among<'_> {
                 match self.sieve.passes(&event) {
                     Ok(true) => passing.push(ordinal),
                     Ok(false) => {}
-                    Err(reason) => self.unjudged.count(reason),
+                    Err(reason) => self.unjudged.count(reason, &event),
                 }
             }
             if certain > 0 {

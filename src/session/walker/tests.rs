@@ -4,8 +4,10 @@
 use proptest::prelude::*;
 
 use super::super::reducers::ReducerPlaces;
+use super::driving::SLICE;
 use super::*;
 use crate::domain::{About, EventPage, Json, Payload, Position, Progress, StreamPage, StreamSummary, Trouble};
+use crate::replay::StateCost;
 use crate::sources::memory::Memory;
 
 /// The `n`-th event of a store: in this stream, or a record that could not be read.
@@ -46,7 +48,7 @@ fn walker(events: Vec<Event>) -> Walker {
 }
 
 fn go(walker: &mut Walker, scope: &Scope, from: u64, to: Destination) -> Result<Reached, Failure> {
-    walker.go(scope, from, &to, &Cancel::default(), &mut |_, _| {})
+    walker.go(scope, from, &to, &Cancel::default(), &mut |_| {})
 }
 
 fn stream(name: &str) -> Scope {
@@ -271,8 +273,8 @@ fn a_walk_that_was_stopped_can_be_gone_on_with() {
     let mut walker = walker(events);
     for (stop_after, to) in [(1, 4 * SLICE), (2, 5 * SLICE), (1, 3 * SLICE)] {
         let (cancel, mut heard) = (Cancel::default(), 0);
-        let stopped = walker.go(&stream("a-1"), 0, &Destination::To(to), &cancel, &mut |folded, total| {
-            assert!(folded <= total, "{folded} of {total}");
+        let stopped = walker.go(&stream("a-1"), 0, &Destination::To(to), &cancel, &mut |far| {
+            assert!(far.folded <= far.to_fold, "{} of {}", far.folded, far.to_fold);
             heard += 1;
             if heard == stop_after {
                 cancel.cancel();
@@ -291,7 +293,7 @@ fn a_walk_that_was_stopped_can_be_gone_on_with() {
     }
     let cancelled = Cancel::default();
     cancelled.cancel();
-    let stopped = walker.go(&stream("a-1"), 0, &Destination::To(1), &cancelled, &mut |_, _| {});
+    let stopped = walker.go(&stream("a-1"), 0, &Destination::To(1), &cancelled, &mut |_| {});
     assert_eq!(why(stopped).kind, FailureKind::Cancelled);
 }
 
@@ -416,11 +418,12 @@ fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
     let batch = Limits::default().batch as u64;
     let mut kept = Kept { timeline: Timeline::new("a-1".into(), reducer, Limits::default()), slice: 1, batch };
     let (mut looks, mut last) = (0, 0);
-    let moment = drive(&memory, &mut kept, events, &Cancel::default(), &mut |folded, total| {
-        assert!(last <= folded && folded <= total, "{last}, then {folded} of {total}");
-        (looks, last) = (looks + 1, folded);
-    })
-    .expect("the end");
+    let moment =
+        drive(&memory, &mut kept, events, &Cancel::default(), &mut |&Underway { folded, to_fold: total, .. }| {
+            assert!(last <= folded && folded <= total, "{last}, then {folded} of {total}");
+            (looks, last) = (looks + 1, folded);
+        })
+        .expect("the end");
     assert_eq!(moment.state, Some(Json::from(events as i64)));
     assert!(looks >= events / batch - 1, "{looks} looks");
     assert!(most.load(std::sync::atomic::Ordering::Relaxed) as u64 <= batch);
@@ -606,6 +609,14 @@ fn faults_are_counted_behind_the_cursor_and_listed() {
     cancelled.cancel();
     let so_far = walker.count_on(&name, Duration::from_secs(60), &cancelled).expect("what is known");
     assert!(!so_far.is_whole());
+    let mut fresh = self::walker(store(&["a-1"; 2 * SLICE as usize]));
+    let mut known_underway = None;
+    let to = Destination::To(2 * SLICE);
+    let reached = fresh.go(&stream("a-1"), 0, &to, &Cancel::default(), &mut |far| {
+        known_underway = Some((far.stream().clone(), far.counted().events, far.failed(9)));
+    });
+    let (of, events, failed) = known_underway.expect("it was told");
+    assert!(reached.is_ok() && of == name && events > 0 && failed.is_empty(), "{events}");
     let counted = walker.count_on(&name, Duration::from_secs(60), &Cancel::default()).expect("a count");
     assert!(counted.is_whole() && counted.faults.before == 2, "{counted:?}");
     assert_eq!(counted.faults.first.map(|first| first.event.version), Some(Version(2)));

@@ -242,6 +242,7 @@ impl Records for Log {
             ],
             first_version: Some(0),
             counts_positions: false,
+            positions_ascend: true,
             counted_versions: 0,
             key: None,
             other_keys: Vec::new(),

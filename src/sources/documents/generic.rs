@@ -158,16 +158,10 @@ impl Generic {
         let read = [(TIME, time.is_some()), (ID, id.is_some()), (POSITION, position.is_some())];
         let payloads = [DATA, METADATA].map(|slot| payload(skimmed.stored(slot, record)));
         let [data, metadata] = envelope::restored(payloads, skimmed.slot(UNREAD));
-        let parts = Parts {
-            position,
-            id,
-            data,
-            metadata,
-            correlation,
-            causation,
-            notes: envelope::notes(skimmed.slot(NOTES)),
-            ..Parts::default()
-        };
+        let mut notes = envelope::notes(skimmed.slot(NOTES));
+        let version = value::whole(skimmed.slot(VERSION));
+        envelope::note_lacking(&mut notes, envelope::says_version(&self.mapping, version), skimmed.slot(TIME));
+        let parts = Parts { position, id, data, metadata, correlation, causation, notes, ..Parts::default() };
         let mut used = envelope::used(read, &used);
         used.extend(self.first_part() + envelope::owners(&self.mapping)..self.slots());
         (parts, used)

@@ -104,7 +104,11 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
     let counts_positions = guessed.mapping.position.is_none();
     let (key, other_keys) = (guessed.mapping.key(), guessed.other_keys);
-    let about = About { kind: kind.into(), reasons, caveats, counts_positions, key, other_keys, ..About::default() };
+    // What is counted are records, and they are shown as they lie.
+    let positions_ascend = counts_positions;
+    let kind = kind.into();
+    let about =
+        About { kind, reasons, caveats, counts_positions, positions_ascend, key, other_keys, ..About::default() };
     source(&[input], framing, Generic::new(guessed.mapping, about), options)
 }
 
@@ -336,7 +340,9 @@ pub fn dynamo_db(
         .filter(|caveat| !caveat.starts_with("no position") && !caveat.starts_with("positions ("))
         .collect();
     caveats.push(match guessed.mapping.time {
-        Some(_) => "no global order: each stream by its versions, streams against each other by time".into(),
+        Some(_) => {
+            "no global order: each stream by its versions where none repeats, streams against each other by time".into()
+        }
         None => "no global order and no times: stream after stream".into(),
     });
     if shape == Shape::Incremental {
@@ -367,7 +373,7 @@ pub fn atom(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
     let one_feed = feeds.len() <= 1 && (!is_all || own.len() <= 1);
     let mut caveats = vec!["a page is a part of a feed: what stands before and after it is not here".into()];
     if !one_feed {
-        caveats.push("pages of several feeds: each stream by its versions, streams against each other by time".into());
+        caveats.push("pages of several feeds: each stream by its versions where none repeats, streams against each other by time".into());
     }
     let about = About {
         kind: "EventStoreDB pages".into(),

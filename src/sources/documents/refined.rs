@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{payload, unusable};
-use crate::domain::{About, Payload, StreamKind};
+use crate::domain::{About, Note, NoteKind, Payload, StreamKind};
 use crate::sources::fields;
 use crate::sources::files::envelope::{self, is_json_text};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role, StreamFrom, Template};
@@ -47,7 +47,10 @@ impl<F: Format> Refined<F> {
             about.mapping.push((name.into(), from));
             match role {
                 Role::Version if path.is_some() => about.caveats.retain(|caveat| !caveat.starts_with("no versions")),
-                Role::Position if path.is_some() => about.counts_positions = false,
+                Role::Position => {
+                    (about.counts_positions, about.positions_ascend) =
+                        (path.is_none() && about.counts_positions, false);
+                }
                 _ => {}
             }
         }
@@ -73,6 +76,21 @@ impl<F: Format> Refined<F> {
         let Some(path) = path else { return Some(None) };
         let raw = record.slot(self.slots + at);
         Some(inside(Cow::Borrowed(raw), path.keys().get(1..).unwrap_or_default()))
+    }
+
+    /// Notes what a record lacks of the roles the user gave; of these nothing else decides.
+    fn note_lacking(&self, record: Skimmed<'_>, notes: &mut Vec<Note>) {
+        let given = |wanted: Role| self.roles.iter().find(|(role, _)| *role == wanted).map(|(_, path)| path.is_some());
+        let of = |role: Role| self.said(role, record).flatten();
+        if given(Role::Version).is_some() {
+            notes.retain(|note| note.kind != NoteKind::Counted);
+        }
+        if given(Role::Time).is_some() {
+            notes.retain(|note| note.kind != NoteKind::UnreadableTime);
+        }
+        let version = (given(Role::Version) == Some(true))
+            .then(|| of(Role::Version).is_some_and(|raw| value::whole(&raw).is_some()));
+        envelope::note_lacking(notes, version, &of(Role::Time).unwrap_or_default());
     }
 
     /// The name the user made of several fields; `None` in it where one is missing.
@@ -261,6 +279,7 @@ impl<F: Format> Format for Refined<F> {
         if let Some(metadata) = self.payload(Role::Metadata, skimmed, record) {
             parts.metadata = metadata;
         }
+        self.note_lacking(skimmed, &mut parts.notes);
         parts.fields = self.fields(skimmed, std::mem::take(&mut parts.fields));
         parts
     }

@@ -17,6 +17,7 @@ use super::value;
 use crate::domain::{Event, Form, Json, Note, NoteKind, Payload, Position, Trouble, Version};
 use crate::sources::fields;
 use crate::sources::index::{Entry, Place, PlacedEvent};
+use crate::sources::lacking;
 
 /// The slot of the stream; both readings begin with these four.
 pub const STREAM: usize = 0;
@@ -445,7 +446,8 @@ impl Reader {
         let mut used = self::used(read, &used);
         used.extend((self.parts..).take(parts(&self.mapping).count()).skip(owners(&self.mapping)));
         let fields = fields(line, &self.skimmer, used);
-        let notes = notes(slot(NOTES));
+        let mut notes = notes(slot(NOTES));
+        note_lacking(&mut notes, says_version(&self.mapping, basics.version), slot(TIME));
         if metadata.form() == Form::JsonText && correlation.is_none() && causation.is_none() {
             (correlation, causation) = self.inside(&metadata);
         }
@@ -490,6 +492,18 @@ impl Reader {
         let mut used = Vec::new();
         (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used))
     }
+}
+
+/// Whether a record says its version, where the mapping knows of versions.
+pub fn says_version(mapping: &Mapping, version: Option<u64>) -> Option<bool> {
+    mapping.version.as_ref().map(|_| version.is_some())
+}
+
+/// Notes what a record lacks, given what stands where its time is.
+pub fn note_lacking(notes: &mut Vec<Note>, version: Option<bool>, time: &[u8]) {
+    let unread = !value::is_nothing(time) && time != b"\"\"" && value::instant(time).is_none();
+    let said = unread.then(|| value::name(time).unwrap_or_else(|| String::from_utf8_lossy(time)));
+    lacking::note(notes, version, said.as_deref());
 }
 
 /// The place in the store a value says, if it says one.

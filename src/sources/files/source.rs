@@ -65,7 +65,10 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     reasons.extend(guessed.reasons);
     let (kind, caveats) = ("JSON Lines".into(), guessed.caveats);
     let other_keys = guessed.other_keys;
-    let about = About { name, kind, reasons, caveats, counts_positions, key, other_keys, ..About::default() };
+    // What is counted are lines.
+    let positions_ascend = counts_positions;
+    let about =
+        About { name, kind, reasons, caveats, counts_positions, positions_ascend, key, other_keys, ..About::default() };
     let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
     let file = LinesFile { feed, mapping, build, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))
@@ -388,7 +391,7 @@ mod tests {
         source.complete(&Cancel::default(), &mut |_| ()).unwrap();
         let caveats = source.about().caveats;
         assert!(
-            caveats.contains(&"in one stream versions go back or repeat: shown in file order".into()),
+            caveats.contains(&"in one stream versions go back or repeat: it is shown as the store has it".into()),
             "{caveats:?}"
         );
     }

@@ -214,6 +214,7 @@ impl Records for Store {
             normal: vec![("position-gaps".into(), "deleted, purged and expired messages leave gaps".into())],
             first_version: Some(1),
             counts_positions: false,
+            positions_ascend: false,
             counted_versions: 0,
             key: None,
             other_keys: Vec::new(),

@@ -18,6 +18,7 @@ use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, V
 use crate::sources::cache::{Kept, Sequence};
 use crate::sources::fields::Put;
 use crate::sources::index::Place;
+use crate::sources::lacking;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
 
@@ -423,6 +424,10 @@ impl EventReader {
             let said = self.reader.text(QUALIFY + self.qualifiers + at, cells).unwrap_or_default();
             notes.push(Note::new(rule.kind.into(), rule.text.replace("{}", &said)));
         }
+        let version = (opened.is_direct() && self.reader.has(VERSION)).then(|| self.reader.raw(VERSION, cells).says());
+        let unread = self.reader.raw(TIME, cells);
+        let unread = (time.is_none() && unread.says()).then(|| unread.text(false).unwrap_or_default().into_owned());
+        lacking::note(&mut notes, version, unread.as_deref());
         if let Some(shown) = self.hidden(Some(placed.version), cells) {
             notes.push(Note::new(NoteKind::Deleted, format!("hidden by the stream's limit of {shown}")));
         }

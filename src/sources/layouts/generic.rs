@@ -92,9 +92,9 @@ pub fn guess(
     let layout = Arc::new(layout(&guessed.mapping, events.len()));
     let rows = match (&layout.events.order, &layout.events.version.0[..]) {
         (Ordering::Time, []) => "shown by time",
-        (Ordering::Time, _) => "shown by time, each stream by its versions",
+        (Ordering::Time, _) => "shown by time, each stream by its versions where none repeats",
         (_, []) => "shown in the order of the rows",
-        _ => "shown in the order of the rows, each stream by its versions",
+        _ => "shown in the order of the rows, each stream by its versions where none repeats",
     };
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
     let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();

@@ -20,8 +20,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         Some(event) if event.trouble.is_some() => "unreadable".into(),
         Some(event) => {
             let read = app.panes.events.window.iter().flat_map(|window| window.known());
-            let others: BTreeSet<&str> = read.map(|(_, row)| &*row.event.event_type).collect();
-            names::cut(&event.event_type, others, usize::from(area.width).saturating_sub(18).max(8))
+            let read = read.filter(|(_, row)| row.event.trouble.is_none());
+            let kind = &*event.event_type;
+            let others: BTreeSet<&str> =
+                read.map(|(_, row)| &*row.event.event_type).filter(|other| *other != kind).collect();
+            let all: Vec<&str> = std::iter::once(kind).chain(others).collect();
+            names::kinds(&all, usize::from(area.width).saturating_sub(18).max(8)).swap_remove(0)
         }
         None => String::new(),
     };

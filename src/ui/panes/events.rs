@@ -65,10 +65,15 @@ impl<'a> Shown<'a> {
     /// The types of what was read.
     fn kinds(self) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         match self {
-            Self::All(window) => Box::new(window.known().map(|(_, row)| &*row.event.event_type)),
-            Self::Some(_, sifted) => Box::new(sifted.known().map(|row| &*row.event.event_type)),
+            Self::All(window) => Box::new(window.known().filter_map(|(_, row)| kind(row))),
+            Self::Some(_, sifted) => Box::new(sifted.known().filter_map(kind)),
         }
     }
+}
+
+/// The type of an event that could be read.
+fn kind(row: &EventRow) -> Option<&str> {
+    Some(&*row.event.event_type).filter(|_| row.event.trouble.is_none())
 }
 
 /// How the rows of a list look, all alike.
@@ -88,7 +93,11 @@ fn filter_note(sifted: &Sifted) -> String {
         _ => "",
     };
     let (shown, looked, hidden) = (sifted.places.len() as u64, sifted.looked, sifted.hidden());
-    format!("{} of {}, {} hidden{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
+    let unjudged = match sifted.unjudged.total {
+        0 => String::new(),
+        unjudged => format!(", {} not judged", count(unjudged)),
+    };
+    format!("{} of {}, {} hidden{unjudged}{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -189,7 +198,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     {
         let below = Rect { y: list.y + 2, height: list.height - 2, ..list };
         let words = format!("No event here passes the filter: all {} are hidden.", count(sifted.hidden()));
-        say(&[&words, &sifted.unjudged], Role::Muted, theme, below, buffer);
+        say(&[&words, &sifted.unjudged.words()], Role::Muted, theme, below, buffer);
     }
 }
 
@@ -197,7 +206,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 fn kinds(shown: Shown<'_>, cells: usize) -> HashMap<&str, String> {
     let read: BTreeSet<&str> = shown.kinds().collect();
     let read: Vec<&str> = read.into_iter().collect();
-    let cut = names::all(&read, cells);
+    let cut = names::kinds(&read, cells);
     read.into_iter().zip(cut).collect()
 }
 

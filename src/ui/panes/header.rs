@@ -4,44 +4,64 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::tail;
-use crate::app::App;
+use crate::app::action::{Action, Context, Viewing};
 use crate::app::words::{count, counted, instant};
+use crate::app::{App, Severity};
 use crate::domain::{Event, Position, Scope, names, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::Pen;
 
-/// One thing the line says. Where there is no room for all, those of the lowest rank are left out whole.
+/// One thing the line says.
 struct Piece {
     text: String,
     role: Role,
-    rank: u8,
+    rank: Rank,
+    /// How many things to be careful about it stands for.
+    things: usize,
+    /// What it is cut to, or said instead, where there is no room for all.
+    brief: Brief,
 }
 
-/// The name of the source is shortened rather than left out, and before anything that matters more is.
-const NAME: u8 = 9;
-/// Its widths: shorter than that only when there is nothing else to be left out.
-const SHORTEST_NAME: usize = 8;
+/// How a piece gives way before it goes, if it ever does.
+enum Brief {
+    /// Not at all.
+    No,
+    /// It says this.
+    Words(String),
+    /// The end of it stays.
+    Tail,
+    /// The parts of it that tell names apart stay.
+    Name,
+}
+
+/// Which pieces give way first where there is no room for all: what is only good to know before the names, and the names
+/// before what one must know. What is to be careful about goes last, the most harmful last of all, and is counted then.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Rank {
+    Reason,
+    Program,
+    Streams,
+    Time,
+    Events,
+    Layout,
+    Live,
+    /// The name of the source is shortened rather than left out.
+    Source,
+    Stream,
+    /// The later in the list, the sooner it goes.
+    Caution(u8),
+    Place,
+    Always,
+}
+
+/// The widths of names: shorter than the first only when there is nothing else to be left out.
 const SHORT_NAME: usize = 16;
+const SHORTEST_NAME: usize = 8;
 const LONGEST_NAME: usize = 40;
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut pieces = pieces(app, area.width.into());
-    let room = usize::from(area.width.saturating_sub(2)) + 2;
-    let others = |pieces: &[Piece]| -> usize {
-        pieces.iter().filter(|piece| piece.rank != NAME).map(|piece| text::width(&piece.text) + 2).sum()
-    };
-    while let Some(lowest) = (0..pieces.len()).min_by_key(|n| pieces[*n].rank) {
-        let Some(name) = pieces.iter().find(|piece| piece.rank == NAME) else { break };
-        let shortest = if pieces[lowest].rank < NAME { SHORT_NAME } else { SHORTEST_NAME };
-        if others(&pieces) + text::width(&name.text).min(shortest) + 2 <= room {
-            break;
-        }
-        pieces.remove(lowest);
-    }
-    let left = room.saturating_sub(others(&pieces) + 2);
-    if let Some(name) = pieces.iter_mut().find(|piece| piece.rank == NAME) {
-        name.text = tail(&name.text, left.clamp(SHORTEST_NAME, LONGEST_NAME));
-    }
+    let key = app.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
+    let pieces = fitted(pieces(app, area.width.into()), key.as_deref(), area.width.saturating_sub(2).into());
     let mut pen = Pen::new(buffer, area);
     pen.skip(1);
     for (n, piece) in pieces.iter().enumerate() {
@@ -49,26 +69,103 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// What of the pieces has so much room. Warnings that have none are counted, with the key that tells them all.
+fn fitted(mut pieces: Vec<Piece>, key: Option<&str>, room: usize) -> Vec<Piece> {
+    let whole = |rank: Rank| pieces.iter().find(|piece| piece.rank == rank).map(|piece| piece.text.clone());
+    let wholes = [Rank::Stream, Rank::Source].map(|rank| (rank, whole(rank)));
+    let cut = |pieces: &mut Vec<Piece>, rank: Rank, cells: usize| {
+        if let Some(piece) = pieces.iter_mut().find(|piece| piece.rank == rank) {
+            piece.text = match piece.brief {
+                Brief::Tail => tail(&piece.text, cells),
+                Brief::Name => names::cut(&piece.text, [], cells),
+                Brief::No | Brief::Words(_) => return,
+            };
+        }
+    };
+    let more = |left_out: usize| Piece {
+        text: key.map_or_else(|| format!("+{left_out} more"), |key| format!("+{left_out} more, {key}")),
+        role: Role::Caution,
+        rank: Rank::Always,
+        things: 0,
+        brief: Brief::No,
+    };
+    let mut left_out = 0;
+    let width = |pieces: &[Piece], left_out: usize| {
+        let counted = if left_out > 0 { text::width(&more(left_out).text) + 2 } else { 0 };
+        pieces.iter().map(|piece| text::width(&piece.text) + 2).sum::<usize>().saturating_sub(2) + counted
+    };
+    cut(&mut pieces, Rank::Source, SHORT_NAME);
+    // The ranks that may go, the first first; the names are cut in between.
+    let mut ranks: Vec<Rank> = pieces.iter().map(|piece| piece.rank).collect();
+    ranks.sort_unstable();
+    let step = |pieces: &mut Vec<Piece>, rank: Rank, left_out: &mut usize, whole: bool| {
+        let Some(at) = pieces.iter().position(|piece| piece.rank == rank) else { return };
+        match (&pieces[at].brief, rank) {
+            (_, Rank::Source) => cut(pieces, rank, SHORTEST_NAME),
+            (_, Rank::Stream) => cut(pieces, rank, if whole { SHORTEST_NAME } else { SHORT_NAME }),
+            (_, Rank::Place | Rank::Always) => {}
+            (Brief::Words(words), Rank::Caution(_)) if !whole => pieces[at].text = words.clone(),
+            (_, Rank::Caution(_)) if !whole => {}
+            _ => *left_out += pieces.remove(at).things,
+        }
+    };
+    // First everything gives way once, then what still stands goes.
+    for whole in [false, true] {
+        for rank in &ranks {
+            if width(&pieces, left_out) <= room {
+                break;
+            }
+            step(&mut pieces, *rank, &mut left_out, whole);
+        }
+    }
+    // Where even that is too much, a word about what is left out is worth more than the name of the source.
+    if left_out > 0 && width(&pieces, left_out) > room {
+        pieces.retain(|piece| piece.rank != Rank::Source);
+    }
+    // What is left is for the names.
+    for (rank, whole) in wholes {
+        let left = room.saturating_sub(width(&pieces, left_out));
+        if let (Some(piece), Some(whole)) = (pieces.iter_mut().find(|piece| piece.rank == rank), whole) {
+            let cells = (text::width(&piece.text) + left).min(LONGEST_NAME);
+            piece.text = if rank == Rank::Source { tail(&whole, cells) } else { names::cut(&whole, [], cells) };
+        }
+    }
+    if left_out > 0 {
+        pieces.push(more(left_out));
+    }
+    pieces
+}
+
 fn pieces(app: &App, width: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut piece = |text: String, role: Role, rank: u8| pieces.push(Piece { text, role, rank });
-    piece("stepback".into(), Role::Badge, 1);
+    let cautions = app.cautions();
+    let failures = cautions.iter().filter(|caution| caution.severity == Severity::Error).count() as u8;
+    let mut piece = |text: String, role: Role, rank: Rank| {
+        let brief = match rank {
+            Rank::Source => Brief::Tail,
+            Rank::Stream => Brief::Name,
+            Rank::Caution(_) => Brief::Words(text.replace(" events", "").replace(" event", "")),
+            _ => Brief::No,
+        };
+        pieces.push(Piece { text, role, rank, things: usize::from(matches!(rank, Rank::Caution(_))), brief });
+    };
+    piece("stepback".into(), Role::Badge, Rank::Program);
     let about = app.catalogue.about.as_ref();
     let name = match (&app.name, about) {
         (Some(name), _) => name,
         (None, Some(about)) => about.name.as_str(),
         (None, None) => "opening …",
     };
-    piece(text::safe(name).into_owned(), Role::Header, NAME);
-    piece("[RO]".into(), Role::Badge, 12);
+    piece(text::safe(name).into_owned(), Role::Header, Rank::Source);
+    piece("[RO]".into(), Role::Badge, Rank::Always);
     if app.follow.changed.is_some() {
-        piece("[CHANGED]".into(), Role::Caution, 12);
+        piece("[CHANGED]".into(), Role::Caution, Rank::Always);
     }
     if app.follow.on {
-        piece("[following]".into(), Role::Badge, 8);
+        piece("[following]".into(), Role::Badge, Rank::Live);
     }
     if let Some(new) = app.new_words() {
-        piece(new, Role::Info, 8);
+        piece(new, Role::Info, Rank::Live);
     }
     if let Some(about) = about {
         // Of a store in tables the layout matters more than what the tables lie in; `i` tells both.
@@ -76,17 +173,13 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
             (Some(_), Some((layout, _))) => layout,
             _ => about.kind.as_str(),
         };
-        piece(text::fit(kind, 40), Role::Muted, 7);
+        piece(text::fit(kind, 40), Role::Muted, Rank::Layout);
     }
-    if let Some(about) = about {
-        if about.layout.is_some()
-            && let Some(reason) = about.reasons.first()
-        {
-            piece(format!("({})", text::fit(reason, 60)), Role::Muted, 0);
-        }
-        if !about.caveats.is_empty() {
-            piece(format!("! {}", counted(about.caveats.len() as u64, "caveat")), Role::Caution, 5);
-        }
+    if let Some(about) = about
+        && about.layout.is_some()
+        && let Some(reason) = about.reasons.first()
+    {
+        piece(format!("({})", text::fit(reason, 60)), Role::Muted, Rank::Reason);
     }
     let progress = &app.catalogue.progress;
     let so_far = match app.catalogue.percent_read() {
@@ -95,15 +188,16 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
         None => " so far".into(),
     };
     if about.is_some() {
+        // How many there are so far is no number to be taken for the whole.
         piece(
             format!("{}{so_far}", counted(progress.events, "event")),
             Role::Muted,
-            if so_far.is_empty() { 6 } else { 8 },
+            match so_far.is_empty() {
+                true => Rank::Events,
+                false => Rank::Caution(u8::MAX - 2 * failures),
+            },
         );
-        piece(counted(app.catalogue.streams.len() as u64, "stream"), Role::Muted, 3);
-    }
-    if progress.troubles > 0 {
-        piece(format!("! {} unreadable", count(progress.troubles)), Role::Fault, 8);
+        piece(counted(app.catalogue.streams.len() as u64, "stream"), Role::Muted, Rank::Streams);
     }
     if let Some(scope) = &app.walk.scope {
         let event = app.walk.event();
@@ -117,28 +211,19 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
             Scope::Category(name) => (format!("{name}-*"), in_store(app, event.map(|event| &**event), &total)),
             Scope::All => ("whole store".into(), in_store(app, event.map(|event| &**event), &total)),
         };
-        piece(names::cut(&name, [], (width / 3).clamp(16, 40)), Role::Stream, 10);
-        piece(place, Role::Header, 11);
+        piece(names::cut(&name, [], (width / 3).clamp(16, 40)), Role::Stream, Rank::Stream);
+        piece(place, Role::Header, Rank::Place);
         if let Some(time) = event.and_then(|event| event.time) {
-            piece(instant(time), Role::Time, 4);
-        }
-        if let Some(lacks) = app.lacks() {
-            piece(format!("! {lacks}"), Role::Fault, 10);
-        }
-        let Some(moment) = app.walk.here() else { return pieces };
-        if moment.suspended.is_some() {
-            piece("suspended".into(), Role::Fault, 10);
-        }
-        if moment.reducer.stale.is_some() {
-            piece("before the save".into(), Role::Caution, 10);
-        }
-        if let Some(sealed) = moment.sealed() {
-            let what = if sealed.contains("encrypted") { "encrypted" } else { sealed };
-            piece(format!("{}: no state", text::fit(what, 24)), Role::Caution, 7);
-        } else if moment.reducer.approximate {
-            piece("approximate".into(), Role::Caution, 7);
+            piece(instant(time), Role::Time, Rank::Time);
         }
     }
+    pieces.extend((0u8..).zip(cautions).map(|(n, caution)| Piece {
+        text: caution.words,
+        role: if caution.severity == Severity::Error { Role::Fault } else { Role::Caution },
+        rank: Rank::Caution(u8::MAX - 1 - 2 * n),
+        things: caution.things,
+        brief: Brief::Words(caution.brief),
+    }));
     pieces
 }
 
@@ -151,5 +236,53 @@ fn in_store(app: &App, event: Option<&Event>, total: &str) -> String {
             format!("@{} {ordinal}", text::fit(&event.position.to_string(), 24))
         }
         _ => ordinal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(text: &str, rank: Rank, things: usize) -> Piece {
+        let brief = match rank {
+            Rank::Source => Brief::Tail,
+            Rank::Stream => Brief::Name,
+            Rank::Caution(255) => Brief::Words("! 7 failed".into()),
+            _ => Brief::No,
+        };
+        Piece { text: text.into(), role: Role::Text, rank, things, brief }
+    }
+
+    #[test]
+    fn what_to_be_careful_about_goes_last_and_is_counted() {
+        let line = |room: usize| {
+            let pieces = vec![
+                piece("stepback", Rank::Program, 0),
+                piece("a-long-name-of-a-dump.jsonl", Rank::Source, 0),
+                piece("[RO]", Rank::Always, 0),
+                piece("JSON Lines", Rank::Layout, 0),
+                piece("2,126 events", Rank::Events, 0),
+                piece("order-5a1e0000-0000-400a", Rank::Stream, 0),
+                piece("@12/33", Rank::Place, 0),
+                piece("2026-03-01 09:00:37.000Z", Rank::Time, 0),
+                piece("! 7 of 33 failed", Rank::Caution(255), 1),
+                piece("approximate", Rank::Caution(254), 1),
+                piece("! 2 caveats", Rank::Caution(253), 2),
+            ];
+            let pieces = fitted(pieces, Some("i"), room);
+            pieces.iter().map(|piece| piece.text.as_str()).collect::<Vec<_>>().join("  ")
+        };
+        for room in 40..220 {
+            let line = line(room);
+            assert!(text::width(&line) <= room, "{line} in {room}");
+            let told = |words: &str| line.contains(words);
+            assert!(told("7 of 33 failed") || told("7 failed") || told("+4 more, i"), "{line}");
+            assert!(told("! 2 caveats") || told("more, i"), "{line}");
+            assert!(told("approximate") || told("+3 more, i") || told("+4 more, i"), "{line}");
+            assert!(told("[RO]") && told("@12/33") && told("orde"), "{line}");
+        }
+        assert!(line(100).ends_with("! 7 of 33 failed  approximate  ! 2 caveats"), "{}", line(100));
+        assert!(line(60).ends_with("! 7 failed  +3 more, i"), "{}", line(60));
+        assert!(line(200).starts_with("stepback  a-long-name-of-a-dump.jsonl  [RO]  JSON Lines"), "{}", line(200));
     }
 }

@@ -48,12 +48,26 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let note = match (pane.view, below) {
         (StateView::Changes, _) => "list of changes".to_owned(),
         (StateView::Tree, 0) => String::new(),
-        (StateView::Tree, below) => format!("{} below", count(below as u64)),
+        (StateView::Tree, below) => {
+            let changed = pane.tree.changes_from(top + height);
+            match changed {
+                0 => format!("{} below", count(below as u64)),
+                _ => format!("{} below, {} changed", count(below as u64), count(changed as u64)),
+            }
+        }
     };
     let missing = app.fold_words();
     let note = if moment.is_some() { note } else { String::new() };
     widgets::Frame { area, focused: focused(app, Pane::State), theme }.draw(&titles, &note, buffer);
     let (noted, all) = app.noted(area);
+    for ((severity, note), y) in app.state_notes(noted.width.into()).iter().zip(noted.y..noted.bottom()) {
+        let role = match severity {
+            Severity::Info => Role::Text,
+            Severity::Warning => Role::Caution,
+            Severity::Error => Role::Fault,
+        };
+        Pen::new(buffer, Rect { y, height: 1, ..noted }).put(note, theme.style(role));
+    }
     let Some(moment) = moment else {
         if let Some((words, more)) = missing {
             return say(&[&words, &more], Role::Caution, theme, all, buffer);
@@ -63,18 +77,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     };
     widgets::scrollbar(area, top as u64, height as u64, len as u64, theme.style(Role::Muted), buffer);
     if let Some((words, _)) = &missing {
-        let line = Rect { y: all.y.saturating_sub(1).max(area.y + 1), height: 1, ..all };
+        let line = Rect { y: noted.y.saturating_sub(1).max(area.y + 1), height: 1, ..all };
         Pen::new(buffer, line).put(words, theme.style(Role::Caution));
     } else if noted.y > area.y + 1 {
         head(app, moment, theme, Rect { y: noted.y - 1, height: 1, ..noted }, buffer);
-    }
-    for ((severity, note), y) in app.state_notes().iter().zip(noted.y..noted.bottom()) {
-        let role = match severity {
-            Severity::Info => Role::Text,
-            Severity::Warning => Role::Caution,
-            Severity::Error => Role::Fault,
-        };
-        Pen::new(buffer, Rect { y, height: 1, ..noted }).put(note, theme.style(role));
     }
     told(pane, all, theme, buffer);
     match pane.view {
@@ -236,10 +242,16 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
                 buffer,
             );
         }
+        if let Some(fault) = &moment.fault {
+            let words = match moment.unknown {
+                true => "No state: nothing could be folded here.",
+                false => "No state: the reducer failed, and there was none before.",
+            };
+            return say(&[words, "", &fault.message], Role::Fault, theme, list, buffer);
+        }
         let words = match &moment.event {
             _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
-            _ if moment.unknown && moment.fault.is_none() => "The state is not known here.",
-            _ if moment.fault.is_some() => "No state: the reducer failed, and there was none before.",
+            _ if moment.unknown => "The state is not known here.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",
         };

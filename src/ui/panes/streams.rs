@@ -109,7 +109,8 @@ fn columns(app: &App, width: usize) -> Columns {
     let instants = app.instants_in(&Scope::All);
     let room = |time: usize| width.saturating_sub(SIGNS + digits + 1 + if time > 0 { time + 2 } else { 0 } + 1);
     let wanted = [Precision::Milliseconds, Precision::Seconds];
-    let precision = wanted.into_iter().find(|precision| room(instants.width(*precision)) >= widest);
+    let wanted = &wanted[usize::from(!catalogue.fractions)..];
+    let precision = wanted.iter().copied().find(|precision| room(instants.width(*precision)) >= widest);
     let precision = precision.filter(|_| catalogue.span.is_some());
     let time = precision.map_or(0, |precision| instants.width(precision));
     let precision = precision.unwrap_or(Precision::Seconds);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::Pen;
-use crate::app::panes::tree::{Label, Mark, Row, Tree};
+use crate::app::panes::tree::{Label, Mark, Row, Tree, label_width};
 use crate::app::words;
 use crate::domain::{Json, text};
 use crate::ui::theme::{Role, Theme};
@@ -42,7 +42,7 @@ fn draw_row(row: &Row, pattern: Option<&str>, theme: &Theme, mut pen: Pen<'_>) {
         None => " ",
     };
     pen.sign(fold, style(Role::Muted)).skip(1);
-    note(row, theme, &mut pen);
+    let apart = note(row, theme, &mut pen);
     let key = if gone { Role::Removed } else { Role::Key };
     match &row.label {
         Label::Root => {}
@@ -76,15 +76,22 @@ fn draw_row(row: &Row, pattern: Option<&str>, theme: &Theme, mut pen: Pen<'_>) {
             return;
         }
     }
-    draw_value(row, pattern, theme, &mut pen);
+    draw_value(row, apart, pattern, theme, &mut pen);
 }
 
-/// What is said about a row, against its right end.
-fn note(row: &Row, theme: &Theme, pen: &mut Pen<'_>) {
-    let most = pen.room() / 2;
+/// What is said about a row, against its right end. Gives the value as it is
+/// shown beside an earlier one that begins alike.
+fn note(row: &Row, theme: &Theme, pen: &mut Pen<'_>) -> Option<String> {
+    let whole = pen.room();
+    let most = whole / 2;
+    let mut apart = None;
     match &row.mark {
         Mark::Changed(before) if most >= 8 => {
-            let was = words::value(before, most);
+            let cells = most - "was ".len();
+            let label = usize::from(row.align).max(label_width(&row.label)).min(whole * 2 / 3) + 1;
+            let used = text::width(&text::fit(&words::value(before, cells), cells)) + " was ".len();
+            let [was, now] = words::told_apart(before, &row.value, [cells, whole.saturating_sub(used + label)]);
+            apart = Some(now).filter(|now| now.starts_with('…'));
             pen.put_right(&text::fit(&format!("was {was}"), most), theme.style(Role::Before))
                 .put_right(" ", Style::new());
         }
@@ -97,9 +104,10 @@ fn note(row: &Row, theme: &Theme, pen: &mut Pen<'_>) {
     if row.duplicate {
         pen.put_right(&text::fit("duplicate key", most), theme.style(Role::Warning)).put_right(" ", Style::new());
     }
+    apart
 }
 
-fn draw_value(row: &Row, pattern: Option<&str>, theme: &Theme, pen: &mut Pen<'_>) {
+fn draw_value(row: &Row, apart: Option<String>, pattern: Option<&str>, theme: &Theme, pen: &mut Pen<'_>) {
     let gone = row.mark == Mark::Removed;
     let role = match &row.value {
         _ if gone => Role::Removed,
@@ -113,7 +121,7 @@ fn draw_value(row: &Row, pattern: Option<&str>, theme: &Theme, pen: &mut Pen<'_>
         (Json::Object(object), Some(true)) if object.len() > 16 => format!("{{{}}}", object.len()),
         (Json::Object(_), Some(true)) => String::new(),
         (Json::Array(array), Some(false)) => format!("[{}] {}", array.len(), words::value(&row.value, pen.room())),
-        (value, _) => words::value(value, pen.room()),
+        (value, _) => apart.unwrap_or_else(|| words::value(value, pen.room())),
     };
     pen.put_matching(&shown, theme.style(role), pattern, theme.style(Role::Match));
 }

@@ -5,6 +5,7 @@ use crate::session::doctor::finding::several;
 use crate::session::doctor::identities::Cause;
 use crate::session::doctor::runs::Gap;
 use crate::session::doctor::sizes::bytes;
+use crate::session::doctor::streams::Stream;
 
 /// Gaps that are more than half of all steps are no gaps, but numbers that do not count by one. Few prove nothing.
 fn is_dense(gaps: usize, numbers: u64) -> bool {
@@ -39,7 +40,8 @@ impl Examination {
         let records = format!("{} of {}", several(self.readable, "event"), several(report.streams, "stream"));
         let beyond =
             (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", grouped(self.beyond)));
-        report.checks.push(Check { what: "records", extent: records, skipped: beyond });
+        let beyond = beyond.as_slice();
+        report.checks.push(Check::whole("records", records).but(beyond));
         self.conclude_versions(&mut report, &mut texts);
         if let (true, Some(OtherKey { field, map, .. })) =
             (self.tallies.contains_key(&Kind::DuplicateVersions), OtherKey::first(&about.other_keys, Than::Wider))
@@ -93,20 +95,30 @@ impl Examination {
     }
 
     fn conclude_versions(&mut self, report: &mut Report, texts: &mut BTreeMap<Kind, String>) {
-        let mut skipped = self.counted_versions();
+        let streams = report.streams;
+        // What is not known of the gaps, and what is not of the rest.
+        let (mut untold, mut others) = (Vec::new(), Vec::new());
+        let counted = self.streams.all().filter(|stream| stream.counted > 0).count() as u64;
+        if counted > 0 {
+            untold
+                .push(format!("{} with versions that are counted here: gaps are not told", several(counted, "stream")));
+        }
         if self.streams.forgot {
-            skipped.get_or_insert_with(|| "too many gaps to remember them all".to_owned());
+            untold.push("too many gaps to remember them all".to_owned());
         }
         if self.streams.left_out > 0 {
             let known = grouped(self.streams.len() as u64);
-            skipped.get_or_insert_with(|| {
-                format!("only of the first {known} streams; {} events are of others", grouped(self.streams.left_out))
-            });
+            let left_out = several(self.streams.left_out, "event");
+            untold.push(format!(
+                "only of the first {known} streams; {left_out} {} of others",
+                are(self.streams.left_out)
+            ));
         }
         let (mut gaps, mut missing, mut holed, mut steps) = (0u64, 0u64, 0u64, 0u64);
         let mut first: Option<Gap> = None;
         let (mut zero, mut one) = (0u64, 0u64);
-        for stream in self.streams.all() {
+        // The event without a version may be the one that is missing.
+        for stream in self.streams.all().filter(|stream| stream.counted == 0) {
             steps += u64::from(stream.events) - 1;
             let before = gaps;
             for gap in stream.gaps() {
@@ -124,21 +136,14 @@ impl Examination {
             }
         }
         if !is_dense(gaps as usize, steps) {
-            skipped.get_or_insert_with(|| "the versions of streams do not count by one here: gaps are not told".into());
+            untold.push("the versions of streams do not count by one here: gaps are not told".into());
         } else if let Some(gap) = first {
             self.set(Kind::VersionGaps, gaps, gap.ordinal, gap.text());
-            texts.insert(
-                Kind::VersionGaps,
-                format!(
-                    "{} {} missing, in {} of {}",
-                    several(missing, "version"),
-                    are(missing),
-                    grouped(holed),
-                    several(report.streams, "stream")
-                ),
-            );
+            let (versions, holed, of) = (several(missing, "version"), grouped(holed), several(streams, "stream"));
+            let perhaps = self.perhaps_unreadable(missing);
+            texts
+                .insert(Kind::VersionGaps, format!("{versions} {} missing, in {holed} of {of}{perhaps}", are(missing)));
         }
-        let streams = report.streams;
         // Where nothing says it, what most streams do.
         let usual = match self.facts.first_version {
             Some(base) => Some(base),
@@ -148,31 +153,42 @@ impl Examination {
         };
         let few = zero + one;
         if streams > 0 && (self.facts.first_version.is_some() || few * 2 >= streams || streams < 8) {
-            let odd = |lowest: u64| usual.map_or(lowest > 1, |usual| lowest != usual);
-            let count = self.streams.all().filter(|stream| odd(stream.lowest)).count() as u64;
-            let first = self.streams.all().filter(|stream| odd(stream.lowest)).min_by_key(|stream| stream.ordinal);
+            let odd = |stream: &&Stream| {
+                stream.counted == 0 && usual.map_or(stream.lowest > 1, |usual| stream.lowest != usual)
+            };
+            let count = self.streams.all().filter(odd).count() as u64;
+            let first = self.streams.all().filter(odd).min_by_key(|stream| stream.ordinal);
             if let Some(stream) = first.cloned() {
                 let usual = usual.map_or_else(|| "0 or 1".to_owned(), |usual| usual.to_string());
                 let text = format!("its lowest version is {}, streams begin with {usual}", stream.lowest);
                 self.set(Kind::FirstVersion, count, stream.ordinal, text);
             }
-        } else if streams > 0 && skipped.is_none() {
-            skipped = Some("streams begin with versions of any number here: their beginnings are not judged".into());
+        } else if streams > 0 {
+            others.push("streams begin with versions of any number here: their beginnings are not judged".to_owned());
         }
-        report.checks.push(Check { what: "versions", extent: several(streams, "stream"), skipped });
+        self.all_gaps_told = !self.facts.counts_versions && untold.is_empty();
+        let extent = match counted {
+            0 => several(streams, "stream"),
+            counted => format!("{} of {}", grouped(streams - counted), several(streams, "stream")),
+        };
+        let check = Check::whole("versions", extent);
+        report.checks.push(match self.facts.counts_versions {
+            true if self.facts.one_stream => {
+                check.unless(&["the events of the store have no versions of their own: they are counted here".into()])
+            }
+            true => check.unless(&["the store has no versions: they are counted here".into()]),
+            false => check.but(&[untold, others].concat()),
+        });
     }
 
-    /// Why versions prove nothing: they are ours.
-    fn counted_versions(&self) -> Option<String> {
-        match self.facts.counted_versions {
-            0 => None,
-            _ if self.facts.one_stream => {
-                Some("events of the store have no version of their own: it is counted here".into())
+    /// Records that could not be read may be what is missing.
+    fn perhaps_unreadable(&self, missing: u64) -> String {
+        match self.tallies.get(&Kind::UnreadableRecords).map_or(0, |tally| tally.count) {
+            0 => String::new(),
+            unread => {
+                let it = if missing == 1 { "it" } else { "some" };
+                format!("; {} that could not be read may have {it}", several(unread, "record"))
             }
-            counted if counted < self.readable => {
-                Some(format!("{} have no version of their own: theirs is counted here", several(counted, "event")))
-            }
-            _ => Some("the store has no versions: they are counted here".into()),
         }
     }
 
@@ -185,7 +201,7 @@ impl Examination {
     ) {
         let (mut gaps, mut missing) = (0usize, 0u64);
         let mut first: Option<Gap> = None;
-        for runs in self.positions.values() {
+        for (runs, _) in self.positions.values() {
             for gap in runs.gaps() {
                 gaps += 1;
                 missing = missing.saturating_add(gap.missing());
@@ -194,31 +210,43 @@ impl Examination {
                 }
             }
         }
-        let skipped = if self.facts.one_stream {
-            Some("only one stream is looked at")
-        } else if !self.facts.has_positions {
-            Some("the store numbers its events in no order of its own")
-        } else if self.positions_wild || !is_dense(gaps, self.positions_seen) {
-            Some("the positions do not count by one here: gaps are not told")
-        } else {
-            None
-        };
-        if let (None, Some(gap)) = (skipped, first) {
+        let mut reasons = Vec::new();
+        if self.facts.one_stream {
+            reasons.push("only one stream is looked at".to_owned());
+        }
+        if !self.facts.has_positions {
+            reasons.push("the store numbers its events in no order of its own".to_owned());
+        }
+        if self.positions_wild || !is_dense(gaps, self.positions_seen) {
+            reasons.push("the positions do not count by one here: gaps are not told".to_owned());
+        }
+        if let (true, Some(gap)) = (reasons.is_empty(), first) {
             self.set(Kind::PositionGaps, gaps as u64, gap.ordinal, gap.text());
             let mut text = format!("{} {} missing", several(missing, "position"), are(missing));
-            // A number that was drawn and never used leaves no other trace; a lost event does, unless it was the last one.
+            let unread = self.perhaps_unreadable(missing);
             let normal = about.normal.iter().any(|(kind, _)| kind == Kind::VersionGaps.name());
-            if normal || !self.tallies.contains_key(&Kind::VersionGaps) {
-                text.push_str("; no stream misses a version, so they were probably never used (rolled back)");
-                severities.insert(Kind::PositionGaps, Severity::Note);
+            // A number that was drawn and never used leaves no other trace; a lost event does, unless it was the last one.
+            match (self.tallies.contains_key(&Kind::VersionGaps), self.all_gaps_told) {
+                _ if !unread.is_empty() => text.push_str(&unread),
+                (true, _) if normal => _ = severities.insert(Kind::PositionGaps, Severity::Note),
+                (true, _) => {}
+                (false, true) => {
+                    text.push_str("; no stream misses a version, so they were probably never used (rolled back)");
+                    severities.insert(Kind::PositionGaps, Severity::Note);
+                }
+                (false, false) => text.push_str("; whether streams miss versions was not told, or not of all"),
             }
             texts.insert(Kind::PositionGaps, text);
         }
         let extent = match self.positions.len() {
-            0 | 1 => format!("{} positions", grouped(self.positions_seen)),
-            n => format!("{} positions in {} sequences", grouped(self.positions_seen), grouped(n as u64)),
+            0 | 1 => several(self.positions_seen, "position"),
+            n => format!("{} in {}", several(self.positions_seen, "position"), several(n as u64, "sequence")),
         };
-        report.checks.push(Check { what: "positions", extent, skipped: skipped.map(str::to_owned) });
+        let check = Check::whole("positions", extent);
+        report.checks.push(match self.positions_seen > 0 && !self.positions_wild {
+            true => check.but(&reasons),
+            false => check.unless(&reasons),
+        });
     }
 
     fn conclude_ids(&mut self, report: &mut Report, look: Look<'_>) {
@@ -250,12 +278,12 @@ impl Examination {
             let id = look(u64::from(later)).and_then(|event| event.id.clone()).unwrap_or_default();
             self.set(Kind::DuplicateIds, count, later, format!("id {id}{where_to}"));
         }
-        let skipped = match self.identities.is_whole().0 {
-            _ if self.identities.seen.0 == 0 => Some("the events have no ids".into()),
-            true => None,
-            false => Some(format!("checked the first {} of them", grouped(self.identities.kept()))),
-        };
-        report.checks.push(Check { what: "ids", extent: format!("{} ids", grouped(self.identities.seen.0)), skipped });
+        let check = Check::whole("ids", several(self.identities.seen.0, "id"));
+        report.checks.push(match self.identities.is_whole().0 {
+            _ if self.identities.seen.0 == 0 => check.unless(&["the events have no ids".into()]),
+            true => check,
+            false => check.but(&[format!("checked the first {} of them", grouped(self.identities.kept()))]),
+        });
     }
 
     fn conclude_causes(
@@ -266,23 +294,20 @@ impl Examination {
     ) {
         let seen = self.identities.seen.1;
         let (ids, causes) = self.identities.is_whole();
-        let skipped = if seen == 0 {
-            Some("the events name no causes")
+        let mut reasons = Vec::new();
+        if seen == 0 {
+            reasons.push("the events name no causes".to_owned());
         } else if self.identities.seen.0 == 0 && !self.identities.names_places() {
-            Some("the events have no ids that could be named")
-        } else if self.facts.one_stream {
-            Some("only one stream is looked at")
-        } else if !ids || !causes {
-            Some("too many events to remember all of their ids")
-        } else {
-            None
-        };
-        report.checks.push(Check {
-            what: "causation",
-            extent: format!("{} causes", grouped(seen)),
-            skipped: skipped.map(str::to_owned),
-        });
-        if skipped.is_some() {
+            reasons.push("the events have no ids that could be named".to_owned());
+        }
+        if self.facts.one_stream {
+            reasons.push("only one stream is looked at".to_owned());
+        }
+        if !ids || !causes {
+            reasons.push("too many events to remember all of their ids".to_owned());
+        }
+        report.checks.push(Check::whole("causation", several(seen, "cause")).unless(&reasons));
+        if !reasons.is_empty() {
             return;
         }
         let (mut dangling, mut first) = (0u64, None::<u32>);
@@ -290,7 +315,7 @@ impl Examination {
             let known = match cause {
                 Cause::Known => true,
                 Cause::Unknown(Some((stream, version))) => {
-                    self.streams.get(stream).is_some_and(|stream| stream.has(version))
+                    self.streams.get(stream).is_some_and(|stream| stream.counted > 0 || stream.has(version))
                 }
                 Cause::Unknown(None) => false,
             };
@@ -315,8 +340,28 @@ impl Examination {
         texts: &mut BTreeMap<Kind, String>,
         severities: &mut BTreeMap<Kind, Severity>,
     ) {
-        let skipped = (self.timed == 0).then(|| "the events have no times".to_owned());
-        report.checks.push(Check { what: "times", extent: format!("{} times", grouped(self.timed)), skipped });
+        let check = Check::whole(
+            "times",
+            match self.timed < self.dated {
+                true => format!("{} of {}", grouped(self.timed), several(self.dated, "time")),
+                false => several(self.timed, "time"),
+            },
+        );
+        report.checks.push(match (self.timed, self.dated - self.timed) {
+            (0, _) => check.unless(&["the events have no times".into()]),
+            (_, without) => {
+                let mut reasons = Vec::new();
+                if without > 0 {
+                    let have = if without == 1 { "has" } else { "have" };
+                    reasons.push(format!("{} {have} no time", several(without, "event")));
+                }
+                if self.times_apart > 0 {
+                    let sequences = grouped(SEQUENCES as u64);
+                    reasons.push(format!("only of the first {sequences} sequences of positions"));
+                }
+                check.but(&reasons)
+            }
+        });
         let Some(tally) = self.tallies.get_mut(&Kind::TimeBack) else { return };
         let mut text = format!("by {} at the farthest", span(self.back.farthest));
         match self.back.matters.take() {
@@ -347,6 +392,9 @@ impl Examination {
         if self.tallies.contains_key(&Kind::UnknownEncodings) {
             let mut named: Vec<String> =
                 self.encodings.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
+            if self.more_encodings > 0 {
+                named.push(format!("{} of other encodings", grouped(self.more_encodings)));
+            }
             if self.unnamed > 0 {
                 named.push(format!("{} of no known meaning", grouped(self.unnamed)));
             } else {
@@ -354,8 +402,9 @@ impl Examination {
             }
             texts.insert(Kind::UnknownEncodings, named.join(", "));
         }
-        let skipped = self.sizes.forgot.then(|| "too many large ones to judge the sizes of all".to_owned());
-        report.checks.push(Check { what: "payloads", extent: format!("{} payloads", grouped(self.payloads)), skipped });
+        let forgot = self.sizes.forgot.then(|| "too many large ones to judge the sizes of all".to_owned());
+        let check = Check::whole("payloads", several(self.payloads, "payload"));
+        report.checks.push(check.but(forgot.as_slice()));
     }
 
     fn conclude_declared(&mut self, report: &mut Report, look: Look<'_>) {
@@ -363,7 +412,7 @@ impl Examination {
             return;
         }
         let extent = format!("{} declared", several(self.declared, "stream"));
-        report.checks.push(Check { what: "declared streams", extent, skipped: None });
+        report.checks.push(Check::whole("declared streams", extent));
         if self.listed == 0 {
             return;
         }

@@ -29,7 +29,7 @@ fn healthy(streams: u64, events: u64) -> Vec<Event> {
 }
 
 fn facts() -> Facts {
-    Facts { events: 0, first_version: None, has_positions: true, counted_versions: 0, one_stream: false }
+    Facts { events: 0, first_version: None, has_positions: true, counts_versions: false, one_stream: false }
 }
 
 fn examine_as(events: &[Event], facts: Facts, about: &About) -> Report {
@@ -383,4 +383,65 @@ fn the_mark_of_a_deleted_stream_leaves_no_gap() {
     let mut all = healthy(3, 6);
     all[17].version = Version(i64::MAX as u64);
     assert_eq!(kinds(&examine(&all)), [Kind::DeletedStreams]);
+}
+
+#[test]
+fn one_record_without_a_version_leaves_the_others_checked() {
+    let mut all = healthy(3, 8);
+    // Version 3 of the second stream, which loses version 6; the third loses version 7.
+    all[7].notes.push(Note::new(NoteKind::Counted, "it has no version of its own"));
+    all.retain(|event| !matches!((event.stream.as_str(), event.version.0), ("order-2", 6) | ("order-3", 7)));
+    all.iter_mut().for_each(|event| event.causation = None);
+    let report = examine(&all);
+    assert_eq!(kinds(&report), [Kind::CountedVersions, Kind::VersionGaps, Kind::PositionGaps]);
+    let gaps = report.finding(Kind::VersionGaps).expect("found");
+    assert_eq!(gaps.count, 1, "what is missing beside a version that is not said is not told: {gaps:?}");
+    let positions = report.finding(Kind::PositionGaps).expect("found");
+    assert!(positions.is_wrong() && !positions.text.contains("rolled back"), "{positions:?}");
+    let check = report.checks.iter().find(|check| check.what == "versions").expect("a check");
+    assert_eq!((check.extent.as_str(), check.partly), ("2 of 3 streams", true));
+    assert!(check.skipped.as_deref().is_some_and(|why| why.starts_with("1 stream with versions")), "{check:?}");
+    // Where none has one, nothing is found, and nothing is said to be checked.
+    all.iter_mut().for_each(|event| event.notes = vec![Note::new(NoteKind::Counted, "none")]);
+    let report = examine_as(&all, Facts { counts_versions: true, ..facts() }, &About::default());
+    assert!(report.finding(Kind::CountedVersions).is_none(), "{report:?}");
+    let check = report.checks.iter().find(|check| check.what == "versions").expect("a check");
+    assert!(!check.partly && check.skipped.is_some());
+    let positions = report.finding(Kind::PositionGaps).expect("found");
+    assert!(positions.is_wrong() && !positions.text.contains("rolled back"), "{positions:?}");
+}
+
+#[test]
+fn what_cannot_be_read_may_be_what_is_missing() {
+    let mut all = healthy(3, 8);
+    all[9].trouble = Some(Trouble { place: "line 10".into(), reason: "no JSON".into() });
+    (all[9].stream, all[9].causation) = ("".into(), None);
+    let report = examine(&all);
+    for kind in [Kind::VersionGaps, Kind::PositionGaps] {
+        let finding = report.finding(kind).expect("found");
+        assert!(finding.is_wrong() && !finding.text.contains("never used"), "{finding:?}");
+        assert!(finding.text.ends_with("1 record that could not be read may have it"), "{finding:?}");
+    }
+    // The last event of its stream leaves no gap in the versions.
+    let mut all = healthy(3, 8);
+    all[21].trouble = Some(Trouble { place: "line 22".into(), reason: "no JSON".into() });
+    let report = examine(&all);
+    assert!(report.finding(Kind::VersionGaps).is_none());
+    assert!(report.finding(Kind::PositionGaps).is_some_and(|gaps| gaps.is_wrong()), "{report:?}");
+}
+
+#[test]
+fn positions_that_step_back_and_times_that_are_none_are_found() {
+    let mut all = healthy(3, 4);
+    let (before, after) = (all[4].position.clone(), all[5].position.clone());
+    (all[4].position, all[5].position) = (after, before);
+    all[7].time = None;
+    all[7].notes.push(Note::new(NoteKind::UnreadableTime, "its time cannot be read: soon is none"));
+    let report = examine(&all);
+    assert_eq!(kinds(&report), [Kind::PositionsBack, Kind::UnreadableTimes]);
+    let example = |kind| report.finding(kind).and_then(|finding| finding.example.clone()).expect("an example");
+    assert_eq!(example(Kind::PositionsBack).text, "position 5 comes after position 6");
+    assert!(example(Kind::UnreadableTimes).text.contains("soon"));
+    let check = report.checks.iter().find(|check| check.what == "times").expect("a check");
+    assert_eq!((check.extent.as_str(), check.skipped.as_deref()), ("11 of 12 times", Some("1 event has no time")));
 }

@@ -1,0 +1,65 @@
+//! What the status line says of the place one stands at when there is nothing else to say.
+
+use super::App;
+use super::action::{Action, Context, Viewing};
+use super::panes::state::StateView;
+use super::panes::{Pane, Tree};
+use super::words::{self, counted};
+use crate::domain::Scope;
+
+impl App {
+    /// What the status line says of the place one stands at when there is nothing else to say: what to be careful about
+    /// before the first key, then the path of the selected value, the ids of the event, the times of a stream. Never
+    /// nothing.
+    pub fn here(&self) -> Option<String> {
+        let about = self.catalogue.about.as_ref()?;
+        let careful = about.caveats.split_first().filter(|_| !self.keys.pressed).map(|(first, others)| {
+            let key = self.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
+            match key {
+                Some(key) if !others.is_empty() => format!("note: {first} ({} more: {key})", others.len()),
+                _ => format!("note: {first}"),
+            }
+        });
+        careful.or_else(|| self.selected_words()).or_else(|| self.event_words()).or_else(|| self.scope_words())
+    }
+
+    /// Of what is selected in the pane that has the focus.
+    fn selected_words(&self) -> Option<String> {
+        let path = |tree: &Tree| {
+            Some(tree.selected_path().to_string()).filter(|path| !path.is_empty()).map(|path| format!("path {path}"))
+        };
+        match self.panes.focus {
+            Pane::State if self.panes.state.view == StateView::Tree => path(&self.panes.state.tree),
+            Pane::State => {
+                let change = self.panes.state.patch.0.get(self.panes.state.selected)?;
+                Some(format!("path {}", change.path)).filter(|_| !change.path.0.is_empty())
+            }
+            Pane::Event => path(self.panes.event.tree()?),
+            Pane::Events => None,
+            Pane::Streams => self.scope_words(),
+        }
+    }
+
+    /// Of the event of the cursor.
+    fn event_words(&self) -> Option<String> {
+        let event = self.walk.event()?;
+        let mut words = format!("position {}", event.position);
+        for (name, value) in [("id", &event.id), ("correlation", &event.correlation)] {
+            if let Some(value) = value {
+                words.push_str(&format!("  {name} {value}"));
+            }
+        }
+        Some(words)
+    }
+
+    /// Of the scope: from when to when, or how much it is.
+    fn scope_words(&self) -> Option<String> {
+        let scope = self.walk.scope.as_ref().unwrap_or(&Scope::All);
+        if let Some((first, last)) = self.catalogue.span_in(scope) {
+            return Some(format!("{} to {}", words::instant(first), words::instant(last)));
+        }
+        let progress = &self.catalogue.progress;
+        let so_far = if progress.complete { "" } else { " so far" };
+        Some(format!("{}{so_far}", counted(self.total(scope), "event"))).filter(|_| self.catalogue.listed)
+    }
+}
