@@ -66,6 +66,11 @@ impl<F: Format> Refined<F> {
         } else if overrides.says(Role::Stream) {
             about.key = None;
         }
+        if let Some(spelled) = &mut about.spelled
+            && overrides.says(Role::Stream)
+        {
+            spelled.stream = overrides.stream().map(|stream| stream.spelled()).unwrap_or_default();
+        }
         let slots = inner.wanted().len();
         Self { inner, about, roles, template, slots, stem: stem.into() }
     }
