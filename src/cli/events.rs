@@ -99,7 +99,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
     }
     table.write(out)?;
     filtering.end()?;
-    if found == 0 {
+    if found == 0 && limit > 0 {
         let why = format!("no event of {} matches", source.about().name);
         return missing.nothing(&*source, why);
     }
@@ -180,7 +180,7 @@ impl Walk {
 fn cells(event: &Event, in_stream: bool) -> Vec<String> {
     let digest = match &event.trouble {
         Some(trouble) => format!("! {trouble}"),
-        None => event.data.text().into_owned(),
+        None => lines::meaning(&event.data).into_owned(),
     };
     let version = if event.trouble.is_some() { "-".to_owned() } else { event.version.to_string() };
     let mut cells = vec![version, output::time_cell(event.time), event.event_type.to_string(), digest];

@@ -18,6 +18,17 @@ pub enum Payloads {
     Stored,
 }
 
+/// A payload as the JSON it stands for, for a line of a table; as text where it is none.
+pub fn meaning(payload: &Payload) -> Cow<'_, str> {
+    match payload.form() {
+        // What is decoded is text already.
+        Form::JsonText => payload
+            .json_bytes()
+            .map_or_else(|_| payload.text(), |json| Cow::Owned(String::from_utf8_lossy(&json).into_owned())),
+        _ => payload.text(),
+    }
+}
+
 /// Writes one event as the JSON object of `events --json` and `export`; what of it could not be read is noted.
 ///
 /// # Errors
