@@ -1464,3 +1464,27 @@ fn data_without_room_leaves_a_sign() {
         }
     }
 }
+
+#[test]
+fn keys_typed_on_the_way_to_another_scope_are_done_there() {
+    let mut desk = Desk::open(shop());
+    desk.type_keys("<enter>");
+    let (here, last) = (desk.stands(), shop().len() as u64);
+    for keys in ["0G", "0gG", "0kG"] {
+        desk.answers = false;
+        desk.type_keys(keys);
+        desk.answers = true;
+        desk.answer();
+        assert_eq!(desk.stands(), ("all".into(), last), "{keys}");
+        desk.type_keys(":order-1001<enter>");
+        assert_eq!(desk.stands(), here, "{keys}");
+    }
+    desk.answers = false;
+    desk.type_keys("0G<esc>");
+    desk.answers = true;
+    desk.answer();
+    assert_eq!(desk.stands(), here, "Esc stops, and what waited is not done elsewhere");
+    desk.answers = false;
+    desk.type_keys("0qq");
+    assert!(desk.log.iter().any(|effect| matches!(effect, Effect::Quit)), "leaving waits for nothing");
+}

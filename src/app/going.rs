@@ -29,7 +29,13 @@ impl App {
         }
         let known = !matches!(to, Destination::Store(_) | Destination::InStore(_) | Destination::Id(_));
         let wanted = known.then(|| scope.clone());
-        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, steps: 0 });
+        let leaves = place.is_none()
+            && match to {
+                Destination::Same(..) | Destination::Id(_) | Destination::InStore(_) => true,
+                Destination::At(_) => !here,
+                _ => false,
+            };
+        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, steps: 0, leaves });
         out.push(Effect::Go { generation, scope, from, to });
     }
 

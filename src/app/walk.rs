@@ -97,6 +97,8 @@ pub struct Wanted {
     pub place: Option<u64>,
     /// Steps within the scope to be made from where it leads, when that is not known beforehand.
     pub steps: i64,
+    /// Whether it leads to another scope, or may do so: keys that are typed meanwhile are meant for what is there.
+    pub leaves: bool,
 }
 
 /// A moment kept to compare with.
@@ -264,6 +266,11 @@ impl Walk {
             wanted.scope == self.scope && wanted.place.is_some_and(|place| place.abs_diff(self.place) <= 1)
         };
         self.wanted.as_ref().is_some_and(|wanted| self.scope.is_none() || !beside(wanted))
+    }
+
+    /// Whether a walk is under way whose end is another scope, at a place nobody knows yet.
+    pub fn is_leaving(&self) -> bool {
+        self.scope.is_some() && self.wanted.as_ref().is_some_and(|wanted| wanted.leaves)
     }
 
     /// The event one stands at.

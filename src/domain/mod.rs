@@ -29,8 +29,8 @@ pub use pick::{Asked, Picked};
 pub use place::Place;
 pub use query::{
     About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, LeftOut,
-    Pattern, Progress, RecordedState, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamKind, StreamPage,
-    StreamSummary,
+    Pattern, Progress, RecordedState, RecordedStates, Scope, SearchStep, Spelled, StoredSnapshot, StreamKind,
+    StreamPage, StreamSummary,
 };
 pub use stream::{OtherKey, StreamKey, StreamName, Than};
 pub use time::Timestamp;

@@ -194,6 +194,8 @@ pub struct About {
     pub key: Option<StreamKey>,
     /// Wider keys that are possible and were not taken.
     pub other_keys: Vec<OtherKey>,
+    /// How `--map` speaks of what its streams and payloads are read from, where it can.
+    pub spelled: Option<Spelled>,
     /// What holds events too and is not read.
     pub left_out: Vec<LeftOut>,
     /// Which part of an event is read from where: (`stream`, `emt_messages.stream_id`).
@@ -213,6 +215,27 @@ pub struct About {
     pub counted_versions: u64,
     /// Where the tool that wrote it stood, when it says so: after the event of this version.
     pub stood_at: Option<(StreamName, Version)>,
+}
+
+/// How `--map` speaks of the fields of a source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spelled {
+    /// What names a stream: `{streamId}`, `{tenantId}/{streamId}`.
+    pub stream: String,
+    /// What leads to a field of the data: `.data`; nothing where the data is the record itself.
+    pub data: Option<String>,
+    /// What leads to a field of the metadata.
+    pub metadata: Option<String>,
+}
+
+impl Spelled {
+    /// A map that makes another field a part of the streams' key.
+    pub fn with(&self, field: &str) -> String {
+        match self.stream.as_str() {
+            "" => format!("stream={field}"),
+            stream => format!("stream={{{}}}/{stream}", field.trim_start_matches('.')),
+        }
+    }
 }
 
 /// A layout that was considered for a store.

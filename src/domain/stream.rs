@@ -223,8 +223,8 @@ fn percent(c: char) -> String {
 pub struct OtherKey {
     /// The field it has more, or less.
     pub field: String,
-    /// What takes it: `stream={tenantId}/{streamId}`.
-    pub map: String,
+    /// What takes it: `stream={tenantId}/{streamId}`; none where a map cannot say it.
+    pub map: Option<String>,
     /// Than the key that was taken.
     pub than: Than,
 }
@@ -234,11 +234,30 @@ pub struct OtherKey {
 pub enum Than {
     /// It has a field more: nothing that was looked at needs it, but what comes later may.
     Wider,
+    /// It has a field more, and that field differs between events of one stream that cannot be of one: they have one
+    /// version, or it names their tenants.
+    Parting,
     /// It has a field less: nothing but the versions speaks for that field, and events written twice look the same.
     Narrower,
 }
 
 impl OtherKey {
+    /// What is to be said of it, where events were seen that it would tell apart, or may.
+    pub fn caveat(&self) -> String {
+        let Self { field, map, .. } = self;
+        let map = map.as_ref().map(|map| format!("`--map {map}`"));
+        match (self.than, map) {
+            (Than::Parting, Some(map)) => {
+                format!("several streams are shown as one: {field} differs within them, {map} tells them apart")
+            }
+            (Than::Parting, None) => format!("several streams are shown as one: {field} differs within them"),
+            (_, map) => {
+                let says = map.unwrap_or_else(|| "a map".into());
+                format!("two streams may be shown as one: where {field} tells streams apart, {says} says so")
+            }
+        }
+    }
+
     /// The first of these that differs so.
     pub fn first(keys: &[Self], than: Than) -> Option<&Self> {
         keys.iter().find(|key| key.than == than)

@@ -3,6 +3,8 @@
 //!
 //! Invariant: the index only grows and its rows never move, so an ordinal once given stays right.
 
+mod known;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
@@ -11,11 +13,11 @@ use super::Source;
 use super::index::{Index, Place, Stream};
 use super::live::{Outline, Outlined, Sketch};
 use super::picking::Picking;
-use super::woven::{Woven, put_in_order};
+use super::woven::Woven;
 use crate::domain::{
     About, Anchor, Asked, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure,
     FailureKind, OtherKey, Pattern, Picked, Progress, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamKind,
-    StreamName, StreamPage, StreamSummary, Than, Timestamp, Version,
+    StreamName, StreamPage, StreamSummary, Timestamp, Version,
 };
 
 /// A page ends when its events have this many bytes.
@@ -164,6 +166,8 @@ pub struct Indexed<B: Backing> {
     woven: Mutex<HashMap<StreamName, Arc<Woven>>>,
     /// How many streams are in order, though the index does not say so.
     put_in_order: OnceLock<u64>,
+    /// What tells events apart that have one stream and one version, of so many events.
+    parting: Mutex<Option<(usize, Option<OtherKey>)>>,
 }
 
 impl<B: Backing> Drop for Indexed<B> {
@@ -218,7 +222,13 @@ impl Rows<'_> {
 impl<B: Backing> Indexed<B> {
     /// A source over what stands behind it.
     pub fn new(backing: B) -> Self {
-        Self { backing, categories: Mutex::default(), woven: Mutex::default(), put_in_order: OnceLock::new() }
+        Self {
+            backing,
+            categories: Mutex::default(),
+            woven: Mutex::default(),
+            put_in_order: OnceLock::new(),
+            parting: Mutex::default(),
+        }
     }
 
     /// Asks the index; again, when it turned out broken and was filled anew.
@@ -370,61 +380,11 @@ impl<B: Backing> Indexed<B> {
         }
         summary
     }
-
-    /// In how many streams versions go back or repeat.
-    fn disordered(&self) -> u64 {
-        let index = self.backing.index();
-        match index.disordered() {
-            some if some > 0 && index.has_links() => some - self.put_in_order.get_or_init(|| put_in_order(&index)),
-            some => some,
-        }
-    }
-}
-
-/// What is to be said of versions that are counted, unless it was said.
-fn counted_caveat(about: &About, events: u64) -> Option<String> {
-    match about.counted_versions {
-        0 => None,
-        counted if counted < events => Some(match counted {
-            1 => format!("1 of {events} events has no version of its own: it is counted"),
-            _ => format!("{counted} of {events} events have no version of their own: it is counted"),
-        }),
-        _ if about.caveats.iter().any(|caveat| caveat.starts_with("no versions")) => None,
-        _ => Some("no versions: counted in each stream".into()),
-    }
 }
 
 impl<B: Backing> Source for Indexed<B> {
     fn about(&self) -> About {
-        let mut about = self.backing.about();
-        let events = {
-            let index = self.backing.index();
-            about.counted_versions += index.counted();
-            index.stream_rows()
-        };
-        if self.backing.progress().complete {
-            about.caveats.extend(counted_caveat(&about, events));
-            let disordered = self.disordered();
-            match disordered {
-                0 => {}
-                1 => about
-                    .caveats
-                    .push("in one stream versions go back or repeat: it is shown as the store has it".into()),
-                n => about
-                    .caveats
-                    .push(format!("in {n} streams versions go back or repeat: they are shown as the store has them")),
-            }
-            if let Some(OtherKey { field, map, .. }) =
-                OtherKey::first(&about.other_keys, Than::Wider).filter(|_| disordered > 0)
-            {
-                let why = format!("where {field} tells streams apart, `--map {map}` says so");
-                about.caveats.push(format!("two streams may be shown as one: {why}"));
-            }
-        }
-        if let Some(failure) = self.backing.failed() {
-            about.caveats.push(format!("not read to the end: {}", failure.why));
-        }
-        about
+        self.known()
     }
 
     fn progress(&self) -> Progress {

@@ -24,6 +24,7 @@
 mod allowance;
 pub mod cache;
 mod chunks;
+mod colliding;
 mod decode;
 mod delimited;
 mod documents;

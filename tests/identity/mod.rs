@@ -1,5 +1,6 @@
 //! Which stream, which version, which order: told right from what stands in a file, in every format alike.
 
+mod folded;
 mod keys;
 
 use std::collections::BTreeSet;
@@ -223,7 +224,7 @@ fn the_type_and_the_number_of_an_aggregate_are_its_stream() {
         // Whoever wants it otherwise gets it.
         let narrow = Asked::map("stream=.aggregateId").open(path);
         assert_eq!(streams(&*narrow), ["7: 1Opened 1Placed 2Closed"], "{}", path.display());
-        assert_eq!(found(&doctor(&*narrow)), [(Kind::DuplicateVersions, 1)]);
+        assert_eq!(found(&doctor(&*narrow)), [(Kind::DuplicateVersions, 1), (Kind::DoubtfulKey, 1)]);
     }
     let twins = Twins::of_lines("field/47-type-and-number-ids.jsonl");
     for path in twins.all() {

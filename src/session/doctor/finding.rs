@@ -71,10 +71,10 @@ kinds! {
     /// Two events of a stream with one version.
     DuplicateVersions = "duplicate-versions", Error,
         "event has a version its stream already has", "events have a version their stream already has";
-    /// A field that streams are told apart by only because versions would repeat without it.
+    /// A field that streams are told apart by only because versions would repeat without it; or one that differs within
+    /// streams and would tell them apart.
     DoubtfulKey = "doubtful-key", Warning,
-        "field parts streams only because versions repeat without it",
-        "fields part streams only because versions repeat without them";
+        "doubt about what tells streams apart", "doubts about what tells streams apart";
     /// Events without a version where others of the store have one.
     CountedVersions = "counted-versions", Warning,
         "event has no version of its own", "events have no version of their own";

@@ -246,6 +246,7 @@ impl Records for Log {
             counted_versions: 0,
             key: None,
             other_keys: Vec::new(),
+            spelled: None,
             left_out: Vec::new(),
             stood_at: None,
         }

@@ -15,7 +15,7 @@ use super::refined::{Refined, has_path, unfolded};
 use super::temporal::{Temporal, workflow};
 use super::walker::Framing;
 use super::{failure, sample, source};
-use crate::domain::{About, Failure, FailureKind, StreamKey};
+use crate::domain::{About, Failure, FailureKind, Spelled, StreamKey};
 use crate::sources::Source;
 use crate::sources::files::mapping::{
     FieldPath, Guessed, Mapping, Overrides, Reference, Role, Sample, StreamFrom, guess, judged, mapped,
@@ -103,12 +103,20 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     reasons.extend(guessed.reasons);
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
     let counts_positions = guessed.mapping.position.is_none();
-    let (key, other_keys) = (guessed.mapping.stream.key(), guessed.other_keys);
+    let (key, spelled) = (guessed.mapping.key(), Some(guessed.mapping.spelled(&sample)));
     // What is counted are records, and they are shown as they lie.
-    let positions_ascend = counts_positions;
-    let kind = kind.into();
-    let about =
-        About { kind, reasons, caveats, counts_positions, positions_ascend, key, other_keys, ..About::default() };
+    let (positions_ascend, other_keys, kind) = (counts_positions, guessed.other_keys, kind.into());
+    let about = About {
+        kind,
+        reasons,
+        caveats,
+        counts_positions,
+        positions_ascend,
+        key,
+        other_keys,
+        spelled,
+        ..About::default()
+    };
     source(&[input], framing, Generic::new(guessed.mapping, about), options)
 }
 
@@ -166,6 +174,11 @@ pub fn cloud_events(
         caveats,
         mapping,
         layout: Some("cloudevents".into()),
+        spelled: Some(Spelled {
+            stream: format!("{{{stream}}}"),
+            data: Some(".data".into()),
+            metadata: Some(String::new()),
+        }),
         counts_positions: sequence != Sequence::Store,
         ..About::default()
     };
@@ -200,6 +213,11 @@ pub fn kcat(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
             ("position-gaps".into(), "compaction and transactions leave holes in offsets".into()),
             ("time-back".into(), "times are the producers', and partitions are read in turn".into()),
         ],
+        spelled: Some(Spelled {
+            stream: if several { "{topic}/{key}" } else { "{key}" }.into(),
+            data: Some(".payload".into()),
+            metadata: None,
+        }),
         key: several.then(|| StreamKey { parts: vec!["topic".into(), "key".into()], category: Some(0) }),
         ..About::default()
     };
@@ -239,6 +257,7 @@ fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
         causation: references(mapping.causation),
         position: may(mapping.position),
         fields: may(mapping.fields),
+        key: mapping.key,
     }
 }
 
@@ -292,8 +311,12 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
         caveats,
         layout: Some("debezium".into()),
         counts_positions: !has_log,
-        key: guessed.mapping.stream.key(),
+        key: guessed.mapping.key(),
         other_keys: guessed.other_keys,
+        spelled: Some(match outbox && !is_streamed {
+            true => Spelled { stream: "{aggregatetype}-{aggregateid}".into(), ..guessed.mapping.spelled(&sample) },
+            false => guessed.mapping.spelled(&sample),
+        }),
         normal: vec![("position-gaps".into(), "a log has other things between two rows of a table".into())],
         ..About::default()
     };
@@ -356,8 +379,9 @@ pub fn dynamo_db(
         caveats,
         layout: Some("dynamodb".into()),
         counts_positions: true,
-        key: mapping.stream.key(),
+        key: mapping.key(),
         other_keys: guessed.other_keys,
+        spelled: Some(mapping.spelled(&sampled)),
         ..About::default()
     };
     source(&inputs, framing, DynamoDb { shape, mapped: Generic::new(mapping, about) }, options)

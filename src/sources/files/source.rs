@@ -57,7 +57,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
-    let key = mapping.stream.key();
+    let (key, spelled) = (mapping.key(), Some(mapping.spelled(&sample)));
     let counts_positions = mapping.position.is_none();
     let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
@@ -67,8 +67,18 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     let other_keys = guessed.other_keys;
     // What is counted are lines.
     let positions_ascend = counts_positions;
-    let about =
-        About { name, kind, reasons, caveats, counts_positions, positions_ascend, key, other_keys, ..About::default() };
+    let about = About {
+        name,
+        kind,
+        reasons,
+        caveats,
+        counts_positions,
+        positions_ascend,
+        key,
+        other_keys,
+        spelled,
+        ..About::default()
+    };
     let watch = path.as_ref().map(|path| Watch::new(path.clone(), &feed)).transpose()?;
     let file = LinesFile { feed, mapping, build, watch, readers: Readers::default(), about };
     Ok(Arc::new(Indexed::new(file)))

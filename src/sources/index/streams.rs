@@ -234,7 +234,6 @@ impl Stream {
     }
 
     /// Whether its versions are not in order.
-    #[cfg(test)]
     pub fn goes_back(&self) -> bool {
         self.versions.goes_back()
     }

@@ -101,7 +101,6 @@ impl Versions {
     }
 
     /// Whether some version is not later than the one before it.
-    #[cfg(test)]
     pub fn goes_back(&self) -> bool {
         self.breaks.as_ref().is_some_and(|breaks| breaks.goes_back)
     }

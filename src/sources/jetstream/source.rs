@@ -218,6 +218,7 @@ impl Records for Store {
             counted_versions: 0,
             key: None,
             other_keys: Vec::new(),
+            spelled: None,
             left_out: Vec::new(),
             stood_at: None,
         }

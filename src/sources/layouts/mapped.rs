@@ -1,6 +1,8 @@
 //! What the user's `--map` names must be there: a column that is not is said with the nearest there are.
 
-use crate::domain::{Failure, FailureKind, text};
+use super::expression::{Expression, Origin, Part, Value};
+use super::spec::{Layout, Sources};
+use crate::domain::{Failure, FailureKind, Spelled, text};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role, nearest};
 use crate::sources::layouts::reader::column;
 use crate::sources::tables::Table;
@@ -25,6 +27,51 @@ pub fn check(overrides: &Overrides, tables: &[&Table], source: &str) -> Result<(
         false => absent.iter().map(|(role, name)| told(*role, name, tables)).collect(),
     };
     Err(Failure::new(FailureKind::Usage, source, "map its columns", lines.join("\n")))
+}
+
+/// How `--map` speaks of what events are read from; none where it cannot, because other tables or the layout have a say.
+pub fn spelled(layout: &Layout) -> Option<Spelled> {
+    let events = &layout.events;
+    if layout.membership.is_some() || events.tags.is_some() || events.identifiers {
+        return None;
+    }
+    let stream = match &events.stream.0[..] {
+        [] => String::new(),
+        [one] => composed(one)?,
+        _ => return None,
+    };
+    let owners = events.qualify.iter().map(|owner| match &owner.value {
+        Expression::Value(value) if owner.is_kept => Some(format!("{{{}}}/", column_of(value)?)),
+        _ => None,
+    });
+    let owners: String = owners.collect::<Option<_>>()?;
+    let leading = |sources: &Sources| match &sources.0[..] {
+        [Expression::Value(value)] => Some(format!(".{}", column_of(value)?)),
+        _ => None,
+    };
+    let data = if events.whole_row { Some(String::new()) } else { leading(&events.data) };
+    Some(Spelled { stream: format!("{owners}{stream}"), data, metadata: leading(&events.metadata) })
+}
+
+/// A column as `--map` writes it, without the first point.
+fn column_of(value: &Value) -> Option<String> {
+    let Origin::Column(name) = &value.source else { return None };
+    let keys = std::iter::once(name.as_str()).chain(value.path.keys().iter().map(String::as_str));
+    Some(FieldPath::new(keys).to_string().trim_start_matches('.').to_owned())
+}
+
+/// An expression as a `--map` composes it.
+fn composed(expression: &Expression) -> Option<String> {
+    match expression {
+        Expression::Value(value) => Some(format!("{{{}}}", column_of(value)?)),
+        Expression::Template(parts) => parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => Some(text.clone()),
+                Part::Value(value) | Part::Key(value, ..) => Some(format!("{{{}}}", column_of(value)?)),
+            })
+            .collect(),
+    }
 }
 
 fn told(role: Role, name: &str, tables: &[&Table]) -> String {

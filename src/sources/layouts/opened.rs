@@ -237,6 +237,7 @@ impl Opened {
             beside: beside::listing(self),
             key: self.key(),
             other_keys: self.other_keys.clone(),
+            spelled: mapped::spelled(layout),
             left_out: self.left_out(),
             normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
             first_version: layout.first_version,

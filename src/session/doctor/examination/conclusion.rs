@@ -43,8 +43,9 @@ impl Examination {
         let beyond = beyond.as_slice();
         report.checks.push(Check::whole("records", records).but(beyond));
         self.conclude_versions(&mut report, &mut texts);
-        if let (true, Some(OtherKey { field, map, .. })) =
-            (self.tallies.contains_key(&Kind::DuplicateVersions), OtherKey::first(&about.other_keys, Than::Wider))
+        let wider = |than| OtherKey::first(&about.other_keys, than);
+        if let (true, Some(OtherKey { field, map: Some(map), .. })) =
+            (self.tallies.contains_key(&Kind::DuplicateVersions), wider(Than::Parting).or_else(|| wider(Than::Wider)))
         {
             let text = format!("perhaps several streams are shown as one: with `--map {map}` {field} tells them apart");
             texts.insert(Kind::DuplicateVersions, text);

@@ -97,10 +97,31 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
         caveats.push("no times".into());
     }
     let fields = is_exported.then(exported::fields);
-    let mut mapping =
-        Mapping { stream, event_type, version, time, id, data, metadata, correlation, causation, position, fields };
+    let key_of_export = exported::key(sample).filter(|_| is_exported && overrides.stream().is_none());
+    let mut mapping = Mapping {
+        stream,
+        event_type,
+        version,
+        time,
+        id,
+        data,
+        metadata,
+        correlation,
+        causation,
+        position,
+        fields,
+        key: key_of_export,
+    };
     let stream = mapping.stream.clone();
-    let other_keys = guesser.keys(&stream, [&mapping.time, &mapping.id]).others(&key, mapping.version.as_ref());
+    let keys = guesser.keys(&stream, [&mapping.time, &mapping.id]);
+    let mut other_keys = keys.others(&key, mapping.version.as_ref());
+    if overrides.stream().is_some()
+        && let Some(folded) = keys.folded(&stream, mapping.version.as_ref())
+    {
+        caveats.push(folded.caveat());
+        other_keys.push(folded);
+    }
+    drop(keys);
     if let (StreamFrom::Field(narrow), false) = (&mapping.stream, key.beside.is_empty()) {
         let narrow = narrow.clone();
         caveats.extend(guesser.widen(&mut mapping, &narrow, &key));
@@ -241,16 +262,14 @@ impl Guesser<'_> {
 
     /// The keys that are possible. Fields that say something else of an event tell no streams apart.
     fn keys<'b>(&'b self, stream: &'b StreamFrom, taken: [&'b Option<FieldPath>; 2]) -> Keys<'b> {
-        let inside = |path: &FieldPath| self.data.as_ref().is_some_and(|data| data.is_prefix_of(path));
-        let is_taken = move |path: &FieldPath| {
-            *path == self.event_type || taken.iter().any(|other| other.as_ref() == Some(path)) || inside(path)
-        };
+        let is_taken =
+            move |path: &FieldPath| *path == self.event_type || taken.iter().any(|other| other.as_ref() == Some(path));
         match self.overrides.stream() {
             // Whoever says what the stream is says all of it.
-            Some(_) => Keys::said(self.sample),
+            Some(_) => Keys::said(self.sample, self.data.as_ref(), is_taken),
             // As does what stepback exported.
-            None if self.is_exported => Keys::said(self.sample),
-            None => Keys::new(self.sample, stream, is_taken),
+            None if self.is_exported => Keys::said(self.sample, self.data.as_ref(), is_taken),
+            None => Keys::new(self.sample, stream, self.data.as_ref(), is_taken),
         }
     }
 
@@ -661,7 +680,8 @@ mod tests {
                 ],
             ),
             (
-                ".aggregate.id .kind - .at - - - -",
+                // Numbers are drawn for each type: that of the aggregate stands before another than `car`.
+                "{aggregate.type}/{aggregate.id} .kind - .at - - - -",
                 &[
                     r#"{"aggregate":{"id":7,"type":"car"},"kind":"Started","at":1735721881438,"speed":3}"#,
                     r#"{"aggregate":{"id":7,"type":"car"},"kind":"Stopped","at":1735721881538,"speed":0}"#,

@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use std::borrow::Cow;
 
 use super::names::{self, Qualifier};
-use super::sample::{Field, Growth, Sample};
+use super::sample::{Field, Growth, Sample, TEXT};
 use super::template::{Owner, Template};
 use super::{FieldPath, StreamFrom};
 use crate::domain::{OtherKey, Than};
@@ -68,11 +68,21 @@ pub struct Keys<'a> {
     constant: Vec<&'a Field>,
     /// Fields that say something else of an event.
     taken: Box<dyn Fn(&FieldPath) -> bool + 'a>,
+    /// What an event says. What lies in there may be about anything, so it needs a better proof.
+    data: Option<&'a FieldPath>,
 }
 
 impl<'a> Keys<'a> {
-    /// The keys of a sample whose streams are told apart by this at least. `taken` are fields that say something else.
-    pub fn new(sample: &'a Sample, stream: &'a StreamFrom, taken: impl Fn(&FieldPath) -> bool + 'a) -> Self {
+    /// The keys of a sample whose streams are told apart by this at least. `data` is what an event says, `taken` are fields
+    /// that say something else.
+    pub fn new(
+        sample: &'a Sample,
+        stream: &'a StreamFrom,
+        data: Option<&'a FieldPath>,
+        taken: impl Fn(&FieldPath) -> bool + 'a,
+    ) -> Self {
+        let data = data.filter(|data| !data.keys().is_empty());
+        let is_inside = |path: &FieldPath| data.is_some_and(|data| data.is_prefix_of(path));
         let narrow = match stream {
             StreamFrom::Field(path) => Some(path),
             _ => None,
@@ -81,29 +91,46 @@ impl<'a> Keys<'a> {
         let mut constant: Vec<&Field> = Vec::new();
         if let Some(narrow) = narrow {
             // The name is asked before the values: it costs least, and most fields have no such name.
-            let is_free = |field: &&Field| field.path != *narrow && !taken(&field.path);
-            let is_named = |field: &&Field| field.count() > 0 && field.share(is_part) == 100;
+            let is_free = |field: &&Field| {
+                let path = &field.path;
+                let may = !is_inside(path) || names::is_tenant(path) || names::is_type_of_streams(path);
+                *path != *narrow && may && !taken(path)
+            };
+            let is_named = |field: &&Field| {
+                let is_name = if is_known(&field.path) { is_long_part } else { is_part };
+                field.count() > 0 && field.share(is_name) == 100
+            };
             let (known, others): (Vec<_>, Vec<_>) =
                 sample.fields().iter().filter(is_free).partition(|field| names::qualifier(&field.path).is_some());
             let others =
                 others.into_iter().filter(|field| field.count() == sample.records() && tells_of_a_stream(field));
             // Those with a telling name first: of many fields the others are left out.
             candidates = known.into_iter().chain(others).filter(is_named).take(CANDIDATES).collect();
+            // Numbers are drawn for each type of streams, so that another type that comes later has the same ones.
+            let is_numbered =
+                || sample.field(narrow).is_some_and(|field| field.share(|value| value::whole(value).is_some()) >= 90);
             let is_constant = |field: &&Field| {
-                names::is_tenant(&field.path)
-                    && !taken(&field.path)
-                    && field.distinct() < 2
-                    && (field.count() == 0 || field.share(is_part) == 100)
+                let (path, is_said) = (&field.path, || field.count() == sample.records());
+                let may = match is_inside(path) {
+                    true => names::is_tenant_anywhere(path) && is_said(),
+                    false => names::is_tenant(path) || names::is_type_of_streams(path) && is_said() && is_numbered(),
+                };
+                may && !taken(path) && field.distinct() < 2 && (field.count() == 0 || field.share(is_long_part) == 100)
             };
             let other = sample.fields().iter().filter(|field| field.path != *narrow);
             constant = other.filter(is_constant).take(KNOWN).collect();
         }
-        Self { sample, narrow, candidates, constant, taken: Box::new(taken) }
+        Self { sample, narrow, candidates, constant, taken: Box::new(taken), data }
     }
 
     /// No key but the one the user said.
-    pub fn said(sample: &'a Sample) -> Self {
-        Self { sample, narrow: None, candidates: Vec::new(), constant: Vec::new(), taken: Box::new(|_| false) }
+    pub fn said(sample: &'a Sample, data: Option<&'a FieldPath>, taken: impl Fn(&FieldPath) -> bool + 'a) -> Self {
+        let data = data.filter(|data| !data.keys().is_empty());
+        Self { sample, narrow: None, candidates: Vec::new(), constant: Vec::new(), taken: Box::new(taken), data }
+    }
+
+    fn is_inside(&self, path: &FieldPath) -> bool {
+        self.data.is_some_and(|data| data.is_prefix_of(path))
     }
 
     /// Whether a constraint says that a number is different in every event of a stream.
@@ -204,7 +231,7 @@ impl<'a> Keys<'a> {
             if best.as_ref().is_some_and(|(_, kept, growth)| kept.len() < beside.len() && growth.repeated == 0) {
                 break;
             }
-            let known = beside.iter().all(is_known);
+            let known = beside.iter().all(|path| is_known(path) && !self.is_inside(path));
             let growth = grown(&beside);
             let is_better = match known {
                 // Some duplicates may be left: those are the store's own.
@@ -239,7 +266,7 @@ impl<'a> Keys<'a> {
         let mut beside: Vec<FieldPath> = self.owners(stream).collect();
         let mut why = if beside.is_empty() { Why::Alone } else { Why::Owner };
         if self.narrow.is_some() {
-            for path in self.named(Qualifier::Owner).chain(self.named(Qualifier::Type)) {
+            for path in self.named(Qualifier::Owner).chain(self.named(Qualifier::Type)).chain(self.tenants_inside()) {
                 let wider = std::slice::from_ref(path);
                 if !beside.contains(path) && count(&self.streams(stream, wider)) > count(&self.streams(stream, &[])) {
                     beside.push(path.clone());
@@ -261,8 +288,39 @@ impl<'a> Keys<'a> {
     }
 
     fn named(&self, qualifier: Qualifier) -> impl Iterator<Item = &FieldPath> {
-        let paths = self.candidates.iter().map(|field| &field.path);
+        let paths = self.candidates.iter().map(|field| &field.path).filter(|path| !self.is_inside(path));
         paths.filter(move |path| self.narrow.is_some() && names::qualifier(path) == Some(qualifier))
+    }
+
+    /// Tenants that every event names in what it says.
+    fn tenants_inside(&self) -> impl Iterator<Item = &FieldPath> {
+        let all = self.candidates.iter().filter(|field| field.count() == self.sample.records());
+        all.map(|field| &field.path).filter(|path| self.is_inside(path) && names::is_tenant_anywhere(path))
+    }
+
+    /// A tenant that differs within the streams which the user said, where no versions tell it.
+    pub fn folded(&self, stream: &StreamFrom, version: Option<&FieldPath>) -> Option<OtherKey> {
+        let said: Vec<&FieldPath> = match stream {
+            StreamFrom::Constant(_) => return None,
+            StreamFrom::Field(path) => vec![path],
+            StreamFrom::Template(template) => template.paths().collect(),
+        };
+        if version.is_some() {
+            return None;
+        }
+        let alone = count(&self.streams(stream, &[]));
+        let differs = |field: &&Field| {
+            let path = &field.path;
+            let is_tenant = if self.is_inside(path) { names::is_tenant_anywhere(path) } else { names::is_tenant(path) };
+            is_tenant
+                && !said.contains(&path)
+                && !(self.taken)(path)
+                && field.count() == self.sample.records()
+                && count(&self.streams(stream, std::slice::from_ref(path))) > alone
+        };
+        let path = &self.sample.fields().iter().find(differs)?.path;
+        let map = format!("stream={}/{}", StreamFrom::Field(path.clone()).spelled(), stream.spelled());
+        Some(OtherKey { field: path.to_string(), map: Some(map), than: Than::Parting })
     }
 
     fn varies(&self, path: &FieldPath) -> bool {
@@ -340,7 +398,7 @@ impl<'a> Keys<'a> {
                 _ => format!("stream={}", Template::joined(known)),
             };
             let field = named.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            return vec![OtherKey { field, map, than: Than::Narrower }];
+            return vec![OtherKey { field, map: Some(map), than: Than::Narrower }];
         }
         if version.is_some_and(|version| self.constrained(version).is_some()) {
             return Vec::new();
@@ -353,7 +411,7 @@ impl<'a> Keys<'a> {
             .map(|path| {
                 let beside: Vec<FieldPath> = key.beside.iter().chain([path]).cloned().collect();
                 let map = format!("stream={}", Template::joined(in_order(beside).into_iter().chain([narrow.clone()])));
-                OtherKey { field: path.to_string(), map, than: Than::Wider }
+                OtherKey { field: path.to_string(), map: Some(map), than: Than::Wider }
             })
             .collect()
     }
@@ -422,5 +480,10 @@ fn count(streams: &[Option<usize>]) -> usize {
 
 /// Text or a whole number, short enough for a part of a name.
 fn is_part(value: &[u8]) -> bool {
-    value.len() <= 128 && (value.first() == Some(&b'"') || value::whole(value).is_some())
+    value.len() <= 128 && is_long_part(value)
+}
+
+/// The same of any length, as long as all of it is in the sample: what has the name of a part may be long.
+fn is_long_part(value: &[u8]) -> bool {
+    value.len() < TEXT && (value.first() == Some(&b'"') || value::whole(value).is_some())
 }

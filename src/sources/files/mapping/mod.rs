@@ -16,13 +16,13 @@ mod template;
 use std::fmt;
 
 pub use guess::{Guessed, guess};
-pub use names::{Qualifier, alike, qualifier};
+pub use names::{Qualifier, alike, is_tenant, is_type_of_streams, qualifier};
 pub use parse::Overrides;
 pub use refusal::{judged, mapped, nearest};
 pub use sample::Sample;
 pub use template::{Need, Owner, Piece, Template};
 
-use crate::domain::StreamKey;
+use crate::domain::{Spelled, StreamKey};
 
 /// A place inside a record: the keys from its top. No keys is the record itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -142,6 +142,15 @@ pub enum StreamFrom {
 }
 
 impl StreamFrom {
+    /// How it stands in a `--map` that composes a name; nothing where no field names a stream.
+    pub fn spelled(&self) -> String {
+        match self {
+            Self::Field(path) => Template::joined([path.clone()]).to_string(),
+            Self::Template(template) => template.to_string(),
+            Self::Constant(_) => String::new(),
+        }
+    }
+
     /// What its names are made of, where that is several parts.
     pub fn key(&self) -> Option<StreamKey> {
         match self {
@@ -171,6 +180,16 @@ pub enum Reference {
 }
 
 impl Mapping {
+    /// What the names of streams are made of, where that is several parts.
+    pub fn key(&self) -> Option<StreamKey> {
+        self.key.clone().or_else(|| self.stream.key())
+    }
+
+    /// What stands beside the fields of an export; elsewhere this is a name as any other.
+    pub fn beside(&self, name: &str) -> Option<FieldPath> {
+        self.fields.as_ref().map(|_| FieldPath::new([name]))
+    }
+
     /// The fields that hold the parts of an event.
     pub fn paths(&self) -> impl Iterator<Item = &FieldPath> {
         let stream = match &self.stream {
@@ -184,6 +203,19 @@ impl Mapping {
             Reference::Place(stream, version) => vec![stream, version],
         });
         stream.into_iter().chain([&self.event_type]).chain(single.into_iter().flatten()).chain(references)
+    }
+
+    /// How `--map` speaks of its fields. No path leads into JSON that stands in a record as text.
+    pub fn spelled(&self, sample: &Sample) -> Spelled {
+        let is_text = |path: &FieldPath| {
+            sample.field(path).is_some_and(|field| field.share(|value| value.first() == Some(&b'"')) > 0)
+        };
+        let leading = |path: &FieldPath| match path.keys() {
+            [] => Some(String::new()),
+            _ => (!is_text(path)).then(|| path.to_string()),
+        };
+        let data = self.data.as_ref().map_or(Some(String::new()), leading);
+        Spelled { stream: self.stream.spelled(), data, metadata: self.metadata.as_ref().and_then(leading) }
     }
 
     /// Takes a role from another field.
@@ -228,4 +260,6 @@ pub struct Mapping {
     pub position: Option<FieldPath>,
     /// An object of fields that are no part of the event, as stepback itself exports them.
     pub fields: Option<FieldPath>,
+    /// What the names of streams are made of, as stepback itself exports it.
+    pub key: Option<StreamKey>,
 }

@@ -313,6 +313,32 @@ pub fn is_tenant(path: &FieldPath) -> bool {
     })
 }
 
+/// Whether a field's name can say nothing but whose an event is, wherever it stands: also in what the event says, where a
+/// company may be what it is about.
+pub fn is_tenant_anywhere(path: &FieldPath) -> bool {
+    is_tenant(path) && path.keys().last().is_some_and(|key| plain(key).starts_with("tenant"))
+}
+
+/// Whether a field's name can say nothing but what a stream is one of. A context or a service may also say who wrote.
+pub fn is_type_of_streams(path: &FieldPath) -> bool {
+    const SURE: [&str; 12] = [
+        "aggregatetype",
+        "aggregatename",
+        "aggregatetypename",
+        "aggregateclass",
+        "aggregatekind",
+        "aggregateroottype",
+        "aggregaterootname",
+        "streamtype",
+        "streamcategory",
+        "streamkind",
+        "entitytype",
+        "entitykind",
+    ];
+    let all: String = path.keys().iter().map(|key| plain(key)).collect();
+    path.keys().last().is_some_and(|key| SURE.contains(&plain(key).as_str())) || SURE.contains(&all.as_str())
+}
+
 /// Words in the names of what tells who wrote an event, why, where, how or in which run. None of it is what a stream is:
 /// two writers of one version are a fault of the store, and not two streams.
 const OF_THE_WRITING: &[&str] = &[

@@ -1,6 +1,6 @@
 //! What the user wrote after `--map`: `stream=.aggregate.id,type=.kind,version=none,data=.`
 
-use super::{FieldPath, Role, StreamFrom, Template};
+use super::{FieldPath, Need, Piece, Role, StreamFrom, Template};
 
 /// What the user said about roles: a field, or that there is none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -62,6 +62,12 @@ impl Overrides {
         let named = self.fields.iter().filter_map(|(role, path)| Some((*role, path.as_ref()?)));
         let parts = self.template.iter().flat_map(Template::paths).map(|path| (Role::Stream, path));
         named.chain(parts)
+    }
+
+    /// Whether a stream's name that is made of several fields can do without one of them.
+    pub fn can_be_without(&self, path: &FieldPath) -> bool {
+        let pieces = self.template.iter().flat_map(Template::pieces);
+        pieces.into_iter().any(|piece| matches!(piece, Piece::Field(field, Need::May) if field == path))
     }
 
     /// The same with other paths.

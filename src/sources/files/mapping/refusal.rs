@@ -69,6 +69,8 @@ pub fn judged(sample: &Sample, overrides: &Overrides, source: &str) -> Result<Ve
 struct Lack<'a> {
     role: Role,
     path: &'a FieldPath,
+    /// Whether it is a tenant or a type in a name of several fields: not every event has one, and it may come late.
+    is_optional: bool,
     /// How many do not, of how many that were looked at.
     records: usize,
     of: usize,
@@ -77,7 +79,7 @@ struct Lack<'a> {
 impl Lack<'_> {
     /// Whether the user cannot have meant it: no record has it, and it is needed, or nearly spelled like what is there.
     fn is_mistake(&self, sample: &Sample) -> bool {
-        let needed = matches!(self.role, Role::Stream | Role::Type);
+        let needed = matches!(self.role, Role::Stream | Role::Type) && !self.is_optional;
         self.records == self.of && (needed || is_misspelled(self.path, sample.fields().iter().map(|field| &field.path)))
     }
 
@@ -96,8 +98,12 @@ impl Lack<'_> {
     }
 
     fn caveat(&self) -> String {
-        let Self { role, path, records, of } = self;
-        let but = if matches!(role, Role::Stream | Role::Type) { ", and cannot be read as events" } else { "" };
+        let Self { role, path, is_optional, records, of } = self;
+        let but = if matches!(role, Role::Stream | Role::Type) && !is_optional {
+            ", and cannot be read as events"
+        } else {
+            ""
+        };
         format!("--map {}={path}: {records} of the first {of} records do not have it{but}", role.name())
     }
 }
@@ -108,7 +114,8 @@ fn lacking<'a>(sample: &Sample, overrides: &'a Overrides) -> Vec<Lack<'a>> {
     let lack = |(role, path): (Role, &'a FieldPath)| {
         let records = of - sample.watched(path)?;
         let is_rare = matches!(role, Role::Correlation | Role::Causation) && records < of;
-        (records > 0 && !is_rare).then_some(Lack { role, path, records, of })
+        let is_optional = role == Role::Stream && overrides.can_be_without(path);
+        (records > 0 && !is_rare).then_some(Lack { role, path, is_optional, records, of })
     };
     overrides.paths().filter_map(lack).collect()
 }

@@ -17,6 +17,8 @@ const DEPTH: usize = 3;
 const FIELDS: usize = 512;
 /// Longer values are cut: they are no names, numbers or times.
 const VALUE: usize = 256;
+/// A text may be the long name of a tenant.
+pub const TEXT: usize = 1024;
 
 /// The first records of a file, taken apart into fields.
 #[derive(Clone, Debug, Default)]
@@ -159,7 +161,8 @@ impl Sample {
     fn put(&mut self, field: usize, value: &[u8]) {
         let values = &mut self.fields[field].values;
         values.resize(self.records + 1, None);
-        values[self.records] = Some(value[..value.len().min(VALUE)].to_vec());
+        let most = if value.first() == Some(&b'"') { TEXT } else { VALUE };
+        values[self.records] = Some(value[..value.len().min(most)].to_vec());
     }
 
     /// The fields, in the order they were found.

@@ -1,0 +1,154 @@
+//! What tells apart events that have one stream and one version: a tenant or a type that is no part of the streams' key.
+//!
+//! The first records of a file decide its key. What comes later, lies deep inside an event, or is left out by the user's own
+//! map shows only once the file has been read: two events have one version of one stream. Some such pairs are looked at, in
+//! whatever format they lie.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::files::mapping::{FieldPath, Sample, is_tenant, is_type_of_streams, qualifier};
+use super::files::value;
+use super::index::{Index, Place};
+use crate::domain::{Event, OtherKey, Payload, Spelled, Than};
+
+/// How many pairs are looked at, and how many of them of one stream.
+const PAIRS: usize = 48;
+const OF_A_STREAM: usize = 6;
+/// How many streams, and how many of their events, are looked through for them.
+const STREAMS: usize = 1 << 18;
+const EVENTS: usize = 1 << 20;
+
+/// Pairs of events that have one stream and one version, one after the other.
+pub fn pairs(index: &Index) -> Vec<Place> {
+    let (mut pairs, mut left) = (Vec::new(), EVENTS);
+    // Links repeat the versions of others on purpose.
+    if index.disordered() == 0 || index.has_links() {
+        return pairs;
+    }
+    for stream in index.streams(0, STREAMS).filter(|stream| stream.goes_back()) {
+        let (mut first, mut found) = (HashMap::new(), 0);
+        for (rank, &row) in stream.rows().iter().enumerate().take(left) {
+            if found == OF_A_STREAM {
+                break;
+            }
+            left -= 1;
+            let before = *first.entry(stream.version(rank)).or_insert(row);
+            if before != row
+                && let (Some(one), Some(other)) = (index.place(before), index.place(row))
+            {
+                pairs.extend([one, other]);
+                found += 1;
+            }
+        }
+        if pairs.len() >= 2 * PAIRS || left == 0 {
+            break;
+        }
+    }
+    pairs
+}
+
+/// The field that differs in such pairs, and how it becomes a part of the key.
+pub fn parting(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<OtherKey> {
+    let sample = sampled(events);
+    let pairs = events.len() / 2;
+    let mut best: Option<(usize, Vec<String>)> = None;
+    for field in sample.fields() {
+        let [within, inner @ ..] = field.path.keys() else { continue };
+        let path = FieldPath::new(inner.iter().map(String::as_str));
+        let is_sure = is_tenant(&path) || is_type_of_streams(&path);
+        // What an event says may be about anything; only its tenant is its own whoever wrote it.
+        if inner.is_empty() || !is_sure && (within == DATA || qualifier(&path).is_none()) {
+            continue;
+        }
+        let said = |at: usize| {
+            let value = field.values.get(at)?.as_deref().filter(|value| !value::is_nothing(value))?;
+            // What the sample cut is no JSON any more.
+            Some(value::name(value).unwrap_or_else(|| String::from_utf8_lossy(value)))
+        };
+        let differ = (0..pairs).filter(|pair| said(2 * pair) != said(2 * pair + 1)).count();
+        let is_enough = if is_sure { differ * 2 >= pairs && differ > 0 } else { differ == pairs && pairs > 1 };
+        if is_enough && best.as_ref().is_none_or(|(most, _)| differ > *most) {
+            best = Some((differ, field.path.keys().to_vec()));
+        }
+    }
+    let (_, keys) = best?;
+    let (within, inner) = keys.split_first()?;
+    let inner = FieldPath::new(inner.iter().map(String::as_str)).to_string();
+    let prefix = match (within.as_str(), spelled) {
+        (FIELDS, _) => Some(String::new()),
+        (DATA, spelled) => spelled.and_then(|spelled| spelled.data.clone()),
+        (_, spelled) => spelled.and_then(|spelled| spelled.metadata.clone()),
+    };
+    let map = spelled.zip(prefix.as_ref()).map(|(spelled, prefix)| spelled.with(&format!("{prefix}{inner}")));
+    let field = match prefix {
+        Some(prefix) => format!("{prefix}{inner}"),
+        None => format!(".{within}{inner}"),
+    };
+    Some(OtherKey { field, map, than: Than::Parting })
+}
+
+const FIELDS: &str = "fields";
+const METADATA: &str = "metadata";
+const DATA: &str = "data";
+
+/// All that events say, as records of a sample. The fields beside the payloads come first, so that they are preferred.
+fn sampled(events: &[Arc<Event>]) -> Sample {
+    let mut sample = Sample::default();
+    for event in events {
+        let mut record = Vec::new();
+        for (name, payload) in [(FIELDS, &event.fields), (METADATA, &event.metadata), (DATA, &event.data)] {
+            put(&mut record, name, payload);
+        }
+        record.extend_from_slice(if record.is_empty() { b"{}" } else { b"}" });
+        // A record that is none takes its place, so that pairs stay pairs.
+        if !sample.add(&record) {
+            sample.add(b"{}");
+        }
+    }
+    sample
+}
+
+fn put(record: &mut Vec<u8>, name: &str, payload: &Payload) {
+    let Ok(json) = payload.json_bytes() else { return };
+    if json.trim_ascii().first() != Some(&b'{') {
+        return;
+    }
+    record.push(if record.is_empty() { b'{' } else { b',' });
+    record.extend_from_slice(format!("\"{name}\":").as_bytes());
+    // A sample is made of lines. Between values a line feed means as much as a blank, and inside a string there is none.
+    record.extend(json.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Form, Position, Version};
+
+    fn event(fields: &str, data: &str) -> Arc<Event> {
+        let payload = |text: &str| Payload::new(Form::Json, text.to_owned().into());
+        let mut event = Event::new("1", Version(1), Position::Number(1), "T");
+        (event.fields, event.data) = (payload(fields), payload(data));
+        Arc::new(event)
+    }
+
+    #[test]
+    fn a_field_that_differs_where_versions_are_the_same_is_found() {
+        let spelled = Spelled { stream: "{sid}".into(), data: Some(".body".into()), metadata: None };
+        let found = |events: &[Arc<Event>]| {
+            parting(events, Some(&spelled)).map(|key| (key.field.clone(), key.map.unwrap_or_default()))
+        };
+        let told = |field: &str, map: &str| Some((field.to_owned(), map.to_owned()));
+        let none = event("{}", "{}");
+        let of = |tenant: &str| event(&format!(r#"{{"tenant":"{tenant}"}}"#), "{}");
+        let in_data = |tenant: &str| event("{}", &format!(r#"{{"x":{{"tenantId":"{tenant}"}},"country":"{tenant}"}}"#));
+        assert_eq!(found(&[of("a"), of("b")]), told(".tenant", "stream={tenant}/{sid}"));
+        assert_eq!(found(&[none.clone(), of("b")]), told(".tenant", "stream={tenant}/{sid}"));
+        assert_eq!(found(&[in_data("a"), in_data("b")]), told(".body.x.tenantId", "stream={body.x.tenantId}/{sid}"));
+        // One event that was written twice, and what is no part of a stream by its name.
+        assert_eq!(found(&[of("a"), of("a")]), None);
+        assert_eq!(found(&[of("a"), of("b"), of("a"), of("a"), of("b"), of("b")]), None);
+        let by = |user: &str| event(&format!(r#"{{"userId":"{user}"}}"#), r#"{"amount":1}"#);
+        assert_eq!(found(&[by("a"), by("b"), by("a"), by("b")]), None);
+    }
+}
