@@ -112,7 +112,7 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     if args.count {
         writeln!(shown.out, "{}", counted(found, interrupt::is_stopped()))?;
     }
-    if found == 0 {
+    if found == 0 && limit > 0 {
         let what = if args.regex { "matches" } else { "contains" };
         let so_far = if interrupt::is_stopped() { " so far: the search was stopped" } else { "" };
         let why = format!("nothing in {} {what} {}{so_far}", source.about().name, args.pattern);

@@ -487,7 +487,8 @@ impl EventReader {
 
     fn unreadable(&self, place: &Place, cells: &[Cell<'_>], reason: String) -> Event {
         let row = row_json(&self.columns.columns, cells);
-        trouble(place, &self.table, reason, Payload::new(Form::Json, row.into()))
+        let position = position(&self.reader.raw(POSITION, cells), place);
+        Event { position, ..trouble(place, &self.table, reason, Payload::new(Form::Json, row.into())) }
     }
 }
 
