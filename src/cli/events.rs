@@ -78,7 +78,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
     };
     let payloads = if args.raw { Payloads::Stored } else { Payloads::Meaning };
-    let mut found = 0;
+    let (mut found, mut key) = (0, None);
     while found < limit
         && let Some(event) = walk.next(&*source)?
     {
@@ -86,7 +86,9 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
             continue;
         }
         if args.json {
-            lines::write_event(out, &event, payloads, &mut missing)?;
+            // Of a store in tables it is known once events are.
+            let key = key.get_or_insert_with(|| source.about().key);
+            lines::write_event(out, &event, key.as_ref(), payloads, &mut missing)?;
         } else {
             table.row(out, cells(&event, args.stream.is_some()))?;
             if event.trouble.is_some() {

@@ -7,8 +7,8 @@ use super::expression::{Expression, Origin, Part, Value};
 use super::found::{self, Found};
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
-use crate::domain::{Failure, Json, OtherKey};
-use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Sample, StreamFrom};
+use crate::domain::{Failure, Json, LeftOut, OtherKey};
+use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Role, Sample, StreamFrom};
 use crate::sources::tables::{Database, Table};
 
 /// What the layout of such a table is called.
@@ -59,7 +59,7 @@ pub fn guess(
         only.is_none_or(|only| table.full_name() == only || table.name == only)
     };
     let is_said = overrides.is_some() || only.is_some();
-    let candidates = candidates(database, said, is_said, stem, &is_meant)?;
+    let (candidates, unlooked) = candidates(database, said, is_said, stem, &is_meant)?;
     // The one that looks most like events is meant, of those the longest, of those the first.
     let order = |candidate: &&Candidate| {
         let rows = database.rows(candidate.number);
@@ -99,17 +99,55 @@ pub fn guess(
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
     let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();
     let other_keys = guessed.other_keys.clone();
-    let found = Found { layout, events, others: BTreeMap::new(), also, fits: Vec::new(), reasons, score: best.score };
+    let found =
+        Found { layout, events, others: BTreeMap::new(), also, unlooked, fits: Vec::new(), reasons, score: best.score };
     Ok(Some(Guess { found, caveats, other_keys }))
 }
 
-/// Tables that a known layout does not name and that look like events beyond doubt.
+/// Tables that a known layout does not name and that look like events beyond doubt; and how many were not looked at.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn beside(database: &dyn Database, stem: &str, is_asked: &dyn Fn(usize) -> bool) -> Result<Vec<usize>, Failure> {
-    let found = candidates(database, &Overrides::default(), false, stem, is_asked)?;
-    Ok(found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number).collect())
+pub fn beside(
+    database: &dyn Database,
+    stem: &str,
+    is_asked: &dyn Fn(usize) -> bool,
+) -> Result<(Vec<usize>, usize), Failure> {
+    let (found, unlooked) = candidates(database, &Overrides::default(), false, stem, is_asked)?;
+    let sure = found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number);
+    Ok((sure.collect(), unlooked))
+}
+
+/// How many tables there is no time for where nobody says which is meant.
+pub fn unlooked_at(database: &dyn Database) -> usize {
+    looked_at(database, false, &|_| true).1
+}
+
+/// What is to be said of so many tables that were not looked at.
+pub fn unlooked(tables: usize) -> LeftOut {
+    let name = if tables == 1 { "1 more table".to_owned() } else { format!("{tables} more tables") };
+    LeftOut { name, rows: None, choose: format!("--layout {SHORT}:TABLE"), is_known: false }
+}
+
+/// The tables to look at, those first whose columns are called as events' are, and how many there is no time for.
+fn looked_at(database: &dyn Database, is_said: bool, is_asked: &dyn Fn(usize) -> bool) -> (Vec<usize>, usize) {
+    let tables = database.tables();
+    // Where nobody says more, a table without a type beside a stream holds none.
+    let may_be = |number: &usize| {
+        is_asked(*number) && (is_said || tables[*number].columns.len() > 1) && database.rows(*number) != Some(0)
+    };
+    let mut numbers: Vec<usize> = (0..tables.len()).filter(may_be).collect();
+    let unlooked = numbers.len().saturating_sub(TABLES);
+    if unlooked > 0 {
+        let is_named = |number: &usize| {
+            let columns = || tables[*number].columns.iter().map(|column| column.name.as_str());
+            mapping::is_named(Role::Stream, columns()) && mapping::is_named(Role::Type, columns())
+        };
+        numbers.sort_by_key(|number| !is_named(number));
+        numbers.truncate(TABLES);
+        numbers.sort_unstable();
+    }
+    (numbers, unlooked)
 }
 
 fn candidates(
@@ -118,9 +156,11 @@ fn candidates(
     is_said: bool,
     stem: &str,
     is_asked: &dyn Fn(usize) -> bool,
-) -> Result<Vec<Candidate>, Failure> {
+) -> Result<(Vec<Candidate>, usize), Failure> {
     let mut candidates = Vec::new();
-    for (number, table) in database.tables().iter().enumerate().filter(|(number, _)| is_asked(*number)).take(TABLES) {
+    let (numbers, unlooked) = looked_at(database, is_said, is_asked);
+    for number in numbers {
+        let table = &database.tables()[number];
         let rows: Vec<String> =
             found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
         let mut sample = Sample::default();
@@ -137,7 +177,7 @@ fn candidates(
         let Some(score) = judge(&guessed.mapping, &sample, is_said) else { continue };
         candidates.push(Candidate { number, score, rows, guessed });
     }
-    Ok(candidates)
+    Ok((candidates, unlooked))
 }
 
 /// Tells a sample which columns of its table are different in every row.
