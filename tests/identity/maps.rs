@@ -127,3 +127,25 @@ fn a_map_that_is_not_enough_says_what_is_missing_in_every_format() {
         assert!(failure.contains(".what") && !failure.contains("layout"), "{path}: {failure}");
     }
 }
+
+#[test]
+fn a_table_without_the_columns_of_a_map_is_left_out_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.sqlite");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE moves(org text, sid int, nr int, what text, body text);
+             INSERT INTO moves VALUES('a', 1, 1, 'Opened', '{\"n\":1}'), ('a', 1, 2, 'Closed', '{\"n\":2}');
+             CREATE TABLE order_events(stream_id text, version int, event_type text, payload text);
+             INSERT INTO order_events VALUES('a', 1, 'T', '{\"n\":1}'), ('a', 2, 'T', '{\"n\":2}');",
+        )
+        .unwrap();
+    let source = Asked::map("stream={org}/{sid},type=.what,version=.nr,data=.body").open(&path);
+    assert_eq!(streams(&*source), ["a/1: 1Opened 2Closed"]);
+    caveat(&source.about(), "`order_events` holds events too");
+    assert_eq!(found(&doctor(&*source)), [(Kind::LeftOut, 1)]);
+    // A key inside the JSON of a column tells which of two tables is meant.
+    let source = Asked::map("stream=.stream_id,type=.payload.n,version=.version").open(&path);
+    assert_eq!(streams(&*source), ["a: 11 22"]);
+}

@@ -8,8 +8,8 @@ use super::found::{self, Found};
 use super::mapped;
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
-use crate::domain::{Failure, Json, OtherKey};
-use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Sample, StreamFrom};
+use crate::domain::{Failure, Json, LeftOut, OtherKey};
+use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Role, Sample, StreamFrom};
 use crate::sources::tables::{Database, Table};
 
 /// What the layout of such a table is called.
@@ -62,15 +62,12 @@ pub fn guess(
         only.is_none_or(|only| table.full_name() == only || table.name == only)
     };
     let is_said = overrides.is_some() || only.is_some();
-    let mut candidates = candidates(database, said, is_said, stem, &is_meant)?;
-    // A table whose rows have all that the user names is meant, if there is one.
-    if candidates.iter().any(|candidate| candidate.has_all) {
-        candidates.retain(|candidate| candidate.has_all);
-    }
-    // The one that looks most like events is meant, of those the longest, of those the first.
+    let (candidates, unlooked) = candidates(database, said, is_said, stem, &is_meant)?;
+    // The one whose rows have all that the user names and that looks most like events is meant, of those the longest, of
+    // those the first.
     let order = |candidate: &&Candidate| {
         let rows = database.rows(candidate.number);
-        (candidate.score, rows, std::cmp::Reverse(candidate.number))
+        (candidate.has_all, candidate.score, rows, std::cmp::Reverse(candidate.number))
     };
     let Some(best) = candidates.iter().max_by_key(order) else {
         return match overrides {
@@ -100,7 +97,14 @@ pub fn guess(
         }
     }
     reasons.extend(guessed.reasons.iter().cloned());
-    let also = candidates.iter().map(|other| other.number).filter(|number| !events.contains(number)).collect();
+    let mut also: Vec<usize> = candidates.iter().map(|other| other.number).collect();
+    if overrides.is_some() && only.is_none() {
+        // Without the columns a map names a table may hold events all the same.
+        let is_other = |number: usize| !also.contains(&number);
+        let (others, _) = beside(database, stem, &is_other)?;
+        also.extend(others);
+    }
+    also.retain(|number| !events.contains(number));
     let layout = Arc::new(layout(&guessed.mapping, events.len()));
     let rows = match (&layout.events.order, &layout.events.version.0[..]) {
         (Ordering::Time, []) => "shown by time",
@@ -111,17 +115,55 @@ pub fn guess(
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
     let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();
     let other_keys = guessed.other_keys.clone();
-    let found = Found { layout, events, others: BTreeMap::new(), also, fits: Vec::new(), reasons, score: best.score };
+    let found =
+        Found { layout, events, others: BTreeMap::new(), also, unlooked, fits: Vec::new(), reasons, score: best.score };
     Ok(Some(Guess { found, caveats, other_keys }))
 }
 
-/// Tables that a known layout does not name and that look like events beyond doubt.
+/// Tables that a known layout does not name and that look like events beyond doubt; and how many were not looked at.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn beside(database: &dyn Database, stem: &str, is_asked: &dyn Fn(usize) -> bool) -> Result<Vec<usize>, Failure> {
-    let found = candidates(database, &Overrides::default(), false, stem, is_asked)?;
-    Ok(found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number).collect())
+pub fn beside(
+    database: &dyn Database,
+    stem: &str,
+    is_asked: &dyn Fn(usize) -> bool,
+) -> Result<(Vec<usize>, usize), Failure> {
+    let (found, unlooked) = candidates(database, &Overrides::default(), false, stem, is_asked)?;
+    let sure = found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number);
+    Ok((sure.collect(), unlooked))
+}
+
+/// How many tables there is no time for where nobody says which is meant.
+pub fn unlooked_at(database: &dyn Database) -> usize {
+    looked_at(database, false, &|_| true).1
+}
+
+/// What is to be said of so many tables that were not looked at.
+pub fn unlooked(tables: usize) -> LeftOut {
+    let name = if tables == 1 { "1 more table".to_owned() } else { format!("{tables} more tables") };
+    LeftOut { name, rows: None, choose: format!("--layout {SHORT}:TABLE"), is_known: false }
+}
+
+/// The tables to look at, those first whose columns are called as events' are, and how many there is no time for.
+fn looked_at(database: &dyn Database, is_said: bool, is_asked: &dyn Fn(usize) -> bool) -> (Vec<usize>, usize) {
+    let tables = database.tables();
+    // Where nobody says more, a table without a type beside a stream holds none.
+    let may_be = |number: &usize| {
+        is_asked(*number) && (is_said || tables[*number].columns.len() > 1) && database.rows(*number) != Some(0)
+    };
+    let mut numbers: Vec<usize> = (0..tables.len()).filter(may_be).collect();
+    let unlooked = numbers.len().saturating_sub(TABLES);
+    if unlooked > 0 {
+        let is_named = |number: &usize| {
+            let columns = || tables[*number].columns.iter().map(|column| column.name.as_str());
+            mapping::is_named(Role::Stream, columns()) && mapping::is_named(Role::Type, columns())
+        };
+        numbers.sort_by_key(|number| !is_named(number));
+        numbers.truncate(TABLES);
+        numbers.sort_unstable();
+    }
+    (numbers, unlooked)
 }
 
 fn candidates(
@@ -130,11 +172,12 @@ fn candidates(
     is_said: bool,
     stem: &str,
     is_asked: &dyn Fn(usize) -> bool,
-) -> Result<Vec<Candidate>, Failure> {
+) -> Result<(Vec<Candidate>, usize), Failure> {
     let mut candidates = Vec::new();
-    for (number, table) in database.tables().iter().enumerate().filter(|(number, _)| is_asked(*number)).take(TABLES) {
+    let (numbers, unlooked) = looked_at(database, is_said, is_asked);
+    for number in numbers {
         // What the user names must be in the table.
-        if !mapped::has_columns(said, table) {
+        if !mapped::has_columns(said, &database.tables()[number]) {
             continue;
         }
         let (rows, sample) = sampled(database, number, said)?;
@@ -146,7 +189,7 @@ fn candidates(
         let has_all = said.paths().all(|(_, path)| sample.watched(path) != Some(0));
         candidates.push(Candidate { number, score, has_all, rows, guessed });
     }
-    Ok(candidates)
+    Ok((candidates, unlooked))
 }
 
 /// The first rows of a table as records, and a sample of them that watches what the user names.

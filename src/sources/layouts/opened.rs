@@ -76,8 +76,9 @@ impl Opened {
         };
         if found.layout.name != generic::NAME {
             let is_asked = |table: usize| beside::is_unknown(&found, &*database, table);
-            let also = generic::beside(&*database, stem, &is_asked)?;
+            let (also, unlooked) = generic::beside(&*database, stem, &is_asked)?;
             found.also.extend(also);
+            found.unlooked = unlooked;
         }
         let found = match &overrides {
             Some(overrides) => {
@@ -317,9 +318,11 @@ impl Opened {
             let name = self.database.tables()[table].full_name();
             let layout =
                 if self.found.fits.contains(&table) { self.found.layout.name.as_str() } else { generic::SHORT };
-            LeftOut { rows: self.database.rows(table), choose: format!("--layout {layout}:{name}"), name }
+            let choose = format!("--layout {layout}:{name}");
+            LeftOut { rows: self.database.rows(table), choose, name, is_known: true }
         });
-        tables.collect()
+        let unlooked = (self.found.unlooked > 0).then(|| generic::unlooked(self.found.unlooked));
+        tables.chain(unlooked).collect()
     }
 
     /// A stream's name with where its category stands.
@@ -482,6 +485,11 @@ fn best(
 /// Nothing fits.
 fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> Failure {
     let mut why = "its tables follow no layout of an event store that is known".to_owned();
+    let unlooked = generic::unlooked_at(database);
+    if unlooked > 0 {
+        why.push_str("; ");
+        why.push_str(&generic::unlooked(unlooked).caveat());
+    }
     if let Some(nearest) = nearest {
         why.push_str(&format!("; nearest is `{}`: {}", nearest.layout, nearest.reasons.join("; ")));
     }
