@@ -187,12 +187,12 @@ pub const WRITTEN: &[(&str, Written)] = &[
         log.write(path);
     }),
     ("a folder of a DynamoDB export", |path, n| {
-        let data = path.join("AWSDynamoDB/01/data");
+        let data = path.join("data");
         std::fs::create_dir_all(&data).unwrap();
         for (part, from) in ["a", "b"].into_iter().zip([0, n / 2]) {
             let item = |i| {
                 format!(
-                    "{{\"Item\":{{\"pk\":{{\"S\":\"o-{}\"}},\"sk\":{{\"N\":\"{}\"}},\"type\":{{\"S\":\"T\"}}}}}}",
+                    "{{\"Item\":{{\"streamId\":{{\"S\":\"o-{}\"}},\"version\":{{\"N\":\"{}\"}},\"type\":{{\"S\":\"T\"}}}}}}",
                     (i + from) % 9,
                     i + from
                 )
