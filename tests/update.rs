@@ -468,6 +468,12 @@ fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
     desk.type_keys("<esc>yc");
     assert_eq!(desk.copied(), Some("stepback state shop.jsonl order-1001 --at 5"));
     desk.suspended = None;
+    desk.folds = false;
+    desk.type_keys("+");
+    assert!(!desk.text().contains("No state: "), "nothing of before stands there: {}", desk.text());
+    desk.type_keys("<esc>yc");
+    assert!(desk.copied().is_some_and(|copied| copied.ends_with(" --keep-going")), "{:?}", desk.copied());
+    desk.folds = true;
     desk.type_keys("+yc");
     assert_eq!(
         desk.copied(),

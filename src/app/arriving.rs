@@ -302,6 +302,7 @@ impl App {
         self.say(Severity::Info, text);
         self.forget_diagnosis();
         self.walk.failing = None;
+        self.walk.urged.clear();
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();

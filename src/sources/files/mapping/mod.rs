@@ -16,7 +16,7 @@ mod template;
 use std::fmt;
 
 pub use guess::{Guessed, guess};
-pub use names::{Qualifier, alike, is_tenant, is_type_of_streams, qualifier};
+pub use names::{Qualifier, alike, is_named, is_tenant, is_type_of_streams, qualifier};
 pub use parse::Overrides;
 pub use refusal::{judged, mapped, nearest};
 pub use sample::Sample;
