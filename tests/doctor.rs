@@ -512,6 +512,35 @@ export function evolve(n, event) { if (event.type === 'Bad') throw 'bad'; if (ev
 }
 
 #[test]
+fn tables_there_is_no_time_for_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dump = String::from("--\n-- PostgreSQL database dump\n--\n\n");
+    let mut table = |name: &str, columns: &[&str], row: &str| {
+        let typed: Vec<String> = columns.iter().map(|column| format!("{column} text")).collect();
+        dump.push_str(&format!("CREATE TABLE public.{name} (\n    {}\n);\n", typed.join(",\n    ")));
+        dump.push_str(&format!("COPY public.{name} ({}) FROM stdin;\n{row}\n\\.\n\n", columns.join(", ")));
+    };
+    (0..100).for_each(|n| table(&format!("t{n}"), &["colour", "weight"], "red\t7"));
+    (0..9).for_each(|n| table(&format!("empty{n}"), &["colour", "weight"], ""));
+    table("events", &["stream_id", "version", "event_type", "data"], "a-1\t1\tMade\t{}\na-1\t2\tDone\t{}");
+    dump = dump.replace("FROM stdin;\n\n", "FROM stdin;\n") + "--\n-- PostgreSQL database dump complete\n--\n";
+    let path = folder.path().join("dump.sql");
+    std::fs::write(&path, dump).unwrap();
+    let path = path.display().to_string();
+    let (findings, last) = parsed(&doctor(&[&path, "--json"]));
+    assert_eq!(
+        last.get("events").and_then(Json::as_i64),
+        Some(2),
+        "the table that is called as events are is looked at"
+    );
+    let left_out: Vec<_> = findings.iter().filter(|(name, _)| name == "left-out-events").collect();
+    let said = left_out[0].1.to_string();
+    assert!(left_out.len() == 1 && said.contains("37 more tables were not looked at"), "{said}");
+    let inspect = Command::new(env!("CARGO_BIN_EXE_stepback")).args(["inspect", &path]).output().unwrap();
+    assert!(text(&inspect.stdout).contains("37 more tables were not looked at"), "{}", text(&inspect.stdout));
+}
+
+#[test]
 fn the_doctor_looks_at_the_machine_itself() {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let home = tempfile::tempdir().unwrap();

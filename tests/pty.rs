@@ -524,4 +524,15 @@ fn json_on_a_terminal_is_harmless() {
         let piped = std::process::Command::new(env!("CARGO_BIN_EXE_stepback")).args(&arguments).output().unwrap();
         assert!(String::from_utf8(piped.stdout).unwrap().contains(text), "{arguments:?}");
     }
+    // What the doctor says of this machine has names in it that others chose.
+    let mut setup = Setup { args: ["doctor", "--self", "--json"].map(str::to_owned).into(), ..Setup::default() };
+    let cache = folder.path().join("a\u{9b}2J\u{202e}b");
+    std::fs::create_dir_all(cache.join("stepback")).unwrap();
+    setup.env.push(("XDG_CACHE_HOME".into(), cache.display().to_string()));
+    setup.size = (300, 60);
+    let mut pty = Pty::run(setup);
+    pty.exit();
+    let shown = pty.text().replace('\n', "");
+    assert!(shown.contains("a\\u009b2J\\u202eb"), "{shown}");
+    pty.close();
 }

@@ -264,6 +264,8 @@ fn a_copied_command_of_a_version_that_stands_twice_shows_the_one_on_the_screen()
     let (copied, text) = printed(&mut live, ":#2<enter>P:#3<enter>4Dyc");
     assert!(copied.ends_with(" a-1 '#2' '#3'") && text.contains("from #2 to #3"), "{copied}: {text}");
     assert!(text.contains("~ /n  1 -> 2"), "{text}");
+    let screen: String = live.drawn(120, 36).content.iter().map(|cell| cell.symbol()).collect();
+    assert!(screen.contains("vs a-1#2"), "a version would name both: {screen}");
 
     // What an event did is told of it alone, and so is where it stands in the whole store.
     let fact = |live: &live::Live, place| {

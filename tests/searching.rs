@@ -363,3 +363,53 @@ fn what_is_no_condition_is_refused_with_its_place() {
         }
     }
 }
+
+#[test]
+fn a_place_is_an_id_or_a_time_of_day_everywhere() {
+    let (_folder, bank) = bank();
+    let version = |arguments: &[&str]| {
+        let output = run(&[&["events", &bank, "account-1", "--json"], arguments].concat());
+        let out = text(&output.stdout);
+        (
+            out.lines()
+                .next()
+                .unwrap_or_default()
+                .split("\"id\":")
+                .nth(1)
+                .unwrap_or_default()
+                .chars()
+                .take(5)
+                .collect::<String>(),
+            text(&output.stderr),
+        )
+    };
+    assert_eq!(version(&["--from", "e-2"]).0, "\"e-2\"");
+    let (found, err) = version(&["--from", "@09:30"]);
+    assert!(found == "\"e-2\"", "the first event behind what was at that time: {found}: {err}");
+    let (out, err) = said(&["state", &bank, "account-1", "--at", "@09:30", "--json"], 0);
+    assert!(
+        out.contains("\"version\":1,") && err.contains("09:30:00 is that of 2025-03-01, the day of the last event"),
+        "{out}{err}"
+    );
+    let (out, _) = said(&["state", &bank, "account-1", "--at", "e-2", "--json"], 0);
+    assert!(out.contains("\"version\":2,"), "{out}");
+    let (_, err) = said(&["state", &bank, "account-1", "--at", "e-9"], 1);
+    assert!(err.contains("no event has the id e-9"), "{err}");
+    let (_, err) = said(&["state", &bank, "account-1", "--at", "14:03"], 1);
+    assert!(err.contains("a time of day is written @14:03"), "{err}");
+}
+
+#[test]
+fn no_line_is_asked_for_and_none_is_missed() {
+    let (_folder, bank) = bank();
+    for command in [&["events"][..], &["events", "--json"], &["search", "account"]] {
+        let (out, err) = said(&[&command[..1], &[bank.as_str()], &command[1..], &["--limit", "0"]].concat(), 0);
+        assert!(!out.contains("account-1") && err.is_empty(), "{command:?}: {out}{err}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("text.jsonl");
+    let line = r#"{"stream":"a-1","type":"T","version":1,"data":"{\"n\": 1}"}"#;
+    std::fs::write(&path, line).expect("written");
+    let (out, _) = said(&["events", &path.display().to_string()], 0);
+    assert!(out.contains("{\"n\": 1}"), "what a text holds is shown as in the interface: {out}");
+}

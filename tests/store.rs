@@ -183,6 +183,10 @@ fn the_same_batch_again_is_answered_as_the_first_time() {
         );
         let taken = conflict(vec![NewEvent::new("Other", "2").id("two").metadata("{}")]);
         assert!(taken.ends_with("version 3 (T, position 3), which has another type and metadata"), "{taken}");
+        let (mut caused, mut correlated) = (one.clone(), one.clone());
+        (caused.causation, correlated.correlation) = (Some("another".into()), Some("another".into()));
+        assert!(conflict(vec![caused]).ends_with("version 2 (T, position 2), which has another causation"));
+        assert!(conflict(vec![correlated]).ends_with("version 2 (T, position 2), which has another correlation"));
         conflict(vec![NewEvent::new("T", "new").id("three"), two]);
         // The half of a batch is a batch of its own, and it is there.
         assert!(store.append(&name, [one], Expected::Any).expect("known").repeated);

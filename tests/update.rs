@@ -468,6 +468,12 @@ fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
     desk.type_keys("<esc>yc");
     assert_eq!(desk.copied(), Some("stepback state shop.jsonl order-1001 --at 5"));
     desk.suspended = None;
+    desk.folds = false;
+    desk.type_keys("+");
+    assert!(!desk.text().contains("No state: "), "nothing of before stands there: {}", desk.text());
+    desk.type_keys("<esc>yc");
+    assert!(desk.copied().is_some_and(|copied| copied.ends_with(" --keep-going")), "{:?}", desk.copied());
+    desk.folds = true;
     desk.type_keys("+yc");
     assert_eq!(
         desk.copied(),
@@ -1457,4 +1463,28 @@ fn data_without_room_leaves_a_sign() {
             assert!(head.contains('…') || column.is_some_and(|cells| cells > 12), "{keys} at {width}x{height}: {head}");
         }
     }
+}
+
+#[test]
+fn keys_typed_on_the_way_to_another_scope_are_done_there() {
+    let mut desk = Desk::open(shop());
+    desk.type_keys("<enter>");
+    let (here, last) = (desk.stands(), shop().len() as u64);
+    for keys in ["0G", "0gG", "0kG"] {
+        desk.answers = false;
+        desk.type_keys(keys);
+        desk.answers = true;
+        desk.answer();
+        assert_eq!(desk.stands(), ("all".into(), last), "{keys}");
+        desk.type_keys(":order-1001<enter>");
+        assert_eq!(desk.stands(), here, "{keys}");
+    }
+    desk.answers = false;
+    desk.type_keys("0G<esc>");
+    desk.answers = true;
+    desk.answer();
+    assert_eq!(desk.stands(), here, "Esc stops, and what waited is not done elsewhere");
+    desk.answers = false;
+    desk.type_keys("0qq");
+    assert!(desk.log.iter().any(|effect| matches!(effect, Effect::Quit)), "leaving waits for nothing");
 }

@@ -190,6 +190,7 @@ impl App {
         {
             self.go_to_place(scope, self.walk.place.saturating_add_signed(wanted.steps), out);
         }
+        self.take_waiting(out);
     }
 
     /// Remembers what the event of a moment did.
@@ -246,6 +247,7 @@ impl App {
         if self.walk.wanted.take_if(|wanted| wanted.generation == generation).is_some() {
             ours = true;
             self.walk.queued = None;
+            self.keys.waiting.clear();
             self.panes.events.incoming = None;
             self.select_shown_scope();
         }
@@ -300,6 +302,7 @@ impl App {
         self.say(Severity::Info, text);
         self.forget_diagnosis();
         self.walk.failing = None;
+        self.walk.urged.clear();
         self.walk.facts.clear();
         if let Some(window) = &mut self.panes.events.window {
             window.forget_facts();

@@ -168,7 +168,7 @@ impl App {
         let (stream, here) = (self.walk.stream()?.clone(), self.walk.stream_at);
         let mut options: Vec<String> = self.origin.options.iter().chain(&self.origin.folding).cloned().collect();
         // Without it the fold would be suspended where it was here.
-        options.extend(self.walk.here().filter(|moment| moment.urged).map(|_| "--keep-going".to_owned()));
+        options.extend(self.walk.is_urged().then(|| "--keep-going".to_owned()));
         let (command, places) = match (self.panes.state.against, &self.walk.pin) {
             (Against::Pinned, Some(pin)) if pin.stream == stream => ("diff", vec![pin.at, here]),
             (Against::Pinned, _) => return None,

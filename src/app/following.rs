@@ -145,6 +145,7 @@ impl App {
         self.jobs.reopening = None;
         self.follow = Follow { on: self.follow.on, ..Follow::default() };
         self.keys.held = None;
+        self.keys.waiting.clear();
         self.surveys = [None, None];
         self.mode = Mode::Normal;
         self.say(Severity::Info, "opened again");

@@ -29,7 +29,13 @@ impl App {
         }
         let known = !matches!(to, Destination::Store(_) | Destination::InStore(_) | Destination::Id(_));
         let wanted = known.then(|| scope.clone());
-        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, steps: 0 });
+        let leaves = place.is_none()
+            && match to {
+                Destination::Same(..) | Destination::Id(_) | Destination::InStore(_) => true,
+                Destination::At(_) => !here,
+                _ => false,
+            };
+        self.walk.wanted = Some(Wanted { generation, scope: wanted, place, steps: 0, leaves });
         out.push(Effect::Go { generation, scope, from, to });
     }
 
@@ -225,7 +231,9 @@ impl App {
                 self.go(scope, Destination::To(place), Some(place), out);
             }
             (Fold::Done, Some(scope)) if self.walk.here().is_some_and(|moment| moment.suspended.is_some()) => {
-                out.extend(self.walk.stream().cloned().map(Effect::KeepGoing));
+                let stream = self.walk.stream().cloned();
+                self.walk.urged.extend(stream.clone());
+                out.extend(stream.map(Effect::KeepGoing));
                 let place = self.walk.place;
                 self.go(scope, Destination::To(place), Some(place), out);
             }
@@ -384,8 +392,13 @@ impl App {
                     None => format!("{} at its start", moment.stream),
                 };
                 let state = moment.state.clone();
-                self.walk.pin =
-                    Some(Pin { stream: moment.stream.clone(), at: moment.at, name: name.clone(), across: Across::No });
+                self.walk.pin = Some(Pin {
+                    stream: moment.stream.clone(),
+                    at: moment.at,
+                    version: moment.event.as_ref().map(|event| event.version),
+                    name: name.clone(),
+                    across: Across::No,
+                });
                 // A state does not differ from itself.
                 self.walk.difference = Some((self.walk.shown, Arc::default()));
                 self.say(Severity::Info, format!("pinned {name}: step away and compare"));

@@ -31,7 +31,7 @@ impl Goto {
             _ => {}
         }
         if let Some(moment) = text.strip_prefix('@') {
-            return instant(moment.trim(), today).map(|time| Self::Place(Place::Time(time)));
+            return instant(moment.trim(), today).map(Self::Place);
         }
         if let Some(part) = text.strip_suffix('%') {
             let part: f64 = part.trim().parse().map_err(|_| format!("{text} is not a percentage"))?;
@@ -59,17 +59,17 @@ impl Goto {
     }
 }
 
-fn instant(text: &str, today: Option<Timestamp>) -> Result<Timestamp, String> {
-    if let Some(time) = time::parse(text) {
-        return Ok(time);
+fn instant(text: &str, today: Option<Timestamp>) -> Result<Place, String> {
+    let wrong = || format!("{text} is not a time: 14:03, 14:03:22.5, 2025-03-01, or 2025-03-01T14:03");
+    match (time::parse(text), time::parse_clock(text)) {
+        (Some(time), _) => Ok(Place::Time(time)),
+        (None, Some(clock)) => {
+            // Before the first event, and at one without a time, it is that of the day of the last one.
+            let there = today.and_then(|today| time::on_the_day_of(clock, today));
+            Ok(there.map_or(Place::Clock(clock), Place::Time))
+        }
+        (None, None) => Err(wrong()),
     }
-    let is_clock = text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
-    if !is_clock {
-        return Err(format!("{text} is not a time: 14:03, 14:03:22.5, 2025-03-01, or 2025-03-01T14:03"));
-    }
-    let today = today.ok_or("the event here has no time, so the time needs a date: 2025-03-01T14:03")?;
-    let hour = if text.find(':') == Some(1) { "0" } else { "" };
-    time::parse(&format!("{}T{hour}{text}", today.strftime("%Y-%m-%d"))).ok_or_else(|| format!("{text} is not a time"))
 }
 
 #[cfg(test)]
@@ -109,8 +109,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_day_without_a_day_is_a_place_all_the_same() {
+        let clock = jiff::civil::time(14, 3, 0, 0);
+        assert_eq!(Goto::parse("@14:03", None), Ok(Goto::Place(Place::Clock(clock))));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_said() {
-        for text in ["", "#0", "#x", "101%", "x%", "@noon", "@25:99", "@14:03"] {
+        for text in ["", "#0", "#x", "101%", "x%", "@noon", "@25:99"] {
             assert!(Goto::parse(text, None).is_err(), "{text}");
         }
     }

@@ -156,6 +156,8 @@ pub struct Keys {
     armed: bool,
     /// Keys typed after a filter was accepted whose answer is not here yet: they are meant for what it will open.
     held: Option<Vec<Key>>,
+    /// Keys that wait until the walk to another scope has arrived.
+    waiting: Vec<Key>,
     /// The texts last typed, to be recalled.
     found: String,
     gone: String,
@@ -269,6 +271,7 @@ impl App {
                 pressed: false,
                 armed: false,
                 held: None,
+                waiting: Vec::new(),
                 found: String::new(),
                 gone: String::new(),
                 sifted: String::new(),

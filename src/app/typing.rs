@@ -23,7 +23,27 @@ impl App {
             Some(held) => return held.push(key),
             None => {}
         }
+        if stops {
+            self.keys.waiting.clear();
+        } else if self.waits(key) {
+            self.keys.waiting.push(key);
+            return self.say(Severity::Info, "going there first: Esc stops");
+        }
         self.key_pressed(key, out);
+    }
+
+    /// Whether a key waits for the walk to another scope: it is meant for what will be there. What ends or draws anew waits
+    /// for nothing.
+    fn waits(&self, key: Key) -> bool {
+        let waits = matches!(self.mode, Mode::Normal) && self.walk.is_leaving();
+        waits && !matches!(self.keys.map.meaning(&self.contexts(), &[key]), Meaning::Action(Action::Session(_)))
+    }
+
+    /// The walk has arrived: what was typed meanwhile is done there, in order.
+    pub(super) fn take_waiting(&mut self, out: &mut Vec<Effect>) {
+        for key in std::mem::take(&mut self.keys.waiting) {
+            self.key_arrived(key, out);
+        }
     }
 
     /// The answer that keys were held for is here.
@@ -347,6 +367,7 @@ impl App {
             Goto::Place(Place::Position(text)) => format!("position {text}"),
             Goto::Place(Place::Ordinal(n)) => format!("event {} of the scope", words::count(*n)),
             Goto::Place(Place::Time(time)) => format!("as of {}", words::instant(*time)),
+            Goto::Place(Place::Clock(clock)) => format!("as of {clock}, on the day of the last event"),
             Goto::Place(Place::Ago(_)) => "so long before the last event".into(),
             Goto::Place(Place::Start) => "before the first event".into(),
             Goto::Place(Place::First) => "the first event".into(),

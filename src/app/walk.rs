@@ -4,14 +4,14 @@
 //! was asked for and has not arrived is `wanted`; no pane shows it but as a mark. The moment follows: until `fold` says
 //! that it is done, the moment is one of before, and no pane shows it as that of the cursor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::effect::Generation;
 use super::failing::Failing;
 use super::folding::{Fold, FoldProgress};
-use crate::domain::{Direction, Event, Scope, StreamName};
+use crate::domain::{Direction, Event, Scope, StreamName, Version};
 use crate::replay::{Moment, Patch};
 
 /// What an event did to the state, as far as its moment has been seen.
@@ -97,6 +97,8 @@ pub struct Wanted {
     pub place: Option<u64>,
     /// Steps within the scope to be made from where it leads, when that is not known beforehand.
     pub steps: i64,
+    /// Whether it leads to another scope, or may do so: keys that are typed meanwhile are meant for what is there.
+    pub leaves: bool,
 }
 
 /// A moment kept to compare with.
@@ -106,6 +108,8 @@ pub struct Pin {
     pub stream: StreamName,
     /// After how many of its events.
     pub at: u64,
+    /// The version of its event; `None` before the first one.
+    pub version: Option<Version>,
     /// What is said of that place.
     pub name: String,
     /// Whether it is compared with the states of another stream.
@@ -186,6 +190,8 @@ pub struct Walk {
     pub play: Play,
     /// What events did.
     pub facts: Facts,
+    /// Streams whose fold was gone on with after it had been suspended.
+    pub urged: HashSet<StreamName>,
     /// Those of the stream walked last that failed.
     pub failing: Option<Failing>,
     /// Where one stood in scopes that were left.
@@ -216,10 +222,19 @@ impl Walk {
         self.moment.as_deref().filter(|_| self.fold == Fold::Done)
     }
 
-    /// The moment of before that is shown while the one of the cursor is being folded: one of the same stream.
+    /// The moment of before that is shown while the one of the cursor is being folded: one of the same stream, whose state
+    /// is known.
     pub fn before(&self) -> Option<&Moment> {
         let running = matches!(self.fold, Fold::Running { .. });
-        self.moment.as_deref().filter(|moment| running && self.stream() == Some(&moment.stream))
+        self.moment.as_deref().filter(|moment| running && !moment.unknown && self.stream() == Some(&moment.stream))
+    }
+
+    /// Whether somebody said to go on with a fold of this stream that was suspended: who folds it anew must say so too.
+    pub fn is_urged(&self) -> bool {
+        match self.here() {
+            Some(moment) => moment.urged,
+            None => self.stream().is_some_and(|stream| self.urged.contains(stream)),
+        }
     }
 
     /// The stream one stands in: that of the event, or of the scope.
@@ -253,9 +268,27 @@ impl Walk {
         self.wanted.as_ref().is_some_and(|wanted| self.scope.is_none() || !beside(wanted))
     }
 
+    /// Whether a walk is under way whose end is another scope, at a place nobody knows yet.
+    pub fn is_leaving(&self) -> bool {
+        self.scope.is_some() && self.wanted.as_ref().is_some_and(|wanted| wanted.leaves)
+    }
+
     /// The event one stands at.
     pub fn event(&self) -> Option<&Arc<Event>> {
         self.event.as_ref()
+    }
+
+    /// What is said of the pinned place. Where the cursor stands at another event of the same version, which of them it is.
+    pub fn pin_name(&self) -> Option<String> {
+        let pin = self.pin.as_ref()?;
+        let is_twin = |event: &Arc<Event>| {
+            event.stream == pin.stream && Some(event.version) == pin.version && self.stream_at != pin.at
+        };
+        Some(if self.event.as_ref().is_some_and(is_twin) {
+            format!("{}#{}", pin.stream, pin.at)
+        } else {
+            pin.name.clone()
+        })
     }
 
     /// Whether the moment is the pinned one.

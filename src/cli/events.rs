@@ -78,7 +78,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
     };
     let payloads = if args.raw { Payloads::Stored } else { Payloads::Meaning };
-    let mut found = 0;
+    let (mut found, mut key) = (0, None);
     while found < limit
         && let Some(event) = walk.next(&*source)?
     {
@@ -86,7 +86,9 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
             continue;
         }
         if args.json {
-            lines::write_event(out, &event, payloads, &mut missing)?;
+            // Of a store in tables it is known once events are.
+            let key = key.get_or_insert_with(|| source.about().key);
+            lines::write_event(out, &event, key.as_ref(), payloads, &mut missing)?;
         } else {
             table.row(out, cells(&event, args.stream.is_some()))?;
             if event.trouble.is_some() {
@@ -97,7 +99,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
     }
     table.write(out)?;
     filtering.end()?;
-    if found == 0 {
+    if found == 0 && limit > 0 {
         let why = format!("no event of {} matches", source.about().name);
         return missing.nothing(&*source, why);
     }
@@ -178,7 +180,7 @@ impl Walk {
 fn cells(event: &Event, in_stream: bool) -> Vec<String> {
     let digest = match &event.trouble {
         Some(trouble) => format!("! {trouble}"),
-        None => event.data.text().into_owned(),
+        None => lines::meaning(&event.data).into_owned(),
     };
     let version = if event.trouble.is_some() { "-".to_owned() } else { event.version.to_string() };
     let mut cells = vec![version, output::time_cell(event.time), event.event_type.to_string(), digest];

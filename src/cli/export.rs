@@ -35,13 +35,13 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
     };
     let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
     let mut walk = Walk::over(scope);
-    let mut written = 0;
+    let (mut written, key) = (0, source.about().key);
     while let Some(event) = walk.next(&*source)? {
         if event.trouble.is_some() {
             // It could not be opened again as an event.
             missing.unreadable(&event);
         } else if filtering.wants(&event) {
-            lines::write_event(out, &event, Payloads::Meaning, &mut missing)?;
+            lines::write_event(out, &event, key.as_ref(), Payloads::Meaning, &mut missing)?;
             written += 1;
         }
     }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::missing::Missing;
-use super::output::{push_optional, push_position, push_text};
+use super::output::{push_optional, push_parts, push_position, push_text};
 use crate::domain::payload::Form;
-use crate::domain::{Event, Json, Payload};
+use crate::domain::{Event, Json, Payload, StreamKey};
 
 /// How payloads are given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,13 +18,31 @@ pub enum Payloads {
     Stored,
 }
 
+/// A payload as the JSON it stands for, for a line of a table; as text where it is none.
+pub fn meaning(payload: &Payload) -> Cow<'_, str> {
+    match payload.form() {
+        // What is decoded is text already.
+        Form::JsonText => payload
+            .json_bytes()
+            .map_or_else(|_| payload.text(), |json| Cow::Owned(String::from_utf8_lossy(&json).into_owned())),
+        _ => payload.text(),
+    }
+}
+
 /// Writes one event as the JSON object of `events --json` and `export`; what of it could not be read is noted.
 ///
 /// # Errors
 /// When writing fails.
-pub fn write_event(out: &mut dyn Write, event: &Event, payloads: Payloads, missing: &mut Missing) -> io::Result<()> {
+pub fn write_event(
+    out: &mut dyn Write,
+    event: &Event,
+    key: Option<&StreamKey>,
+    payloads: Payloads,
+    missing: &mut Missing,
+) -> io::Result<()> {
     let mut line = String::with_capacity(256 + event.payload_bytes() as usize);
     push_named(&mut line, event);
+    push_key(&mut line, event, key);
     let mut parts = Vec::new();
     for (name, payload) in event.payloads() {
         line.push_str(&format!(",\"{name}\":"));
@@ -87,6 +105,16 @@ pub(super) fn push_named(line: &mut String, event: &Event) {
     push_optional(line, Some(&*event.event_type).filter(|name| event.trouble.is_none() || !name.is_empty()));
     line.push_str(",\"time\":");
     push_optional(line, event.time.map(|time| time.to_string()).as_deref());
+}
+
+/// Adds the parts of a stream's name that is made of several, and which of them is its category.
+fn push_key(line: &mut String, event: &Event, key: Option<&StreamKey>) {
+    let Some((key, parts)) = key.and_then(|key| Some((key, key.parts_of(event.stream.as_str())?))) else { return };
+    push_parts(line, &parts);
+    if let Some(category) = key.category.and_then(|at| parts.get(at)).filter(|part| !part.is_empty()) {
+        line.push_str(",\"category\":");
+        push_text(line, category);
+    }
 }
 
 fn push_trouble(line: &mut String, event: &Event) {

@@ -38,6 +38,7 @@ use std::process::ExitCode;
 
 pub use args::{Arguments, Command, Interface};
 pub use doctor::Printed;
+pub use harmless::stdout;
 pub use output::{exit_code, say, say_failure};
 pub use place::no_stream;
 pub use source_args::SourceArgs;

@@ -130,15 +130,20 @@ pub fn write_stream(out: &mut dyn Write, stream: &StreamSummary, key: Option<&St
     push_optional(&mut line, stream.last_time.map(|time| time.to_string()).as_deref());
     line.push_str(&format!(",\"kind\":\"{}\"", stream.kind.name()));
     if let Some(parts) = key.and_then(|key| key.parts_of(stream.stream.as_str())) {
-        line.push_str(",\"key\":[");
-        for (at, part) in parts.iter().enumerate() {
-            line.push_str(if at > 0 { "," } else { "" });
-            push_text(&mut line, part);
-        }
-        line.push(']');
+        push_parts(&mut line, &parts);
     }
     line.push_str("}\n");
     out.write_all(line.as_bytes())
+}
+
+/// Adds the parts of a stream's name.
+pub fn push_parts(line: &mut String, parts: &[String]) {
+    line.push_str(",\"key\":[");
+    for (at, part) in parts.iter().enumerate() {
+        line.push_str(if at > 0 { "," } else { "" });
+        push_text(line, part);
+    }
+    line.push(']');
 }
 
 /// Adds text as a JSON string.

@@ -71,6 +71,10 @@ fn begins(source: &dyn Source, scope: &Scope, place: &Place, telling: Telling) -
     };
     Ok(match place {
         Place::Time(time) => places::from_time(source, scope, *time, &cancel)?,
+        Place::Clock(clock) => match places::on_the_last_day(source, scope, *clock, &cancel)? {
+            Some(time) => places::from_time(source, scope, time, &cancel)?,
+            None => locate(source, scope, place)?,
+        },
         Place::Ago(seconds) => match places::before_last(source, scope, *seconds, &cancel)? {
             Some(time) => places::from_time(source, scope, time, &cancel)?,
             None => locate(source, scope, place)?,

@@ -110,9 +110,9 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     }
     ended.and_then(|()| shown.show(&waiting))?;
     if args.count {
-        writeln!(shown.out, "{found}")?;
+        writeln!(shown.out, "{}", counted(found, interrupt::is_stopped()))?;
     }
-    if found == 0 {
+    if found == 0 && limit > 0 {
         let what = if args.regex { "matches" } else { "contains" };
         let so_far = if interrupt::is_stopped() { " so far: the search was stopped" } else { "" };
         let why = format!("nothing in {} {what} {}{so_far}", source.about().name, args.pattern);
@@ -121,6 +121,11 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
         return Ok(missing.judged(&*source, Verdict::Wrong));
     }
     Ok(missing.end(&*source))
+}
+
+/// How many hits there are, in words where there may be more.
+fn counted(found: usize, stopped: bool) -> String {
+    if stopped { format!("{found} so far") } else { found.to_string() }
 }
 
 fn percent(done: u64, total: u64) -> u64 {
@@ -172,5 +177,15 @@ impl Shown<'_> {
             text,
         ];
         Ok(self.table.row(self.out, cells)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_was_stopped_says_so() {
+        assert_eq!((counted(12, false).as_str(), counted(12, true).as_str()), ("12", "12 so far"));
     }
 }

@@ -115,6 +115,11 @@ impl NoteKind {
         (Self::Other, "other"),
     ];
 
+    /// Whether it is a remark on the record, of which nothing stands in the store.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Counted | Self::UnreadableTime)
+    }
+
     /// What it is called in JSON.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)

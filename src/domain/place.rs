@@ -20,19 +20,21 @@ pub enum Place {
     Last,
     /// After the event the store gives this number: its version in a stream, its position in a wider scope.
     Number(u64),
-    /// After the event at this position, which is no number: `2/1041`.
+    /// After the event with this id, or, in a wider scope than a stream, at this position that is no number: `2/1041`.
     Position(Arc<str>),
     /// After the n-th event of the scope, from 1.
     Ordinal(u64),
     /// After the last event recorded at or before this time.
     Time(Timestamp),
+    /// The same at this time of the day the last event of the scope lies in.
+    Clock(jiff::civil::Time),
     /// The same, so many seconds before the last event of the scope.
     Ago(i64),
 }
 
 /// What may be typed, for messages.
 pub const EXAMPLES: &str = "a version or position as the store numbers it (12), #N for the N-th event, \
-     a time (2025-03-01T14:03, -2h before the last event), or first, last, start";
+     a time (2025-03-01T14:03, @14:03, -2h before the last event), the id of an event, or first, last, start";
 
 impl FromStr for Place {
     type Err = String;
@@ -56,6 +58,9 @@ impl FromStr for Place {
             return text.parse().map(Self::Number).map_err(|_| format!("`{text}` is too large for a version"));
         }
         if let Some(moment) = text.strip_prefix('@') {
+            if let Some(clock) = time::parse_clock(moment) {
+                return Ok(Self::Clock(clock));
+            }
             return time::parse(moment).filter(|_| !is_number(moment)).map(Self::Time).ok_or_else(unknown);
         }
         if let Some(seconds) = time::parse_back(text) {
@@ -64,7 +69,7 @@ impl FromStr for Place {
         if let Some(time) = time::parse(text) {
             return Ok(Self::Time(time));
         }
-        // What a store writes as a position has a number in it, and is no date with a mistake.
+        // What a store writes as a position or an id has a number in it, and is no date with a mistake.
         let is_position = text.bytes().any(|byte| byte.is_ascii_digit()) && !text.starts_with('-') && !is_dated(text);
         if is_position { Ok(Self::Position(text.into())) } else { Err(unknown()) }
     }
@@ -80,6 +85,7 @@ impl fmt::Display for Place {
             Self::Position(text) => f.write_str(text),
             Self::Ordinal(ordinal) => write!(f, "#{ordinal}"),
             Self::Time(time) => time.fmt(f),
+            Self::Clock(clock) => write!(f, "@{clock}"),
             Self::Ago(seconds) => write!(f, "-{seconds}s"),
         }
     }
@@ -125,13 +131,18 @@ mod tests {
             ("2025-03-01T14:03", Place::Time(at("2025-03-01T14:03:00Z"))),
             ("-2h", Place::Ago(7200)),
             ("-90s", Place::Ago(90)),
+            ("@14:03", Place::Clock(jiff::civil::time(14, 3, 0, 0))),
+            ("@9:03:02.5", Place::Clock(jiff::civil::time(9, 3, 2, 500_000_000))),
             ("2/1041", Place::Position("2/1041".into())),
+            ("e-332", Place::Position("e-332".into())),
             ("orders.jsonl:12", Place::Position("orders.jsonl:12".into())),
             ("0/16B3748", Place::Position("0/16B3748".into())),
         ] {
             assert_eq!(text.parse(), Ok(place), "{text}");
         }
-        for text in ["", "soon", "#0", "#", "#x", "@", "@12", "-2", "-2y", "2025-13-45", "99999999999999999999"] {
+        for text in
+            ["", "soon", "#0", "#", "#x", "@", "@12", "@25:00", "-2", "-2y", "2025-13-45", "99999999999999999999"]
+        {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }

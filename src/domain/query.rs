@@ -269,11 +269,16 @@ pub struct LeftOut {
     pub rows: Option<u64>,
     /// What reads it: `--layout generic:payment_events`.
     pub choose: String,
+    /// Whether it was looked at, so that it is known to hold events.
+    pub is_known: bool,
 }
 
 impl LeftOut {
     /// What is to be said of it.
     pub fn caveat(&self) -> String {
+        if !self.is_known {
+            return format!("{} were not looked at, and may hold events too: `{}` reads one", self.name, self.choose);
+        }
         let rows = match self.rows {
             Some(1) => "1 row".to_owned(),
             Some(rows) => format!("{rows} rows"),

@@ -13,6 +13,19 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
+/// Reads a time of day: `14:03`, `9:03:02.5`.
+pub fn parse_clock(text: &str) -> Option<jiff::civil::Time> {
+    let is_clock = text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
+    let hour = if text.find(':') == Some(1) { "0" } else { "" };
+    is_clock.then(|| format!("{hour}{text}").parse().ok()).flatten()
+}
+
+/// A time of the day another instant lies in.
+pub fn on_the_day_of(clock: jiff::civil::Time, day: Timestamp) -> Option<Timestamp> {
+    let day = day.to_zoned(jiff::tz::TimeZone::UTC).date();
+    day.to_datetime(clock).to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
 /// Reads so long before something else, in seconds: `-2h`, `-90s` (s, m, h, d, w).
 pub fn parse_back(text: &str) -> Option<i64> {
     let span = text.strip_prefix('-')?;

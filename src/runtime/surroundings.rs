@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use rustix::process::{Resource, getrlimit};
 
 use super::{Background, ColorDepth, background, color_depth, missing_terminal};
-use crate::cli::{NOTHING, Printed};
+use crate::cli::{self, NOTHING, Printed};
 use crate::config::{Folders, Settings};
 use crate::domain::json::write_string;
 use crate::domain::{Timestamp, text};
@@ -52,7 +52,8 @@ pub fn say_surroundings(folders: &Folders, settings: &Result<Settings, String>, 
         Printed::JsonLines => write_json(&findings),
     };
     // Whoever closed our output has read enough.
-    drop(io::stdout().write_all(written.as_bytes()).and_then(|()| io::stdout().flush()));
+    let mut out = cli::stdout();
+    drop(out.write_all(written.as_bytes()).and_then(|()| out.flush()));
     match findings.iter().any(|finding| finding.severity == Severity::Error) {
         true => ExitCode::from(NOTHING),
         false => ExitCode::SUCCESS,

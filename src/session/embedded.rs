@@ -173,6 +173,7 @@ pub fn import(
         }
     }
     let started = Instant::now();
+    let mut other_category = None;
     let (mut next, mut limit) = (done.earlier, 256);
     loop {
         if cancel.is_cancelled() {
@@ -187,6 +188,9 @@ pub fn import(
         for event in &page.events {
             next += 1;
             bytes += event.payload_bytes() as usize;
+            if other_category.is_none() {
+                other_category = loses_its_category(&event.stream);
+            }
             match Store::can_hold(event) {
                 Ok(()) => {
                     batch.push(Taken { event: event.clone(), next });
@@ -212,8 +216,18 @@ pub fn import(
         told(ImportProgress::Taking { done: next, total: page.total, rate, remaining });
     }
     store.settle();
+    done.notices.extend(other_category);
     done.notices.extend(store.index_trouble());
     Ok(done)
+}
+
+/// What is to be said of a stream whose category our store, which knows names and not their parts, tells otherwise.
+fn loses_its_category(stream: &StreamName) -> Option<String> {
+    let (was, becomes) = (stream.category(), StreamName::category_of(stream.as_str()));
+    (was != becomes).then(|| {
+        let what = "categories of names with several parts are told from the names alone in the store";
+        format!("{what}: {stream} was of `{was}` and is of `{becomes}`")
+    })
 }
 
 fn page(source: &dyn Source, from: u64, limit: usize, cancel: &Cancel) -> Result<crate::domain::EventPage, Failure> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::pages;
 use crate::domain::{
     Anchor, Cancel, Direction, Event, EventQuery, Failure, FailureKind, Place, Position, Scope, StreamName, Timestamp,
-    text,
+    text, time,
 };
 use crate::sources::Source;
 
@@ -69,22 +69,57 @@ pub fn locate(source: &dyn Source, scope: &Scope, place: &Place, cancel: &Cancel
             }
             Lookup::Absent { below, above } => return Err(nothing(source, absent(scope, *number, below, above))),
         },
-        Place::Position(position) => match scope {
-            Scope::Stream(_) => {
-                let why = format!("`{}` is no version: the events of a stream are numbered", text::fit(position, NAME));
-                return Err(Failure::new(FailureKind::Usage, source.about().name, "go there", why));
+        Place::Clock(clock) => match on_the_last_day(source, scope, *clock, cancel)? {
+            Some(time) => {
+                let notice = format!("{clock} is that of {}, the day of the last event", time.strftime("%Y-%m-%d"));
+                Located { place: as_of(source, scope, time, cancel)?, notice: Some(notice) }
             }
-            _ => match at_position(source, scope, position, cancel)? {
-                Lookup::At { place, times, .. } => {
-                    Located { place, notice: notice(scope, position, times, "this is the last of them") }
-                }
-                Lookup::Absent { .. } => {
-                    let why = format!("there is no position {}", text::fit(position, NAME));
-                    return Err(nothing(source, why));
-                }
-            },
+            None => return Err(nothing(source, "no event here has a time".into())),
         },
+        Place::Position(text) => written(source, scope, text, cancel)?,
     })
+}
+
+/// Finds what is written otherwise than as a number: a position of a scope wider than a stream, or the id of an event.
+fn written(source: &dyn Source, scope: &Scope, written: &Arc<str>, cancel: &Cancel) -> Result<Located, Failure> {
+    if !is_stream(scope)
+        && let Lookup::At { place, times, .. } = at_position(source, scope, written, cancel)?
+    {
+        return Ok(Located { place, notice: notice(scope, written, times, "this is the last of them") });
+    }
+    if let Some((ordinal, _)) = one(source, scope, Anchor::Id(written.clone()), cancel)? {
+        return Ok(Located { place: ordinal + 1, notice: None });
+    }
+    let name = text::fit(written, NAME);
+    let elsewhere = match scope {
+        Scope::All => None,
+        _ => one(source, &Scope::All, Anchor::Id(written.clone()), cancel)?,
+    };
+    let mut why = match (scope, elsewhere) {
+        (_, Some((_, event))) => {
+            let stream = text::fit(event.stream.as_str(), NAME);
+            format!("no event here has the id {name}: it is that of version {} of {stream}", event.version)
+        }
+        (Scope::Stream(_), None) => format!("no event has the id {name}"),
+        (_, None) => format!("no event has the id or the position {name}"),
+    };
+    if time::parse_clock(written).is_some() {
+        why.push_str(&format!("; a time of day is written @{name}"));
+    }
+    Err(nothing(source, why))
+}
+
+/// A time of the day the last event of a scope that has a time lies in.
+///
+/// # Errors
+/// As [`numbered`].
+pub fn on_the_last_day(
+    source: &dyn Source,
+    scope: &Scope,
+    clock: jiff::civil::Time,
+    cancel: &Cancel,
+) -> Result<Option<Timestamp>, Failure> {
+    Ok(before_last(source, scope, 0, cancel)?.and_then(|last| time::on_the_day_of(clock, last)))
 }
 
 /// Finds the event the store gives this number: by its version in a stream, by its position in a wider scope.
@@ -407,7 +442,7 @@ mod tests {
         assert_eq!(why(&stream, "5"), "there is no version 5; 4 is the last");
         assert_eq!(why(&Scope::All, "120"), "there is no position 120; 108 and 134 are its neighbours");
         assert_eq!(why(&stream, "#4"), "there is no event #4: the last is #3");
-        assert!(why(&stream, "2/7").contains("is no version"));
+        assert_eq!(why(&stream, "2/7"), "no event has the id 2/7");
     }
 
     #[test]
@@ -429,7 +464,7 @@ mod tests {
         let store = source(&[(1, text("2/1041")), (2, text("0/7")), (3, text("2/1042"))]);
         assert_eq!(go(&store, &Scope::All, "2/1041").map(|(place, _)| place), Ok(1));
         assert_eq!(go(&store, &Scope::All, "2/1042").map(|(place, _)| place), Ok(3));
-        assert_eq!(go(&store, &Scope::All, "2/1043"), Err("there is no position 2/1043".into()));
+        assert_eq!(go(&store, &Scope::All, "2/1043"), Err("no event has the id or the position 2/1043".into()));
     }
 
     #[test]

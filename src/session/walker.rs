@@ -278,7 +278,7 @@ impl Walker {
         let complete = self.source.progress().complete;
         // Of a time, and of what counts from the end, the end must be known.
         let found = match place {
-            Place::Time(_) | Place::Ago(_) | Place::Last if !complete => Err(FailureKind::NotFound),
+            Place::Time(_) | Place::Clock(_) | Place::Ago(_) | Place::Last if !complete => Err(FailureKind::NotFound),
             _ => match look() {
                 Err(failure) if failure.kind == FailureKind::NotFound && !complete => Err(failure.kind),
                 found => Ok(found),
@@ -358,16 +358,8 @@ impl Walker {
 
     /// What has no such id may be a position of a wider scope that is no number.
     fn at_position(&self, scope: &Scope, text: &Arc<str>, cancel: &Cancel) -> Result<(Scope, u64), Failure> {
-        if matches!(scope, Scope::Stream(_)) {
-            return Err(self.nothing(format!("no event has the id {text}")));
-        }
-        match places::locate(&*self.source, scope, &Place::Position(text.clone()), cancel) {
-            Ok(found) => Ok((scope.clone(), found.place)),
-            Err(failure) if failure.kind == FailureKind::NotFound => {
-                Err(self.nothing(format!("no event has the id or the position {text}")))
-            }
-            Err(failure) => Err(failure),
-        }
+        let place = Place::Position(text.clone());
+        Ok((scope.clone(), places::locate(&*self.source, scope, &place, cancel)?.place))
     }
 
     fn as_of(&self, scope: &Scope, time: Timestamp, cancel: &Cancel) -> Result<u64, Failure> {

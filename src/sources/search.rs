@@ -146,12 +146,13 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// What an event says of itself beside its names and payloads, with what it is called: its ids and its notes. Where they
+/// What an event says of itself beside its names and payloads, with what it is called: its ids and what the store notes. Where they
 /// come from a record, each is a piece of it, except a cause that is made of a stream and a version.
 pub fn texts(event: &Event) -> impl Iterator<Item = (&'static str, &str)> {
     let ids = [("id", &event.id), ("correlation", &event.correlation), ("causation", &event.causation)];
     let ids = ids.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
-    ids.chain(event.notes.iter().map(|note| ("notes", &*note.text)))
+    let notes = event.notes.iter().filter(|note| !note.kind.is_ours());
+    ids.chain(notes.map(|note| ("notes", &*note.text)))
 }
 
 /// What is in all JSON text that holds a pattern but neither its text nor one of its usual spellings. Any character may be

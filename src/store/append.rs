@@ -167,6 +167,7 @@ pub fn fingerprint(event: &Event) -> u64 {
 /// Whether an event that is there says the same as one that is to happen.
 pub(super) fn is_same(event: &NewEvent, old: &Event) -> bool {
     event.id == old.id && event.event_type == old.event_type && event.data == old.data && event.metadata == old.metadata
+        && event.correlation == old.correlation && event.causation == old.causation
         // What is appended has no fields; an event taken over from elsewhere may have some.
         && old.fields.is_absent()
 }

@@ -115,6 +115,8 @@ impl StoreError {
             ("type", event.event_type != old.event_type),
             ("data", event.data != old.data),
             ("metadata", event.metadata != old.metadata),
+            ("correlation", event.correlation != old.correlation),
+            ("causation", event.causation != old.causation),
         ];
         let differs: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
         let how =

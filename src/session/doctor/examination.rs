@@ -43,6 +43,8 @@ pub struct Facts {
     pub first_version: Option<u64>,
     /// Whether positions are the store's own, not counted by us.
     pub has_positions: bool,
+    /// How many events have a version that is counted by us, not the store's own.
+    pub counted_versions: u64,
     /// Whether no event has a version of its own: all are counted by us.
     pub counts_versions: bool,
     /// Whether only the events of one stream are looked at.
@@ -56,6 +58,7 @@ impl Facts {
             events,
             first_version: about.first_version,
             has_positions: !about.counts_positions,
+            counted_versions: about.counted_versions,
             counts_versions: about.counted_versions > 0 && about.counted_versions >= readable,
             one_stream,
         }

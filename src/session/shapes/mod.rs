@@ -235,6 +235,9 @@ impl Shapes {
     }
 }
 
+/// What encodings are called together that are too many to be told apart.
+const OTHER_ENCODINGS: &str = "other encodings";
+
 /// Gathers shapes from events told one by one.
 #[derive(Debug)]
 pub struct Collector {
@@ -355,8 +358,10 @@ impl Gathered {
                 let name = payload.encoding().unwrap_or("");
                 if let Some(count) = self.opaque.get_mut(name) {
                     *count += 1;
-                } else if self.opaque.len() < ENCODINGS {
-                    self.opaque.insert(name.to_owned(), 1);
+                } else {
+                    // Of very many the last ones are counted together.
+                    let name = if self.opaque.len() < ENCODINGS { name } else { OTHER_ENCODINGS };
+                    *self.opaque.entry(name.to_owned()).or_default() += 1;
                 }
             }
             _ if !room => self.skipped += 1,

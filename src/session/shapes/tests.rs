@@ -271,3 +271,17 @@ proptest! {
         );
     }
 }
+
+#[test]
+fn encodings_that_are_too_many_are_counted_together() {
+    let mut collector = Collector::new(Part::Data, None);
+    for n in 0..100 {
+        let data = Payload::named(vec![1].into(), &format!("encoding {n:02}"));
+        let event = Event { data, ..Event::new("a-1", Version(n), Position::Number(n), "T") };
+        collector.event(n, &event);
+    }
+    let shapes = collector.finish("s".into(), &mut |_| None);
+    let counted: u64 = shapes.types[0].opaque.iter().map(|(_, count)| count).sum();
+    assert_eq!(counted, 100);
+    assert!(shapes.types[0].opaque.iter().any(|(name, count)| name == OTHER_ENCODINGS && *count > 1));
+}

@@ -90,6 +90,8 @@ pub struct Unreadable<'a> {
     pub event_type: Option<Cow<'a, str>>,
     /// Its version.
     pub version: Option<u64>,
+    /// Its place in the store.
+    pub position: Option<Position>,
     /// Where it belongs, where the order of the file is none.
     pub order: Option<Order>,
 }

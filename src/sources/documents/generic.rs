@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use crate::domain::{About, Form, Payload};
 use crate::sources::files::envelope::{
-    self, DATA, ID, METADATA, NOTES, POSITION, REFERENCES, STREAM, Said, TIME, TYPE, VERSION, first, is_json_text,
+    self, DATA, ID, METADATA, NOTES, POSITION, REFERENCES, STREAM, Said, TIME, TYPE, UNREAD, VERSION, first,
+    is_json_text,
 };
 use crate::sources::files::mapping::{FieldPath, Mapping, StreamFrom};
 use crate::sources::files::value;
@@ -33,6 +34,11 @@ impl Generic {
 
     /// How many values it looks for.
     pub fn slots(&self) -> usize {
+        self.trouble() + 1
+    }
+
+    /// The slot of what an export says of a record that could not be read.
+    fn trouble(&self) -> usize {
         self.first_part() + envelope::parts(&self.mapping).count()
     }
 
@@ -72,6 +78,7 @@ impl Format for Generic {
         let mut wanted = envelope::whole(&self.mapping);
         wanted.extend(self.fields.iter().cloned().map(Some));
         wanted.extend(envelope::parts(&self.mapping));
+        wanted.push(self.mapping.beside("trouble"));
         wanted
     }
 
@@ -81,6 +88,9 @@ impl Format for Generic {
             Err(reason) => return Reading::bad(reason),
         };
         let bad = |stream, reason| Reading::Bad(self.known(record, stream, reason));
+        if let Some(reason) = envelope::exported_trouble(record.slot(self.trouble())) {
+            return bad(stream, reason);
+        }
         let Some(event_type) = value::name(record.slot(TYPE)) else {
             return bad(stream, unusable("type", record.slot(TYPE)));
         };
@@ -132,7 +142,8 @@ impl Generic {
     /// What is known of a record of a stream that is no event.
     fn known<'a>(&self, record: Skimmed<'a>, stream: Cow<'a, str>, reason: String) -> Unreadable<'a> {
         let (event_type, version) = (value::name(record.slot(TYPE)), value::whole(record.slot(VERSION)));
-        Unreadable { event_type, version, ..Unreadable::of(stream, reason) }
+        let position = envelope::position(record.slot(POSITION));
+        Unreadable { event_type, version, position, ..Unreadable::of(stream, reason) }
     }
 
     /// The parts of an event but its fields, and the slots they are taken from.
@@ -145,19 +156,12 @@ impl Generic {
             (first(&self.correlation, &at, &mut used), first(&self.causation, &at, &mut used));
         let time = value::instant(skimmed.slot(TIME));
         let read = [(TIME, time.is_some()), (ID, id.is_some()), (POSITION, position.is_some())];
+        let payloads = [DATA, METADATA].map(|slot| payload(skimmed.stored(slot, record)));
+        let [data, metadata] = envelope::restored(payloads, skimmed.slot(UNREAD));
         let mut notes = envelope::notes(skimmed.slot(NOTES));
         let version = value::whole(skimmed.slot(VERSION));
         envelope::note_lacking(&mut notes, envelope::says_version(&self.mapping, version), skimmed.slot(TIME));
-        let parts = Parts {
-            position,
-            id,
-            data: payload(skimmed.stored(DATA, record)),
-            metadata: payload(skimmed.stored(METADATA, record)),
-            correlation,
-            causation,
-            notes,
-            ..Parts::default()
-        };
+        let parts = Parts { position, id, data, metadata, correlation, causation, notes, ..Parts::default() };
         let mut used = envelope::used(read, &used);
         used.extend(self.first_part() + envelope::owners(&self.mapping)..self.slots());
         (parts, used)

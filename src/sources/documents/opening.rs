@@ -103,7 +103,7 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
     reasons.extend(guessed.reasons);
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
     let counts_positions = guessed.mapping.position.is_none();
-    let (key, spelled) = (guessed.mapping.stream.key(), Some(guessed.mapping.spelled(&sample)));
+    let (key, spelled) = (guessed.mapping.key(), Some(guessed.mapping.spelled(&sample)));
     // What is counted are records, and they are shown as they lie.
     let (positions_ascend, other_keys, kind) = (counts_positions, guessed.other_keys, kind.into());
     let about = About {
@@ -257,6 +257,7 @@ fn below(mapping: Mapping, prefix: &FieldPath) -> Mapping {
         causation: references(mapping.causation),
         position: may(mapping.position),
         fields: may(mapping.fields),
+        key: mapping.key,
     }
 }
 
@@ -310,7 +311,7 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
         caveats,
         layout: Some("debezium".into()),
         counts_positions: !has_log,
-        key: guessed.mapping.stream.key(),
+        key: guessed.mapping.key(),
         other_keys: guessed.other_keys,
         spelled: Some(match outbox && !is_streamed {
             true => Spelled { stream: "{aggregatetype}-{aggregateid}".into(), ..guessed.mapping.spelled(&sample) },
@@ -378,7 +379,7 @@ pub fn dynamo_db(
         caveats,
         layout: Some("dynamodb".into()),
         counts_positions: true,
-        key: mapping.stream.key(),
+        key: mapping.key(),
         other_keys: guessed.other_keys,
         spelled: Some(mapping.spelled(&sampled)),
         ..About::default()

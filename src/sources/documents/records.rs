@@ -352,7 +352,11 @@ impl Documents {
             return self.trouble(place, CHANGED.into(), raw);
         }
         let event_type = bad.event_type.unwrap_or_default().as_ref().into();
-        Event { event_type, ..self.trouble(place, bad.reason, raw) }
+        let event = Event { event_type, ..self.trouble(place, bad.reason, raw) };
+        match bad.position {
+            Some(position) => Event { position, ..event },
+            None => event,
+        }
     }
 
     fn trouble(&self, place: &Place, reason: String, raw: Bytes) -> Event {

@@ -133,7 +133,7 @@ impl<F: Format> Refined<F> {
     }
 
     /// The basics, with what the user said put in.
-    fn basics<'a>(&'a self, record: Skimmed<'a>, read: Option<Basics<'a>>) -> Result<Basics<'a>, Unreadable<'a>> {
+    fn basics<'a>(&'a self, record: Skimmed<'a>, read: Option<Basics<'a>>) -> Result<Basics<'a>, Box<Unreadable<'a>>> {
         let (stream, event_type) = (self.text(Role::Stream, record), self.text(Role::Type, record));
         let is_one = self.roles.iter().any(|(role, path)| *role == Role::Stream && path.is_none());
         let stream = match stream {
@@ -146,7 +146,7 @@ impl<F: Format> Refined<F> {
             Some(said) => said,
             None => read.as_ref().map(|read| read.event_type.clone()),
         };
-        let stream = stream.ok_or_else(|| unusable("stream", b""))?;
+        let stream = stream.ok_or_else(|| Box::new(unusable("stream", b"").into()))?;
         let (version, wrong) = match self.said(Role::Version, record) {
             Some(said) => {
                 let raw = said.unwrap_or_default();
@@ -160,7 +160,7 @@ impl<F: Format> Refined<F> {
             (Some(event_type), None) => event_type,
             (event_type, wrong) => {
                 let reason = wrong.unwrap_or_else(|| unusable("type", b""));
-                return Err(Unreadable { event_type, version, order, ..Unreadable::of(stream, reason) });
+                return Err(Box::new(Unreadable { event_type, version, order, ..Unreadable::of(stream, reason) }));
             }
         };
         let time = match self.said(Role::Time, record) {
@@ -248,12 +248,14 @@ impl<F: Format> Format for Refined<F> {
 
     fn read<'a>(&'a self, record: Skimmed<'a>) -> Reading<'a> {
         match self.inner.read(record) {
-            Reading::Event(basics) => self.basics(record, Some(basics)).map_or_else(Reading::Bad, Reading::Event),
+            Reading::Event(basics) => {
+                self.basics(record, Some(basics)).map_or_else(|bad| Reading::Bad(*bad), Reading::Event)
+            }
             Reading::Aside => Reading::Aside,
             Reading::Bad(bad) => match self.basics(record, None) {
                 Ok(basics) => Reading::Event(basics),
                 // Where the user says what its stream is, that is it.
-                Err(said) if said.stream.is_some() => Reading::Bad(Unreadable { reason: bad.reason, ..said }),
+                Err(said) if said.stream.is_some() => Reading::Bad(Unreadable { reason: bad.reason, ..*said }),
                 Err(_) if self.says_stream() => Reading::bad(bad.reason),
                 Err(_) => Reading::Bad(bad),
             },

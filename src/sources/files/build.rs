@@ -82,7 +82,7 @@ impl Build {
         keeper: Option<Keeper>,
     ) -> Result<Arc<Self>, Failure> {
         let mut index = Index::new(0);
-        index.set_key(mapping.stream.key());
+        index.set_key(mapping.key());
         let build = Self {
             hasher: index.hasher().clone(),
             index: RwLock::new(index),
@@ -236,7 +236,7 @@ impl Build {
             return Ok(());
         }
         *index = kept;
-        index.set_key(self.mapping.stream.key());
+        index.set_key(self.mapping.key());
         let start = unfinished.map_or(index.end(), |line| index.reopen(line));
         handed.upto = start;
         self.check.resume(checked.min(start));
@@ -262,7 +262,7 @@ impl Build {
             let mut work = self.lock();
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
             *index = Index::hashed(&self.hasher);
-            index.set_key(self.mapping.stream.key());
+            index.set_key(self.mapping.key());
             drop(index);
             *handed = Handed { stretches: 0, upto: 0 };
             (work.appended, work.failed) = (0, None);

@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::scan::Fault;
 use super::skim::Skimmer;
 use super::value;
-use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Trouble, Version};
+use crate::domain::{Event, Form, Json, Note, NoteKind, Payload, Position, Trouble, Version};
 use crate::sources::fields;
 use crate::sources::index::{Entry, Place, PlacedEvent};
 use crate::sources::lacking;
@@ -40,9 +40,13 @@ pub const FIELDS: usize = 8;
 /// The slot of notes, as an export has them.
 pub const NOTES: usize = 9;
 /// The slots of what an export says of how its payloads were stored.
-const ENCODINGS: [usize; 2] = [10, 11];
+const ENCODING: usize = 10;
+/// And of those it could not read.
+pub const UNREAD: usize = 11;
+/// The slots of what it says of the stream's name.
+const KEY: [usize; 2] = [12, 13];
 /// The first slot of the references.
-pub const REFERENCES: usize = 12;
+pub const REFERENCES: usize = 14;
 
 /// What is wanted of a record that is read whole, but its references.
 pub fn whole(mapping: &Mapping) -> Vec<Option<FieldPath>> {
@@ -50,9 +54,7 @@ pub fn whole(mapping: &Mapping) -> Vec<Option<FieldPath>> {
     let data = mapping.data.clone().unwrap_or_default();
     let (id, metadata) = (mapping.id.clone(), mapping.metadata.clone());
     paths.extend([id, Some(data), metadata, mapping.position.clone(), mapping.fields.clone()]);
-    // What stands beside the fields of an export; elsewhere these are names as any other.
-    let beside = |name| mapping.fields.as_ref().map(|_| FieldPath::new([name]));
-    paths.extend(["notes", "encoding", "unread"].map(beside));
+    paths.extend(["notes", "encoding", "unread", "key", "category"].map(|name| mapping.beside(name)));
     paths
 }
 
@@ -63,7 +65,8 @@ pub fn used(read: [(usize, bool); 3], references: &[usize]) -> Vec<usize> {
     used.extend(read.into_iter().filter(|(_, read)| *read).map(|(slot, _)| slot));
     used.extend(references.iter().map(|reference| REFERENCES + reference));
     used.push(NOTES);
-    used.extend(ENCODINGS);
+    used.extend([ENCODING, UNREAD]);
+    used.extend(KEY);
     used
 }
 
@@ -120,15 +123,13 @@ pub fn owners(mapping: &Mapping) -> usize {
 fn front(mapping: &Mapping) -> Plan {
     let mut paths = basic(mapping);
     paths.extend(parts(mapping));
+    paths.push(mapping.beside("trouble"));
     Plan::new(&paths)
 }
 
 /// A part of the envelope that cannot be used.
 #[derive(Debug)]
-pub struct Unusable {
-    part: &'static str,
-    found: String,
-}
+pub struct Unusable(String);
 
 impl Unusable {
     fn new(part: &'static str, raw: &[u8]) -> Self {
@@ -139,13 +140,13 @@ impl Unusable {
                 format!("{} is none", crate::domain::text::fit(&shown, 40))
             }
         };
-        Self { part, found }
+        Self(format!("the event's {part} cannot be read: {found}"))
     }
 }
 
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the event's {} cannot be read: {}", self.part, self.found)
+        f.write_str(&self.0)
     }
 }
 
@@ -158,6 +159,11 @@ struct Basics<'a> {
 
 /// Reads them. `parts` is the slot of the first field of a stream's name that is made of several.
 fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: usize) -> Result<Basics<'a>, Unusable> {
+    if mapping.fields.is_some()
+        && let Some(why) = exported_trouble(skimmer.slot(parts + self::parts(mapping).count()).of(line))
+    {
+        return Err(Unusable(why));
+    }
     let stream = stream(mapping, skimmer, line, parts)?;
     let raw = skimmer.slot(TYPE).of(line);
     let event_type = value::name_bytes(raw).ok_or_else(|| Unusable::new("type", raw))?;
@@ -167,6 +173,11 @@ fn basics<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: us
         false => Some(value::whole(raw).ok_or_else(|| Unusable::new("version", raw))?),
     };
     Ok(Basics { stream, event_type, version })
+}
+
+/// What an export says of a record that could not be read where it came from.
+pub fn exported_trouble(raw: &[u8]) -> Option<String> {
+    value::string(raw).map(|why| format!("it could not be read where it was exported: {why}"))
 }
 
 /// Reads the stream of a line.
@@ -204,8 +215,19 @@ pub struct Belongs<'a> {
     event_type: Option<Cow<'a, [u8]>>,
 }
 
-/// Reads it, of a line as far as it was skimmed; `None` when its stream is not known. `parts` as in [`basics`].
-fn belongs<'a>(mapping: &'a Mapping, skimmer: &Skimmer, line: &'a [u8], parts: usize) -> Option<Belongs<'a>> {
+/// Reads it, of a line as far as it was skimmed; `None` when its stream is not known. `parts` as in [`basics`]. Of a line
+/// that is broken the parts that were not found may stand in what could not be read.
+fn belongs<'a>(
+    mapping: &'a Mapping,
+    skimmer: &Skimmer,
+    line: &'a [u8],
+    parts: usize,
+    is_broken: bool,
+) -> Option<Belongs<'a>> {
+    let count = self::parts(mapping).count();
+    if is_broken && (parts..parts + count).any(|part| skimmer.slot(part).is_empty()) {
+        return None;
+    }
     let event_type = value::name_bytes(skimmer.slot(TYPE).of(line));
     let version = value::whole(skimmer.slot(VERSION).of(line));
     Some(Belongs { stream: stream(mapping, skimmer, line, parts).ok()?, version, event_type })
@@ -237,7 +259,9 @@ impl Indexer {
     /// Reads the line at the start of `text`, gives what it says to `told`, and gives where it ends (its line feed or the
     /// end of the text).
     pub fn line(&mut self, text: &[u8], told: impl FnOnce(Kept<'_>)) -> usize {
-        let unreadable = |skimmer: &Skimmer| belongs(&self.mapping, skimmer, text, ID).map(Kept::Unreadable);
+        let unreadable = |skimmer: &Skimmer, is_broken| {
+            belongs(&self.mapping, skimmer, text, ID, is_broken).map_or(Kept::Nothing, Kept::Unreadable)
+        };
         match self.skimmer.front(text) {
             Ok(end) => {
                 match basics(&self.mapping, &self.skimmer, text, ID) {
@@ -247,7 +271,7 @@ impl Indexer {
                         version,
                         time: value::instant(self.skimmer.slot(TIME).of(text)),
                     })),
-                    Err(_) => told(unreadable(&self.skimmer).unwrap_or(Kept::Nothing)),
+                    Err(_) => told(unreadable(&self.skimmer, false)),
                 }
                 end
             }
@@ -255,7 +279,7 @@ impl Indexer {
                 // Nothing is skimmed past a line feed, so the line ends at or after the fault.
                 match memchr::memchr(b'\n', &text[at..]) {
                     Some(end) => {
-                        told(unreadable(&self.skimmer).unwrap_or(Kept::Nothing));
+                        told(unreadable(&self.skimmer, true));
                         at + end
                     }
                     // What was not written to its end may become anything.
@@ -341,6 +365,7 @@ impl Reader {
         paths.extend(fields.into_iter().map(Some));
         let first = paths.len();
         paths.extend(parts(&mapping));
+        paths.push(mapping.beside("trouble"));
         let mut skimmer = Skimmer::new(Plan::new(&paths));
         skimmer.collects(true);
         Self { skimmer, inner, front, correlation, causation, parts: first, mapping }
@@ -349,7 +374,9 @@ impl Reader {
     /// The event a line says; where it is none, what is wrong with it. `unfinished` tells that no line feed ends it.
     pub fn event(&mut self, place: &Place, line: &Bytes, unfinished: bool) -> Read {
         let mapping = self.mapping.clone();
-        let read = match self.skimmer.skim(line) {
+        let skimmed = self.skimmer.skim(line);
+        let is_json = skimmed.is_ok();
+        let read = match skimmed {
             Ok(end) if end == line.len() => match basics(&mapping, &self.skimmer, line, self.parts) {
                 Ok(basics) => Ok(basics),
                 Err(unusable) => Err(unusable.to_string()),
@@ -363,10 +390,10 @@ impl Reader {
         let Some(placed) = &place.event else {
             // What was no event when it was indexed has changed when it is one now.
             let reason = read.err().unwrap_or_else(|| CHANGED.into());
-            return Read::Trouble(trouble(place, reason, line.clone()));
+            return Read::Trouble(self.at_home(trouble(place, reason, line.clone()), line, is_json));
         };
         if !placed.readable {
-            let same = belongs(&mapping, &self.skimmer, line, self.parts)
+            let same = belongs(&mapping, &self.skimmer, line, self.parts, !is_json)
                 .filter(|belongs| *belongs.stream == *placed.stream.as_str().as_bytes());
             let event_type = same.as_ref().and_then(|belongs| belongs.event_type.as_deref());
             let event_type = event_type.map(|name| String::from_utf8_lossy(name).into());
@@ -374,10 +401,9 @@ impl Reader {
                 Err(reason) if same.is_some() => reason,
                 _ => CHANGED.into(),
             };
-            return Read::Trouble(Event {
-                event_type: event_type.unwrap_or_else(|| "".into()),
-                ..broken(place, placed, reason, line.clone())
-            });
+            let event_type = event_type.unwrap_or_else(|| "".into());
+            let unreadable = Event { event_type, ..broken(place, placed, reason, line.clone()) };
+            return Read::Trouble(self.at_home(unreadable, line, is_json));
         }
         let reason = match read {
             Ok(basics) if is_placed(placed, &basics) => return Read::Event(self.whole(place, placed, line, &basics)),
@@ -393,6 +419,14 @@ impl Reader {
         })
     }
 
+    /// What cannot be read, at the position its line says it has, where that is JSON throughout.
+    fn at_home(&self, event: Event, line: &Bytes, is_json: bool) -> Event {
+        match position(self.skimmer.slot(POSITION).of(line)).filter(|_| is_json) {
+            Some(position) => Event { position, ..event },
+            None => event,
+        }
+    }
+
     fn whole(&mut self, place: &Place, placed: &PlacedEvent, line: &Bytes, basics: &Basics<'_>) -> Event {
         let event_type = placed.event_type.clone();
         let event_type = event_type.unwrap_or_else(|| String::from_utf8_lossy(&basics.event_type).into());
@@ -402,6 +436,7 @@ impl Reader {
         let id = value::name(slot(ID)).map(|id| Arc::from(&*id));
         let time = value::instant(slot(TIME));
         let (data, metadata) = (self.payload(line, DATA), self.payload(line, METADATA));
+        let [data, metadata] = restored([data, metadata], slot(UNREAD));
 
         let at = |reference: usize| slot(REFERENCES + reference);
         let mut used = Vec::new();
@@ -509,6 +544,43 @@ pub fn first<'a>(references: &[Said], at: &impl Fn(usize) -> &'a [u8], used: &mu
             Some(place.into())
         }
     })
+}
+
+/// The data and the metadata of an exported event, where `unread` says that they were no JSON and are given as text.
+pub fn restored(payloads: [Payload; 2], unread: &[u8]) -> [Payload; 2] {
+    #[derive(serde::Deserialize, Default)]
+    struct Unread {
+        data: Option<String>,
+        metadata: Option<String>,
+    }
+    if unread.is_empty() {
+        return payloads;
+    }
+    let Unread { data, metadata } = serde_json::from_slice(unread).unwrap_or_default();
+    let [one, other] = payloads;
+    [(one, data), (other, metadata)].map(|(payload, why)| match why {
+        Some(why) => unread_payload(payload, &why),
+        None => payload,
+    })
+}
+
+/// A payload that could not be read, as it was before it was exported as a string.
+fn unread_payload(payload: Payload, why: &str) -> Payload {
+    let Some(text) = value::string(payload.stored()) else { return payload };
+    // Only what is no text is written in hexadecimal.
+    let bytes = text.strip_prefix("0x").and_then(hexadecimal).filter(|bytes| std::str::from_utf8(bytes).is_err());
+    let bytes = bytes.unwrap_or_else(|| text.as_bytes().to_vec());
+    let is_broken = Json::parse(&bytes).is_err_and(|error| error.to_string() == why);
+    match why {
+        _ if is_broken => Payload::new(Form::Json, bytes.into()),
+        "bytes" => Payload::new(Form::Opaque, bytes.into()),
+        _ => Payload::named(bytes.into(), why),
+    }
+}
+
+fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok().filter(|_| pair.len() == 2)).collect()
 }
 
 /// Whether a value is a string that holds a JSON object or array.

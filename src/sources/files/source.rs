@@ -57,7 +57,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
-    let (key, spelled) = (mapping.stream.key(), Some(mapping.spelled(&sample)));
+    let (key, spelled) = (mapping.key(), Some(mapping.spelled(&sample)));
     let counts_positions = mapping.position.is_none();
     let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();

@@ -424,7 +424,9 @@ impl EventReader {
             let said = self.reader.text(QUALIFY + self.qualifiers + at, cells).unwrap_or_default();
             notes.push(Note::new(rule.kind.into(), rule.text.replace("{}", &said)));
         }
-        let version = (opened.is_direct() && self.reader.has(VERSION)).then(|| self.reader.raw(VERSION, cells).says());
+        // What belongs to no stream has no place in one.
+        let has_versions = opened.is_direct() && self.reader.has(VERSION) && self.stream(cells).is_some();
+        let version = has_versions.then(|| self.reader.raw(VERSION, cells).says());
         let unread = self.reader.raw(TIME, cells);
         let unread = (time.is_none() && unread.says()).then(|| unread.text(false).unwrap_or_default().into_owned());
         lacking::note(&mut notes, version, unread.as_deref());
@@ -485,7 +487,8 @@ impl EventReader {
 
     fn unreadable(&self, place: &Place, cells: &[Cell<'_>], reason: String) -> Event {
         let row = row_json(&self.columns.columns, cells);
-        trouble(place, &self.table, reason, Payload::new(Form::Json, row.into()))
+        let position = position(&self.reader.raw(POSITION, cells), place);
+        Event { position, ..trouble(place, &self.table, reason, Payload::new(Form::Json, row.into())) }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Found {
     pub others: BTreeMap<String, usize>,
     /// Tables that hold events as well and are not read.
     pub also: Vec<usize>,
+    /// How many more tables were not looked at, for there are too many.
+    pub unlooked: usize,
     /// Those of them that fit the layout.
     pub fits: Vec<usize>,
     /// Why.
@@ -253,7 +255,16 @@ fn try_one(
     let mut events: Vec<usize> = fits.iter().filter(same).map(|fit| fit.table).collect();
     let also: Vec<usize> = fits.iter().map(|fit| fit.table).filter(|table| !events.contains(table)).collect();
     events.sort_unstable();
-    Ok(Some(Tried::Fits(Found { layout: layout.clone(), events, others, fits: also.clone(), also, reasons, score })))
+    Ok(Some(Tried::Fits(Found {
+        layout: layout.clone(),
+        events,
+        others,
+        fits: also.clone(),
+        also,
+        unlooked: 0,
+        reasons,
+        score,
+    })))
 }
 
 /// Which other tables are which; else how well they are known, and what is missing.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::expression::{Expression, Origin, Part, Value};
 use super::found::{self, Found};
+use super::mapped;
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
-use crate::domain::{Failure, Json, OtherKey};
-use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Sample, StreamFrom};
+use crate::domain::{Failure, Json, LeftOut, OtherKey};
+use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Role, Sample, StreamFrom};
 use crate::sources::tables::{Database, Table};
 
 /// What the layout of such a table is called.
@@ -37,6 +38,8 @@ pub struct Guess {
 struct Candidate {
     number: usize,
     score: u8,
+    /// Whether its rows have all that the user names.
+    has_all: bool,
     rows: Vec<String>,
     guessed: mapping::Guessed,
 }
@@ -49,7 +52,7 @@ struct Candidate {
 pub fn guess(
     database: &dyn Database,
     overrides: Option<&Overrides>,
-    stem: &str,
+    (source, stem): (&str, &str),
     only: Option<&str>,
 ) -> Result<Option<Guess>, Failure> {
     let none = Overrides::default();
@@ -59,13 +62,19 @@ pub fn guess(
         only.is_none_or(|only| table.full_name() == only || table.name == only)
     };
     let is_said = overrides.is_some() || only.is_some();
-    let candidates = candidates(database, said, is_said, stem, &is_meant)?;
-    // The one that looks most like events is meant, of those the longest, of those the first.
+    let (candidates, unlooked) = candidates(database, said, is_said, stem, &is_meant)?;
+    // The one whose rows have all that the user names and that looks most like events is meant, of those the longest, of
+    // those the first.
     let order = |candidate: &&Candidate| {
         let rows = database.rows(candidate.number);
-        (candidate.score, rows, std::cmp::Reverse(candidate.number))
+        (candidate.has_all, candidate.score, rows, std::cmp::Reverse(candidate.number))
     };
-    let Some(best) = candidates.iter().max_by_key(order) else { return Ok(None) };
+    let Some(best) = candidates.iter().max_by_key(order) else {
+        return match overrides {
+            Some(overrides) => refused(database, overrides, (source, stem), &is_meant),
+            None => Ok(None),
+        };
+    };
     let alike: Vec<&Candidate> = candidates.iter().filter(|other| is_one_store(database, best, other)).collect();
     let tables: Vec<usize> = alike.iter().map(|candidate| candidate.number).collect();
     let joined;
@@ -88,7 +97,14 @@ pub fn guess(
         }
     }
     reasons.extend(guessed.reasons.iter().cloned());
-    let also = candidates.iter().map(|other| other.number).filter(|number| !events.contains(number)).collect();
+    let mut also: Vec<usize> = candidates.iter().map(|other| other.number).collect();
+    if overrides.is_some() && only.is_none() {
+        // Without the columns a map names a table may hold events all the same.
+        let is_other = |number: usize| !also.contains(&number);
+        let (others, _) = beside(database, stem, &is_other)?;
+        also.extend(others);
+    }
+    also.retain(|number| !events.contains(number));
     let layout = Arc::new(layout(&guessed.mapping, events.len()));
     let rows = match (&layout.events.order, &layout.events.version.0[..]) {
         (Ordering::Time, []) => "shown by time",
@@ -99,17 +115,55 @@ pub fn guess(
     let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
     let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();
     let other_keys = guessed.other_keys.clone();
-    let found = Found { layout, events, others: BTreeMap::new(), also, fits: Vec::new(), reasons, score: best.score };
+    let found =
+        Found { layout, events, others: BTreeMap::new(), also, unlooked, fits: Vec::new(), reasons, score: best.score };
     Ok(Some(Guess { found, caveats, other_keys }))
 }
 
-/// Tables that a known layout does not name and that look like events beyond doubt.
+/// Tables that a known layout does not name and that look like events beyond doubt; and how many were not looked at.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn beside(database: &dyn Database, stem: &str, is_asked: &dyn Fn(usize) -> bool) -> Result<Vec<usize>, Failure> {
-    let found = candidates(database, &Overrides::default(), false, stem, is_asked)?;
-    Ok(found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number).collect())
+pub fn beside(
+    database: &dyn Database,
+    stem: &str,
+    is_asked: &dyn Fn(usize) -> bool,
+) -> Result<(Vec<usize>, usize), Failure> {
+    let (found, unlooked) = candidates(database, &Overrides::default(), false, stem, is_asked)?;
+    let sure = found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number);
+    Ok((sure.collect(), unlooked))
+}
+
+/// How many tables there is no time for where nobody says which is meant.
+pub fn unlooked_at(database: &dyn Database) -> usize {
+    looked_at(database, false, &|_| true).1
+}
+
+/// What is to be said of so many tables that were not looked at.
+pub fn unlooked(tables: usize) -> LeftOut {
+    let name = if tables == 1 { "1 more table".to_owned() } else { format!("{tables} more tables") };
+    LeftOut { name, rows: None, choose: format!("--layout {SHORT}:TABLE"), is_known: false }
+}
+
+/// The tables to look at, those first whose columns are called as events' are, and how many there is no time for.
+fn looked_at(database: &dyn Database, is_said: bool, is_asked: &dyn Fn(usize) -> bool) -> (Vec<usize>, usize) {
+    let tables = database.tables();
+    // Where nobody says more, a table without a type beside a stream holds none.
+    let may_be = |number: &usize| {
+        is_asked(*number) && (is_said || tables[*number].columns.len() > 1) && database.rows(*number) != Some(0)
+    };
+    let mut numbers: Vec<usize> = (0..tables.len()).filter(may_be).collect();
+    let unlooked = numbers.len().saturating_sub(TABLES);
+    if unlooked > 0 {
+        let is_named = |number: &usize| {
+            let columns = || tables[*number].columns.iter().map(|column| column.name.as_str());
+            mapping::is_named(Role::Stream, columns()) && mapping::is_named(Role::Type, columns())
+        };
+        numbers.sort_by_key(|number| !is_named(number));
+        numbers.truncate(TABLES);
+        numbers.sort_unstable();
+    }
+    (numbers, unlooked)
 }
 
 fn candidates(
@@ -118,26 +172,55 @@ fn candidates(
     is_said: bool,
     stem: &str,
     is_asked: &dyn Fn(usize) -> bool,
-) -> Result<Vec<Candidate>, Failure> {
+) -> Result<(Vec<Candidate>, usize), Failure> {
     let mut candidates = Vec::new();
-    for (number, table) in database.tables().iter().enumerate().filter(|(number, _)| is_asked(*number)).take(TABLES) {
-        let rows: Vec<String> =
-            found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
-        let mut sample = Sample::default();
-        rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
-        constrain(&mut sample, table);
-        if sample.records() == 0 {
+    let (numbers, unlooked) = looked_at(database, is_said, is_asked);
+    for number in numbers {
+        // What the user names must be in the table.
+        if !mapped::has_columns(said, &database.tables()[number]) {
             continue;
         }
-        // What the user names must be in the table.
-        if !said.paths().all(|(_, path)| path.keys().is_empty() || sample.field(path).is_some()) {
+        let (rows, sample) = sampled(database, number, said)?;
+        if sample.records() == 0 {
             continue;
         }
         let Ok(guessed) = mapping::guess(&sample, said, stem) else { continue };
         let Some(score) = judge(&guessed.mapping, &sample, is_said) else { continue };
-        candidates.push(Candidate { number, score, rows, guessed });
+        let has_all = said.paths().all(|(_, path)| sample.watched(path) != Some(0));
+        candidates.push(Candidate { number, score, has_all, rows, guessed });
     }
-    Ok(candidates)
+    Ok((candidates, unlooked))
+}
+
+/// The first rows of a table as records, and a sample of them that watches what the user names.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn sampled(database: &dyn Database, number: usize, said: &Overrides) -> Result<(Vec<String>, Sample), Failure> {
+    let table = &database.tables()[number];
+    let rows: Vec<String> = found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
+    let mut sample = Sample::watching(said.paths().map(|(_, path)| path));
+    rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
+    constrain(&mut sample, table);
+    Ok((rows, sample))
+}
+
+/// Why no table looks like events though the user says what is what in one: told of the first that has the columns.
+fn refused(
+    database: &dyn Database,
+    said: &Overrides,
+    (source, stem): (&str, &str),
+    is_meant: &dyn Fn(usize) -> bool,
+) -> Result<Option<Guess>, Failure> {
+    for (number, table) in database.tables().iter().enumerate() {
+        if is_meant(number) && mapped::has_columns(said, table) {
+            let (_, sample) = sampled(database, number, said)?;
+            if sample.records() > 0 {
+                mapping::mapped(&sample, said, source, stem)?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Tells a sample which columns of its table are different in every row.

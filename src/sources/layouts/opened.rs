@@ -76,13 +76,15 @@ impl Opened {
         };
         if found.layout.name != generic::NAME {
             let is_asked = |table: usize| beside::is_unknown(&found, &*database, table);
-            let also = generic::beside(&*database, stem, &is_asked)?;
+            let (also, unlooked) = generic::beside(&*database, stem, &is_asked)?;
             found.also.extend(also);
+            found.unlooked = unlooked;
         }
         let found = match &overrides {
             Some(overrides) => {
                 let tables: Vec<_> = found.events.iter().map(|&table| &database.tables()[table]).collect();
                 mapped::check(overrides, &tables, name)?;
+                caveats.extend(mapped::judged(overrides, &*database, &found.events, name)?);
                 overridden(found, overrides, stem)
             }
             None => found,
@@ -316,9 +318,11 @@ impl Opened {
             let name = self.database.tables()[table].full_name();
             let layout =
                 if self.found.fits.contains(&table) { self.found.layout.name.as_str() } else { generic::SHORT };
-            LeftOut { rows: self.database.rows(table), choose: format!("--layout {layout}:{name}"), name }
+            let choose = format!("--layout {layout}:{name}");
+            LeftOut { rows: self.database.rows(table), choose, name, is_known: true }
         });
-        tables.collect()
+        let unlooked = (self.found.unlooked > 0).then(|| generic::unlooked(self.found.unlooked));
+        tables.chain(unlooked).collect()
     }
 
     /// A stream's name with where its category stands.
@@ -424,7 +428,7 @@ fn asked_for(
     caveats: &mut Vec<String>,
 ) -> Result<Recognised, Failure> {
     if let Some(table) = generic_table(catalogue, asked) {
-        return match generic::guess(database, overrides, stem, table)? {
+        return match generic::guess(database, overrides, (name, stem), table)? {
             Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
             None => {
                 let why = format!("no table it names looks like events\n{}", listing(database));
@@ -472,7 +476,7 @@ fn best(
     {
         return Ok((found, candidates, Vec::new()));
     }
-    match generic::guess(database, overrides, stem, None)? {
+    match generic::guess(database, overrides, (name, stem), None)? {
         Some(guess) => Ok(guessed(guess, candidates, caveats)),
         None => Err(unknown(database, name, candidates.first())),
     }
@@ -481,6 +485,11 @@ fn best(
 /// Nothing fits.
 fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> Failure {
     let mut why = "its tables follow no layout of an event store that is known".to_owned();
+    let unlooked = generic::unlooked_at(database);
+    if unlooked > 0 {
+        why.push_str("; ");
+        why.push_str(&generic::unlooked(unlooked).caveat());
+    }
     if let Some(nearest) = nearest {
         why.push_str(&format!("; nearest is `{}`: {}", nearest.layout, nearest.reasons.join("; ")));
     }

@@ -136,8 +136,8 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
     if moment.reducer.approximate {
         pen.put_right("approximate ", style(Role::Caution));
     }
-    if let (Against::Pinned, Some(pin)) = (pane.against, &app.walk.pin) {
-        pen.put("vs ", style(Role::Pin)).put(&pin.name, style(Role::Pin));
+    if let (Against::Pinned, Some(pin)) = (pane.against, app.walk.pin_name()) {
+        pen.put("vs ", style(Role::Pin)).put(&pin, style(Role::Pin));
         return;
     }
     pen.put(&text::fit(file(&moment.reducer.name), 24), style(Role::Muted));

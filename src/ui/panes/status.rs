@@ -123,7 +123,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
     if app.walk.play.running {
         parts.push((format!("▶ playing {}", app.walk.play.words()), Role::Info));
     }
-    if let Some(pin) = &app.walk.pin {
+    if let Some(pin) = app.walk.pin_name() {
         let words = match app.walk.difference_here() {
             _ if app.walk.is_at_pin() => "here".into(),
             _ if !app.walk.compares_here() => "of another stream".into(),
@@ -131,7 +131,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
             Some(patch) => crate::app::words::counted(patch.0.len() as u64, "difference"),
             None => "comparing …".into(),
         };
-        parts.push((format!("pinned {}: {words}", pin.name), Role::Pin));
+        parts.push((format!("pinned {pin}: {words}"), Role::Pin));
     }
     if let Some(search) = &app.jobs.search {
         let hits = app.hits_words().map_or(String::new(), |words| format!("  {words}"));

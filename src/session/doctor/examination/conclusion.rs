@@ -167,6 +167,12 @@ impl Examination {
         } else if streams > 0 {
             others.push("streams begin with versions of any number here: their beginnings are not judged".to_owned());
         }
+        let noted = self.tallies.get(&Kind::CountedVersions).map_or(0, |tally| tally.count);
+        if !self.facts.one_stream && self.facts.counted_versions > noted {
+            // They belong to no stream, or to one that is made of links.
+            let counted = several(self.facts.counted_versions - noted, "event");
+            others.push(format!("the versions of {counted} are counted here, for the store gives them none"));
+        }
         self.all_gaps_told = !self.facts.counts_versions && untold.is_empty();
         let extent = match counted {
             0 => several(streams, "stream"),

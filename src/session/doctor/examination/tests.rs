@@ -29,7 +29,14 @@ fn healthy(streams: u64, events: u64) -> Vec<Event> {
 }
 
 fn facts() -> Facts {
-    Facts { events: 0, first_version: None, has_positions: true, counts_versions: false, one_stream: false }
+    Facts {
+        events: 0,
+        first_version: None,
+        has_positions: true,
+        counted_versions: 0,
+        counts_versions: false,
+        one_stream: false,
+    }
 }
 
 fn examine_as(events: &[Event], facts: Facts, about: &About) -> Report {

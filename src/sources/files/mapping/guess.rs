@@ -97,8 +97,21 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
         caveats.push("no times".into());
     }
     let fields = is_exported.then(exported::fields);
-    let mut mapping =
-        Mapping { stream, event_type, version, time, id, data, metadata, correlation, causation, position, fields };
+    let key_of_export = exported::key(sample).filter(|_| is_exported && overrides.stream().is_none());
+    let mut mapping = Mapping {
+        stream,
+        event_type,
+        version,
+        time,
+        id,
+        data,
+        metadata,
+        correlation,
+        causation,
+        position,
+        fields,
+        key: key_of_export,
+    };
     let stream = mapping.stream.clone();
     let keys = guesser.keys(&stream, [&mapping.time, &mapping.id]);
     let mut other_keys = keys.others(&key, mapping.version.as_ref());

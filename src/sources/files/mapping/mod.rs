@@ -16,7 +16,7 @@ mod template;
 use std::fmt;
 
 pub use guess::{Guessed, guess};
-pub use names::{Qualifier, alike, is_tenant, is_type_of_streams, qualifier};
+pub use names::{Qualifier, alike, is_named, is_tenant, is_type_of_streams, qualifier};
 pub use parse::Overrides;
 pub use refusal::{judged, mapped, nearest};
 pub use sample::Sample;
@@ -180,6 +180,16 @@ pub enum Reference {
 }
 
 impl Mapping {
+    /// What the names of streams are made of, where that is several parts.
+    pub fn key(&self) -> Option<StreamKey> {
+        self.key.clone().or_else(|| self.stream.key())
+    }
+
+    /// What stands beside the fields of an export; elsewhere this is a name as any other.
+    pub fn beside(&self, name: &str) -> Option<FieldPath> {
+        self.fields.as_ref().map(|_| FieldPath::new([name]))
+    }
+
     /// The fields that hold the parts of an event.
     pub fn paths(&self) -> impl Iterator<Item = &FieldPath> {
         let stream = match &self.stream {
@@ -250,4 +260,6 @@ pub struct Mapping {
     pub position: Option<FieldPath>,
     /// An object of fields that are no part of the event, as stepback itself exports them.
     pub fields: Option<FieldPath>,
+    /// What the names of streams are made of, as stepback itself exports it.
+    pub key: Option<StreamKey>,
 }

@@ -528,6 +528,11 @@ fn unwrapped(mut keys: &[String]) -> &[String] {
     keys
 }
 
+/// Whether one of these fields is called as one of a role is.
+pub fn is_named<'a>(role: Role, mut fields: impl Iterator<Item = &'a str>) -> bool {
+    fields.any(|field| rank(role, &FieldPath::new([field])).is_some())
+}
+
 /// How far from the front of the role's names a path is found, if at all.
 pub fn rank(role: Role, path: &FieldPath) -> Option<usize> {
     let names = of(role);
