@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::expression::{Expression, Origin, Part, Value};
 use super::found::{self, Found};
+use super::mapped;
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
 use crate::domain::{Failure, Json, LeftOut, OtherKey};
@@ -37,6 +38,8 @@ pub struct Guess {
 struct Candidate {
     number: usize,
     score: u8,
+    /// Whether its rows have all that the user names.
+    has_all: bool,
     rows: Vec<String>,
     guessed: mapping::Guessed,
 }
@@ -49,7 +52,7 @@ struct Candidate {
 pub fn guess(
     database: &dyn Database,
     overrides: Option<&Overrides>,
-    stem: &str,
+    (source, stem): (&str, &str),
     only: Option<&str>,
 ) -> Result<Option<Guess>, Failure> {
     let none = Overrides::default();
@@ -60,12 +63,18 @@ pub fn guess(
     };
     let is_said = overrides.is_some() || only.is_some();
     let (candidates, unlooked) = candidates(database, said, is_said, stem, &is_meant)?;
-    // The one that looks most like events is meant, of those the longest, of those the first.
+    // The one whose rows have all that the user names and that looks most like events is meant, of those the longest, of
+    // those the first.
     let order = |candidate: &&Candidate| {
         let rows = database.rows(candidate.number);
-        (candidate.score, rows, std::cmp::Reverse(candidate.number))
+        (candidate.has_all, candidate.score, rows, std::cmp::Reverse(candidate.number))
     };
-    let Some(best) = candidates.iter().max_by_key(order) else { return Ok(None) };
+    let Some(best) = candidates.iter().max_by_key(order) else {
+        return match overrides {
+            Some(overrides) => refused(database, overrides, (source, stem), &is_meant),
+            None => Ok(None),
+        };
+    };
     let alike: Vec<&Candidate> = candidates.iter().filter(|other| is_one_store(database, best, other)).collect();
     let tables: Vec<usize> = alike.iter().map(|candidate| candidate.number).collect();
     let joined;
@@ -88,7 +97,14 @@ pub fn guess(
         }
     }
     reasons.extend(guessed.reasons.iter().cloned());
-    let also = candidates.iter().map(|other| other.number).filter(|number| !events.contains(number)).collect();
+    let mut also: Vec<usize> = candidates.iter().map(|other| other.number).collect();
+    if overrides.is_some() && only.is_none() {
+        // Without the columns a map names a table may hold events all the same.
+        let is_other = |number: usize| !also.contains(&number);
+        let (others, _) = beside(database, stem, &is_other)?;
+        also.extend(others);
+    }
+    also.retain(|number| !events.contains(number));
     let layout = Arc::new(layout(&guessed.mapping, events.len()));
     let rows = match (&layout.events.order, &layout.events.version.0[..]) {
         (Ordering::Time, []) => "shown by time",
@@ -160,24 +176,51 @@ fn candidates(
     let mut candidates = Vec::new();
     let (numbers, unlooked) = looked_at(database, is_said, is_asked);
     for number in numbers {
-        let table = &database.tables()[number];
-        let rows: Vec<String> =
-            found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
-        let mut sample = Sample::default();
-        rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
-        constrain(&mut sample, table);
-        if sample.records() == 0 {
+        // What the user names must be in the table.
+        if !mapped::has_columns(said, &database.tables()[number]) {
             continue;
         }
-        // What the user names must be in the table.
-        if !said.paths().all(|(_, path)| path.keys().is_empty() || sample.field(path).is_some()) {
+        let (rows, sample) = sampled(database, number, said)?;
+        if sample.records() == 0 {
             continue;
         }
         let Ok(guessed) = mapping::guess(&sample, said, stem) else { continue };
         let Some(score) = judge(&guessed.mapping, &sample, is_said) else { continue };
-        candidates.push(Candidate { number, score, rows, guessed });
+        let has_all = said.paths().all(|(_, path)| sample.watched(path) != Some(0));
+        candidates.push(Candidate { number, score, has_all, rows, guessed });
     }
     Ok((candidates, unlooked))
+}
+
+/// The first rows of a table as records, and a sample of them that watches what the user names.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn sampled(database: &dyn Database, number: usize, said: &Overrides) -> Result<(Vec<String>, Sample), Failure> {
+    let table = &database.tables()[number];
+    let rows: Vec<String> = found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
+    let mut sample = Sample::watching(said.paths().map(|(_, path)| path));
+    rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
+    constrain(&mut sample, table);
+    Ok((rows, sample))
+}
+
+/// Why no table looks like events though the user says what is what in one: told of the first that has the columns.
+fn refused(
+    database: &dyn Database,
+    said: &Overrides,
+    (source, stem): (&str, &str),
+    is_meant: &dyn Fn(usize) -> bool,
+) -> Result<Option<Guess>, Failure> {
+    for (number, table) in database.tables().iter().enumerate() {
+        if is_meant(number) && mapped::has_columns(said, table) {
+            let (_, sample) = sampled(database, number, said)?;
+            if sample.records() > 0 {
+                mapping::mapped(&sample, said, source, stem)?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Tells a sample which columns of its table are different in every row.
