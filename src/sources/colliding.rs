@@ -61,6 +61,10 @@ pub fn parting(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<Other
         if inner.is_empty() || !is_sure && (within == DATA || qualifier(&path).is_none()) {
             continue;
         }
+        // An object is no part of a name; what is inside it is looked at by itself.
+        if field.said().any(|(_, value)| matches!(value.first(), Some(b'{' | b'['))) {
+            continue;
+        }
         let said = |at: usize| {
             let value = field.values.get(at)?.as_deref().filter(|value| !value::is_nothing(value))?;
             // What the sample cut is no JSON any more.

@@ -190,12 +190,84 @@ fn a_map_that_folds_tenants_of_a_known_format_is_said() {
     for (path, map, field, composed) in [
         (&kcat, "stream=.payload.id,version=.payload.v", ".payload.tenantId", "stream={payload.tenantId}/{payload.id}"),
         (&cloud, "stream=.subject,version=.data.v", ".tenantid", "stream={tenantid}/{subject}"),
-        (&debezium, "stream=.stream_id", ".after.tenant", "stream={after.tenant}/{stream_id}"),
+        (&debezium, "stream=.stream_id", ".tenant", "stream={tenant}/{stream_id}"),
     ] {
         is_said(&*Asked::map(map).open(path), path, field, composed);
         let version = map.split_once(',').map(|(_, version)| format!(",{version}")).unwrap_or_default();
         let parted = Asked::map(&format!("{composed}{version}")).open(path);
         let names = ["acme/7: 1T 2T 3T", "zeta/7: 1T 2T 3T"];
         assert_eq!(streams(&*parted), names, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_tenant_is_known_by_the_name_of_its_object_or_header() {
+    let put = |at: &str, tenant: &Value| match at {
+        "data" => json!({"data": {"tenant": {"id": tenant}}}),
+        "metadata" => json!({"data": {}, "metadata": {"tenant": {"id": tenant}}}),
+        _ => json!({"data": {}, "metadata": {"x-tenant-id": tenant}}),
+    };
+    for at in ["data", "metadata", "header"] {
+        let mut records = of_tenants(&[("acme", 3), ("zeta", 3)], 2);
+        for record in &mut records {
+            let tenant = record.as_object_mut().unwrap().remove("tenantId").unwrap();
+            for (name, value) in put(at, &tenant).as_object().unwrap() {
+                record[name] = value.clone();
+            }
+        }
+        for path in Twins::of(records).all() {
+            let source = opened(&path);
+            assert_eq!(streams(&*source), FOUR, "{at}: {}", path.display());
+            assert_eq!(found(&doctor(&*source)), [], "{at}: {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn tenants_that_share_the_versions_of_a_stream_are_said() {
+    let event = |n: u64| json!({"tenantId": if n % 2 == 0 { "a" } else { "b" }, "streamId": "cart", "version": n, "type": "T", "data": {}});
+    for path in Twins::of((1..=8).map(event).collect()).all() {
+        let source = opened(&path);
+        assert_eq!(listed(&*source).len(), 1, "{}", path.display());
+        is_said(&*source, &path, ".tenantId", "stream={tenantId}/{streamId}");
+    }
+}
+
+#[test]
+fn a_map_that_is_proposed_folds_nothing() {
+    let mut records = Vec::new();
+    for version in 1..=3 {
+        for (kind, id) in [("order", 1), ("order", 2), ("invoice", 1), ("invoice", 2)] {
+            records.push(json!({"kind": kind, "id": id, "v": version, "name": format!("E{version}"), "payload": {}}));
+        }
+    }
+    let twins = Twins::of(records);
+    let path = twins.lines();
+    let failure = open(path.to_str().unwrap(), &OpenOptions::default()).map(|_| ()).unwrap_err().to_string();
+    let (_, map) = failure.split_once("--map '").unwrap();
+    let (map, _) = map.split_once('\'').unwrap();
+    let source = Asked::map(map).open(&path);
+    let names = ["invoice/1", "invoice/2", "order/1", "order/2"].map(|name| format!("{name}: 1E1 2E2 3E3"));
+    assert_eq!(streams(&*source), names, "{map}");
+}
+
+#[test]
+fn the_type_of_a_payload_is_what_happened() {
+    let mut records = Vec::new();
+    for version in 0..3 {
+        for (kind, id) in [("Order", 1), ("Order", 2), ("Invoice", 1), ("Invoice", 2)] {
+            records.push(json!({
+                "globalIndex": records.len() + 1, "aggregateIdentifier": id, "sequenceNumber": version, "type": kind,
+                "payloadType": format!("E{version}"), "payload": {},
+            }));
+        }
+    }
+    let twins = Twins::of(records);
+    for path in [twins.lines(), twins.array(), twins.csv()] {
+        let names = ["Invoice/1", "Invoice/2", "Order/1", "Order/2"].map(|name| format!("{name}: 0E0 1E1 2E2"));
+        let source = opened(&path);
+        assert_eq!(streams(&*source), names, "{}", path.display());
+        // No name says that the type is a part of the stream.
+        assert_eq!(found(&doctor(&*source)), [(Kind::DoubtfulKey, 1)], "{}", path.display());
     }
 }

@@ -298,28 +298,33 @@ impl<'a> Keys<'a> {
         all.map(|field| &field.path).filter(|path| self.is_inside(path) && names::is_tenant_anywhere(path))
     }
 
-    /// A tenant that differs within the streams which the user said, where no versions tell it.
-    pub fn folded(&self, stream: &StreamFrom, version: Option<&FieldPath>) -> Option<OtherKey> {
+    /// A tenant that differs within streams though no version repeats in them: versions are counted, or the tenants share
+    /// the numbers of a stream. Of events whose key was guessed only a tenant beside their data is sure enough.
+    pub fn folded(&self, stream: &StreamFrom, key: &Key, version: Option<&FieldPath>) -> Option<OtherKey> {
         let said: Vec<&FieldPath> = match stream {
             StreamFrom::Constant(_) => return None,
             StreamFrom::Field(path) => vec![path],
             StreamFrom::Template(template) => template.paths().collect(),
         };
-        if version.is_some() {
-            return None;
-        }
-        let alone = count(&self.streams(stream, &[]));
+        let is_sure = |path: &FieldPath| match (version, self.is_inside(path)) {
+            (None, true) => names::is_tenant_anywhere(path),
+            (None, false) => names::is_tenant(path),
+            (Some(_), is_inside) => names::is_tenant_anywhere(path) && !is_inside,
+        };
+        let alone = count(&self.streams(stream, &key.beside));
         let differs = |field: &&Field| {
             let path = &field.path;
-            let is_tenant = if self.is_inside(path) { names::is_tenant_anywhere(path) } else { names::is_tenant(path) };
-            is_tenant
+            let wider: Vec<FieldPath> = key.beside.iter().chain([path]).cloned().collect();
+            is_sure(path)
                 && !said.contains(&path)
+                && !key.beside.contains(path)
                 && !(self.taken)(path)
                 && field.count() == self.sample.records()
-                && count(&self.streams(stream, std::slice::from_ref(path))) > alone
+                && count(&self.streams(stream, &wider)) > alone
         };
         let path = &self.sample.fields().iter().find(differs)?.path;
-        let map = format!("stream={}/{}", StreamFrom::Field(path.clone()).spelled(), stream.spelled());
+        let beside = in_order(key.beside.iter().chain([path]).cloned().collect());
+        let map = format!("stream={}/{}", Template::joined(beside), stream.spelled());
         Some(OtherKey { field: path.to_string(), map: Some(map), than: Than::Parting })
     }
 

@@ -296,9 +296,8 @@ const TYPES: &[&str] = &[
 
 /// What a field beside a stream's number says of it, by its name.
 pub fn qualifier(path: &FieldPath) -> Option<Qualifier> {
-    let last = plain(path.keys().last()?);
-    let all: String = path.keys().iter().map(|key| plain(key)).collect();
-    let is = |names: &[&str]| names.contains(&last.as_str()) || names.contains(&all.as_str());
+    let called: Vec<String> = called(path).collect();
+    let is = |names: &[&str]| called.iter().any(|name| names.contains(&name.as_str()));
     if is(TYPES) { Some(Qualifier::Type) } else { is(OWNERS).then_some(Qualifier::Owner) }
 }
 
@@ -306,17 +305,27 @@ pub fn qualifier(path: &FieldPath) -> Option<Qualifier> {
 /// written, or by what.
 pub fn is_tenant(path: &FieldPath) -> bool {
     const SURE: [&str; 7] = ["tenant", "organization", "organisation", "org", "workspace", "company", "realm"];
-    path.keys().last().is_some_and(|key| {
-        let name = plain(key);
+    let is_sure = |name: &str| {
         SURE.iter()
             .any(|sure| name.strip_prefix(sure).is_some_and(|rest| ["", "id", "name", "key", "code"].contains(&rest)))
-    })
+    };
+    called(path).any(|name| is_sure(&name))
+}
+
+/// What a field is called: its last key, also without the `x-` of a header, the last two run together
+/// (`metadata.tenant.id`), and all of them.
+fn called(path: &FieldPath) -> impl Iterator<Item = String> {
+    let keys: Vec<String> = path.keys().iter().map(|key| plain(key)).collect();
+    let header = path.keys().last().filter(|key| key.to_lowercase().starts_with("x-")).map(|key| plain(&key[2..]));
+    let last = keys.last().cloned();
+    let two = keys.last_chunk::<2>().map(|two| two.concat());
+    last.into_iter().chain(header).chain(two).chain((keys.len() > 2).then(|| keys.concat()))
 }
 
 /// Whether a field's name can say nothing but whose an event is, wherever it stands: also in what the event says, where a
 /// company may be what it is about.
 pub fn is_tenant_anywhere(path: &FieldPath) -> bool {
-    is_tenant(path) && path.keys().last().is_some_and(|key| plain(key).starts_with("tenant"))
+    is_tenant(path) && called(path).any(|name| name.starts_with("tenant"))
 }
 
 /// Whether a field's name can say nothing but what a stream is one of. A context or a service may also say who wrote.
@@ -335,8 +344,7 @@ pub fn is_type_of_streams(path: &FieldPath) -> bool {
         "entitytype",
         "entitykind",
     ];
-    let all: String = path.keys().iter().map(|key| plain(key)).collect();
-    path.keys().last().is_some_and(|key| SURE.contains(&plain(key).as_str())) || SURE.contains(&all.as_str())
+    called(path).any(|name| SURE.contains(&name.as_str()))
 }
 
 /// Words in the names of what tells who wrote an event, why, where, how or in which run. None of it is what a stream is:

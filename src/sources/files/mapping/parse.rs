@@ -8,6 +8,8 @@ pub struct Overrides {
     fields: Vec<(Role, Option<FieldPath>)>,
     /// A stream's name that is made of several fields.
     template: Option<Template>,
+    /// Whether its stream is a guess, to which more may belong.
+    is_suggested: bool,
 }
 
 impl Overrides {
@@ -54,7 +56,7 @@ impl Overrides {
         if overrides.is_empty() && template.is_none() {
             return Err("nothing is mapped: write `role=.field`".into());
         }
-        Ok(Self { fields: overrides, template })
+        Ok(Self { fields: overrides, template, is_suggested: false })
     }
 
     /// The fields that were named, with their roles.
@@ -73,12 +75,13 @@ impl Overrides {
     /// The same with other paths.
     pub fn map(self, path: impl Fn(&FieldPath) -> FieldPath) -> Self {
         let fields = self.fields.into_iter().map(|(role, said)| (role, said.as_ref().map(&path))).collect();
-        Self { fields, template: self.template.map(|template| template.map(|field| path(&field))) }
+        let template = self.template.map(|template| template.map(|field| path(&field)));
+        Self { fields, template, ..self }
     }
 
     /// What others say of roles, and beyond them what was said here.
     pub fn under(self, others: &Self) -> Self {
-        let Self { fields, template } = self;
+        let Self { fields, template, .. } = self;
         let mut all = fields.into_iter().fold(others.clone(), |all, (role, path)| all.or(role, path));
         if !all.says(Role::Stream) {
             all.template = template;
@@ -92,6 +95,20 @@ impl Overrides {
             self.fields.push((role, path));
         }
         self
+    }
+
+    /// The same with a stream that nobody said, unless one was.
+    pub fn suggest(mut self, stream: Option<FieldPath>) -> Self {
+        if !self.says(Role::Stream) {
+            self.is_suggested = true;
+            self.fields.push((Role::Stream, stream));
+        }
+        self
+    }
+
+    /// Whether its stream is a guess.
+    pub fn is_suggested(&self) -> bool {
+        self.is_suggested
     }
 
     /// Whether something was said of a role.

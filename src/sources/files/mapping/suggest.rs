@@ -15,7 +15,13 @@ pub fn suggested(sample: &Sample, overrides: &Overrides, stem: &str) -> Option<S
     };
     let typed = overrides.clone().or(Role::Type, Some(event_type.clone()));
     let stream = stream(sample, &event_type);
-    let mapping = guess(sample, &typed.or(Role::Stream, stream), stem).ok()?.mapping;
+    let asked = typed.suggest(stream);
+    let mapping = guess(sample, &asked, stem).ok()?.mapping;
+    // What is short for a version may be anything in a file that is understood, and here it is only a proposal.
+    let mapping = match version(sample).filter(|_| mapping.version.is_none()) {
+        Some(version) => guess(sample, &asked.or(Role::Version, Some(version)), stem).ok()?.mapping,
+        None => mapping,
+    };
     Some(written(&mapping))
 }
 
@@ -56,6 +62,16 @@ fn kind(sample: &Sample) -> Option<&Field> {
     let mut fields = sample.fields().iter().filter(fits);
     let first = fields.next()?;
     if told_apart(&first) { Some(first) } else { fields.find(told_apart).or(Some(first)) }
+}
+
+/// What might be the version, by a short name.
+fn version(sample: &Sample) -> Option<FieldPath> {
+    let is_short = |field: &&Field| match field.path.keys() {
+        [key] => ["v", "ver", "rev"].contains(&super::names::plain(key).as_str()),
+        _ => false,
+    };
+    let is_number = |field: &&Field| field.share(|value| value::whole(value).is_some()) == 100 && field.distinct() > 1;
+    sample.fields().iter().filter(is_short).find(is_number).map(|field| field.path.clone())
 }
 
 /// What might name the streams: what is called like a key, in every record, and comes again.
