@@ -304,6 +304,14 @@ fn project(path: &Path, remarks: &mut Vec<String>) -> Result<Project, Failure> {
     let text = match regular::read_text(path, MAX_PROJECT) {
         Ok(text) => text,
         Err(error) if is_absent(&error) => return Ok(Project::default()),
+        // A folder that may not be entered, such as the home of the one who called us: whether there is a file is not known.
+        Err(error) if is_denied(&error) && path.symlink_metadata().is_err_and(|error| is_denied(&error)) => {
+            remarks.push(format!(
+                "{}: {error}: whether it is there is not known, and nothing of it is used",
+                path.display()
+            ));
+            return Ok(Project::default());
+        }
         Err(error) => return Err(Failure::io(path.display().to_string(), "read", &error)),
     };
     let unknown = toml::from_str::<toml::Table>(&text).unwrap_or_default();
@@ -327,6 +335,10 @@ fn project(path: &Path, remarks: &mut Vec<String>) -> Result<Project, Failure> {
 /// Whether there is no such file; what stands for its folder may be none.
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+fn is_denied(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
