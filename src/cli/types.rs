@@ -42,7 +42,7 @@ const WIDEST: usize = 400;
 const NAMED: usize = 5;
 
 pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let (source, missing) = args.source.open()?;
+    let (source, mut missing) = args.source.open()?;
     let part = match (args.metadata, args.fields) {
         (true, _) => Part::Metadata,
         (_, true) => Part::Fields,
@@ -61,6 +61,9 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
             vec![shapes.types.iter().find(|shape| shape.name == *name).ok_or_else(|| no_type(&shapes, name))?]
         }
     };
+    for shape in &wanted {
+        missing.payloads(shape.unparsable, || shape.unparsable_at.as_ref().map(proof_line).unwrap_or_default());
+    }
     let asked: Asked<'_> = (args, &*source);
     if args.json {
         wanted.iter().try_for_each(|shape| write_json(out, shape, asked))?;

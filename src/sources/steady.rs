@@ -3,9 +3,11 @@
 //! What is appended to a file of text is no change: the answer is of what was there when it was opened. A file that was cut
 //! or written over holds other bytes than its index says, and an answer from it may lack anything.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use crate::regular;
 
 /// Bytes remembered of the beginning and of the end of a file.
 const SAMPLE: usize = 4096;
@@ -23,7 +25,9 @@ pub struct Steady {
 enum Nature {
     /// It may grow at its end.
     Text,
-    /// Its writer changes it in place and readers expect that, but it never loses what an index of it says.
+    /// A database: its writers change it in place, and say so in it.
+    Database,
+    /// Its writer changes and replaces it and readers expect that, but it never loses what an index of it says.
     Managed,
 }
 
@@ -59,10 +63,14 @@ impl Seen {
     fn of(path: &Path, in_folder: bool) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
         let (head, tail) = samples(path, metadata.len())?;
-        let managed = in_folder || head.starts_with(SQLITE);
+        let nature = match in_folder {
+            true => Nature::Managed,
+            false if head.starts_with(SQLITE) => Nature::Database,
+            false => Nature::Text,
+        };
         Some(Self {
             path: path.into(),
-            nature: if managed { Nature::Managed } else { Nature::Text },
+            nature,
             inode: (metadata.dev(), metadata.ino()),
             length: metadata.len(),
             time: time(&metadata),
@@ -72,11 +80,11 @@ impl Seen {
     }
 
     fn change(&self) -> Option<String> {
-        let gone = || (self.nature == Nature::Text).then(|| "was removed while it was read".to_owned());
+        let gone = || (self.nature != Nature::Managed).then(|| "was removed while it was read".to_owned());
         let Ok(now) = std::fs::metadata(&self.path) else { return gone() };
         if (now.dev(), now.ino()) != self.inode {
             let replaced = "was replaced by another file while it was read".to_owned();
-            return (self.nature == Nature::Text).then_some(replaced);
+            return (self.nature != Nature::Managed).then_some(replaced);
         }
         if now.len() < self.length {
             return Some(format!("was cut from {} to {} bytes while it was read", self.length, now.len()));
@@ -84,7 +92,11 @@ impl Seen {
         let written_over = || Some("was written over while it was read".to_owned());
         match self.nature {
             Nature::Managed => None,
-            Nature::Text if now.len() == self.length && time(&now) == self.time => None,
+            Nature::Text | Nature::Database if now.len() == self.length && time(&now) == self.time => None,
+            Nature::Database => match samples(&self.path, SAMPLE as u64) {
+                Some((head, _)) if is_of_a_writer(&self.head, &head) => None,
+                _ => written_over(),
+            },
             Nature::Text if now.len() == self.length => written_over(),
             Nature::Text => match samples(&self.path, self.length) {
                 Some((head, tail)) if head == self.head && tail == self.tail => None,
@@ -94,13 +106,26 @@ impl Seen {
     }
 }
 
+/// Whether a database that was written to may be the one it was: its format is the same, and whoever writes to one counts
+/// that in its header; with a log of its own (WAL) only later, when what is in the log is brought over.
+fn is_of_a_writer(before: &[u8], now: &[u8]) -> bool {
+    let format = |head: &[u8]| Some((head.get(16..18)?.to_owned(), head.get(56..60)?.to_owned()));
+    let count = |head: &[u8]| Some(u32::from_be_bytes(head.get(24..28)?.try_into().ok()?));
+    let has_log = now.get(18) == Some(&2);
+    let counts_on = match (count(before), count(now)) {
+        (Some(before), Some(now)) => now != before && now.wrapping_sub(before) < 1 << 31 || now == before && has_log,
+        _ => false,
+    };
+    now.starts_with(SQLITE) && format(before) == format(now) && counts_on
+}
+
 fn time(metadata: &Metadata) -> (i64, i64) {
     (metadata.mtime(), metadata.mtime_nsec())
 }
 
 /// The first bytes, and those before `end`.
 fn samples(path: &Path, end: u64) -> Option<(Vec<u8>, Vec<u8>)> {
-    let file = File::open(path).ok()?;
+    let file = regular::open(path).ok()?;
     let length = SAMPLE.min(usize::try_from(end).unwrap_or(SAMPLE));
     let read = |at: u64| {
         let mut bytes = vec![0; length];
@@ -111,6 +136,7 @@ fn samples(path: &Path, end: u64) -> Option<(Vec<u8>, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
     use std::time::{Duration, SystemTime};
 
@@ -157,10 +183,28 @@ mod tests {
 
     #[test]
     fn a_database_may_be_written_to_and_not_be_cut() {
-        let database = [SQLITE, &[7; 9000]].concat();
-        let rewritten = |path: &Path| std::fs::write(path, [SQLITE, &[8; 9000]].concat()).expect("written");
-        assert_eq!(after(&database, rewritten), None);
-        assert!(after(&database, cut).is_some());
+        fn database(page: u8, log: u8, changes: u8) -> Vec<u8> {
+            let mut bytes = [SQLITE, &[7; 9000]].concat();
+            (bytes[16], bytes[17], bytes[18], bytes[19]) = (page, 0, log, log);
+            bytes[24..28].copy_from_slice(&[0, 0, 0, changes]);
+            bytes
+        }
+        let said = |before: Vec<u8>, now: Vec<u8>| {
+            after(&before, |path| std::fs::write(path, &now).expect("written")).unwrap_or_default()
+        };
+        assert_eq!(said(database(16, 1, 5), database(16, 1, 6)), "");
+        assert_eq!(said(database(16, 2, 5), database(16, 2, 5)), "", "what is written stands in its log first");
+        for now in [database(16, 1, 5), database(16, 1, 4), database(32, 1, 6), vec![b'#'; 9016]] {
+            assert!(said(database(16, 1, 5), now).contains("was written over"));
+        }
+        let of = |act: fn(&Path)| after(&database(16, 1, 5), act).unwrap_or_default();
+        assert!(of(cut).contains("was cut"));
+        assert!(of(|path| std::fs::remove_file(path).expect("removed")).contains("was removed"));
+        let replaced = of(|path| {
+            std::fs::write(path.with_extension("new"), "x").expect("written");
+            std::fs::rename(path.with_extension("new"), path).expect("renamed");
+        });
+        assert!(replaced.contains("was replaced"), "{replaced}");
     }
 
     #[test]

@@ -125,3 +125,69 @@ fn one_bad_value_in_a_few_records_is_no_reason_to_read_none() {
         assert_eq!(times.collect::<Vec<_>>(), [true, false, false, true], "{file}");
     }
 }
+
+#[test]
+fn types_and_inspect_say_what_is_no_json() {
+    let row = |version, data| ["order-1", version, "Paid", TIME, data];
+    let rows = [row("1", r#"{"a":1}"#), row("2", r#"{"a":"#), row("3", r#"{"a":3}"#), row("4", r#"{"a":4}"#)];
+    let folder = tempfile::tempdir().expect("a folder");
+    let files =
+        [named(&folder, "rows.csv", formats::delimited(&rows)), named(&folder, "rows.sql", formats::dump(&rows))];
+    for file in files {
+        let types = run(&["types", &file, "--json"]);
+        assert_eq!(code(&types), 65, "{file}");
+        assert!(stderr(&types).contains("1 payload is not the JSON it should be; the first: order-1 version 2"));
+        let told = json(&stdout(&types));
+        let fields = told.get("fields").expect("fields").to_string();
+        assert!(fields.contains("\"present\":3,\"of\":4,\"percent\":75"), "{file}: {fields}");
+        let said = stdout(&run(&["inspect", &file]));
+        assert!(said.contains("data: JSON in 3, broken JSON in 1 of the first 4"), "{said}");
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_database_that_changes_while_it_is_exported_is_told() {
+    use std::os::unix::fs::FileExt;
+    let exported_while = |act: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.sqlite");
+        let database = rusqlite::Connection::open(&path).expect("a database");
+        database
+            .execute("CREATE TABLE events (stream text, version integer, type text, data text)", [])
+            .expect("a table");
+        database
+            .execute(
+                "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 19999)
+                 INSERT INTO events SELECT 'a-' || n % 7, n / 7 + 1, 'Made', json_object('n', n, 'pad', hex(zeroblob(80))) FROM n",
+                [],
+            )
+            .expect("rows");
+        drop(database);
+        let file = path.display().to_string();
+        let mut child =
+            command(&["export", &file]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("stepback runs");
+        let mut out = child.stdout.take().expect("a pipe");
+        let mut text = vec![0; 50_000];
+        out.read_exact(&mut text).expect("it has begun");
+        act(&path);
+        out.read_to_end(&mut text).expect("the rest");
+        let ended = child.wait_with_output().expect("it ends");
+        (text.iter().filter(|byte| **byte == b'\n').count(), code(&ended), stderr(&ended))
+    };
+    let (count, code, said) = exported_while(&|path| {
+        let file = std::fs::File::options().write(true).open(path).expect("the file");
+        file.write_all_at(&[b'#'; 2_000_000], 500_000).expect("written over");
+    });
+    assert!(count < 20_000 && code == 74 && said.contains("was written over"), "{count} {code} {said}");
+    let (count, code, said) = exported_while(&|path| {
+        std::fs::write(path.with_extension("new"), "other").expect("written");
+        std::fs::rename(path.with_extension("new"), path).expect("renamed");
+    });
+    assert!(count == 20_000 && code == 74 && said.contains("was replaced"), "{count} {code} {said}");
+    let (count, code, said) = exported_while(&|path| {
+        let writer = rusqlite::Connection::open(path).expect("a database");
+        writer.execute("INSERT INTO events VALUES ('z-1', 1, 'Made', '{}')", []).expect("a row");
+    });
+    assert_eq!((count, code, said.as_str()), (20_000, 0, ""));
+}
