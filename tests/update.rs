@@ -801,7 +801,7 @@ fn a_fault_is_shown_in_place_and_the_walk_goes_on() {
 #[test]
 fn before_the_first_event_of_the_store_there_is_no_record() {
     let mut desk = Desk::open_in(numbered(vec![event("a-1", "A", "{}"), event("b-1", "A", "{}")]), 160, 45);
-    desk.type_keys("0g");
+    desk.type_keys("02g");
     assert!(desk.text().contains("No state: this is before the first event, and in no stream."), "{}", desk.text());
 }
 
