@@ -920,6 +920,10 @@ fn copying_takes_exactly_the_thing() {
         }
     }
     desk.type_keys("ye");
+    let mut line = String::new();
+    let event = desk.app.walk.event().expect("an event").clone();
+    stepback::domain::line::push_event(&mut line, &event, None, Default::default());
+    assert_eq!(desk.copied(), Some(line.as_str()), "as `events --json` gives it");
     let copied = Json::parse(desk.copied().expect("the event").as_bytes()).expect("JSON");
     assert_eq!(copied.get("type").and_then(Json::as_str), Some("CouponApplied"));
     assert_eq!(copied.get("metadata").map(ToString::to_string).as_deref(), Some(r#"{"user":"u-17","source":"web"}"#));
