@@ -896,6 +896,9 @@ fn a_project_file_says_what_of_it_means_nothing() {
         "a.b without quotes",
     ] {
         assert!(caveats().contains(said), "{said}: {}", caveats());
+        // Where that leaves a stream to the generic fold, it is said beside the state.
+        let output = run(&["state", &dump, "order-1"]);
+        assert!(stderr(&output).contains(said) && code(&output) == 0, "{said}: {}", stderr(&output));
     }
     // A pattern folds what it covers.
     std::fs::write(folder.path().join("o.js"), "export const initialState = 7; export const evolve = s => s;")

@@ -213,6 +213,8 @@ struct Opening {
     done: bool,
     /// The end of the stream as it was known when it was opened there.
     end: Option<(Scope, u64)>,
+    /// Whether it was opened there because where one stood is not there any more.
+    lost: bool,
 }
 
 /// What the screen knows.
@@ -283,7 +285,7 @@ impl App {
             copied: ("", None),
             origin: setup.origin,
             name: setup.name,
-            opening: Opening { stream: setup.stream, at: setup.at, done: false, end: None },
+            opening: Opening { stream: setup.stream, at: setup.at, ..Opening::default() },
         }
     }
 
@@ -313,7 +315,8 @@ impl App {
     /// Where what is said above a state stands, and the rows below that.
     pub fn noted(&self, area: Rect) -> (Rect, Rect) {
         let rows = layout::rows(Pane::State, area);
-        let notes = u16::try_from(self.state_notes(0).len()).unwrap_or(u16::MAX).min(rows.height / 3);
+        let notes = u16::try_from(self.state_notes(0).len()).unwrap_or(u16::MAX);
+        let notes = notes.min((rows.height / 3).max(1)).min(rows.height);
         (Rect { height: notes, ..rows }, Rect { y: rows.y + notes, height: rows.height - notes, ..rows })
     }
 

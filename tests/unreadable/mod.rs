@@ -191,3 +191,47 @@ fn a_database_that_changes_while_it_is_exported_is_told() {
     });
     assert_eq!((count, code, said.as_str()), (20_000, 0, ""));
 }
+
+#[test]
+fn what_was_set_aside_is_no_part_of_the_store() {
+    let row = |version, data| ["order-1", version, "Paid", TIME, data];
+    let events = formats::dump(&[row("1", r#"{"a":1}"#), row("2", r#"{"a":2}"#), row("3", r#"{"a":3}"#)]);
+    let failed = [row("4", r#"{"f":1}"#), row("5", r#"{"f":2}"#), row("6", r#"{"f":3}"#), row("7", r#"{"f":4}"#)];
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["dead_letters", "failed_events", "DeadLetterQueue", "events_dlq"] {
+        let aside = formats::dump(&failed).replace("public.events", &format!("public.\"{name}\""));
+        let file = named(&folder, "store.sql", format!("{events}{aside}"));
+        let listed = run(&["events", &file, "--json"]);
+        assert_eq!(stdout(&listed).lines().count(), 3, "{name}: {}", stdout(&listed));
+        assert!(stderr(&listed).contains(name), "{name}: {}", stderr(&listed));
+        let found = stdout(&run(&["doctor", &file, "--json"]));
+        assert!(found.contains("left-out-events"), "{name}: {found}");
+        let chosen = run(&["events", &file, "--layout", &format!("generic:{name}"), "--json"]);
+        assert_eq!(stdout(&chosen).lines().count(), 4, "{name}: {}", stderr(&chosen));
+    }
+    // A table of an aggregate that may fail is one as any other.
+    let other = formats::dump(&failed).replace("public.events", "public.failed_payment_events");
+    let file = named(&folder, "store.sql", format!("{events}{other}"));
+    assert_eq!(stdout(&run(&["events", &file, "--json"])).lines().count(), 7);
+}
+
+#[test]
+fn what_cannot_be_read_is_no_event_without_a_time() {
+    let row = |stream, version, time| [stream, version, "Paid", time, r#"{"a":1}"#];
+    let rows = [
+        row("order-1", "1", TIME),
+        row("order-1", "2", TIME),
+        row("", "3", ""),
+        row("order-1", "bad", ""),
+        row("order-1", "5", TIME),
+        row("order-2", "1", TIME),
+        row("order-2", "2", TIME),
+        row("order-3", "1", TIME),
+        row("order-3", "2", TIME),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = named(&folder, "rows.sql", formats::dump(&rows));
+    let said = stdout(&run(&["inspect", &file]));
+    assert!(said.contains("2 records that could not be read"), "{said}");
+    assert!(!said.contains("without a time") && !said.contains("without a stream"), "{said}");
+}

@@ -67,7 +67,8 @@ pub fn guess(
     // those the first.
     let order = |candidate: &&Candidate| {
         let rows = database.rows(candidate.number);
-        (candidate.has_all, candidate.score, rows, std::cmp::Reverse(candidate.number))
+        let is_of_the_store = !is_set_aside(&database.tables()[candidate.number].name);
+        (candidate.has_all, is_of_the_store, candidate.score, rows, std::cmp::Reverse(candidate.number))
     };
     let Some(best) = candidates.iter().max_by_key(order) else {
         return match overrides {
@@ -240,8 +241,27 @@ fn is_one_store(database: &dyn Database, one: &Candidate, other: &Candidate) -> 
     let rows: HashSet<&str> = one.rows.iter().map(String::as_str).collect();
     a.schema == b.schema
         && a.columns == b.columns
+        && is_set_aside(&a.name) == is_set_aside(&b.name)
         && one.guessed.mapping.event_type == other.guessed.mapping.event_type
         && !other.rows.iter().any(|row| rows.contains(row.as_str()))
+}
+
+/// Whether a table is called as those are into which what could not be handled is put: it says again what other tables say,
+/// or what never became an event.
+fn is_set_aside(name: &str) -> bool {
+    const ASIDE: [&str; 10] =
+        ["dead", "failed", "failure", "rejected", "poison", "poisoned", "quarantine", "quarantined", "parked", "dlq"];
+    const PLAIN: [&str; 9] = ["letter", "event", "message", "queue", "record", "entry", "store", "log", "domain"];
+    let spaced: String = name
+        .char_indices()
+        .flat_map(|(at, c)| [(at > 0 && c.is_uppercase()).then_some(' '), Some(c)].into_iter().flatten())
+        .collect();
+    let lower = spaced.to_lowercase().replace("deadletter", "dead letter");
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is = |words: &[&str], word: &str| {
+        words.contains(&word) || word.strip_suffix('s').is_some_and(|one| words.contains(&one)) || word == "entries"
+    };
+    words.iter().any(|word| is(&ASIDE, word)) && words.iter().all(|word| is(&ASIDE, word) || is(&PLAIN, word))
 }
 
 /// The mapping of several tables. Where their versions show that each has streams of its own, the name of the table is a
