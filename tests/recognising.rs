@@ -148,7 +148,7 @@ fn what_may_not_be_looked_into_is_told_as_that() {
     let folder = tempfile::tempdir().unwrap();
     let closed = folder.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
     // The superuser may look into everything.
     if std::fs::read_dir(&closed).is_ok() {
         return;
