@@ -1,7 +1,9 @@
 //! Whether the files of a store stood still while an answer was read from them.
 //!
 //! What is appended to a file of text is no change: the answer is of what was there when it was opened. A file that was cut
-//! or written over holds other bytes than its index says, and an answer from it may lack anything.
+//! or written over holds other bytes than its index says, and an answer from it may lack anything. A database that is read
+//! where it lies must not be written to at all: its pages are read one by one, and some would be of before, some of after.
+//! One with a log or a journal beside it is read from a copy, which stands still.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -13,7 +15,7 @@ const SAMPLE: usize = 4096;
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// The files of a store as they were before it was opened.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Steady {
     files: Vec<Seen>,
 }
@@ -25,10 +27,12 @@ enum Nature {
     Text,
     /// Its writer changes it in place and readers expect that, but it never loses what an index of it says.
     Managed,
+    /// It may not change at all.
+    Database,
 }
 
 /// One file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seen {
     path: PathBuf,
     nature: Nature,
@@ -43,7 +47,16 @@ impl Steady {
     /// Looks at the files. Those that cannot be looked at are left out: opening them says why.
     pub(super) fn of(address: &Path, files: &[PathBuf]) -> Self {
         let is_folder = address.is_dir();
-        Self { files: files.iter().filter_map(|path| Seen::of(path, is_folder)).collect() }
+        let files: Vec<Seen> = files.iter().filter_map(|path| Seen::of(path, is_folder)).collect();
+        // What lies beside a database says whether it is read from a copy.
+        let is_copied = files.iter().skip(1).any(Seen::is_log);
+        Self {
+            files: match files.first() {
+                Some(database) if database.nature == Nature::Database && is_copied => Vec::new(),
+                Some(database) if database.nature == Nature::Database => vec![database.clone()],
+                _ => files,
+            },
+        }
     }
 
     /// What became of the first file that did not stand still, in words: `was cut from 80 to 40 bytes`.
@@ -59,10 +72,14 @@ impl Seen {
     fn of(path: &Path, in_folder: bool) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
         let (head, tail) = samples(path, metadata.len())?;
-        let managed = in_folder || head.starts_with(SQLITE);
+        let nature = match () {
+            () if in_folder => Nature::Managed,
+            () if head.starts_with(SQLITE) => Nature::Database,
+            () => Nature::Text,
+        };
         Some(Self {
             path: path.into(),
-            nature: if managed { Nature::Managed } else { Nature::Text },
+            nature,
             inode: (metadata.dev(), metadata.ino()),
             length: metadata.len(),
             time: time(&metadata),
@@ -71,12 +88,18 @@ impl Seen {
         })
     }
 
+    /// Whether it is a log or a journal that says what belongs to a database: one that is kept for the next time begins
+    /// with zeros.
+    fn is_log(&self) -> bool {
+        self.head.first().is_some_and(|&first| first != 0)
+    }
+
     fn change(&self) -> Option<String> {
-        let gone = || (self.nature == Nature::Text).then(|| "was removed while it was read".to_owned());
+        let gone = || (self.nature != Nature::Managed).then(|| "was removed while it was read".to_owned());
         let Ok(now) = std::fs::metadata(&self.path) else { return gone() };
         if (now.dev(), now.ino()) != self.inode {
             let replaced = "was replaced by another file while it was read".to_owned();
-            return (self.nature == Nature::Text).then_some(replaced);
+            return (self.nature != Nature::Managed).then_some(replaced);
         }
         if now.len() < self.length {
             return Some(format!("was cut from {} to {} bytes while it was read", self.length, now.len()));
@@ -84,6 +107,8 @@ impl Seen {
         let written_over = || Some("was written over while it was read".to_owned());
         match self.nature {
             Nature::Managed => None,
+            Nature::Database if now.len() == self.length && time(&now) == self.time => None,
+            Nature::Database => Some("was written to while it was read".to_owned()),
             Nature::Text if now.len() == self.length && time(&now) == self.time => None,
             Nature::Text if now.len() == self.length => written_over(),
             Nature::Text => match samples(&self.path, self.length) {
@@ -156,11 +181,35 @@ mod tests {
     }
 
     #[test]
-    fn a_database_may_be_written_to_and_not_be_cut() {
+    fn a_database_that_is_read_where_it_lies_may_not_change_at_all() {
         let database = [SQLITE, &[7; 9000]].concat();
+        assert_eq!(after(&database, |_| ()), None);
+        let said = |act: fn(&Path)| after(&database, act).unwrap_or_default();
         let rewritten = |path: &Path| std::fs::write(path, [SQLITE, &[8; 9000]].concat()).expect("written");
-        assert_eq!(after(&database, rewritten), None);
-        assert!(after(&database, cut).is_some());
+        assert!(said(rewritten).contains("was written to"));
+        assert!(said(append).contains("was written to"));
+        assert!(said(cut).contains("was cut"));
+        assert!(said(|path| std::fs::remove_file(path).expect("removed")).contains("was removed"));
+    }
+
+    #[test]
+    fn a_database_that_is_copied_to_be_read_may_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [path, log, journal] = ["a.db", "a.db-wal", "a.db-journal"].map(|name| folder.path().join(name));
+        let files = [path.clone(), log.clone(), journal.clone()];
+        std::fs::write(&path, [SQLITE, &[7; 9000]].concat()).expect("written");
+        std::fs::write(&log, b"\x37\x7f some transactions").expect("written");
+        let steady = Steady::of(&path, &files);
+        append(&path);
+        std::fs::remove_file(&log).expect("removed");
+        assert_eq!(steady.changed(), None);
+        // A journal of zeros says nothing of the database, which is read where it lies.
+        std::fs::write(&journal, [0; 512]).expect("written");
+        let steady = Steady::of(&path, &files);
+        std::fs::remove_file(&journal).expect("removed");
+        assert_eq!(steady.changed(), None);
+        append(&path);
+        assert!(steady.changed().is_some());
     }
 
     #[test]
