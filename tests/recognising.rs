@@ -2,6 +2,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+#[path = "support/chunks.rs"]
+mod chunks;
 #[path = "support/running.rs"]
 mod running;
 #[path = "support/scaling.rs"]

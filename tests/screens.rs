@@ -260,7 +260,7 @@ fn a_theme_with_a_ground_leaves_no_cell_to_the_terminal() {
     let shown = ["<enter>kk", "?", "i", ":12", "/ite", "g.PG4D", "q", "3vv", "y", "&type:Item*<enter>"];
     for name in ["light", "dark"] {
         let theme = Theme::named(name);
-        let ground = theme.style(Role::Text).bg;
+        let ground = theme.ground().bg;
         assert!(ground.is_some(), "{name}");
         for (width, height) in [(160, 45), (120, 36), (80, 24), (40, 12), (30, 5)] {
             for keys in shown {
@@ -338,6 +338,83 @@ fn a_long_name_of_the_source_gives_way_to_where_one_stands() {
 }
 
 #[test]
+fn a_selected_row_has_one_ground_from_end_to_end() {
+    for name in ["dark", "light"] {
+        let theme = Theme::named(name);
+        for keys in ["1jj", "1jj2", "3j", "4jj", "?", "?jj"] {
+            let mut desk = Desk::open_in(shop(), 120, 36);
+            desk.type_keys(keys);
+            let buffer = desk.drawn(&theme);
+            let grounds = [Role::Selected, Role::SelectedElsewhere].map(|role| theme.style(role).bg);
+            let mut selected = 0;
+            for y in 0..buffer.area.height {
+                let hidden = |x: u16| x > 0 && text::width(buffer[(x - 1, y)].symbol()) > 1;
+                let row: Vec<u16> = (0..buffer.area.width).filter(|x| !hidden(*x)).collect();
+                for pane in row.split(|x| ["│", "┃", "█"].contains(&buffer[(*x, y)].symbol())) {
+                    let is_selected = |x: &u16| grounds.contains(&Some(buffer[(*x, y)].bg));
+                    let runs =
+                        pane.chunk_by(|a, b| is_selected(a) == is_selected(b)).filter(|run| is_selected(&run[0]));
+                    let runs = runs.count();
+                    assert!(runs <= 1, "{name}, {keys}, row {y}: {}", desk.text());
+                    selected += runs;
+                }
+            }
+            assert!(selected > 0, "{name}, {keys}: {}", desk.text());
+        }
+    }
+}
+
+#[test]
+fn what_an_event_did_is_not_told_before_somebody_stood_there() {
+    let opened = r#"{"status":"Open"}"#;
+    let kinds = [("Opened", opened), ("Noted", "{}"), ("Read", "{}"), ("Closed", r#"{"status":"Closed"}"#)];
+    let events = || numbered(kinds.map(|(kind, data)| event("order-1", kind, data)).into());
+    let mut desk = Desk::open_in(events(), 120, 36);
+    desk.type_keys("<enter>");
+    assert_eq!((desk.lines_with("┃ ·  ").len(), desk.lines_with("┃›~  4").len()), (3, 1), "{}", desk.text());
+    // An event that changed nothing has a blank once it was seen.
+    desk.type_keys(",,");
+    assert_eq!(desk.lines_with("┃ ·  ").len(), 1, "{}", desk.text());
+    assert_eq!((desk.lines_with("┃    3").len(), desk.lines_with("┃›   2").len()), (1, 1), "{}", desk.text());
+    for (width, height) in SIZES {
+        let mut desk = Desk::open_in(shop(), width, height);
+        desk.type_keys("?");
+        assert_eq!(desk.lines_with("events: · not looked at yet").len(), 1, "{}", desk.text());
+    }
+}
+
+#[test]
+fn names_are_whole_beside_state_and_the_times_that_give_way_are_told() {
+    let long = || {
+        let mut events: Vec<Event> = Vec::new();
+        for (day, kind) in (1..).zip(["PaymentAuthorised", "PaymentCaptured", "MoneyWithdrawn"]) {
+            let mut event = event(&format!("account-500{day}"), kind, r#"{"amount":1}"#);
+            event.time = time::parse(&format!("2025-03-0{day}T12:49:3{day}Z")).or(event.time);
+            events.push(event);
+        }
+        numbered(events)
+    };
+    let mut desk = Desk::open_in(long(), 80, 24);
+    desk.type_keys("<enter>0");
+    for row in ["account-5001 PaymentAuthorised", "account-5002 PaymentCaptured", "… time, data┃"] {
+        assert!(desk.text().contains(row), "{row}\n{}", desk.text());
+    }
+    assert!(desk.lines_with("position 1  2025-03-01 12:49:31").len() == 1, "{}", desk.text());
+}
+
+#[test]
+fn notes_over_a_state_that_have_no_room_are_counted() {
+    let mut desk = Desk::open_in(shop(), 40, 10);
+    let place = Some(ScriptPlace { file: "order.js".into(), line: 41, column: 38 });
+    let why = FoldError { place, ..FoldError::new("Unexpected token ')'") };
+    desk.stale = Some(Arc::new(Stale { why, line: Some("  return withTotal({ ...order,)".into()) }));
+    desk.send(Msg::ReducerRefused("order.js:41 Unexpected token ')': this state is from before the save".into()));
+    desk.type_keys("4");
+    let notes = desk.lines_with("! ");
+    assert!(notes.iter().any(|line| line.contains("+1 more")), "{}", desk.text());
+}
+
+#[test]
 fn layouts_follow_each_other() {
     for (width, height) in [(80, 24), (120, 36), (160, 45)] {
         let mut desk = Desk::open_in(shop(), width, height);
@@ -368,7 +445,7 @@ fn events_are_there_while_the_first_state_is_still_folded() {
     desk.wanted = loads;
     desk.answer();
     let text = desk.text();
-    assert!(text.contains("OrderPlaced") && text.contains("│» ") && !text.contains("│›"), "{text}");
+    assert!(text.contains("OrderPlaced") && text.contains("│»") && !text.contains("│›"), "{text}");
     desk.wanted.extend(walks);
     desk.answer();
     assert!(desk.text().contains("│›"), "{}", desk.text());

@@ -368,3 +368,42 @@ fn data_without_an_end_is_refused_in_time() {
     assert!(err.contains("it is too large: at most 64"), "{err}");
     assert!(!store.exists(), "nothing was made");
 }
+
+#[test]
+fn the_address_of_a_server_is_not_made_a_folder_and_shows_no_password() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_stepback"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let source = format!("{}/sample-data/accounts.jsonl", env!("CARGO_MANIFEST_DIR"));
+    for address in [
+        "postgres://u:sekrit@h/db",
+        "mysql:/u:sekrit@h/db",
+        "host=h user=u password='sekrit two'",
+        "host:5432/db",
+        "@prod",
+    ] {
+        for arguments in [&["append", address, "s", "--type", "T", "--data", "{}"][..], &["import", &source, address]] {
+            let (code, said) = run(arguments);
+            assert_eq!(code, Some(69), "{arguments:?}: {said}");
+            assert!(said.contains("only files and folders are read") && !said.contains("sekrit"), "{said}");
+        }
+        let (_, said) = run(&["inspect", address]);
+        assert!(said.contains("only files and folders are read") && !said.contains("sekrit"), "{said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 0, "nothing was made");
+    // One that is there, by whatever way, is named without the password too.
+    let (code, _) = run(&["append", "./u:sekrit@h:1", "s", "--type", "T", "--data", "{}"]);
+    assert_eq!(code, Some(0));
+    for arguments in [&["inspect"][..], &["inspect", "--json"], &["doctor"], &["doctor", "--json"]] {
+        let (_, said) = run(&[arguments, &["u:sekrit@h:1"]].concat());
+        assert!(said.contains("u:***@h:1") && !said.contains("sekrit"), "{said}");
+    }
+}

@@ -121,3 +121,18 @@ fn a_type_that_is_not_there_is_said_with_those_that_are() {
         assert_eq!(output.status.code(), Some(0));
     }
 }
+
+#[test]
+fn the_command_of_an_event_whose_version_stands_twice_opens_that_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("twins.jsonl").display().to_string();
+    let line = |version: u64, name: &str| {
+        format!("{{\"stream\":\"a-1\",\"version\":{version},\"type\":\"{name}\",\"data\":{{}}}}\n")
+    };
+    std::fs::write(&path, [line(1, "One"), line(2, "Two"), line(2, "Again"), line(3, "Two")].concat())
+        .expect("written");
+    let shape = lines(&types(&[&path, "Two", "--json"])).remove(0);
+    let command = |key: &str| shape.get(key).map(|proof| str_of(proof, "command").to_owned()).expect("an event");
+    assert!(command("first").ends_with(" --stream a-1 --at '#2'"), "{}", command("first"));
+    assert!(command("last").ends_with(" --stream a-1 --at 3"), "{}", command("last"));
+}

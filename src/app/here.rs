@@ -2,6 +2,7 @@
 
 use super::App;
 use super::action::{Action, Context, Viewing};
+use super::layout::rows;
 use super::panes::state::StateView;
 use super::panes::{Pane, Tree};
 use super::words::{self, counted};
@@ -43,13 +44,25 @@ impl App {
     /// Of the event of the cursor.
     fn event_words(&self) -> Option<String> {
         let event = self.walk.event()?;
-        let mut words = format!("position {}", event.position);
+        let mut told = format!("position {}", event.position);
+        if let Some(time) = event.time.filter(|_| !self.shows_times()) {
+            told.push_str(&format!("  {}", words::instant(time)));
+        }
         for (name, value) in [("id", &event.id), ("correlation", &event.correlation)] {
             if let Some(value) = value {
-                words.push_str(&format!("  {name} {value}"));
+                told.push_str(&format!("  {name} {value}"));
             }
         }
-        Some(words)
+        Some(told)
+    }
+
+    /// Whether the list of events has the times.
+    fn shows_times(&self) -> bool {
+        let area = self.areas().and_then(|areas| areas.pane(Pane::Events));
+        let columns = area
+            .zip(self.panes.events.window.as_ref())
+            .map(|(area, window)| self.columns_asked(window).within(usize::from(rows(Pane::Events, area).width)));
+        columns.is_some_and(|columns| !columns.hides_time)
     }
 
     /// Of the scope: from when to when, or how much it is.

@@ -176,7 +176,9 @@ pub fn markdown() -> String {
          with one of them needs a second digit of 0 or 5 to 9 (`20`, `15`, `100`): `12j` goes to panes 1 and 2 and one down.\n\
          `:+12` goes 12 on, `:-12` back.\n\n\
          Mouse: the wheel scrolls the pane under it, a click selects, a click on what is selected opens it, dragging on the\n\
-         timeline scrubs, a click on a hint does it. Hold Shift to select text with the terminal.\n",
+         timeline scrubs, a click on a hint does it. Hold Shift to select text with the terminal.\n\n\
+         In Events the sign before an event says what it did to the state: `~` changed it, `+` began it, `×` ended it, `!` failed\n\
+         or cannot be read, a blank changed nothing. `·` says that nobody stood there yet, so that it is not known.\n",
     );
     for group in Keymap::groups() {
         let _ = write!(out, "\n## {group}\n\n| key | where | does | action |\n|---|---|---|---|\n");

@@ -313,7 +313,8 @@ impl App {
     /// Where what is said above a state stands, and the rows below that.
     pub fn noted(&self, area: Rect) -> (Rect, Rect) {
         let rows = layout::rows(Pane::State, area);
-        let notes = u16::try_from(self.state_notes(0).len()).unwrap_or(u16::MAX).min(rows.height / 3);
+        let notes = u16::try_from(self.state_notes(0).len()).unwrap_or(u16::MAX);
+        let notes = notes.min((rows.height / 3).max(1)).min(rows.height);
         (Rect { height: notes, ..rows }, Rect { y: rows.y + notes, height: rows.height - notes, ..rows })
     }
 

@@ -10,7 +10,7 @@ use crate::domain::{Place, address, shell};
 /// The command that opens the interface at a place: of a stream, or without one of the whole store.
 pub(super) fn open(source: &SourceArgs, stream: Option<&str>, at: Option<Place>, reducer: Option<&Path>) -> String {
     let name: OsString = match source.source.to_str() {
-        Some(text) => address::masked(text).into_owned().into(),
+        Some(text) => address::masked_name(text).into_owned().into(),
         None => source.source.clone(),
     };
     let mut words: Vec<OsString> = vec!["stepback".into(), name];

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::command;
-use super::folding::{FoldArgs, KEEP_GOING};
+use super::folding::{self, FoldArgs, KEEP_GOING};
 use super::interrupt;
 use super::meter::Meter;
 use super::missing::{Lack, Verdict};
@@ -177,7 +177,7 @@ fn command(source: &dyn Source, example: &Example, args: &DoctorArgs) -> Option<
     };
     let at = match (&example.stream, &example.position) {
         (Some(stream), _) => match place_in(&Scope::Stream(stream.clone())) {
-            Some(at) => Some(places::named(source, stream, at, &cancel).unwrap_or(Place::Ordinal(at))),
+            Some(at) => Some(folding::named(source, stream, at)),
             None => example.version.map(|version| Place::Number(version.0)),
         },
         (None, position) => {

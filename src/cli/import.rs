@@ -30,6 +30,8 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the source cannot be read or the store cannot be written. What was taken over until then stays.
 pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
+    // Before the source is read, which may take long.
+    embedded::folder(&args.store, "open")?;
     let (source, mut missing) = args.source.open()?;
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { TERMINAL } else { ELSEWHERE };

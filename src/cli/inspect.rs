@@ -140,6 +140,7 @@ fn untimed(source: &dyn Source) -> Result<Option<u64>, Failure> {
 fn form(payload: &Payload) -> Option<&str> {
     match payload.form() {
         Form::Absent => None,
+        Form::Json | Form::JsonText | Form::Encoded if payload.json().is_err() => Some("broken JSON"),
         Form::Json => Some("JSON"),
         Form::JsonText => Some("JSON in a string"),
         Form::Encoded => Some(payload.encoding().unwrap_or("JSON")),

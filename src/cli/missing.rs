@@ -79,6 +79,14 @@ impl Missing {
             .add(|| format!("position {}, version {} of {}: {why}", event.position, event.version, event.stream));
     }
 
+    /// So many payloads, of which this is the first, could not be read as what they are stored as.
+    pub fn payloads(&mut self, count: u64, first: impl FnOnce() -> String) {
+        if count > 0 {
+            self.payloads.add(first);
+            self.payloads.count += count - 1;
+        }
+    }
+
     /// So many records are left out of the answer, for reasons that were told one by one.
     pub fn refused(&mut self, count: u64) {
         if count > 0 {
@@ -152,10 +160,7 @@ impl Missing {
         let Counted { count, first } = &self.payloads;
         if *count > 0 {
             let payloads = if *count == 1 { "1 payload is".into() } else { format!("{count} payloads are") };
-            all.push((
-                Lack::Data,
-                format!("{payloads} not the JSON it should be and given as text; the first: {first}"),
-            ));
+            all.push((Lack::Data, format!("{payloads} not the JSON it should be; the first: {first}")));
         }
         all.extend(self.others.iter().cloned());
         if interrupt::is_stopped() {

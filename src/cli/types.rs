@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::command;
+use super::folding::named;
 use super::interrupt;
 use super::meter::Meter;
 use super::output::{self, Ended, Table, push_optional, push_position, push_text};
 use super::source_args::SourceArgs;
-use crate::domain::{Place, text};
+use crate::domain::{Place, Scope, text};
+use crate::session::Source;
 use crate::session::doctor::{bytes, grouped};
 use crate::session::shapes::{self, Beside, Field, Happened, Part, Proof, Shapes, Turn, TypeShape};
 
@@ -40,7 +42,7 @@ const WIDEST: usize = 400;
 const NAMED: usize = 5;
 
 pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let (source, missing) = args.source.open()?;
+    let (source, mut missing) = args.source.open()?;
     let part = match (args.metadata, args.fields) {
         (true, _) => Part::Metadata,
         (_, true) => Part::Fields,
@@ -59,10 +61,14 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
             vec![shapes.types.iter().find(|shape| shape.name == *name).ok_or_else(|| no_type(&shapes, name))?]
         }
     };
+    for shape in &wanted {
+        missing.payloads(shape.unparsable, || shape.unparsable_at.as_ref().map(proof_line).unwrap_or_default());
+    }
+    let asked: Asked<'_> = (args, &*source);
     if args.json {
-        wanted.iter().try_for_each(|shape| write_json(out, shape, args))?;
+        wanted.iter().try_for_each(|shape| write_json(out, shape, asked))?;
     } else if args.event_type.is_some() {
-        wanted.iter().try_for_each(|shape| write_shape(out, shape, &shapes, args))?;
+        wanted.iter().try_for_each(|shape| write_shape(out, shape, &shapes, asked))?;
     } else {
         write_list(out, &shapes)?;
     }
@@ -75,6 +81,9 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
     out.flush()?;
     Ok(missing.end(&*source))
 }
+
+/// What was asked, of which source.
+type Asked<'a> = (&'a TypesArgs, &'a dyn Source);
 
 fn no_type(shapes: &Shapes, name: &str) -> Ended {
     let known: Vec<String> = shapes.types.iter().take(NAMED).map(|shape| text::fit(&shape.name, 60)).collect();
@@ -111,7 +120,7 @@ fn write_list(out: &mut dyn Write, shapes: &Shapes) -> io::Result<()> {
     table.write(out)
 }
 
-fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &TypesArgs) -> io::Result<()> {
+fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, asked: Asked<'_>) -> io::Result<()> {
     let share = shape.count as f64 * 100.0 / shapes.events.max(1) as f64;
     writeln!(
         out,
@@ -151,7 +160,7 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
         writeln!(out)?;
         match shape.history.is_empty() {
             true => writeln!(out, "no field appeared, vanished or changed its type")?,
-            false => shape.history.iter().try_for_each(|turn| write_turn(out, turn, args))?,
+            false => shape.history.iter().try_for_each(|turn| write_turn(out, turn, asked))?,
         }
     }
     for (n, beside) in shape.beside.iter().enumerate() {
@@ -160,24 +169,28 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, args: &T
             writeln!(out, "{} has {shapes} shapes side by side", output::line(&beside.path, WIDEST))?;
         }
         writeln!(out, "   {}", output::line(&beside.sentence(), WIDEST))?;
-        write_proof(out, beside.first.as_ref(), args)?;
+        write_proof(out, beside.first.as_ref(), asked)?;
     }
     shape.cut.iter().try_for_each(|cut| writeln!(out, "left out: {cut}"))
 }
 
-fn write_turn(out: &mut dyn Write, turn: &Turn, args: &TypesArgs) -> io::Result<()> {
+fn write_turn(out: &mut dyn Write, turn: &Turn, asked: Asked<'_>) -> io::Result<()> {
     writeln!(out, "{}", output::line(&format!("{} {}", turn.path, turn.sentence()), WIDEST))?;
-    write_proof(out, turn.proof.as_ref(), args)
+    write_proof(out, turn.proof.as_ref(), asked)
 }
 
-fn write_proof(out: &mut dyn Write, proof: Option<&Proof>, args: &TypesArgs) -> io::Result<()> {
+fn write_proof(out: &mut dyn Write, proof: Option<&Proof>, asked: Asked<'_>) -> io::Result<()> {
     let Some(proof) = proof else { return Ok(()) };
     writeln!(out, "         {}", output::line(&proof_line(proof), WIDEST))?;
-    writeln!(out, "         {}", text::safe(&command(proof, args)))
+    writeln!(out, "         {}", text::safe(&command(proof, asked)))
 }
 
-fn command(proof: &Proof, args: &TypesArgs) -> String {
-    command::open(&args.source, Some(proof.stream.as_str()), Some(Place::Number(proof.version.0)), None)
+/// The command that shows where something is seen, and no other event that has its version.
+fn command(proof: &Proof, (args, source): Asked<'_>) -> String {
+    let scope = Scope::Stream(proof.stream.clone());
+    let at = source.translate(&Scope::All, proof.place - 1, &scope).ok().flatten();
+    let at = at.map_or(Place::Number(proof.version.0), |ordinal| named(source, &proof.stream, ordinal + 1));
+    command::open(&args.source, Some(proof.stream.as_str()), Some(at), None)
 }
 
 fn proof_line(proof: &Proof) -> String {
@@ -191,13 +204,13 @@ fn kinds(field: &Field) -> String {
     kinds.join(", ")
 }
 
-fn write_json(out: &mut dyn Write, shape: &TypeShape, args: &TypesArgs) -> io::Result<()> {
+fn write_json(out: &mut dyn Write, shape: &TypeShape, asked: Asked<'_>) -> io::Result<()> {
     let mut line = String::from("{\"type\":");
     push_text(&mut line, &shape.name);
     line.push_str(&format!(",\"count\":{},\"first\":", shape.count));
-    push_proof(&mut line, shape.first.as_ref(), args);
+    push_proof(&mut line, shape.first.as_ref(), asked);
     line.push_str(",\"last\":");
-    push_proof(&mut line, shape.last.as_ref(), args);
+    push_proof(&mut line, shape.last.as_ref(), asked);
     let rate: Vec<String> = shape.rate.iter().map(u64::to_string).collect();
     line.push_str(&format!(
         ",\"rate\":[{}],\"size\":{{\"total\":{},\"mean\":{},\"max\":{}}},\"largest\":",
@@ -206,7 +219,7 @@ fn write_json(out: &mut dyn Write, shape: &TypeShape, args: &TypesArgs) -> io::R
         shape.bytes / shape.count.max(1),
         shape.largest
     ));
-    push_proof(&mut line, shape.largest_at.as_ref(), args);
+    push_proof(&mut line, shape.largest_at.as_ref(), asked);
     line.push_str(&format!(
         ",\"looked_into\":{},\"absent\":{},\"unparsable\":{},\"opaque\":{{",
         shape.read, shape.absent, shape.unparsable
@@ -218,9 +231,9 @@ fn write_json(out: &mut dyn Write, shape: &TypeShape, args: &TypesArgs) -> io::R
     line.push_str("},\"fields\":[");
     list(&mut line, &shape.fields, push_field);
     line.push_str("],\"history\":[");
-    list(&mut line, &shape.history, |line, turn| push_turn(line, turn, args));
+    list(&mut line, &shape.history, |line, turn| push_turn(line, turn, asked));
     line.push_str("],\"side_by_side\":[");
-    list(&mut line, &shape.beside, |line, beside| push_beside(line, beside, args));
+    list(&mut line, &shape.beside, |line, beside| push_beside(line, beside, asked));
     line.push_str("],\"left_out\":[");
     list(&mut line, &shape.cut, |line, cut| push_text(line, cut));
     writeln!(out, "{line}]}}")
@@ -250,7 +263,7 @@ fn push_field(line: &mut String, field: &Field) {
     line.push_str("]}");
 }
 
-fn push_turn(line: &mut String, turn: &Turn, args: &TypesArgs) {
+fn push_turn(line: &mut String, turn: &Turn, asked: Asked<'_>) {
     line.push_str("{\"path\":");
     push_text(line, &turn.path);
     line.push_str(",\"what\":");
@@ -267,22 +280,22 @@ fn push_turn(line: &mut String, turn: &Turn, args: &TypesArgs) {
     line.push_str(",\"text\":");
     push_text(line, &turn.sentence());
     line.push_str(",\"event\":");
-    push_proof(line, turn.proof.as_ref(), args);
+    push_proof(line, turn.proof.as_ref(), asked);
     line.push('}');
 }
 
-fn push_beside(line: &mut String, beside: &Beside, args: &TypesArgs) {
+fn push_beside(line: &mut String, beside: &Beside, asked: Asked<'_>) {
     line.push_str("{\"path\":");
     push_text(line, &beside.path);
     line.push_str(",\"fields\":[");
     list(line, &beside.fields, |line, field| push_text(line, field));
     let (count, of, percent) = (beside.count, beside.of, beside.percent());
     line.push_str(&format!("],\"count\":{count},\"of\":{of},\"percent\":{percent},\"first\":"));
-    push_proof(line, beside.first.as_ref(), args);
+    push_proof(line, beside.first.as_ref(), asked);
     line.push('}');
 }
 
-fn push_proof(line: &mut String, proof: Option<&Proof>, args: &TypesArgs) {
+fn push_proof(line: &mut String, proof: Option<&Proof>, asked: Asked<'_>) {
     let Some(proof) = proof else { return line.push_str("null") };
     line.push_str("{\"stream\":");
     push_text(line, proof.stream.as_str());
@@ -291,6 +304,6 @@ fn push_proof(line: &mut String, proof: Option<&Proof>, args: &TypesArgs) {
     line.push_str(",\"time\":");
     push_optional(line, proof.time.map(|time| time.to_string()).as_deref());
     line.push_str(",\"command\":");
-    push_text(line, &command(proof, args));
+    push_text(line, &command(proof, asked));
     line.push('}');
 }

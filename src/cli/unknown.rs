@@ -28,7 +28,7 @@ pub fn unknown(word: &str) -> Option<String> {
     if is_something || commands.iter().any(|command| command == word) {
         return None;
     }
-    let shown = address::masked(word);
+    let shown = address::masked_name(word);
     let mut why = format!("`{}` is no command, and there is no such file", text::fit(&shown, 120));
     let nearest = nearest(word, &commands);
     match nearest.is_empty() {
@@ -49,7 +49,7 @@ pub fn refused(error: &clap::Error) -> ExitCode {
     let words = error.render().to_string();
     let mut err = io::stderr().lock();
     for line in words.trim_end().lines() {
-        let _ = writeln!(err, "{}", text::safe(&address::masked(line)));
+        let _ = writeln!(err, "{}", text::safe(&address::masked_words(line)));
     }
     ExitCode::from(super::USAGE)
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::address::masked_name;
 use super::text::safe;
 
 /// What kind of failure it was; the exit code of a command follows from it.
@@ -51,7 +52,13 @@ pub struct Failure {
 impl Failure {
     /// A failure without a hint.
     pub fn new(kind: FailureKind, source: impl Into<String>, doing: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { kind, source: source.into(), doing: doing.into(), why: why.into(), hint: String::new() }
+        Self {
+            kind,
+            source: masked_name(&source.into()).into_owned(),
+            doing: doing.into(),
+            why: why.into(),
+            hint: String::new(),
+        }
     }
 
     /// The same failure, saying what to do.

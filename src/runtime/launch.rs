@@ -11,6 +11,7 @@ use super::{Background, ColorDepth, Launch, Screen, background, color_depth, mis
 use crate::app::{App, Effect, Msg, Origin, Setup};
 use crate::cli::{self, Interface};
 use crate::config::{Folders, Settings, ThemeChoice};
+use crate::domain::address;
 use crate::domain::{Cancel, Destination, Failure, Place, StreamName};
 use crate::session::{Opening, Source, Walker, demo};
 use crate::ui::{self, theme::Theme};
@@ -80,7 +81,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let asked = interface.stream.clone();
     let shown = name.clone().unwrap_or_else(|| match opening.address == "-" {
         true => "standard input".to_owned(),
-        false => origin.address.to_string_lossy().into_owned(),
+        false => address::shown(&origin.address),
     });
     let work = Work::begin(shown, &looking, move || found(&opening, asked.as_deref()))?;
     let (stage, found) = match work.at_once()? {

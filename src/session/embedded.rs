@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::domain::address;
 use crate::domain::{
     Anchor, Cancel, Direction, Event, EventQuery, Failure, FailureKind, Form, Json, Payload, Progress, Scope,
     StreamName,
@@ -46,7 +47,7 @@ pub struct AppendedEntry {
 /// # Errors
 /// When data or metadata are not JSON, the stream is elsewhere than expected, or the store cannot be written.
 pub fn append(directory: &Path, entry: &Entry) -> Result<AppendedEntry, Failure> {
-    let name = directory.display().to_string();
+    let name = address::shown(directory);
     let parse = |what: &str, text: &str| {
         Json::parse(text.as_bytes())
             .map_err(|error| Failure::new(FailureKind::Malformed, what, "read it as JSON", error.to_string()))
@@ -73,12 +74,19 @@ pub fn append(directory: &Path, entry: &Entry) -> Result<AppendedEntry, Failure>
     Ok(AppendedEntry { appended, notices: notices(&store) })
 }
 
-/// A store is a folder: what else has that name is none, and stays untouched.
-fn folder(directory: &Path, doing: &str) -> Result<(), Failure> {
+/// A store is a folder: what else has that name is none, and stays untouched. What is the address of a server makes none.
+///
+/// # Errors
+/// When it is no name of a store.
+pub fn folder(directory: &Path, doing: &str) -> Result<(), Failure> {
+    if let Some(why) = address::no_path(&directory.to_string_lossy()).filter(|_| !directory.exists()) {
+        let failure = Failure::new(FailureKind::Unsupported, address::shown(directory), doing, why);
+        return Err(failure.hint("a folder that is called so is named with `./` before it"));
+    }
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
             let why = "a store is a folder, and this is not one";
-            Err(Failure::new(FailureKind::Unsupported, directory.display().to_string(), doing, why))
+            Err(Failure::new(FailureKind::Unsupported, address::shown(directory), doing, why))
         }
         _ => Ok(()),
     }
@@ -152,7 +160,7 @@ pub fn import(
     cancel: &Cancel,
     told: &mut dyn FnMut(ImportProgress),
 ) -> Result<Imported, Failure> {
-    let name = directory.display().to_string();
+    let name = address::shown(directory);
     folder(directory, "open")?;
     let store = Store::open(directory).map_err(|error| error.failure(&name, "open"))?;
     source.complete(cancel, &mut |progress| told(ImportProgress::Counting(progress)))?;
@@ -253,7 +261,7 @@ fn refusal(event: &Event, number: u64, why: &str) -> String {
 /// # Errors
 /// When there is no store or reading fails; damage is in the report.
 pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<Report, Failure> {
-    let name = directory.display().to_string();
+    let name = address::shown(directory);
     folder(directory, "verify")?;
     store::verify(directory, cancel, told).map_err(|error| error.failure(&name, "verify"))
 }

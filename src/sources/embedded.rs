@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Source;
+use crate::domain::address;
 use crate::domain::{
     About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
     Scope, StreamName, StreamPage, StreamSummary, Trouble,
@@ -38,7 +39,7 @@ impl Embedded {
     /// When there is none, or not even its beginning can be read.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, Failure> {
         let directory = directory.as_ref();
-        let name = directory.display().to_string();
+        let name = address::shown(directory);
         let viewer = Viewer::open(directory).map_err(|error| error.failure(&name, "open"))?;
         Ok(Self {
             viewer: Arc::new(viewer),

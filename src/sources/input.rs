@@ -10,6 +10,7 @@ use super::feed::Feed;
 use super::identity::Identity;
 use super::looking::Looking;
 use crate::domain::Failure;
+use crate::domain::address;
 
 /// How much is read to tell what it is.
 pub const HEAD: u64 = 64 << 10;
@@ -39,10 +40,10 @@ impl Input {
     /// A regular file of this length.
     pub fn of_file(file: File, length: u64, address: impl AsRef<Path>) -> Self {
         let path = address.as_ref();
-        let address = &*path.to_string_lossy();
-        let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-        let name = part(path.file_name()).unwrap_or_else(|| address.into());
-        let stem = part(path.file_stem()).unwrap_or_else(|| name.clone());
+        let address = &*address::shown(path);
+        let name = path.file_name().map_or_else(|| address.into(), address::shown);
+        // Streams may be named after it: it says what it says.
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_else(|| name.clone());
         let feed = Feed::of_file(file, address, length);
         feed.stands_for(Identity::of(path.to_path_buf()).map(Arc::new));
         Self::of_feed(feed, name, stem, Some(path.to_path_buf()))

@@ -66,7 +66,7 @@ impl Opened {
 /// When there is nothing at the address, it may not be read, or nothing in it can be understood.
 pub fn open(address: impl AsRef<OsStr>, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let address = address.as_ref();
-    let name = &*address.to_string_lossy();
+    let name = &*address::shown(address);
     if address == "-" {
         return open_pipe(std::io::stdin(), "standard input", options);
     }
@@ -74,9 +74,8 @@ pub fn open(address: impl AsRef<OsStr>, options: &OpenOptions) -> Result<Arc<dyn
         return Err(Failure::new(FailureKind::Usage, "stepback", "open it", "the name is empty"));
     }
     let path = Path::new(address);
-    if name.contains("://") && !path.exists() {
-        let why = "it is the address of a server: only files and folders are read yet";
-        let failure = Failure::new(FailureKind::Unsupported, address::masked(name), "open", why);
+    if let Some(why) = address::no_path(&address.to_string_lossy()).filter(|_| !path.exists()) {
+        let failure = Failure::new(FailureKind::Unsupported, name, "open", why);
         return Err(failure.hint("open a dump of it, or its folder"));
     }
     // Looked at before it is opened: opening a FIFO waits, and opening a device may do anything.
@@ -120,7 +119,7 @@ fn parts(path: &Path, is_directory: bool) -> Parts {
 /// As [`open`].
 pub(super) fn opened(address: &OsStr, options: &OpenOptions) -> Result<Opened, Failure> {
     let path = Path::new(address);
-    let name = &*address.to_string_lossy();
+    let name = &*address::shown(address);
     let unsupported = |why: &str| Failure::new(FailureKind::Unsupported, name, "open", why);
     let io = |e: std::io::Error| Failure::io(name, "open", &e);
     let kind = std::fs::metadata(path).map_err(io)?.file_type();
@@ -210,7 +209,7 @@ fn open_directory(path: &Path, options: &OpenOptions) -> Result<Opened, Failure>
     let folder = |source| Opened::folder(source, false);
     if options.map.is_some() && (embedded::is_store(path) || chunks::is_store(path) || jetstream::is_store(path)) {
         let why = "a store like this says itself what its events are: --map has nothing to say of it";
-        return Err(Failure::new(FailureKind::Usage, path.display().to_string(), "open", why));
+        return Err(Failure::new(FailureKind::Usage, address::shown(path), "open", why));
     }
     if embedded::is_store(path) {
         return Ok(Opened::folder(Arc::new(embedded::Embedded::open(path)?), true));
@@ -227,7 +226,7 @@ fn open_directory(path: &Path, options: &OpenOptions) -> Result<Opened, Failure>
     if dumps::is_directory(path) {
         return layouts::open(dumps::directory_input(path)?, dumps::open_directory, options).map(folder);
     }
-    let address = path.display().to_string();
+    let address = address::shown(path);
     Err(Failure::new(FailureKind::Unsupported, address, "open", "it is a directory, and no event store")
         .hint("name a file in it"))
 }

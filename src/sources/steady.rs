@@ -5,9 +5,11 @@
 //! where it lies must not be written to at all: its pages are read one by one, and some would be of before, some of after.
 //! One with a log or a journal beside it is read from a copy, which stands still.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use crate::regular;
 
 /// Bytes remembered of the beginning and of the end of a file.
 const SAMPLE: usize = 4096;
@@ -25,9 +27,9 @@ pub struct Steady {
 enum Nature {
     /// It may grow at its end.
     Text,
-    /// Its writer changes it in place and readers expect that, but it never loses what an index of it says.
+    /// Its writer changes and replaces it and readers expect that, but it never loses what an index of it says.
     Managed,
-    /// It may not change at all.
+    /// A database that is read where it lies: it may not change at all.
     Database,
 }
 
@@ -125,7 +127,7 @@ fn time(metadata: &Metadata) -> (i64, i64) {
 
 /// The first bytes, and those before `end`.
 fn samples(path: &Path, end: u64) -> Option<(Vec<u8>, Vec<u8>)> {
-    let file = File::open(path).ok()?;
+    let file = regular::open(path).ok()?;
     let length = SAMPLE.min(usize::try_from(end).unwrap_or(SAMPLE));
     let read = |at: u64| {
         let mut bytes = vec![0; length];
@@ -136,6 +138,7 @@ fn samples(path: &Path, end: u64) -> Option<(Vec<u8>, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
     use std::time::{Duration, SystemTime};
 

@@ -23,8 +23,8 @@ use widgets::Pen;
 /// Draws everything.
 pub fn render(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
-    if theme.style(Role::Text) != Style::new() {
-        frame.buffer_mut().set_style(area, theme.style(Role::Text));
+    if theme.ground() != Style::new() {
+        frame.buffer_mut().set_style(area, theme.ground());
     }
     // The size the state knows, never more than the screen has: the message of a new size may still be under way.
     let Some(areas) = app.areas().filter(|_| area.width >= app.size.width && area.height >= app.size.height) else {
@@ -59,7 +59,7 @@ pub fn render(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
 /// The ground of a theme that has one, in every cell that has none of its own: what was cleared, and the hidden half of
 /// wide characters.
 fn ground(theme: &Theme, buffer: &mut Buffer) {
-    let Style { fg: Some(front), bg: Some(ground), .. } = theme.style(Role::Text) else { return };
+    let Style { fg: Some(front), bg: Some(ground), .. } = theme.ground() else { return };
     for cell in &mut buffer.content {
         if cell.bg == Color::Reset {
             cell.set_bg(ground);

@@ -156,8 +156,11 @@ impl Theme {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let plain = styles[Role::Text as usize].unwrap_or_default();
-        Ok(Self { name: name.into(), styles: styles.map(|style| style.unwrap_or(plain)) })
+        let ground = styles[Role::Text as usize].unwrap_or_default();
+        let plain = Style { bg: None, ..ground };
+        let mut styles = styles.map(|style| style.unwrap_or(plain));
+        styles[Role::Text as usize] = ground;
+        Ok(Self { name: name.into(), styles })
     }
 
     /// A theme of these styles, in the order of [`ROLES`].
@@ -165,9 +168,15 @@ impl Theme {
         Self { name: name.into(), styles }
     }
 
-    /// The style of a role.
+    /// The style of a role. That of text has no ground of its own: it stands on what is there, be it a selected row.
     pub fn style(&self, role: Role) -> Style {
-        self.styles[role as usize]
+        let style = self.styles[role as usize];
+        if role == Role::Text { Style { bg: None, ..style } } else { style }
+    }
+
+    /// Text with the ground everything stands on, for what is empty.
+    pub fn ground(&self) -> Style {
+        self.styles[Role::Text as usize]
     }
 }
 
@@ -265,7 +274,7 @@ mod tests {
         let contrast = |a: f64, b: f64| (a.max(b) + 0.05) / (a.min(b) + 0.05);
         for name in ["dark", "light"] {
             let theme = Theme::named(name);
-            let ground = theme.style(Role::Text).bg.expect("its own ground, whatever the terminal has");
+            let ground = theme.ground().bg.expect("its own ground, whatever the terminal has");
             for (role, role_name) in ROLES {
                 let style = theme.style(role);
                 let Some(fg) = style.fg else { continue };

@@ -2,6 +2,7 @@
 
 mod folded;
 mod keys;
+mod maps;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -125,3 +125,113 @@ fn one_bad_value_in_a_few_records_is_no_reason_to_read_none() {
         assert_eq!(times.collect::<Vec<_>>(), [true, false, false, true], "{file}");
     }
 }
+
+#[test]
+fn types_and_inspect_say_what_is_no_json() {
+    let row = |version, data| ["order-1", version, "Paid", TIME, data];
+    let rows = [row("1", r#"{"a":1}"#), row("2", r#"{"a":"#), row("3", r#"{"a":3}"#), row("4", r#"{"a":4}"#)];
+    let folder = tempfile::tempdir().expect("a folder");
+    let files =
+        [named(&folder, "rows.csv", formats::delimited(&rows)), named(&folder, "rows.sql", formats::dump(&rows))];
+    for file in files {
+        let types = run(&["types", &file, "--json"]);
+        assert_eq!(code(&types), 65, "{file}");
+        assert!(stderr(&types).contains("1 payload is not the JSON it should be; the first: order-1 version 2"));
+        let told = json(&stdout(&types));
+        let fields = told.get("fields").expect("fields").to_string();
+        assert!(fields.contains("\"present\":3,\"of\":4,\"percent\":75"), "{file}: {fields}");
+        let said = stdout(&run(&["inspect", &file]));
+        assert!(said.contains("data: JSON in 3, broken JSON in 1 of the first 4"), "{said}");
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_database_that_changes_while_it_is_exported_is_told() {
+    use std::os::unix::fs::FileExt;
+    let exported_while = |act: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.sqlite");
+        let database = rusqlite::Connection::open(&path).expect("a database");
+        database
+            .execute("CREATE TABLE events (stream text, version integer, type text, data text)", [])
+            .expect("a table");
+        database
+            .execute(
+                "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 19999)
+                 INSERT INTO events SELECT 'a-' || n % 7, n / 7 + 1, 'Made', json_object('n', n, 'pad', hex(zeroblob(80))) FROM n",
+                [],
+            )
+            .expect("rows");
+        drop(database);
+        let file = path.display().to_string();
+        let mut child =
+            command(&["export", &file]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("stepback runs");
+        let mut out = child.stdout.take().expect("a pipe");
+        let mut text = vec![0; 50_000];
+        out.read_exact(&mut text).expect("it has begun");
+        act(&path);
+        out.read_to_end(&mut text).expect("the rest");
+        let ended = child.wait_with_output().expect("it ends");
+        (text.iter().filter(|byte| **byte == b'\n').count(), code(&ended), stderr(&ended))
+    };
+    let (count, code, said) = exported_while(&|path| {
+        let file = std::fs::File::options().write(true).open(path).expect("the file");
+        file.write_all_at(&[b'#'; 2_000_000], 500_000).expect("written over");
+    });
+    assert!(count < 20_000 && code == 74 && said.contains("was written over"), "{count} {code} {said}");
+    let (count, code, said) = exported_while(&|path| {
+        std::fs::write(path.with_extension("new"), "other").expect("written");
+        std::fs::rename(path.with_extension("new"), path).expect("renamed");
+    });
+    assert!(count == 20_000 && code == 74 && said.contains("was replaced"), "{count} {code} {said}");
+    let (count, code, said) = exported_while(&|path| {
+        let writer = rusqlite::Connection::open(path).expect("a database");
+        writer.execute("INSERT INTO events VALUES ('z-1', 1, 'Made', '{}')", []).expect("a row");
+    });
+    assert_eq!((count, code, said.as_str()), (20_000, 0, ""));
+}
+
+#[test]
+fn what_was_set_aside_is_no_part_of_the_store() {
+    let row = |version, data| ["order-1", version, "Paid", TIME, data];
+    let events = formats::dump(&[row("1", r#"{"a":1}"#), row("2", r#"{"a":2}"#), row("3", r#"{"a":3}"#)]);
+    let failed = [row("4", r#"{"f":1}"#), row("5", r#"{"f":2}"#), row("6", r#"{"f":3}"#), row("7", r#"{"f":4}"#)];
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["dead_letters", "failed_events", "DeadLetterQueue", "events_dlq"] {
+        let aside = formats::dump(&failed).replace("public.events", &format!("public.\"{name}\""));
+        let file = named(&folder, "store.sql", format!("{events}{aside}"));
+        let listed = run(&["events", &file, "--json"]);
+        assert_eq!(stdout(&listed).lines().count(), 3, "{name}: {}", stdout(&listed));
+        assert!(stderr(&listed).contains(name), "{name}: {}", stderr(&listed));
+        let found = stdout(&run(&["doctor", &file, "--json"]));
+        assert!(found.contains("left-out-events"), "{name}: {found}");
+        let chosen = run(&["events", &file, "--layout", &format!("generic:{name}"), "--json"]);
+        assert_eq!(stdout(&chosen).lines().count(), 4, "{name}: {}", stderr(&chosen));
+    }
+    // A table of an aggregate that may fail is one as any other.
+    let other = formats::dump(&failed).replace("public.events", "public.failed_payment_events");
+    let file = named(&folder, "store.sql", format!("{events}{other}"));
+    assert_eq!(stdout(&run(&["events", &file, "--json"])).lines().count(), 7);
+}
+
+#[test]
+fn what_cannot_be_read_is_no_event_without_a_time() {
+    let row = |stream, version, time| [stream, version, "Paid", time, r#"{"a":1}"#];
+    let rows = [
+        row("order-1", "1", TIME),
+        row("order-1", "2", TIME),
+        row("", "3", ""),
+        row("order-1", "bad", ""),
+        row("order-1", "5", TIME),
+        row("order-2", "1", TIME),
+        row("order-2", "2", TIME),
+        row("order-3", "1", TIME),
+        row("order-3", "2", TIME),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = named(&folder, "rows.sql", formats::dump(&rows));
+    let said = stdout(&run(&["inspect", &file]));
+    assert!(said.contains("2 records that could not be read"), "{said}");
+    assert!(!said.contains("without a time") && !said.contains("without a stream"), "{said}");
+}

@@ -13,6 +13,9 @@ use crate::domain::{Scope, Timestamp};
 const SIGNS: usize = 2;
 /// A type or a stream in fewer cells says nothing.
 const LEAST_NAME: usize = 7;
+/// In so many cells most streams and types are told from the others, though cut: the time does not stand where they have fewer.
+const TELLING_STREAM: usize = 10;
+const TELLING_KIND: usize = 14;
 /// A type or a stream asks for no more than this.
 const MOST_NAME: usize = 30;
 /// Data asks for no more than this.
@@ -35,8 +38,22 @@ pub struct Columns {
     pub kind: usize,
     /// The data.
     pub data: usize,
+    /// Whether there are times for which there is no room.
+    pub hides_time: bool,
     /// Whether there is data for which there is no room.
     pub hides_data: bool,
+}
+
+impl Columns {
+    /// What there is no room for.
+    pub fn hidden(&self) -> Option<&'static str> {
+        match (self.hides_time, self.hides_data) {
+            (true, true) => Some("time, data"),
+            (true, false) => Some("time"),
+            (false, true) => Some("data"),
+            (false, false) => None,
+        }
+    }
 }
 
 /// What the columns of a list ask for.
@@ -72,9 +89,13 @@ impl Asked {
     /// The columns of a list that is so wide.
     pub fn within(self, width: usize) -> Columns {
         let Self { number, stream, whole, kind, data, .. } = self;
-        let names = with_blank(stream.min(LEAST_NAME)) + kind.clamp(4, LEAST_NAME);
+        let names = match stream {
+            0 => kind.clamp(4, LEAST_NAME),
+            _ => stream.min(TELLING_STREAM) + 1 + kind.clamp(4, TELLING_KIND),
+        };
         let fixed = SIGNS + number + 1;
         let mut time = if fixed + with_blank(self.time) + names <= width { self.time } else { 0 };
+        let hides_time = time < self.time;
         let room = width.saturating_sub(fixed + with_blank(time));
         let most = MOST_NAME.max(width / 3);
         let (stream, mut kind) = shared(stream.min(most), kind.clamp(4, most), room);
@@ -100,7 +121,8 @@ impl Asked {
             shown = shown.saturating_sub(whole - kind);
             kind = whole;
         }
-        Columns { number, time, precision, stream, kind, data: shown, hides_data: data > 0 && shown == 0 }
+        let hides_data = data > 0 && shown == 0;
+        Columns { number, time, precision, stream, kind, data: shown, hides_time, hides_data }
     }
 }
 
@@ -111,7 +133,8 @@ fn with_blank(column: usize) -> usize {
     column + usize::from(column > 0)
 }
 
-/// Two names in the room of one line: each what it asks for, or half of it and what the other leaves.
+/// Two names in the room of one line: each what it asks for. Where only one can be whole it is, the type before the stream, as
+/// long as the other still tells something; both are cut where neither can be.
 fn shared(stream: usize, kind: usize, room: usize) -> (usize, usize) {
     if stream == 0 {
         return (0, kind.min(room));
@@ -120,10 +143,10 @@ fn shared(stream: usize, kind: usize, room: usize) -> (usize, usize) {
     let half = room / 2;
     if stream + kind <= room {
         (stream, kind)
-    } else if stream <= half {
-        (stream, room - stream)
-    } else if kind <= room - half {
+    } else if kind + TELLING_STREAM.min(half) <= room {
         (room - kind, kind)
+    } else if stream + TELLING_KIND.min(half) <= room {
+        (stream, room - stream)
     } else {
         (half, room - half)
     }
@@ -173,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_come_before_whole_names_and_data_last() {
+    fn telling_names_come_before_times_whole_names_after_them_and_data_last() {
         let asked = Asked { number: 5, time: 14, milliseconds: 4, stream: 12, whole: 17, kind: 17, data: 80 };
         assert_eq!(asked.narrow(), 53);
         for width in 0..160 {
@@ -181,13 +204,26 @@ mod tests {
             let Columns { number, time, stream, kind, data, .. } = columns;
             let used = SIGNS + number + 1 + with_blank(time) + with_blank(stream) + kind;
             assert!(used + data <= width.max(SIGNS + number + 1 + with_blank(stream) + kind), "{columns:?} in {width}");
-            assert_eq!(time > 0, width >= 38, "{columns:?} in {width}");
-            assert_eq!(stream == 12 && kind == 17, width >= 53, "{columns:?} in {width}");
+            assert_eq!(time > 0, width >= 48, "{columns:?} in {width}");
+            let whole = (38..48).contains(&width) || width >= 53;
+            assert_eq!(stream == 12 && kind == 17, whole, "{columns:?} in {width}");
+            assert_eq!(columns.hides_time, time == 0, "what is not drawn is told");
             assert!(data == 0 || data >= usize::from(LEAST_DATA), "{columns:?} in {width}");
             assert_eq!(columns.hides_data, data == 0, "what is not drawn is told");
         }
         assert_eq!(asked.within(57).precision, Precision::Milliseconds);
         assert_eq!(asked.within(67).data, 12);
+    }
+
+    #[test]
+    fn of_two_names_one_is_cut_where_one_can_be_whole() {
+        assert_eq!(shared(30, 26, 37), (10, 26), "the type is whole");
+        assert_eq!(shared(12, 40, 30), (12, 17), "or else the stream");
+        assert_eq!(shared(30, 30, 31), (15, 15), "both are cut where neither can be");
+        for room in 0..80 {
+            let (stream, kind) = shared(30, 26, room);
+            assert!(stream + kind < room.max(1), "{stream} and {kind} in {room}");
+        }
     }
 
     #[test]

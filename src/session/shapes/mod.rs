@@ -184,6 +184,8 @@ pub struct TypeShape {
     pub absent: u64,
     /// Payloads that are not the JSON they should be.
     pub unparsable: u64,
+    /// The first of them.
+    pub unparsable_at: Option<Proof>,
     /// Payloads that cannot be looked into, by their encodings; an empty name is of those without one.
     pub opaque: Vec<(String, u64)>,
     /// The fields, each before those inside it.
@@ -266,6 +268,7 @@ struct Gathered {
     read: u64,
     absent: u64,
     unparsable: u64,
+    first_unparsable: u32,
     opaque: BTreeMap<String, u64>,
     fields: Fields,
     /// Payloads not looked into, because there are too many fields already.
@@ -367,7 +370,12 @@ impl Gathered {
             _ if !room => self.skipped += 1,
             Form::Json | Form::JsonText | Form::Encoded => {
                 match payload.json_bytes().and_then(|text| parser.parse(&text)) {
-                    Err(_) => self.unparsable += 1,
+                    Err(_) => {
+                        if self.unparsable == 0 {
+                            self.first_unparsable = ordinal;
+                        }
+                        self.unparsable += 1;
+                    }
                     Ok(value) => {
                         self.read += 1;
                         let before = self.fields.len();
@@ -396,7 +404,9 @@ impl Gathered {
         if self.read > 0 {
             writer.write(0, ".", 0, self.read, path::Past::All);
         }
-        let (fields, mut entries, beside) = (writer.list, writer.entries, writer.beside);
+        let (mut fields, mut entries, beside) = (writer.list, writer.entries, writer.beside);
+        // A field may be in a payload that cannot be read, but nobody saw it there.
+        fields.iter_mut().filter(|field| field.of == self.read).for_each(|field| field.of += self.unparsable);
         entries.sort_by_key(|(_, entry)| entry.ordinal);
         let mut cut = Vec::new();
         if entries.len() > ENTRIES {
@@ -435,6 +445,7 @@ impl Gathered {
             read: self.read,
             absent: self.absent,
             unparsable: self.unparsable,
+            unparsable_at: if self.unparsable > 0 { proof(self.first_unparsable) } else { None },
             opaque: self.opaque.into_iter().collect(),
             fields,
             history,

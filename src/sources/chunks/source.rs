@@ -14,6 +14,7 @@ use super::header::{FRAME, Transform, checkpoint};
 use super::record::{Flags, Prepare, Record};
 use super::scan::{LINK, Learnt, REFERENCE, Scan, number, target};
 use super::verify::verify;
+use crate::domain::address;
 use crate::domain::{
     About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, StreamKind, Version,
 };
@@ -38,7 +39,7 @@ impl Log {
     /// # Errors
     /// When it cannot be read, or none of its chunks can.
     pub fn open(directory: &Path) -> Result<Self, Failure> {
-        let address = directory.display().to_string();
+        let address = address::shown(directory);
         let folder = Folder::look(directory).map_err(|e| Failure::io(address.as_str(), "open", &e))?;
         let failure = |kind, why: String| Err(Failure::new(kind, address.as_str(), "open", why));
         let Folder { chunks, writer, truncate, caveats, losses } = folder;
@@ -52,7 +53,7 @@ impl Log {
         if chunks.iter().all(|chunk| chunk.header.transform == Transform::Encrypted) {
             return failure(FailureKind::Unsupported, "all its chunks are encrypted".into());
         }
-        let name = directory.file_name().map_or_else(|| address.clone(), |name| name.to_string_lossy().into_owned());
+        let name = directory.file_name().map_or_else(|| address.clone(), address::shown);
         let (directory, learnt) = (directory.to_path_buf(), RwLock::default());
         Ok(Self { directory, name, files: Files::new(chunks, writer), truncate, caveats, losses, learnt })
     }
@@ -201,7 +202,7 @@ impl Learnt {
 
 impl Records for Log {
     fn name(&self) -> String {
-        self.directory.display().to_string()
+        address::shown(&self.directory)
     }
 
     fn about(&self) -> About {

@@ -7,6 +7,7 @@ use super::dynamodb::Shape;
 use super::glance::{Kind, glance};
 use super::opening;
 use super::walker::Framing;
+use crate::domain::address;
 use crate::domain::{Failure, FailureKind};
 use crate::regular;
 use crate::sources::Source;
@@ -32,7 +33,7 @@ pub fn is_export(directory: &Path) -> bool {
 /// # Errors
 /// As [`super::open`].
 pub fn open_export(directory: &Path, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
-    let name = directory.display().to_string();
+    let name = address::shown(directory);
     let failure = |kind, why: String| Failure::new(kind, name.as_str(), "open", why);
     let files = listed(directory)?;
     if files.is_empty() {
@@ -42,11 +43,11 @@ pub fn open_export(directory: &Path, options: &OpenOptions) -> Result<Arc<dyn So
         let why = format!("the export has {} files; more than {FILES} are not opened", files.len());
         return Err(failure(FailureKind::Unsupported, why));
     }
-    let title = directory.file_name().map_or_else(|| name.clone(), |name| name.to_string_lossy().into_owned());
+    let title = directory.file_name().map_or_else(|| name.clone(), address::shown);
     let mut inputs = Vec::with_capacity(files.len());
     let mut shape = None;
     for path in files {
-        let address = path.display().to_string();
+        let address = address::shown(&path);
         let file = regular::open(&path).map_err(|e| {
             Failure::io(address.as_str(), "open", &e).hint("the export's manifest names it, so it should be there")
         })?;

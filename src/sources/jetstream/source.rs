@@ -11,6 +11,7 @@ use super::folder::{Kept, Stream, streams};
 use super::message::{Headers, event_type, payload, said, time};
 use super::record::{Record, record};
 use super::scan::{Found, Scan, prefix};
+use crate::domain::address;
 use crate::domain::{
     About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StreamKind, Trouble,
     Version,
@@ -36,7 +37,7 @@ impl Store {
     /// # Errors
     /// When all its streams are encrypted.
     pub fn open(directory: &Path) -> Result<Self, Failure> {
-        let address = directory.display().to_string();
+        let address = address::shown(directory);
         let streams = streams(directory);
         if !streams.is_empty() && streams.iter().all(|stream| stream.encrypted) {
             let names: Vec<&str> = streams.iter().map(|stream| &*stream.name).collect();
@@ -44,7 +45,7 @@ impl Store {
             return Err(Failure::new(FailureKind::Unsupported, address, "open", why)
                 .hint("a backup (`nats stream backup`) holds the messages as they are"));
         }
-        let named = directory.file_name().map(|name| name.to_string_lossy().into_owned());
+        let named = directory.file_name().map(address::shown);
         let name = match &streams[..] {
             [stream] => stream.name.clone(),
             _ => named.unwrap_or(address),
@@ -167,7 +168,7 @@ struct Read {
 
 impl Records for Store {
     fn name(&self) -> String {
-        self.directory.display().to_string()
+        address::shown(&self.directory)
     }
 
     fn about(&self) -> About {

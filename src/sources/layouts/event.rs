@@ -41,7 +41,7 @@ const QUALIFY: usize = 13;
 /// What was counted while rows were scanned.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Rows.
+    /// Rows that are events.
     pub events: u64,
     /// Events without a stream.
     pub streamless: u64,
@@ -244,7 +244,6 @@ impl EventReader {
         counts: &mut Counts,
     ) -> Result<Basics<'a>, String> {
         self.reader.row(place, cells);
-        counts.events += 1;
         if let (Some(age), time) = (self.age(cells), self.time(cells)) {
             counts.expired += self.aging.met(time, age);
             counts.newest =
@@ -259,13 +258,13 @@ impl EventReader {
         let stream = match me.stream(cells) {
             Some(stream) => stream,
             None if !opened.is_direct() => Cow::Borrowed(""),
-            None => {
-                counts.streamless += 1;
-                match &me.layout.events.streamless {
-                    Some(name) => Cow::Owned(name.clone()),
-                    None => return Err("the event's stream cannot be read: it is missing".into()),
+            None => match &me.layout.events.streamless {
+                Some(name) => {
+                    counts.streamless += 1;
+                    Cow::Owned(name.clone())
                 }
-            }
+                None => return Err("the event's stream cannot be read: it is missing".into()),
+            },
         };
         let mut wrong = None;
         let event_type = me.event_type(cells).unwrap_or_else(|| {
@@ -279,7 +278,10 @@ impl EventReader {
         }
         counts.hidden += u64::from(me.hidden(version, cells).is_some());
         let time = me.time(cells);
-        counts.timed += u64::from(time.is_some());
+        if wrong.is_none() {
+            counts.events += 1;
+            counts.timed += u64::from(time.is_some());
+        }
         let order = match (&me.layout.events.order, me.has_order) {
             (Ordering::By(..), true) => {
                 let number = |role: usize| me.reader.raw(role, cells).order();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::expression::{Expression, Origin, Part, Value};
 use super::found::{self, Found};
+use super::mapped;
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
 use crate::domain::{Failure, Json, LeftOut, OtherKey};
@@ -37,6 +38,8 @@ pub struct Guess {
 struct Candidate {
     number: usize,
     score: u8,
+    /// Whether its rows have all that the user names.
+    has_all: bool,
     rows: Vec<String>,
     guessed: mapping::Guessed,
 }
@@ -49,7 +52,7 @@ struct Candidate {
 pub fn guess(
     database: &dyn Database,
     overrides: Option<&Overrides>,
-    stem: &str,
+    (source, stem): (&str, &str),
     only: Option<&str>,
 ) -> Result<Option<Guess>, Failure> {
     let none = Overrides::default();
@@ -60,12 +63,19 @@ pub fn guess(
     };
     let is_said = overrides.is_some() || only.is_some();
     let (candidates, unlooked) = candidates(database, said, is_said, stem, &is_meant)?;
-    // The one that looks most like events is meant, of those the longest, of those the first.
+    // The one whose rows have all that the user names and that looks most like events is meant, of those the longest, of
+    // those the first.
     let order = |candidate: &&Candidate| {
         let rows = database.rows(candidate.number);
-        (candidate.score, rows, std::cmp::Reverse(candidate.number))
+        let is_of_the_store = !is_set_aside(&database.tables()[candidate.number].name);
+        (candidate.has_all, is_of_the_store, candidate.score, rows, std::cmp::Reverse(candidate.number))
     };
-    let Some(best) = candidates.iter().max_by_key(order) else { return Ok(None) };
+    let Some(best) = candidates.iter().max_by_key(order) else {
+        return match overrides {
+            Some(overrides) => refused(database, overrides, (source, stem), &is_meant),
+            None => Ok(None),
+        };
+    };
     let alike: Vec<&Candidate> = candidates.iter().filter(|other| is_one_store(database, best, other)).collect();
     let tables: Vec<usize> = alike.iter().map(|candidate| candidate.number).collect();
     let joined;
@@ -88,7 +98,14 @@ pub fn guess(
         }
     }
     reasons.extend(guessed.reasons.iter().cloned());
-    let also = candidates.iter().map(|other| other.number).filter(|number| !events.contains(number)).collect();
+    let mut also: Vec<usize> = candidates.iter().map(|other| other.number).collect();
+    if overrides.is_some() && only.is_none() {
+        // Without the columns a map names a table may hold events all the same.
+        let is_other = |number: usize| !also.contains(&number);
+        let (others, _) = beside(database, stem, &is_other)?;
+        also.extend(others);
+    }
+    also.retain(|number| !events.contains(number));
     let layout = Arc::new(layout(&guessed.mapping, events.len()));
     let rows = match (&layout.events.order, &layout.events.version.0[..]) {
         (Ordering::Time, []) => "shown by time",
@@ -160,24 +177,51 @@ fn candidates(
     let mut candidates = Vec::new();
     let (numbers, unlooked) = looked_at(database, is_said, is_asked);
     for number in numbers {
-        let table = &database.tables()[number];
-        let rows: Vec<String> =
-            found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
-        let mut sample = Sample::default();
-        rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
-        constrain(&mut sample, table);
-        if sample.records() == 0 {
+        // What the user names must be in the table.
+        if !mapped::has_columns(said, &database.tables()[number]) {
             continue;
         }
-        // What the user names must be in the table.
-        if !said.paths().all(|(_, path)| path.keys().is_empty() || sample.field(path).is_some()) {
+        let (rows, sample) = sampled(database, number, said)?;
+        if sample.records() == 0 {
             continue;
         }
         let Ok(guessed) = mapping::guess(&sample, said, stem) else { continue };
         let Some(score) = judge(&guessed.mapping, &sample, is_said) else { continue };
-        candidates.push(Candidate { number, score, rows, guessed });
+        let has_all = said.paths().all(|(_, path)| sample.watched(path) != Some(0));
+        candidates.push(Candidate { number, score, has_all, rows, guessed });
     }
     Ok((candidates, unlooked))
+}
+
+/// The first rows of a table as records, and a sample of them that watches what the user names.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn sampled(database: &dyn Database, number: usize, said: &Overrides) -> Result<(Vec<String>, Sample), Failure> {
+    let table = &database.tables()[number];
+    let rows: Vec<String> = found::sample(number, database)?.iter().map(|row| row_json(&table.columns, row)).collect();
+    let mut sample = Sample::watching(said.paths().map(|(_, path)| path));
+    rows.iter().for_each(|row| _ = sample.add(row.as_bytes()));
+    constrain(&mut sample, table);
+    Ok((rows, sample))
+}
+
+/// Why no table looks like events though the user says what is what in one: told of the first that has the columns.
+fn refused(
+    database: &dyn Database,
+    said: &Overrides,
+    (source, stem): (&str, &str),
+    is_meant: &dyn Fn(usize) -> bool,
+) -> Result<Option<Guess>, Failure> {
+    for (number, table) in database.tables().iter().enumerate() {
+        if is_meant(number) && mapped::has_columns(said, table) {
+            let (_, sample) = sampled(database, number, said)?;
+            if sample.records() > 0 {
+                mapping::mapped(&sample, said, source, stem)?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Tells a sample which columns of its table are different in every row.
@@ -197,8 +241,27 @@ fn is_one_store(database: &dyn Database, one: &Candidate, other: &Candidate) -> 
     let rows: HashSet<&str> = one.rows.iter().map(String::as_str).collect();
     a.schema == b.schema
         && a.columns == b.columns
+        && is_set_aside(&a.name) == is_set_aside(&b.name)
         && one.guessed.mapping.event_type == other.guessed.mapping.event_type
         && !other.rows.iter().any(|row| rows.contains(row.as_str()))
+}
+
+/// Whether a table is called as those are into which what could not be handled is put: it says again what other tables say,
+/// or what never became an event.
+fn is_set_aside(name: &str) -> bool {
+    const ASIDE: [&str; 10] =
+        ["dead", "failed", "failure", "rejected", "poison", "poisoned", "quarantine", "quarantined", "parked", "dlq"];
+    const PLAIN: [&str; 9] = ["letter", "event", "message", "queue", "record", "entry", "store", "log", "domain"];
+    let spaced: String = name
+        .char_indices()
+        .flat_map(|(at, c)| [(at > 0 && c.is_uppercase()).then_some(' '), Some(c)].into_iter().flatten())
+        .collect();
+    let lower = spaced.to_lowercase().replace("deadletter", "dead letter");
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is = |words: &[&str], word: &str| {
+        words.contains(&word) || word.strip_suffix('s').is_some_and(|one| words.contains(&one)) || word == "entries"
+    };
+    words.iter().any(|word| is(&ASIDE, word)) && words.iter().all(|word| is(&ASIDE, word) || is(&PLAIN, word))
 }
 
 /// The mapping of several tables. Where their versions show that each has streams of its own, the name of the table is a

@@ -1,11 +1,11 @@
 //! What the user's `--map` names must be there: a column that is not is said with the nearest there are.
 
 use super::expression::{Expression, Origin, Part, Value};
+use super::generic;
 use super::spec::{Layout, Sources};
 use crate::domain::{Failure, FailureKind, Spelled, text};
-use crate::sources::files::mapping::{FieldPath, Overrides, Role, nearest};
-use crate::sources::layouts::reader::column;
-use crate::sources::tables::Table;
+use crate::sources::files::mapping::{self, FieldPath, Overrides, Role, nearest};
+use crate::sources::tables::{Database, Table};
 
 /// Looks whether one of some tables has every column that the user named.
 ///
@@ -14,7 +14,7 @@ use crate::sources::tables::Table;
 pub fn check(overrides: &Overrides, tables: &[&Table], source: &str) -> Result<(), Failure> {
     let named: Vec<(Role, &str)> =
         overrides.paths().filter_map(|(role, path)| Some((role, path.keys().first()?.as_str()))).collect();
-    let has = |table: &&Table, name: &str| column(table, name).is_some();
+    let has = |table: &&Table, name: &str| table.column(name).is_some();
     if tables.is_empty() || tables.iter().any(|table| named.iter().all(|(_, name)| has(table, name))) {
         return Ok(());
     }
@@ -72,6 +72,34 @@ fn composed(expression: &Expression) -> Option<String> {
             })
             .collect(),
     }
+}
+
+/// Whether a table has every column that the user named, as it is written there.
+pub fn has_columns(overrides: &Overrides, table: &Table) -> bool {
+    overrides.paths().filter_map(|(_, path)| path.keys().first()).all(|name| table.column(name).is_some())
+}
+
+/// What is to be said of paths that the rows of some tables do not have, or not all of them: they lead into the JSON of
+/// a column, or a column is empty.
+///
+/// # Errors
+/// What the user named and no row has.
+pub fn judged(
+    overrides: &Overrides,
+    database: &dyn Database,
+    tables: &[usize],
+    source: &str,
+) -> Result<Vec<String>, Failure> {
+    let mut refused = None;
+    for &table in tables {
+        let (_, sample) = generic::sampled(database, table, overrides)?;
+        match mapping::judged(&sample, overrides, source) {
+            Ok(caveats) if sample.records() > 0 => return Ok(caveats),
+            Ok(_) => {}
+            Err(failure) => refused = refused.or(Some(failure)),
+        }
+    }
+    refused.map_or(Ok(Vec::new()), Err)
 }
 
 fn told(role: Role, name: &str, tables: &[&Table]) -> String {

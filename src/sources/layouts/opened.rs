@@ -84,6 +84,7 @@ impl Opened {
             Some(overrides) => {
                 let tables: Vec<_> = found.events.iter().map(|&table| &database.tables()[table]).collect();
                 mapped::check(overrides, &tables, name)?;
+                caveats.extend(mapped::judged(overrides, &*database, &found.events, name)?);
                 overridden(found, overrides, stem)
             }
             None => found,
@@ -427,7 +428,7 @@ fn asked_for(
     caveats: &mut Vec<String>,
 ) -> Result<Recognised, Failure> {
     if let Some(table) = generic_table(catalogue, asked) {
-        return match generic::guess(database, overrides, stem, table)? {
+        return match generic::guess(database, overrides, (name, stem), table)? {
             Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
             None => {
                 let why = format!("no table it names looks like events\n{}", listing(database));
@@ -475,7 +476,7 @@ fn best(
     {
         return Ok((found, candidates, Vec::new()));
     }
-    match generic::guess(database, overrides, stem, None)? {
+    match generic::guess(database, overrides, (name, stem), None)? {
         Some(guess) => Ok(guessed(guess, candidates, caveats)),
         None => Err(unknown(database, name, candidates.first())),
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::outline::{Outline, Outlined};
 use super::sample::Sample;
 use super::signature::{Parts, Signature, ends_line};
+use crate::domain::address;
 use crate::domain::{Cancel, Failure, StreamName};
 use crate::sources::Source;
 use crate::sources::open::{OpenOptions, Opened, opened};
@@ -133,7 +134,7 @@ impl Running {
     pub fn start(reading: Reading) -> Result<Self, Failure> {
         let signature = reading.signature.clone();
         let answer = Arc::<Answer>::default();
-        let name = reading.address.to_string_lossy().into_owned();
+        let name = address::shown(&reading.address);
         let (telling, began) = (answer.clone(), Instant::now());
         let work = move || {
             // A bug in here must not look like a reading that never ends.

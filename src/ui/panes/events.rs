@@ -137,7 +137,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let columns = window.map(|window| app.columns_asked(window).within(list.width.into()));
     // Without a line of names the note says that there is data which is not seen.
     let note = match columns {
-        Some(columns) if columns.hides_data && list.y <= area.y + 1 => format!("no room for data, {note}"),
+        Some(columns) if list.y <= area.y + 1 => match columns.hidden() {
+            Some(hidden) => format!("no room for {}, {note}", hidden.replace(", ", " and ")),
+            None => note,
+        },
         _ => note,
     };
     widgets::Frame { area, focused: focused(app, Pane::Events), theme }.draw(&titles, &note, buffer);
@@ -171,10 +174,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if list.y > area.y + 1 {
         let mut pen = Pen::new(buffer, Rect { y: list.y - 1, height: 1, ..list });
         let number = if matches!(window.scope, Scope::Stream(_)) { "ver" } else { "#" };
-        if columns.hides_data {
-            // What is not seen is named where there is room for it, and never left out without a sign.
-            let whole = usize::from(list.width) >= 40;
-            pen.put_right(if whole { "… data" } else { "…" }, style).put_right(" ", style);
+        if let Some(hidden) = columns.hidden() {
+            // What is not seen is named where it takes no other name its room, and never left out without a sign.
+            let before = 2 + columns.number + 1 + columns.time + 1 + columns.stream + 1 + "type ".len();
+            let words = format!("… {hidden}");
+            let whole = before + text::width(&words) <= usize::from(list.width);
+            pen.put_right(if whole { &words } else { "…" }, style).put_right(" ", style);
         }
         pen.skip(2).put_right_in(number, columns.number, style).skip(1);
         if columns.time > 0 {
@@ -265,7 +270,11 @@ fn draw_row(
         return;
     };
     let failed = app.has_failed(&window.scope, place).then_some(Fact::Faulted);
-    let (mark, role) = mark(event, row.and_then(|row| row.fact).or(failed));
+    let (mark, role) = match row.and_then(|row| row.fact).or(failed) {
+        // A blank would say that it changed nothing.
+        None if event.trouble.is_none() => (NOT_SEEN, Role::Muted),
+        fact => mark(event, fact),
+    };
     pen.sign(mark, style(role));
     let number = match window.scope {
         Scope::Stream(_) => event.version.to_string(),
@@ -308,6 +317,12 @@ fn draw_row(
     }
 }
 
+/// The mark of an event of which it is not known what it did.
+const NOT_SEEN: &str = "·";
+
+/// What the marks of events stand for.
+pub const LEGEND: &str = "events: · not looked at yet  ~ changed  + began  × ended  ! failed";
+
 fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     if event.trouble.is_some() {
         return ("!", Role::Fault);
@@ -315,7 +330,7 @@ fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     match fact {
         Some(Fact::Began) => ("+", Role::Added),
         Some(Fact::Changed) => ("~", Role::Changed),
-        Some(Fact::Ended) => ("-", Role::Removed),
+        Some(Fact::Ended) => ("×", Role::Removed),
         Some(Fact::Faulted) => ("!", Role::Fault),
         Some(Fact::Idle) | None => (" ", Role::Muted),
     }

@@ -24,6 +24,10 @@ pub fn help(help: &Help, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Posi
     let x = pen.column();
     pen.put(help.line.value(), style(Role::Text));
     let column = (help.line.visual_cursor() as u16).min(inside.right().saturating_sub(x + 1));
+    if inside.height > 2 {
+        let line = Rect { y: inside.y + 1, height: 1, ..inside };
+        Pen::new(buffer, line).skip(1).put(super::events::LEGEND, style(Role::Muted));
+    }
     let list = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
     scrollbar(
         Rect { y: list.y - 1, height: list.height + 2, ..area },
@@ -75,5 +79,5 @@ pub fn text(popup: &Popup, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 fn clear(theme: &Theme, area: Rect, buffer: &mut Buffer) {
     Clear.render(area, buffer);
-    buffer.set_style(area, theme.style(Role::Text));
+    buffer.set_style(area, theme.ground());
 }

@@ -60,13 +60,19 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let note = if moment.is_some() { note } else { String::new() };
     widgets::Frame { area, focused: focused(app, Pane::State), theme }.draw(&titles, &note, buffer);
     let (noted, all) = app.noted(area);
-    for ((severity, note), y) in app.state_notes(noted.width.into()).iter().zip(noted.y..noted.bottom()) {
+    let notes = app.state_notes(noted.width.into());
+    let unseen = notes.len().saturating_sub(noted.height.into());
+    for ((severity, note), y) in notes.iter().zip(noted.y..noted.bottom()) {
         let role = match severity {
             Severity::Info => Role::Text,
             Severity::Warning => Role::Caution,
             Severity::Error => Role::Fault,
         };
-        Pen::new(buffer, Rect { y, height: 1, ..noted }).put(note, theme.style(role));
+        let mut pen = Pen::new(buffer, Rect { y, height: 1, ..noted });
+        if y + 1 == noted.bottom() && unseen > 0 {
+            pen.put_right(&format!(" +{unseen} more"), theme.style(role));
+        }
+        pen.put(note, theme.style(role));
     }
     let Some(moment) = moment else {
         if let Some((words, more)) = missing {

@@ -14,7 +14,7 @@ use crate::ui::widgets::{Frame, Pen, scrollbar};
 /// Draws a survey.
 pub fn draw(sheet: &Sheet, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     Clear.render(area, buffer);
-    buffer.set_style(area, theme.style(Role::Text));
+    buffer.set_style(area, theme.ground());
     let inside = inner(area);
     let title = text::fit(&sheet.title(), usize::from(area.width.saturating_sub(6)));
     Frame { area, focused: true, theme }.draw(&[(&title, Role::TitleFocused)], &sheet.note(), buffer);

@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 
 use super::{CONTENTS, Member};
 use crate::domain::Failure;
+use crate::domain::address;
 use crate::sources::feed::{Feed, read_at};
 use crate::sources::input::Input;
 
@@ -29,7 +30,7 @@ pub fn is_dump(path: &Path) -> bool {
 /// # Errors
 /// When it cannot be opened.
 pub fn input(path: &Path) -> Result<Input, Failure> {
-    let address = path.display().to_string();
+    let address = address::shown(path);
     let failed = |error: io::Error| Failure::io(address.as_str(), "open", &error);
     let file = Folder::open(path).and_then(|folder| folder.file(CONTENTS)).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
@@ -38,7 +39,7 @@ pub fn input(path: &Path) -> Result<Input, Failure> {
     // `.` has a name too.
     let named = std::fs::canonicalize(&path).ok();
     let name = named.as_deref().and_then(Path::file_name).or(path.file_name());
-    let name = name.map_or_else(|| address.clone(), |name| name.to_string_lossy().into_owned());
+    let name = name.map_or_else(|| address.clone(), address::shown);
     let feed = Feed::of_file(file, &address, length);
     Ok(Input::of_feed(feed, name.clone(), name, Some(path)))
 }

@@ -80,7 +80,13 @@ impl Lack<'_> {
     /// Whether the user cannot have meant it: no record has it, and it is needed, or nearly spelled like what is there.
     fn is_mistake(&self, sample: &Sample) -> bool {
         let needed = matches!(self.role, Role::Stream | Role::Type) && !self.is_optional;
-        self.records == self.of && (needed || is_misspelled(self.path, sample.fields().iter().map(|field| &field.path)))
+        self.records == self.of && (needed || is_misspelled(self.path, self.others(sample)))
+    }
+
+    /// What there is instead. A field that is there and says nothing is none of it, and no slip either.
+    fn others<'b>(&'b self, sample: &'b Sample) -> impl Iterator<Item = &'b FieldPath> {
+        let is_there = sample.field(self.path).is_some();
+        sample.fields().iter().map(|field| &field.path).filter(move |_| !is_there)
     }
 
     fn told(&self, sample: &Sample) -> String {
@@ -92,9 +98,12 @@ impl Lack<'_> {
             1 => "the record does not have it".into(),
             of => format!("none of the first {of} records has it"),
         };
-        let nearest = nearest(path, sample.fields().iter().map(|field| &field.path));
+        let nearest = nearest(path, self.others(sample));
         let nearest: Vec<String> = nearest.iter().map(|path| text::fit(&path.to_string(), 60)).collect();
-        format!("--map {role}={path}: {of}; the nearest there are: {}", nearest.join(", "))
+        match nearest.is_empty() {
+            true => format!("--map {role}={path}: {of}"),
+            false => format!("--map {role}={path}: {of}; the nearest there are: {}", nearest.join(", ")),
+        }
     }
 
     fn caveat(&self) -> String {

@@ -77,7 +77,7 @@ impl Sample {
             && watcher.skim(record).is_ok()
         {
             for (slot, (_, there)) in self.watched.iter_mut().enumerate() {
-                *there += usize::from(!watcher.slot(slot).is_empty());
+                *there += usize::from(!value::is_nothing(watcher.slot(slot).of(record)));
             }
         }
         self.expected = 0;
