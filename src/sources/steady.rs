@@ -109,9 +109,8 @@ impl Seen {
         let written_over = || Some("was written over while it was read".to_owned());
         match self.nature {
             Nature::Managed => None,
-            Nature::Database if now.len() == self.length && time(&now) == self.time => None,
-            Nature::Database => Some("was written to while it was read".to_owned()),
-            Nature::Text if now.len() == self.length && time(&now) == self.time => None,
+            Nature::Text | Nature::Database if now.len() == self.length && time(&now) == self.time => None,
+            Nature::Database => written_over(),
             Nature::Text if now.len() == self.length => written_over(),
             Nature::Text => match samples(&self.path, self.length) {
                 Some((head, tail)) if head == self.head && tail == self.tail => None,
@@ -189,8 +188,8 @@ mod tests {
         assert_eq!(after(&database, |_| ()), None);
         let said = |act: fn(&Path)| after(&database, act).unwrap_or_default();
         let rewritten = |path: &Path| std::fs::write(path, [SQLITE, &[8; 9000]].concat()).expect("written");
-        assert!(said(rewritten).contains("was written to"));
-        assert!(said(append).contains("was written to"));
+        assert!(said(rewritten).contains("was written over"));
+        assert!(said(append).contains("was written over"));
         assert!(said(cut).contains("was cut"));
         assert!(said(|path| std::fs::remove_file(path).expect("removed")).contains("was removed"));
     }
