@@ -39,7 +39,7 @@ use std::process::ExitCode;
 pub use args::{Arguments, Command, Interface};
 pub use doctor::Printed;
 pub use harmless::stdout;
-pub use output::{exit_code, say, say_failure};
+pub use output::{exit_code, printed, say, say_failure};
 pub use place::no_stream;
 pub use source_args::SourceArgs;
 pub use unknown::{refused, unknown};

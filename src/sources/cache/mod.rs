@@ -131,7 +131,11 @@ impl Cache {
             if file.extension() != Some(OsStr::new(ENDING)) {
                 continue;
             }
+            // A folder of that name is nobody's index.
             let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                continue;
+            }
             let key = Blocks::open(&file).and_then(|blocks| Key::load(&blocks.get(0)?));
             let (path, length) = key.map_or_else(Default::default, |key| (key.path, key.identity.length));
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -174,7 +178,7 @@ impl Cache {
     fn left_over(&self, age: Duration) -> Vec<PathBuf> {
         let old = |path: &Path| {
             let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age)
+            modified.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age) && !path.is_dir()
         };
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|entry| entry.path());
         entries
@@ -288,9 +292,13 @@ mod tests {
 
         File::create(cache.directory.join(".new-1234")).unwrap();
         File::create(cache.directory.join("not ours")).unwrap();
+        fs::create_dir(cache.directory.join(format!("folder.{ENDING}"))).unwrap();
+        fs::create_dir(cache.directory.join(".new-folder")).unwrap();
         assert_eq!(cache.clear().unwrap(), (2, listed[0].size * 2));
-        let left: Vec<_> = fs::read_dir(&cache.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["not ours"]);
+        let mut left: Vec<_> =
+            fs::read_dir(&cache.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".new-folder", "folder.index", "not ours"]);
     }
 
     #[test]
