@@ -622,6 +622,37 @@ fn what_is_broken_behind_its_front_is_counted_by_every_writer() {
     assert!(said.contains("the first: line 2: "), "{said}");
 }
 
+#[test]
+fn nothing_found_where_not_all_was_read_is_not_sure() {
+    let (_folder, dump) = written(
+        "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n{\"stream\":\"a-1\",\"version\":2,\"type",
+    );
+    let (_whole_folder, whole) = written("{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n");
+    let asked: [&[&str]; 8] = [
+        &["state", "nosuch"],
+        &["state", "a-1", "--at", "77"],
+        &["events", "nosuch"],
+        &["diff", "nosuch", "1", "2"],
+        &["export", "--stream", "nosuch"],
+        &["types", "NoSuch"],
+        &["search", "zzz"],
+        &["streams", "--match", "nosuch"],
+    ];
+    for asked in asked {
+        let of = |dump: &str| {
+            let mut arguments = vec![asked[0], dump];
+            arguments.extend(&asked[1..]);
+            let output = run(&arguments);
+            (code(&output), stderr(&output))
+        };
+        let (code, said) = of(&dump);
+        assert_eq!(code, 65, "{asked:?}: {said}");
+        assert!(said.contains("1 record could not be read as an event"), "{asked:?}: {said}");
+        let (code, said) = of(&whole);
+        assert_eq!((code, said.lines().filter(|line| line.contains("record")).count()), (1, 0), "{asked:?}: {said}");
+    }
+}
+
 /// Exports a file of many events through a pipe that is read slowly; `act` is done once it has begun.
 fn exported_while(act: impl FnOnce(&Path, &std::process::Child)) -> (usize, i32, String) {
     let line = |n: usize| {

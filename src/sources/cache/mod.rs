@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 #[cfg(test)]
 pub use entry::told;
 pub use entry::{Blocks, Kept, Sequence};
-pub use identity::{Identity, hash};
+pub use identity::{Identity, hash, sample};
 pub use keeper::{Entry, Keeper};
 
 use super::index::saved::{Reader, Writer};
@@ -52,6 +52,8 @@ pub struct Key {
     pub identity: Identity,
     /// What belongs to it and lies beside it, where anything may: nothing where it is not there, or is empty.
     pub beside: Vec<Option<Identity>>,
+    /// What its bytes, or many of them, hash to. It is asked for when the file grew.
+    pub sample: u64,
     /// How it is read: another way of reading gives another entry.
     pub reading: String,
     /// Where the file lay; only for people.
@@ -210,6 +212,7 @@ impl Key {
         out.bytes(self.reading.as_bytes());
         out.bytes(self.path.as_os_str().as_bytes());
         self.identity.save(&mut out);
+        out.number(self.sample);
         for beside in &self.beside {
             out.number(u64::from(beside.is_some()));
             if let Some(identity) = beside {
@@ -227,6 +230,7 @@ impl Key {
         let reading = String::from_utf8(read.bytes()?.to_vec()).ok()?;
         let path = PathBuf::from(std::ffi::OsString::from_vec(read.bytes()?.to_vec()));
         let identity = Identity::load(&mut read)?;
+        let sample = read.number()?;
         let mut beside = Vec::new();
         while !read.is_done() {
             beside.push(match read.number()? {
@@ -234,7 +238,7 @@ impl Key {
                 _ => Some(Identity::load(&mut read)?),
             });
         }
-        Some(Self { identity, beside, reading, path })
+        Some(Self { identity, beside, sample, reading, path })
     }
 }
 
@@ -243,9 +247,9 @@ mod tests {
     use super::*;
 
     fn key(inode: u64) -> Key {
-        let identity = Identity { device: 1, inode, length: 3, time: -4, head: 5, tail: 6 };
+        let identity = Identity { device: 1, inode, length: 3, time: -4, inode_time: -3, head: 5, tail: 6 };
         let beside = vec![None, Some(Identity { inode: 77, ..identity.clone() })];
-        Key { identity, beside, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
+        Key { identity, beside, sample: 8, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
     }
 
     fn keep(cache: &Cache, key: &Key, text: &[u8]) {
