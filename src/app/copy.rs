@@ -11,7 +11,7 @@ use super::{App, Severity};
 use crate::domain::{
     Event, Json, Path, Place, Scope, Step, StreamName,
     json::{write_key, write_string},
-    shell,
+    line, shell,
 };
 use crate::replay::Patch;
 
@@ -56,7 +56,7 @@ impl App {
             Copying::Path => ("the path", self.selected_path().map(|path| path.to_string())),
             Copying::Jq => ("the jq path", self.selected_path().map(|path| jq(&path))),
             Copying::Id => ("the id", self.walk.event().and_then(|event| Some(event.id.as_ref()?.to_string()))),
-            Copying::Event => ("the event", self.walk.event().map(|event| event_json(event))),
+            Copying::Event => ("the event", self.walk.event().map(|event| self.event_line(event))),
             Copying::State => (
                 "the state",
                 self.walk.here().map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
@@ -89,6 +89,14 @@ impl App {
             }
             None => self.say(Severity::Warning, format!("{what} cannot be copied: there is none here")),
         }
+    }
+
+    /// An event as `events --json` gives it.
+    fn event_line(&self, event: &Event) -> String {
+        let key = self.catalogue.about.as_ref().and_then(|about| about.key.as_ref());
+        let mut line = String::new();
+        line::push_event(&mut line, event, key, line::Payloads::Meaning);
+        line
     }
 
     fn hand_over(&mut self, what: &'static str, text: String, out: &mut Vec<Effect>) {
@@ -232,39 +240,6 @@ fn jq(path: &Path) -> String {
         }
     }
     if out.is_empty() { ".".into() } else { out }
-}
-
-/// An event as JSON, its data and metadata byte for byte as stored where they are JSON.
-fn event_json(event: &Event) -> String {
-    let mut out = String::from("{");
-    let mut field = |name: &str, value: &str| {
-        if out.len() > 1 {
-            out.push(',');
-        }
-        let _ = write!(out, "\"{name}\":{value}");
-    };
-    let text = |text: &str| {
-        let mut out = String::new();
-        let _ = write_string(&mut out, text);
-        out
-    };
-    let position = event.position.to_string();
-    let number = matches!(event.position, crate::domain::Position::Number(_));
-    field("position", &if number { position } else { text(&position) });
-    field("stream", &text(event.stream.as_str()));
-    field("version", &event.version.to_string());
-    field("id", &event.id.as_deref().map_or("null".into(), text));
-    field("type", &text(&event.event_type));
-    field("time", &event.time.map_or("null".into(), |time| text(&time.to_string())));
-    for (name, payload) in event.payloads() {
-        let value = match payload.json_bytes() {
-            Ok(bytes) if Json::parse(&bytes).is_ok() => String::from_utf8_lossy(&bytes).into_owned(),
-            _ => text(&payload.text()),
-        };
-        field(name, &value);
-    }
-    out.push('}');
-    out
 }
 
 /// Changes as JSON: a path, what was there, what is there; an absent side is left out.

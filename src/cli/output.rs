@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::interrupt;
 use crate::domain::address;
-use crate::domain::json::write_string;
-use crate::domain::{Failure, FailureKind, Position, Progress, StreamKey, StreamSummary, Timestamp, names, text};
+pub use crate::domain::line::{push_optional, push_parts, push_position, push_text};
+use crate::domain::{Failure, FailureKind, Progress, StreamKey, StreamSummary, Timestamp, names, text};
 use crate::session::Source;
 
 /// How a command ends other than well.
@@ -50,6 +50,17 @@ pub fn exit_code(kind: FailureKind) -> ExitCode {
         | FailureKind::Unsupported
         | FailureKind::Other => 69,
     })
+}
+
+/// Exit code of a text that was printed and is the whole answer. Whoever closed our output has read enough.
+pub fn printed(written: io::Result<()>, code: ExitCode) -> ExitCode {
+    match written.map_err(Ended::from) {
+        Err(Ended::Failed(failure)) => {
+            say_failure(&failure);
+            exit_code(failure.kind)
+        }
+        _ => code,
+    }
 }
 
 /// Cells of a line of a message; what it quotes may be of any length.
@@ -134,38 +145,6 @@ pub fn write_stream(out: &mut dyn Write, stream: &StreamSummary, key: Option<&St
     }
     line.push_str("}\n");
     out.write_all(line.as_bytes())
-}
-
-/// Adds the parts of a stream's name.
-pub fn push_parts(line: &mut String, parts: &[String]) {
-    line.push_str(",\"key\":[");
-    for (at, part) in parts.iter().enumerate() {
-        line.push_str(if at > 0 { "," } else { "" });
-        push_text(line, part);
-    }
-    line.push(']');
-}
-
-/// Adds text as a JSON string.
-pub fn push_text(line: &mut String, text: &str) {
-    // Writing to a string cannot fail.
-    let _ = write_string(line, text);
-}
-
-/// Adds text as a JSON string, or `null`.
-pub fn push_optional(line: &mut String, text: Option<&str>) {
-    match text {
-        Some(text) => push_text(line, text),
-        None => line.push_str("null"),
-    }
-}
-
-/// Adds a position as a JSON number or string.
-pub fn push_position(line: &mut String, position: &Position) {
-    match position {
-        Position::Number(number) => line.push_str(&number.to_string()),
-        Position::Text(text) => push_text(line, text),
-    }
 }
 
 /// An instant for a table: UTC, to the millisecond where it has more.

@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod event;
 pub mod failure;
 pub mod json;
+pub mod line;
 pub mod names;
 pub mod path;
 pub mod payload;

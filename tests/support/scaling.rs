@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::chunks::Log;
 use stepback::domain::Cancel;
 use stepback::sources::Looking;
 use stepback::sources::open::{OpenOptions, open};
@@ -157,11 +158,102 @@ pub const TABLE: &[(&str, Generated)] = &[
     ("triggers", |n| {
         after("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n", b"CREATE TRIGGER a BEGIN SELECT 1;\n".repeat(n))
     }),
+    ("a custom dump", custom),
     // Packed.
     ("packed events", |n| gzip(&lines(n, event))),
     ("packed blank lines", |n| gzip(&b"\n".repeat(n * 20))),
     ("packed INSERTs", |n| gzip(&postgres(&format!("{TABLE_OF_EVENTS}INSERT INTO events VALUES {};\n", list(n, row))))),
 ];
+
+/// What is written to a path: files of other tools, and folders.
+pub type Written = fn(&Path, usize);
+
+/// What is no text that could be made here.
+pub const WRITTEN: &[(&str, Written)] = &[
+    #[cfg(feature = "sqlite")]
+    ("SQLite", |path, n| {
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.execute_batch("PRAGMA journal_mode = OFF; CREATE TABLE events (id INTEGER PRIMARY KEY, stream_id TEXT, version INTEGER, type TEXT, data TEXT, created TEXT)").unwrap();
+        let writing = database.unchecked_transaction().unwrap();
+        for row in (0..n).collect::<Vec<_>>().chunks(500).map(|some| some.iter().map(|&i| row(i)).collect::<Vec<_>>()) {
+            database.execute(&format!("INSERT INTO events VALUES {}", row.join(",")), []).unwrap();
+        }
+        writing.commit().unwrap();
+    }),
+    ("a folder of KurrentDB", |path, n| {
+        std::fs::create_dir_all(path).unwrap();
+        let mut log = Log::new(64 << 20);
+        (0..n).for_each(|i| _ = log.event(&format!("order-{}", i % 97), (i / 97) as i64, "Placed", "{\"a\":1}"));
+        log.write(path);
+    }),
+    ("a folder of a DynamoDB export", |path, n| {
+        let data = path.join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        for (part, from) in ["a", "b"].into_iter().zip([0, n / 2]) {
+            let item = |i| {
+                format!(
+                    "{{\"Item\":{{\"streamId\":{{\"S\":\"o-{}\"}},\"version\":{{\"N\":\"{}\"}},\"type\":{{\"S\":\"T\"}}}}}}",
+                    (i + from) % 9,
+                    i + from
+                )
+            };
+            std::fs::write(data.join(format!("{part}.json.gz")), gzip(&lines(n / 2, item))).unwrap();
+        }
+    }),
+];
+
+/// A dump as `pg_dump -Fc` writes it, of one table.
+fn custom(rows: usize) -> Vec<u8> {
+    use std::io::Write;
+    fn int(out: &mut Vec<u8>, number: i64) {
+        out.push(u8::from(number < 0));
+        out.extend((number.unsigned_abs() as u32).to_le_bytes());
+    }
+    fn word(out: &mut Vec<u8>, text: &str) {
+        int(out, text.len() as i64);
+        out.extend(text.as_bytes());
+    }
+    let mut out = b"PGDMP\x01\x10\x00\x04\x08\x01\x01".to_vec();
+    (0..7).for_each(|n| int(&mut out, n));
+    ["shop", "16.2", "16.2"].into_iter().for_each(|text| word(&mut out, text));
+    int(&mut out, 2);
+    let mut state = 0;
+    for (id, (kind, definition, copy)) in [("TABLE", TABLE_OF_EVENTS, ""), ("TABLE DATA", "", COPY)].iter().enumerate()
+    {
+        int(&mut out, id as i64 + 1);
+        int(&mut out, 1);
+        ["1259", "16385", "events", kind].into_iter().for_each(|text| word(&mut out, text));
+        int(&mut out, 3);
+        [definition, "DROP nothing;"].into_iter().for_each(|text| word(&mut out, text));
+        if copy.is_empty() {
+            int(&mut out, -1)
+        } else {
+            word(&mut out, copy)
+        }
+        word(&mut out, "public");
+        int(&mut out, -1);
+        word(&mut out, "heap");
+        int(&mut out, i64::from(b'r'));
+        ["postgres", "false", "1"].into_iter().for_each(|text| word(&mut out, text));
+        int(&mut out, -1);
+        state = out.len();
+        out.push(if id == 1 { 1 } else { 3 });
+        out.extend([0; 8]);
+    }
+    let at = (out.len() as u64).to_le_bytes();
+    out[state] = 2;
+    out[state + 1..state + 9].copy_from_slice(&at);
+    out.push(1);
+    int(&mut out, 2);
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(format!("{}\\.\n\n\n", text(rows, copied)).as_bytes()).unwrap();
+    for piece in encoder.finish().unwrap().chunks(4096) {
+        int(&mut out, piece.len() as i64);
+        out.extend(piece);
+    }
+    int(&mut out, 0);
+    out
+}
 
 const TABLE_OF_EVENTS: &str =
     "CREATE TABLE events (id bigint NOT NULL, stream_id text, version bigint, type text, data jsonb, created text);\n";
@@ -231,12 +323,25 @@ fn looked_at(path: &Path) -> (u64, u64, Duration) {
 /// Holds every line of the table to its budget; gives what is wrong.
 pub fn offences(folder: &Path) -> Vec<String> {
     let mut offences = Vec::new();
-    for (name, generated) in TABLE {
-        let [few, many] = [FEW, MANY].map(|count| {
-            let path = folder.join(count.to_string());
-            std::fs::write(&path, generated(count)).unwrap();
-            path
-        });
+    let file = |name, write: &dyn Fn(&Path, usize)| {
+        let paths = [FEW, MANY].map(|count| folder.join(format!("{name} {count}")));
+        paths.iter().zip([FEW, MANY]).for_each(|(path, count)| write(path, count));
+        (name, paths)
+    };
+    let texts = TABLE
+        .iter()
+        .map(|(name, generated)| file(*name, &|path, count| std::fs::write(path, generated(count)).unwrap()));
+    let others = WRITTEN.iter().map(|(name, written)| {
+        let found = file(*name, written);
+        for path in &found.1 {
+            let source =
+                open(path.to_str().unwrap(), &OpenOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+            assert!(source.progress().events >= FEW as u64 / 2, "{name} is read: {:?}", source.progress());
+        }
+        found
+    });
+    for (name, [few, many]) in texts.chain(others) {
         let mut best = [Duration::MAX; 2];
         for _ in 0..TRIES {
             for (path, best) in [&few, &many].into_iter().zip(&mut best) {
@@ -252,6 +357,9 @@ pub fn offences(folder: &Path) -> Vec<String> {
         }
         if best[1] > best[0].max(FLOOR) * TIMES {
             offences.push(format!("{name}: {FEW} lines take {:?}, {MANY} take {:?}", best[0], best[1]));
+        }
+        for path in [few, many] {
+            drop(std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path)));
         }
     }
     offences

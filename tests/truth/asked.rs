@@ -51,6 +51,11 @@ impl Asked {
         self.code != 0 && !self.said.trim().is_empty()
     }
 
+    /// Whether `inspect` has these words.
+    pub fn inspect_says(&self, words: &str) -> bool {
+        words.is_empty() || self.inspect.as_ref().is_some_and(|line| line.to_string().contains(words))
+    }
+
     /// Whether `inspect` refuses the store, counts unreadable records, or has a caveat.
     pub fn inspect_says_so(&self) -> bool {
         let told = |name: &str| self.inspect.as_ref().and_then(|line| line.get(name)).map(Json::to_string);

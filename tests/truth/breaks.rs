@@ -22,9 +22,13 @@ pub struct Break {
     /// Whether a record cannot be read, so that every command must say that its answer is not whole.
     pub lost: bool,
     pub fits: fn(&Store) -> bool,
+    /// What `inspect` must say; nothing where the finding is enough.
+    pub said: &'static str,
+    /// Whether the events are shown as they were written, in stores that are sorted too.
+    pub is_as_written: bool,
 }
 
-pub const ALL_COLUMNS: Columns = Columns { tenant: true, split: false };
+pub const ALL_COLUMNS: Columns = Columns { tenant: true, split: None };
 
 const PLAIN: Break = Break {
     name: "",
@@ -36,6 +40,8 @@ const PLAIN: Break = Break {
     findings: &[],
     lost: false,
     fits: |_| true,
+    said: "",
+    is_as_written: false,
 };
 
 /// A place in the middle of the history.
@@ -95,6 +101,25 @@ pub const BREAKS: &[Break] = &[
         ..PLAIN
     },
     Break {
+        name: "two versions stand twice, one of them three times",
+        apply: |records, random| {
+            let mut said = Vec::new();
+            for copies in [1, 2] {
+                let at = inside(records, random);
+                for _ in 0..copies {
+                    let last = &records[records.len() - 1];
+                    let (position, time) = (later(&last.position, 1), last.time.clone());
+                    let id = format!("0195d3a0-ffff-7000-8000-{:012x}", records.len());
+                    records.push(Record { id, position, time, ..records[at].clone() });
+                }
+                said.push(named(&records[at]));
+            }
+            said.join(" and ")
+        },
+        findings: &["duplicate-versions"],
+        ..PLAIN
+    },
+    Break {
         name: "a version is taken again",
         apply: |records, random| {
             let at = inside(records, random);
@@ -141,7 +166,7 @@ pub const BREAKS: &[Break] = &[
             records.swap(at, next);
             named(&records[at])
         },
-        fits: |store| !store.is_table,
+        fits: |store| !store.is_sorted,
         findings: &["versions-back"],
         ..PLAIN
     },
@@ -157,7 +182,7 @@ pub const BREAKS: &[Break] = &[
     Break {
         name: "tenants share a stream without a column that tells them apart",
         tenants: 2,
-        columns: Columns { tenant: false, split: false },
+        columns: Columns { tenant: false, split: None },
         apply: |records, _| {
             records.iter_mut().for_each(|record| record.tenant = None);
             String::new()
@@ -194,13 +219,53 @@ pub const BREAKS: &[Break] = &[
             }
             String::new()
         },
+        // Where a tenant stands in the name, all names are whole.
+        fits: |store| store.name != "CloudEvents",
         ..PLAIN
     },
     Break {
         name: "events are in two tables",
-        columns: Columns { tenant: true, split: true },
+        columns: Columns { tenant: true, split: Some(["order_events", "other_events"]) },
         apply: |_, _| String::new(),
         fits: |store| matches!(store.name, "SQLite" | "pg_dump" | "mysqldump"),
+        ..PLAIN
+    },
+    Break {
+        name: "one of two tables has another name",
+        columns: Columns { tenant: true, split: Some(["order_events", "t_2019_b"]) },
+        apply: |_, _| String::new(),
+        fits: |store| matches!(store.name, "SQLite" | "pg_dump" | "mysqldump"),
+        ..PLAIN
+    },
+    Break {
+        name: "the positions begin anew",
+        said: "position begins anew",
+        is_as_written: true,
+        apply: |records, _| {
+            let middle = records.len() / 2;
+            for (number, record) in (1..).zip(&mut records[middle..]) {
+                record.position = number.to_string();
+            }
+            String::new()
+        },
+        // Their places in the log are those of Debezium's events, whatever else a row says.
+        fits: |store| !matches!(store.name, "Debezium" | "CloudEvents"),
+        ..PLAIN
+    },
+    Break {
+        name: "the tenant of most events comes last",
+        tenants: 2,
+        apply: |records, _| {
+            let (mut late, mut early): (Vec<_>, Vec<_>) =
+                records.drain(..).partition(|record| record.tenant.as_deref() == Some("acme"));
+            records.append(&mut early);
+            records.append(&mut late);
+            for (number, record) in (1..).zip(records.iter_mut()) {
+                record.position = number.to_string();
+                record.time = "2025-03-04T08:00:00.000Z".into();
+            }
+            String::new()
+        },
         ..PLAIN
     },
     Break {
@@ -270,7 +335,7 @@ pub const BREAKS: &[Break] = &[
             named(&records[at])
         },
         // Tables are shown by their positions.
-        fits: |store| !store.is_table,
+        fits: |store| !store.is_sorted,
         findings: &["positions-back"],
         ..PLAIN
     },
@@ -304,6 +369,8 @@ pub const BREAKS: &[Break] = &[
         },
         findings: &["unreadable-records"],
         lost: true,
+        // Without a subject the source of an event is its stream.
+        fits: |store| store.name != "CloudEvents",
         ..PLAIN
     },
     Break {
@@ -349,6 +416,19 @@ pub const BREAKS: &[Break] = &[
             std::fs::write(path, &bytes[..length]).ok()?;
             Some(format!("after {length} bytes of {}", bytes.len()))
         }),
+        findings: &["unreadable-records", "incomplete"],
+        lost: true,
+        ..PLAIN
+    },
+    Break {
+        name: "a database is cut",
+        damage: Some(|path, random| {
+            let bytes = std::fs::read(path).ok()?;
+            let length = bytes.len() / 2 + random.below(bytes.len() / 3);
+            std::fs::write(path, &bytes[..length]).ok()?;
+            Some(format!("after {length} bytes of {}", bytes.len()))
+        }),
+        fits: |store| store.name == "SQLite",
         findings: &["unreadable-records", "incomplete"],
         lost: true,
         ..PLAIN

@@ -57,7 +57,7 @@ fn silently_wrong(store: &Store, made: &Break, seed: u64) -> Option<String> {
     // A broken record is lost, and said wherever something is told of the store; all others are told as they are.
     let unreadable = made.lost;
     let mut whole: Vec<&Record> = records.iter().filter(|record| !record.is_broken).collect();
-    if store.is_table {
+    if store.is_sorted && !made.is_as_written {
         whole.sort_by_key(|record| record.position.parse::<u64>().unwrap_or_default());
     }
     let right = by_stream(whole.into_iter().map(told).map(|(stream, version, kind, id, data)| {
@@ -79,6 +79,9 @@ fn silently_wrong(store: &Store, made: &Break, seed: u64) -> Option<String> {
     }
     if (unreadable || !is_right) && asked.export_code == 0 {
         write!(wrong, " export exits with 0;").unwrap();
+    }
+    if !asked.inspect_says(made.said) {
+        write!(wrong, " inspect does not say {:?};", made.said).unwrap();
     }
     let expected: BTreeSet<&str> = made.findings.iter().copied().collect();
     let found: BTreeSet<&str> = asked.findings.iter().map(String::as_str).collect();

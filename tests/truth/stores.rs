@@ -12,8 +12,8 @@ use super::records::Record;
 pub struct Columns {
     /// Whether the tenants stand in a column of their own.
     pub tenant: bool,
-    /// Whether the events are split into two tables, orders and all others.
-    pub split: bool,
+    /// Whether the events are split into tables of these names, orders and all others.
+    pub split: Option<[&'static str; 2]>,
 }
 
 /// A kind of store.
@@ -21,21 +21,39 @@ pub struct Store {
     pub name: &'static str,
     pub file: &'static str,
     pub write: fn(&Path, &[Record], Columns),
-    /// Whether it keeps its events in tables that sort by position, not in the order of the file.
+    /// Whether it keeps its payloads in cells, where one that is no JSON is text.
     pub is_table: bool,
+    /// Whether its events are shown by position, and not in the order of the file.
+    pub is_sorted: bool,
     /// Whether it is text in which a single byte can be damaged.
     pub is_text: bool,
 }
 
 pub const STORES: &[Store] = &[
-    Store { name: "JSON lines", file: "dump.jsonl", write: lines, is_table: false, is_text: true },
-    Store { name: "a JSON array", file: "dump.json", write: array, is_table: false, is_text: true },
-    Store { name: "CSV", file: "dump.csv", write: delimited, is_table: true, is_text: true },
+    Store { name: "JSON lines", file: "dump.jsonl", write: lines, is_table: false, is_sorted: false, is_text: true },
+    Store { name: "a JSON array", file: "dump.json", write: array, is_table: false, is_sorted: false, is_text: true },
+    Store { name: "CSV", file: "dump.csv", write: delimited, is_table: true, is_sorted: true, is_text: true },
     #[cfg(feature = "sqlite")]
-    Store { name: "SQLite", file: "store.sqlite", write: sqlite, is_table: true, is_text: false },
-    Store { name: "pg_dump", file: "dump.sql", write: pg_dump, is_table: true, is_text: true },
-    Store { name: "mysqldump", file: "mysql.sql", write: mysqldump, is_table: true, is_text: true },
-    Store { name: "packed lines", file: "dump.jsonl.gz", write: packed, is_table: false, is_text: false },
+    Store { name: "SQLite", file: "store.sqlite", write: sqlite, is_table: true, is_sorted: true, is_text: false },
+    Store { name: "pg_dump", file: "dump.sql", write: pg_dump, is_table: true, is_sorted: true, is_text: true },
+    Store { name: "mysqldump", file: "mysql.sql", write: mysqldump, is_table: true, is_sorted: true, is_text: true },
+    Store {
+        name: "packed lines",
+        file: "dump.jsonl.gz",
+        write: packed,
+        is_table: false,
+        is_sorted: false,
+        is_text: false,
+    },
+    Store { name: "Debezium", file: "changes.jsonl", write: debezium, is_table: false, is_sorted: true, is_text: true },
+    Store {
+        name: "CloudEvents",
+        file: "cloud.jsonl",
+        write: cloud_events,
+        is_table: false,
+        is_sorted: false,
+        is_text: true,
+    },
 ];
 
 /// Names and values of a record. The payload is JSON text in a column of a table, JSON itself in a document.
@@ -87,6 +105,44 @@ fn packed(path: &Path, records: &[Record], kept: Columns) {
     std::fs::write(path, out.finish().unwrap()).unwrap();
 }
 
+/// Rows of a table as Debezium tells them: what is the position of an event is its place in the database's log.
+fn debezium(path: &Path, records: &[Record], kept: Columns) {
+    let change = |record: &Record| {
+        let row = object(record, kept).replacen(&format!("\"position\":{},", record.position), "", 1);
+        format!(
+            "{{\"before\":null,\"after\":{row},\"source\":{{\"lsn\":{}}},\"op\":\"c\",\"ts_ms\":1}}\n",
+            record.position
+        )
+    };
+    std::fs::write(path, records.iter().map(change).collect::<String>()).unwrap();
+}
+
+/// CloudEvents with the extensions that event stores write. A tenant stands in the subject.
+fn cloud_events(path: &Path, records: &[Record], kept: Columns) {
+    let event = |record: &Record| {
+        let subject = if kept.tenant { record.stream_name() } else { record.stream.clone() };
+        let number = |text: &str| text.parse::<u64>().map_or(Value::String(text.into()), Value::from);
+        let mut object = Map::new();
+        for (name, value) in [
+            ("specversion", Value::from("1.0")),
+            ("source", Value::from("/shop")),
+            ("sequence", Value::from(record.position.clone())),
+            ("subject", Value::from(subject)),
+            ("streamversion", if record.says_no_version { Value::Null } else { number(&record.version) }),
+            ("id", Value::from(record.id.clone())),
+            ("type", Value::from(record.kind.clone())),
+            ("time", Value::from(record.time.clone())),
+            ("causationid", record.causation.clone().map_or(Value::Null, Value::from)),
+        ] {
+            object.insert(name.to_owned(), value);
+        }
+        let mut line = Value::Object(object).to_string();
+        line.pop();
+        line + ",\"data\":" + &record.data + "}\n"
+    };
+    std::fs::write(path, records.iter().map(event).collect::<String>()).unwrap();
+}
+
 fn array(path: &Path, records: &[Record], kept: Columns) {
     let all: Vec<String> = records.iter().map(|record| format!("  {}", object(record, kept))).collect();
     std::fs::write(path, format!("[\n{}\n]\n", all.join(",\n"))).unwrap();
@@ -105,10 +161,10 @@ fn delimited(path: &Path, records: &[Record], kept: Columns) {
 /// The records of each table, by its name.
 fn tables(records: &[Record], kept: Columns) -> Vec<(&'static str, Vec<&Record>)> {
     match kept.split {
-        false => vec![("events", records.iter().collect())],
-        true => {
+        None => vec![("events", records.iter().collect())],
+        Some([one, other]) => {
             let (orders, others) = records.iter().partition(|record| record.stream.starts_with("order"));
-            vec![("order_events", orders), ("other_events", others)]
+            vec![(one, orders), (other, others)]
         }
     }
 }

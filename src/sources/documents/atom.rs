@@ -11,6 +11,7 @@ use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKind};
 use crate::sources::fields;
+use crate::sources::files::envelope;
 use crate::sources::files::mapping::FieldPath;
 use crate::sources::files::skim::members;
 use crate::sources::files::value;
@@ -139,6 +140,7 @@ impl Format for Atom {
         } else if data.is_empty() {
             notes.push(Note::new(NoteKind::Other, "the page was saved without bodies: ask for it with ?embed=body"));
         }
+        envelope::note_lacking(&mut notes, None, skimmed.slot(UPDATED));
         let metadata = stored([METADATA, CONTENT_METADATA]);
         // What a page says in two places is the same in both.
         let mut used: Vec<usize> = (0..FIELDS.len()).collect();

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Payload, Position};
+use crate::sources::files::envelope;
 use crate::sources::files::mapping::FieldPath;
 use crate::sources::files::value;
 use crate::sources::sorted::Order;
@@ -58,8 +59,22 @@ pub enum Sequence {
 pub struct CloudEvents {
     /// What their `sequence` counts.
     pub sequence: Sequence,
+    /// Whether the events have versions of their own.
+    pub versioned: bool,
     /// What is known of them.
     pub about: About,
+}
+
+impl CloudEvents {
+    /// What an event says of its version; `None` where the events of this source have none.
+    fn version<'a>(&self, record: Skimmed<'a>) -> Option<&'a [u8]> {
+        let slots = match self.sequence {
+            Sequence::Subject => &[STREAM_VERSION, SEQUENCE][..],
+            _ => &[STREAM_VERSION],
+        };
+        let said = slots.iter().map(|&slot| record.slot(slot)).find(|raw| !value::is_nothing(raw));
+        said.or(self.versioned.then_some(&[]))
+    }
 }
 
 impl Format for CloudEvents {
@@ -80,10 +95,14 @@ impl Format for CloudEvents {
         let Some(event_type) = value::name(record.slot(TYPE)) else {
             return Reading::Bad(Unreadable::of(stream, unusable("type", record.slot(TYPE))));
         };
-        let version = value::whole(record.slot(STREAM_VERSION)).or_else(|| match self.sequence {
-            Sequence::Subject => value::whole(record.slot(SEQUENCE)),
-            _ => None,
-        });
+        let raw = self.version(record).unwrap_or_default();
+        let version = value::whole(raw);
+        if version.is_none() && !value::is_nothing(raw) {
+            return Reading::Bad(Unreadable {
+                event_type: Some(event_type),
+                ..Unreadable::of(stream, unusable("version", raw))
+            });
+        }
         let time = value::instant(record.slot(TIME));
         Reading::Event(Basics { stream, event_type, version, time, order: Order::default() })
     }
@@ -101,8 +120,12 @@ impl Format for CloudEvents {
             Some(text) => super::encoded::base64(&text, value::string(skimmed.slot(CONTENT)).as_deref()),
             None => payload(skimmed.stored(DATA, record)),
         };
+        let mut notes = Vec::new();
+        let version = self.version(skimmed).map(|raw| !value::is_nothing(raw));
+        envelope::note_lacking(&mut notes, version, skimmed.slot(TIME));
         Parts {
             position,
+            notes,
             id: value::name(skimmed.slot(ID)).map(Into::into),
             data,
             metadata: attributes(skimmed.slot(WHOLE)),

@@ -12,6 +12,7 @@ use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use super::generic::{payload, unusable};
 use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKey};
 use crate::sources::fields;
+use crate::sources::files::envelope;
 use crate::sources::files::mapping::{FieldPath, Role};
 use crate::sources::files::skim::{elements, members};
 use crate::sources::files::value;
@@ -244,6 +245,9 @@ impl Format for Kcat {
             causation: header_like(&headers, "causationid").map(|id| id.as_ref().into()),
             ..Parts::default()
         };
+        if time != b"-1" {
+            envelope::note_lacking(&mut parts.notes, None, time);
+        }
         match value::is_nothing(skimmed.slot(PAYLOAD)) {
             true => parts.notes.push(Note::new(NoteKind::Deleted, "tombstone: the key was deleted")),
             false => parts.data = data(skimmed.stored(PAYLOAD, record)),

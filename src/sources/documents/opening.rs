@@ -182,7 +182,8 @@ pub fn cloud_events(
         counts_positions: sequence != Sequence::Store,
         ..About::default()
     };
-    refined(input, framing, CloudEvents { sequence, about }, &records, options)
+    let versioned = about.mapping.iter().any(|(part, _)| part == "version");
+    refined(input, framing, CloudEvents { sequence, versioned, about }, &records, options)
 }
 
 /// What `kcat -J` writes.

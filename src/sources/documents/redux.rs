@@ -428,11 +428,12 @@ impl Records for Redux {
                 }
                 _ => action_type(&data).unwrap_or_default(),
             };
-            let notes = match action.state {
+            let mut notes = match action.state {
                 State::Skipped => vec![Note::new(NoteKind::Deleted, "skipped in the tool")],
                 State::Unstaged => vec![Note::new(NoteKind::Deleted, "no longer staged")],
                 _ => Vec::new(),
             };
+            envelope::note_lacking(&mut notes, None, &self.text[action.time.clone()]);
             events.push(Arc::new(Event {
                 time: value::instant(&self.text[action.time.clone()]),
                 metadata: field(&data, b"\"meta\""),

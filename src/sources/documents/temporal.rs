@@ -12,6 +12,7 @@ use super::encoded::{bytes_of, is_json, json_string};
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::unusable;
 use crate::domain::{About, Form, Payload};
+use crate::sources::files::envelope;
 use crate::sources::files::mapping::FieldPath;
 use crate::sources::files::skim::{elements, members};
 use crate::sources::files::value;
@@ -233,8 +234,11 @@ impl Format for Temporal {
                 }
             }
         };
+        let mut notes = Vec::new();
+        envelope::note_lacking(&mut notes, None, skimmed.slot(TIME));
         Parts {
             data,
+            notes,
             metadata: if beside.is_empty() { Payload::default() } else { Payload::new(Form::Json, beside.into()) },
             causation: cause.map(|(_, id)| format!("{}/{id}", self.stream).into()),
             ..Parts::default()

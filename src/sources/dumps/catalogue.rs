@@ -19,6 +19,8 @@ use crate::sources::tables::{Column, Table};
 const MOST_SECTIONS: usize = 200_000;
 /// How many bytes of names and types are kept.
 const MOST_TEXT: usize = 32 << 20;
+/// How many caveats are told one by one.
+const MOST_SENTENCES: usize = 64;
 /// How many databases are told apart.
 const MOST_DATABASES: usize = 1000;
 /// How many tables one has its columns from.
@@ -140,17 +142,13 @@ impl Catalogue {
     /// Notes what the user must know, once.
     pub fn caveat(&mut self, caveat: impl Into<String>) {
         let caveat = caveat.into();
-        if self.caveats.len() < 64 && !self.caveats.contains(&caveat) {
-            self.caveats.push(caveat);
-        }
+        note(&mut self.caveats, caveat);
     }
 
     /// Notes that rows are missing, and why.
     pub fn loss(&mut self, loss: impl Into<String>) {
         let loss = loss.into();
-        if self.losses.len() < 64 && !self.losses.contains(&loss) {
-            self.losses.push(loss.clone());
-        }
+        note(&mut self.losses, loss.clone());
         self.caveat(loss);
     }
 
@@ -504,5 +502,28 @@ fn section(found: &Found, slots: Arc<[Slot]>, columns: usize) -> Section {
         slots,
         columns,
         rows: found.rows,
+    }
+}
+
+/// Adds a sentence once; of very many the last says that there are more.
+fn note(sentences: &mut Vec<String>, sentence: String) {
+    match sentences.len() {
+        _ if sentences.contains(&sentence) => {}
+        0..MOST_SENTENCES => sentences.push(sentence),
+        MOST_SENTENCES => sentences.push("more of this kind is wrong with it than is told".into()),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_sentences_the_last_says_that_there_are_more() {
+        let mut sentences = Vec::new();
+        (0..200).for_each(|n| note(&mut sentences, format!("part {n} was cut")));
+        assert_eq!(sentences.len(), MOST_SENTENCES + 1);
+        assert!(sentences.last().is_some_and(|last| last.starts_with("more of this kind")));
     }
 }

@@ -84,7 +84,7 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
         caveats.push(guesser.no_versions());
     }
     match &position {
-        None => caveats.push("no position: shown in file order, by line".into()),
+        None => caveats.push(guesser.no_position(&stream, version.as_ref())),
         Some(path) => {
             let growth = sample.field(path).map(|field| field.growth(|_| Some(0))).unwrap_or_default();
             if growth.grow < growth.pairs {
@@ -257,6 +257,33 @@ impl Guesser<'_> {
                 )
             }
             None => counted.into(),
+        }
+    }
+
+    /// What is to be said where there is no position: also which number would be one if it did not begin anew.
+    fn no_position(&self, stream: &StreamFrom, version: Option<&FieldPath>) -> String {
+        let counted = "no position: shown in file order, by line";
+        let begins_anew = |field: &&Field| {
+            if !names::is_a_place(&field.path)
+                || version == Some(&field.path)
+                || self.depth(field) > 0
+                || field.count() < self.sample.records()
+                || field.share(|value| value::whole(value).is_some()) < 100
+            {
+                return false;
+            }
+            let streams = self.keys(stream, [&None, &None]).streams(stream, &[]);
+            let starts = streams.iter().enumerate().filter(|(at, first)| **first == Some(*at)).count();
+            let growth = field.growth(|_| Some(0));
+            let back = growth.pairs - growth.grow;
+            // A number that counts in each stream steps back as often as there are streams.
+            growth.repeated > 0 && back > 0 && back * 10 <= growth.pairs && back * 2 < starts
+        };
+        match self.sample.fields().iter().find(begins_anew) {
+            Some(Field { path, .. }) if self.overrides.get(Role::Position).is_none() => format!(
+                "{counted}; {path} begins anew and stands for several places, `--map position={path}` takes it all the same"
+            ),
+            _ => counted.into(),
         }
     }
 
