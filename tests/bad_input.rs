@@ -234,6 +234,9 @@ fn what_is_no_dump_is_told_what_it_is() {
     says("text", b"Dear diary, today\n", "not JSON Lines");
     says("noise", &[0xf7; 4096], "not JSON Lines");
     says("log", b"{\"level\":\"info\",\"msg\":\"hello\"}\n", ".level  \"info\"");
+    says("empties", &b"{}\n".repeat(100), "have no fields");
+    // Where we stopped looking is not where a line ends.
+    says("deep", &b"[".repeat(100_000), "its first line holds no record");
     says("log", b"{\"level\":\"info\",\"msg\":\"hello\"}\n", "--map");
 
     let failure = |path: &Path| try_open(path, None).map(|_| ()).expect_err("no dump");
@@ -242,11 +245,20 @@ fn what_is_no_dump_is_told_what_it_is() {
     assert!(failure(Path::new("/dev/zero")).to_string().contains("device"));
     let fifo = directory.path().join("fifo");
     nix_mkfifo(&fifo);
-    assert!(
-        failure(&fifo).to_string().contains("there is nothing in it"),
-        "nobody writes to it, and nobody waits: {}",
-        failure(&fifo)
-    );
+    // Whoever writes to it may come later, and may have nothing to say.
+    let later = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || drop(std::fs::OpenOptions::new().write(true).open(fifo))
+    });
+    let why = failure(&fifo).to_string();
+    assert!(why.contains("there is nothing in it"), "{why}");
+    later.join().unwrap();
+    let later = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || std::fs::write(fifo, "{\"streamId\":\"a-1\",\"type\":\"T\",\"data\":{}}\n")
+    });
+    assert!(try_open(&fifo, None).is_ok());
+    later.join().unwrap().unwrap();
     let map = try_open(&directory.path().join("log"), Some("stream=.level,typ=.msg")).map(|_| ()).unwrap_err();
     assert!(map.to_string().contains("`typ=.msg`"), "{map}");
 }

@@ -212,6 +212,36 @@ fn what_has_changed_is_read_again_and_what_has_grown_is_extended() {
     check("cut");
 }
 
+/// Writes another type over that of a record in the middle, as long as it was.
+fn retype(path: &Path) {
+    let text = fs::read(path).unwrap();
+    let at = text[text.len() / 2..].windows(10).position(|bytes| bytes.starts_with(br#""type":"T"#)).unwrap();
+    let file = Options::new().write(true).open(path).unwrap();
+    file.write_all_at(b"U", (text.len() / 2 + at + 8) as u64).unwrap();
+}
+
+#[test]
+fn what_was_edited_in_place_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    let path = dump(directory.path(), 5000);
+    let check = |what: &str| {
+        let kept = run(&path, Some(&cache));
+        assert_eq!(kept, run(&path, None), "{what}");
+        assert_eq!(kept.progress.troubles, 0, "{what}");
+    };
+    check("new");
+    retype(&path);
+    let line = r#"{"stream":"b-1","type":"T","version":1,"data":{}}"#;
+    Options::new().append(true).open(&path).unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+    settle(&path);
+    check("edited and grown");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    retype(&path);
+    Options::new().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    check("edited, and its time put back");
+}
+
 #[test]
 fn a_check_is_kept_too() {
     let directory = tempfile::tempdir().unwrap();

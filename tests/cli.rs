@@ -267,6 +267,34 @@ fn printing(dump: &str, store: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn what_clap_and_the_doctor_print_may_not_be_lost_either() {
+    for arguments in
+        [&["--help"][..], &["--version"], &["help", "events"], &["events", "--help"], &["doctor", "--self"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let output = command(arguments).stdout(full).output().expect("stepback runs");
+        assert_eq!(code(&output), 74, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("standard output"), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_layout_is_never_silently_without_effect() {
+    let (folder, dump) = written("{\"stream\":\"a-1\",\"type\":\"Made\",\"data\":{}}\n");
+    let array = folder.path().join("array.json").display().to_string();
+    std::fs::write(&array, "[{\"stream\":\"a-1\",\"type\":\"Made\",\"data\":{}}]").expect("written");
+    let store = folder.path().join("store").display().to_string();
+    assert_eq!(code(&run(&["append", &store, "a-1", "--type", "T", "--data", "{}"])), 0);
+    for source in [&dump, &array, &store] {
+        let output = run(&["events", source, "--layout", "nosuch"]);
+        assert_eq!((code(&output), stderr(&output).contains("there is no layout `nosuch`")), (2, true), "{source}");
+        let output = run(&["events", source, "--layout", "marten"]);
+        assert_eq!(code(&output), 2, "{source}: {}", stderr(&output));
+        assert!(stderr(&output).contains("a layout is for tables"), "{source}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn wherever_its_output_goes_a_command_ends_in_order() {
     let (folder, dump) =
         written(&"{\"stream\":\"a-1\",\"type\":\"Made\",\"data\":{\"text\":\"0123456789\"}}\n".repeat(2000));
@@ -594,6 +622,37 @@ fn what_is_broken_behind_its_front_is_counted_by_every_writer() {
     assert!(said.contains("the first: line 2: "), "{said}");
 }
 
+#[test]
+fn nothing_found_where_not_all_was_read_is_not_sure() {
+    let (_folder, dump) = written(
+        "{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n{\"stream\":\"a-1\",\"version\":2,\"type",
+    );
+    let (_whole_folder, whole) = written("{\"stream\":\"a-1\",\"version\":1,\"type\":\"Made\",\"data\":{}}\n");
+    let asked: [&[&str]; 8] = [
+        &["state", "nosuch"],
+        &["state", "a-1", "--at", "77"],
+        &["events", "nosuch"],
+        &["diff", "nosuch", "1", "2"],
+        &["export", "--stream", "nosuch"],
+        &["types", "NoSuch"],
+        &["search", "zzz"],
+        &["streams", "--match", "nosuch"],
+    ];
+    for asked in asked {
+        let of = |dump: &str| {
+            let mut arguments = vec![asked[0], dump];
+            arguments.extend(&asked[1..]);
+            let output = run(&arguments);
+            (code(&output), stderr(&output))
+        };
+        let (code, said) = of(&dump);
+        assert_eq!(code, 65, "{asked:?}: {said}");
+        assert!(said.contains("1 record could not be read as an event"), "{asked:?}: {said}");
+        let (code, said) = of(&whole);
+        assert_eq!((code, said.lines().filter(|line| line.contains("record")).count()), (1, 0), "{asked:?}: {said}");
+    }
+}
+
 /// Exports a file of many events through a pipe that is read slowly; `act` is done once it has begun.
 fn exported_while(act: impl FnOnce(&Path, &std::process::Child)) -> (usize, i32, String) {
     let line = |n: usize| {
@@ -868,6 +927,9 @@ fn a_project_file_says_what_of_it_means_nothing() {
         "a.b without quotes",
     ] {
         assert!(caveats().contains(said), "{said}: {}", caveats());
+        // Where that leaves a stream to the generic fold, it is said beside the state.
+        let output = run(&["state", &dump, "order-1"]);
+        assert!(stderr(&output).contains(said) && code(&output) == 0, "{said}: {}", stderr(&output));
     }
     // A pattern folds what it covers.
     std::fs::write(folder.path().join("o.js"), "export const initialState = 7; export const evolve = s => s;")

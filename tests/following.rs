@@ -139,6 +139,20 @@ fn reopening_what_no_longer_holds_the_place_shows_what_there_is() {
     assert_eq!(desk.stands(), at("order-1001", 1), "{}", desk.text());
     assert!(desk.text().contains("this is the end of order-1001"), "{}", desk.text());
 
+    // The end is where it is once all is read, not where it was when the place was found to be missing.
+    let long = || numbered((0..4).map(|_| event("order-1001", "OrderPlaced", "{}")).collect());
+    let mut desk = Desk::open_in(shop(), 120, 36);
+    desk.type_keys("<enter>");
+    desk.replace(long());
+    desk.type_keys("R");
+    desk.send(Msg::Reopened);
+    desk.read(50);
+    assert!(desk.text().contains("this is the end of order-1001 so far"), "{}", desk.text());
+    desk.read(100);
+    assert_eq!(desk.stands(), at("order-1001", 4), "{}", desk.text());
+    assert_eq!(desk.lines_with("this is the end of order-1001 ").len(), 1, "{}", desk.text());
+    assert!(!desk.text().contains("so far"), "{}", desk.text());
+
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys(":payment-77<enter>");
     desk.replace(short());

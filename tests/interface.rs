@@ -165,6 +165,8 @@ fn a_reducer_that_is_saved_is_folded_anew_where_one_stands() {
     pty.wait_for("! stepback.toml:2").wait_for("2 │ account = mine.js").wait_for("third 9");
     std::fs::write(&project, "[reducers]\n").unwrap();
     pty.wait_for("stepback.toml saved: ").wait_for("paths differ here").wait_for("approximate");
+    std::fs::remove_file(&project).unwrap();
+    pty.wait_for("stepback.toml deleted: nothing differs here");
     pty.keys("Q");
     assert_eq!(pty.exit(), 0);
     pty.close();

@@ -218,6 +218,23 @@ fn signals_that_end_programs_end_it_in_order() {
         pty.assert_restored();
         pty.close();
     }
+    // Those without a meaning end it with the number a shell gives.
+    for number in [35, 40, 64] {
+        let mut pty = start(setup());
+        pty.signal_numbered(number);
+        assert_eq!(pty.exit(), 128 + number, "{number}");
+        pty.assert_restored();
+        pty.close();
+    }
+}
+
+#[test]
+fn events_are_not_read_from_the_keyboard() {
+    let env = [("TERM".to_owned(), "xterm-256color".to_owned())].into();
+    let mut pty = Pty::run(Setup { env, args: vec!["-".to_owned()], ..Setup::default() });
+    pty.wait_for("standard input is a terminal: pipe something in");
+    assert_eq!(pty.exit(), 2);
+    pty.close();
 }
 
 #[test]

@@ -143,6 +143,23 @@ fn a_pipe_in_a_store_is_not_waited_for() {
 }
 
 #[test]
+fn what_may_not_be_looked_into_is_told_as_that() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
+    // The superuser may look into everything.
+    if std::fs::read_dir(&closed).is_ok() {
+        return;
+    }
+    let output = stepback(folder.path(), &["events", closed.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("ermission denied") && output.status.code() == Some(69), "{told}");
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
 fn names_that_are_not_utf_8_open() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().unwrap();

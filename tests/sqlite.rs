@@ -213,7 +213,8 @@ fn a_copy_is_made_only_when_it_must_be_and_does_not_stay() {
     let output = run(&["streams", path.to_str().unwrap()], temporary.path(), Stdio::null());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(listing(temporary.path()), BTreeMap::new());
-    let nowhere = Path::new("/nonexistent");
+    // Below a file nothing can be made, not even by root.
+    let nowhere = &path.join("nowhere");
     let output = run(&["streams", path.to_str().unwrap()], nowhere, Stdio::null());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("TMPDIR"), "{said}");
@@ -234,6 +235,41 @@ fn a_store_that_is_written_meanwhile_is_seen_to_have_changed() {
     assert_eq!(looks.find(|change| *change != Change::Same), Some(Change::Truncated));
     fs::remove_file(&path).unwrap();
     assert_eq!(source.look().unwrap(), Change::Removed);
+}
+
+#[test]
+fn what_is_written_while_it_is_exported_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let exported_while = |act: &str| {
+        drop(fs::remove_file(&path));
+        let writer = Connection::open(&path).unwrap();
+        writer
+            .execute_batch(
+                "CREATE TABLE events (id INTEGER PRIMARY KEY, stream TEXT, version INT, type TEXT, data TEXT);
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+                 INSERT INTO events SELECT i, 'a-' || i % 7, i, 'T', '{\"x\":\"' || printf('%0150d', i) || '\"}' FROM n;",
+            )
+            .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_stepback"))
+            .args(["export", path.to_str().unwrap(), "--no-cache"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = child.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut out, &mut [0; 50_000]).unwrap();
+        writer.execute_batch(act).unwrap();
+        std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    assert_eq!(exported_while("SELECT 1 FROM events"), (Some(0), String::new()));
+    for act in ["UPDATE events SET data = '{}'", "DELETE FROM events WHERE id > 30000", "DELETE FROM events; VACUUM"] {
+        let (code, said) = exported_while(act);
+        assert_eq!(code, Some(74), "{act}: {said}");
+        assert!(said.contains("while it was read"), "{act}: {said}");
+    }
 }
 
 #[test]

@@ -407,3 +407,14 @@ fn the_address_of_a_server_is_not_made_a_folder_and_shows_no_password() {
         assert!(said.contains("u:***@h:1") && !said.contains("sekrit"), "{said}");
     }
 }
+
+#[test]
+fn metadata_may_come_from_standard_input_too() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store");
+    let append = ["append", path.to_str().expect("a path"), "a-1", "--type", "T", "--metadata", "-", "--data"];
+    assert_eq!(stepback(&[&append[..], &["{}"]].concat(), "{\"by\": \"me\"}\n").0, Some(0));
+    assert_eq!(&*stored(&path)[0].metadata.text(), "{\"by\": \"me\"}");
+    let (code, _, err) = stepback(&[&append[..], &["-"]].concat(), "{}");
+    assert!(code == Some(2) && err.contains("both"), "{err}");
+}

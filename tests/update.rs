@@ -403,14 +403,21 @@ fn events_that_failed_are_walked() {
     desk.type_keys("<enter>g]e");
     assert_eq!(desk.app.walk.place, 0);
     assert!(desk.text().contains("not counted yet"), "{}", desk.text());
+    desk.send(counted(2, 30, &failed));
+    assert!(desk.text().contains("no event after this one failed so far: 6 % counted"), "{}", desk.text());
     desk.send(counted(10, 30, &failed));
+    assert!(desk.text().contains("an event after this one failed: ]e goes there"), "{}", desk.text());
     for (keys, place) in [("]e", 3), ("]e", 7), ("]e", 7), ("[e", 3), ("[e", 3)] {
         desk.type_keys(keys);
         assert_eq!(desk.app.walk.place, place, "{keys}");
     }
     desk.type_keys("]e]e");
     assert!(desk.text().contains("no event after this one failed so far: 33 % counted"), "{}", desk.text());
+    // What was said is true only as long as the count stands there.
+    desk.send(counted(15, 30, &failed));
+    assert!(desk.text().contains("no event after this one failed so far: 50 % counted"), "{}", desk.text());
     desk.send(counted(30, 30, &failed));
+    assert!(desk.text().contains("an event after this one failed: ]e goes there"), "{}", desk.text());
     desk.type_keys("]e]e");
     assert_eq!(desk.app.walk.place, 20);
     assert!(desk.text().contains("no event after this one failed"), "{}", desk.text());
@@ -789,6 +796,13 @@ fn a_fault_is_shown_in_place_and_the_walk_goes_on() {
     assert!(desk.text().contains("reducers/order.js:14:9"));
     desk.type_keys("<esc>j");
     assert!(desk.text().contains("was 1"));
+}
+
+#[test]
+fn before_the_first_event_of_the_store_there_is_no_record() {
+    let mut desk = Desk::open_in(numbered(vec![event("a-1", "A", "{}"), event("b-1", "A", "{}")]), 160, 45);
+    desk.type_keys("02g");
+    assert!(desk.text().contains("No state: this is before the first event, and in no stream."), "{}", desk.text());
 }
 
 #[test]

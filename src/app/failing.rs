@@ -44,6 +44,17 @@ enum UpTo {
     SoFar,
 }
 
+/// A step to the next event that failed, asked for before all of them were counted: what was said is said anew as the
+/// count goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct AskedFailing {
+    direction: Direction,
+    /// Where it began, and where it ended.
+    from: u64,
+    place: u64,
+    said: String,
+}
+
 impl Failing {
     /// What is known of them for a place whose state is not folded.
     fn lacking(&self, place: u64) -> Lacking {
@@ -80,6 +91,26 @@ impl Failing {
         let so_far = if self.counted.is_whole() { "" } else { " so far" };
         let why = self.why.as_ref().map_or(String::new(), |why| format!(", not counted on: {why}"));
         format!("{}{so_far} in the whole stream{why}", count(self.counted.faults.before))
+    }
+
+    /// What is said of a step to the next event that failed, from a place to another, and whether that is so for good.
+    fn said_of_step(&self, direction: Direction, start: u64, place: u64) -> (String, bool) {
+        // What lies between the last one counted and the cursor may have failed as well.
+        let is_known = match direction {
+            Direction::Backward => self.counted.events >= start.saturating_sub(1),
+            Direction::Forward => self.counted.is_whole(),
+        };
+        let counted = self.counted_words();
+        let said = match direction {
+            Direction::Backward if place != start && !is_known => format!("the last one known so far: {counted}"),
+            _ if place != start => String::new(),
+            _ if self.counted.is_whole() && self.failed.is_empty() => "no event of this stream failed".into(),
+            Direction::Backward if is_known => "no event before this one failed".into(),
+            Direction::Backward => format!("no event before this one failed so far: {counted}"),
+            Direction::Forward if is_known => "no event after this one failed".into(),
+            Direction::Forward => format!("no event after this one failed so far: {counted}"),
+        };
+        (said, is_known)
     }
 
     /// How much of the stream is counted.
@@ -200,6 +231,39 @@ impl App {
             self.say(Severity::Warning, format!("the events that fail are not counted on: {why}"));
         }
         self.walk.failing = Some(failing);
+        self.answer_anew();
+    }
+
+    /// What was said of a step to an event that failed is not true any longer than the count it speaks of.
+    fn answer_anew(&mut self) {
+        let Some(asked) = self.walk.asked_failing.take() else { return };
+        let stands =
+            self.notice.as_ref().is_some_and(|notice| notice.text == asked.said) && self.walk.target().1 == asked.place;
+        let Some(failing) = self.failing().filter(|_| stands) else { return };
+        let nearer = match asked.direction {
+            _ if asked.place == asked.from => failing.beyond(asked.from, asked.direction),
+            Direction::Backward => failing.beyond(asked.place, Direction::Forward).filter(|at| *at < asked.from),
+            Direction::Forward => None,
+        };
+        let key = |stepping| {
+            let action = Action::Step(stepping);
+            let key = self.keys.map.keys_of(&self.contexts(), action).into_iter().next();
+            key.unwrap_or_else(|| action.spec().name.to_owned())
+        };
+        let said = match (asked.direction, nearer) {
+            (Direction::Backward, Some(_)) if asked.place == asked.from => {
+                format!("an event before this one failed: {} goes there", key(Stepping::PreviousFault))
+            }
+            (_, Some(_)) => format!("an event after this one failed: {} goes there", key(Stepping::NextFault)),
+            (_, None) => failing.said_of_step(asked.direction, asked.from, asked.place).0,
+        };
+        if said.is_empty() {
+            self.notice = None;
+        } else {
+            self.say(Severity::Info, said.clone());
+            // It may still be to be said anew.
+            self.walk.asked_failing = nearer.is_none().then_some(AskedFailing { said, ..asked });
+        }
     }
 
     /// Goes to the next event that failed, or to the one before.
@@ -211,7 +275,10 @@ impl App {
         }
         let start = place;
         let Some(failing) = self.failing() else {
-            return self.say(Severity::Info, "the events that fail are not counted yet");
+            let said = "the events that fail are not counted yet".to_owned();
+            self.say(Severity::Info, said.clone());
+            self.walk.asked_failing = Some(AskedFailing { direction, from: place, place, said });
+            return;
         };
         for _ in 0..times {
             match failing.beyond(place, direction) {
@@ -219,29 +286,15 @@ impl App {
                 None => break,
             }
         }
-        // What lies between the last one counted and the cursor may have failed as well.
-        let is_known = match direction {
-            Direction::Backward => failing.counted.events >= start.saturating_sub(1),
-            Direction::Forward => failing.counted.is_whole(),
-        };
-        let counted = failing.counted_words();
-        let words = match direction {
-            _ if place != start && direction == Direction::Backward && !is_known => {
-                format!("the last one known so far: {counted}")
-            }
-            _ if place != start => String::new(),
-            _ if failing.counted.is_whole() && failing.failed.is_empty() => "no event of this stream failed".into(),
-            Direction::Backward if is_known => "no event before this one failed".into(),
-            Direction::Backward => format!("no event before this one failed so far: {counted}"),
-            Direction::Forward if is_known => "no event after this one failed".into(),
-            Direction::Forward => format!("no event after this one failed so far: {counted}"),
-        };
+        let (said, is_known) = failing.said_of_step(direction, start, place);
         if place != start {
             self.go_to_place(scope, place, out);
         }
-        if !words.is_empty() {
-            self.say(Severity::Info, words);
+        if !said.is_empty() {
+            self.say(Severity::Info, said.clone());
         }
+        self.walk.asked_failing =
+            (!is_known && !said.is_empty()).then_some(AskedFailing { direction, from: start, place, said });
     }
 }
 

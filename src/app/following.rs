@@ -128,7 +128,9 @@ impl App {
             (None, _) => self.walk.scope.as_ref().map(|_| Destination::To(self.walk.place)),
         };
         let filter = self.panes.events.sifted.take().map(|sifted| sifted.text);
-        self.opening = Opening { stream, at, done: false, end: None };
+        self.opening = Opening { stream, at, ..Opening::default() };
+        // Nobody has touched yet what is opened now.
+        self.keys.pressed = false;
         self.catalogue = super::Catalogue::default();
         self.walk = Walk::default();
         self.panes.streams = StreamsPane::default();
@@ -161,12 +163,20 @@ impl App {
             self.opening.done = false;
             self.opening.at = None;
             self.open_first(out);
+            self.opening.lost = self.opening.stream.is_some();
+            // The list of streams may be from before the end was read: then one goes on to the end that is known later.
+            let so_far = if self.catalogue.progress.complete { "" } else { " so far" };
             let end = match self.opening.stream.take() {
-                Some(stream) => format!("this is the end of {stream}"),
+                Some(stream) => format!("this is the end of {stream}{so_far}"),
                 None => "this is the first stream".into(),
             };
-            self.say(Severity::Warning, format!("where you stood is not there any more: {end}"));
+            self.say(Severity::Warning, Self::lost_words(&end));
         }
+    }
+
+    /// What is said where one stands somewhere else than before.
+    pub(super) fn lost_words(end: &str) -> String {
+        format!("where you stood is not there any more: {end}")
     }
 
     /// How many events are new, in words.

@@ -125,7 +125,13 @@ impl App {
             self.opening.end = untouched.then(|| (scope.clone(), total));
             if untouched {
                 self.go_to_place(scope, total, out);
-                self.say(Severity::Info, "everything is read: this is the last event");
+                match (self.opening.lost, self.walk.target().0) {
+                    (true, Some(Scope::Stream(stream))) => {
+                        let words = Self::lost_words(&format!("this is the end of {stream}"));
+                        self.say(Severity::Warning, words);
+                    }
+                    _ => self.say(Severity::Info, "everything is read: this is the last event"),
+                }
             }
         }
     }

@@ -213,6 +213,8 @@ struct Opening {
     done: bool,
     /// The end of the stream as it was known when it was opened there.
     end: Option<(Scope, u64)>,
+    /// Whether it was opened there because where one stood is not there any more.
+    lost: bool,
 }
 
 /// What the screen knows.
@@ -283,7 +285,7 @@ impl App {
             copied: ("", None),
             origin: setup.origin,
             name: setup.name,
-            opening: Opening { stream: setup.stream, at: setup.at, done: false, end: None },
+            opening: Opening { stream: setup.stream, at: setup.at, ..Opening::default() },
         }
     }
 

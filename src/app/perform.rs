@@ -272,7 +272,7 @@ impl App {
             counts.push(format!("… {} more categories", count(self.catalogue.categories.len() as u64 - 20)));
         }
         section("What it holds", &counts);
-        if let Some(moment) = self.walk.here() {
+        if let Some(moment) = self.walk.here().filter(|moment| !moment.reducer.name.is_empty()) {
             let kind = if moment.reducer.approximate {
                 "approximate: a generic fold, not the program's own reducer"
             } else {

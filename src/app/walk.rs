@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effect::Generation;
-use super::failing::Failing;
+use super::failing::{AskedFailing, Failing};
 use super::folding::{Fold, FoldProgress};
 use crate::domain::{Direction, Event, Scope, StreamName, Version};
 use crate::replay::{Moment, Patch};
@@ -194,6 +194,8 @@ pub struct Walk {
     pub urged: HashSet<StreamName>,
     /// Those of the stream walked last that failed.
     pub failing: Option<Failing>,
+    /// What was asked of them last and could not be answered for good.
+    pub(super) asked_failing: Option<AskedFailing>,
     /// Where one stood in scopes that were left.
     pub left: HashMap<Scope, u64>,
 }

@@ -25,7 +25,7 @@ pub struct AppendArgs {
     /// What it says: JSON, stored byte for byte; `-` reads it from standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub data: String,
-    /// What is said about it: JSON, stored byte for byte
+    /// What is said about it: JSON, stored byte for byte; `-` reads it from standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub metadata: Option<String>,
     /// Its identity; appending the same event with the same id again changes nothing
@@ -49,24 +49,16 @@ fn expected(text: &str) -> Result<Expected, String> {
 /// # Errors
 /// When data is not JSON, the stream is elsewhere than expected, or the store cannot be written.
 pub fn run(args: &AppendArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let data = if args.data == "-" {
-        let read = regular::all(std::io::stdin(), LARGEST).and_then(regular::text);
-        let mut text = read.map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData | std::io::ErrorKind::FileTooLarge => {
-                Failure::new(FailureKind::Malformed, "standard input", "read it as JSON", error.to_string())
-            }
-            _ => Failure::io("standard input", "read", &error),
-        })?;
-        text.truncate(text.trim_end_matches(['\n', '\r']).len());
-        text
-    } else {
-        args.data.clone()
-    };
+    if args.data == "-" && args.metadata.as_deref() == Some("-") {
+        return Err(super::usage("--data and --metadata cannot both come from standard input", ""));
+    }
+    let data = given(&args.data)?;
+    let metadata = args.metadata.as_deref().map(given).transpose()?;
     let entry = Entry {
         stream: args.stream.clone(),
         event_type: args.event_type.clone(),
         data,
-        metadata: args.metadata.clone(),
+        metadata,
         id: args.id.clone(),
         expected: args.expect,
     };
@@ -81,6 +73,22 @@ pub fn run(args: &AppendArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         .and_then(|()| out.flush())
         .or_else(quiet)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// JSON as it was given, or what standard input says.
+fn given(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let read = regular::all(std::io::stdin(), LARGEST).and_then(regular::text);
+    let mut text = read.map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::FileTooLarge => {
+            Failure::new(FailureKind::Malformed, "standard input", "read it as JSON", error.to_string())
+        }
+        _ => Failure::io("standard input", "read", &error),
+    })?;
+    text.truncate(text.trim_end_matches(['\n', '\r']).len());
+    Ok(text)
 }
 
 /// Whoever closed our output has read enough; everything else is a failure.

@@ -46,6 +46,7 @@ pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn
         table(out, &sides, &patch)?;
     }
     out.flush()?;
+    state::say_what_names_no_reducer(&walker, &after);
     args.fold.note(&mut missing, &*source, &before, &words(&sides[0].1));
     if after.moment.at != before.moment.at {
         args.fold.note(&mut missing, &*source, &after, &words(&sides[1].1));

@@ -101,7 +101,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
     filtering.end()?;
     if found == 0 && limit > 0 {
         let why = format!("no event of {} matches", source.about().name);
-        return missing.nothing(&*source, why);
+        return Ok(missing.nothing(&*source, &why));
     }
     out.flush()?;
     Ok(missing.end(&*source))

@@ -52,7 +52,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
             true => format!("{name} has no event to export"),
             false => format!("no event of {name} matches"),
         };
-        return missing.nothing(&*source, why);
+        return Ok(missing.nothing(&*source, &why));
     }
     out.flush()?;
     Ok(missing.end(&*source))

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::interrupt::{self, STOPPED};
-use super::output::{self, Ended};
+use super::output;
 use crate::domain::{Event, OtherKey, Than, text};
 use crate::session::{Source, Steady};
 
@@ -101,15 +101,10 @@ impl Missing {
     }
 
     /// Ends an answer in which nothing was found: exit code 1, unless what it lacks may hold it.
-    pub fn nothing(self, source: &dyn Source, why: String) -> Result<ExitCode, Ended> {
+    pub fn nothing(self, source: &dyn Source, why: &str) -> ExitCode {
         let code = self.finish(source);
-        match code {
-            0 => Err(Ended::Nothing(why)),
-            code => {
-                output::say(&why);
-                Ok(ExitCode::from(code))
-            }
-        }
+        output::say(why);
+        ExitCode::from(if code == 0 { super::NOTHING } else { code })
     }
 
     /// Says what the answer lacks. The exit code of a command that gives data: 0 when nothing is missing.

@@ -39,12 +39,13 @@ use std::process::ExitCode;
 pub use args::{Arguments, Command, Interface};
 pub use doctor::Printed;
 pub use harmless::stdout;
-pub use output::{exit_code, say, say_failure};
+pub use output::{exit_code, printed, say, say_failure};
 pub use place::no_stream;
 pub use source_args::SourceArgs;
 pub use unknown::{refused, unknown};
 
 use crate::domain::{Failure, FailureKind};
+use missing::Missing;
 use output::Ended;
 
 /// Nothing was found.
@@ -73,6 +74,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Cache(args) => cache::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out, &mut err).map_err(Ended::from),
     };
+    let result = ended(result);
     source_args::leave();
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Ended::from));
     match result {
@@ -86,6 +88,22 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
             output::say_failure(&failure);
             exit_code(failure.kind)
         }
+    }
+}
+
+/// How a command ends that found nothing or failed, where it read a source: what that lacks may hold what was not found, and
+/// what failed may have failed because somebody wrote to it meanwhile.
+fn ended(result: Result<ExitCode, Ended>) -> Result<ExitCode, Ended> {
+    let Some((source, steady)) = source_args::opened() else { return result };
+    match (result, source) {
+        (Err(Ended::Nothing(why)), Some(source)) => Ok(Missing::over(steady).nothing(&*source, &why)),
+        (Err(Ended::Failed(failure)), _) if !matches!(failure.kind, FailureKind::Usage | FailureKind::Cancelled) => {
+            let Some(what) = steady.changed() else { return Err(failure.into()) };
+            output::say_failure(&failure);
+            output::say(&what);
+            Ok(ExitCode::from(missing::CHANGED))
+        }
+        (result, _) => result,
     }
 }
 

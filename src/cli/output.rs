@@ -52,6 +52,17 @@ pub fn exit_code(kind: FailureKind) -> ExitCode {
     })
 }
 
+/// Exit code of a text that was printed and is the whole answer. Whoever closed our output has read enough.
+pub fn printed(written: io::Result<()>, code: ExitCode) -> ExitCode {
+    match written.map_err(Ended::from) {
+        Err(Ended::Failed(failure)) => {
+            say_failure(&failure);
+            exit_code(failure.kind)
+        }
+        _ => code,
+    }
+}
+
 /// Cells of a line of a message; what it quotes may be of any length.
 const LONGEST: usize = 2000;
 

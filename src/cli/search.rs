@@ -9,7 +9,6 @@ use clap::Args;
 
 use super::interrupt;
 use super::lines;
-use super::missing::Verdict;
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
@@ -116,9 +115,7 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
         let what = if args.regex { "matches" } else { "contains" };
         let so_far = if interrupt::is_stopped() { " so far: the search was stopped" } else { "" };
         let why = format!("nothing in {} {what} {}{so_far}", source.about().name, args.pattern);
-        // What could not be read was searched as it is stored.
-        output::say(&why);
-        return Ok(missing.judged(&*source, Verdict::Wrong));
+        return Ok(missing.nothing(&*source, &why));
     }
     Ok(missing.end(&*source))
 }

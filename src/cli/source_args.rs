@@ -10,6 +10,7 @@ use crate::config::Folders;
 use crate::domain::Failure;
 use crate::session::demo::{self, Demo};
 use crate::session::{Opening, Source};
+use crate::sources::steady::Steady;
 
 /// A source, as every reading command takes it.
 #[derive(Args, Debug)]
@@ -58,7 +59,22 @@ pub fn size(text: &str) -> Result<u64, String> {
 pub fn open(opening: &Opening) -> Result<(Arc<dyn Source>, Missing), Failure> {
     // Looked at before it is opened: what changes from then on may be missing in the answer.
     let steady = opening.steady();
-    Ok((opening.source()?, Missing::over(steady)))
+    let keep = |source| *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some((source, steady.clone()));
+    keep(None);
+    let source = opening.source()?;
+    keep(Some(source.clone()));
+    Ok((source, Missing::over(steady)))
+}
+
+/// What the command reads, and its files as they were before.
+type Opened = (Option<Arc<dyn Source>>, Steady);
+
+static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
+
+/// What was opened for the answer of this command, if anything was: a command that ends early must say, too, what its
+/// answer lacks.
+pub(super) fn opened() -> Option<Opened> {
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl SourceArgs {

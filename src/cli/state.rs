@@ -61,6 +61,7 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
     }
     out.flush()?;
     say_where_it_stood(&*source, &args.stream, &args.at);
+    say_what_names_no_reducer(&walker, &reached);
     args.fold.note(&mut missing, &*source, &reached, "here");
     Ok(missing.end(&*source))
 }
@@ -115,6 +116,13 @@ fn say_where_it_stood(source: &dyn Source, stream: &str, at: &Place) {
         && source.stream(&of).ok().flatten().is_some_and(|summary| summary.last_version != version)
     {
         output::say(&format!("the tool that wrote it stood after version {version}: --at {version} goes there"));
+    }
+}
+
+/// Says what in `stepback.toml` means nothing, where the generic fold was used: a reducer may have been meant.
+pub(super) fn say_what_names_no_reducer(walker: &Walker, reached: &Reached) {
+    if reached.moment.reducer.approximate {
+        walker.remarks().into_iter().flatten().for_each(|remark| output::say(&remark));
     }
 }
 

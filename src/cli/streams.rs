@@ -74,7 +74,7 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
     table.write(out)?;
     if found == 0 {
         let why = format!("no stream of {} matches", source.about().name);
-        return missing.nothing(&*source, why);
+        return Ok(missing.nothing(&*source, &why));
     }
     out.flush()?;
     Ok(missing.end(&*source))

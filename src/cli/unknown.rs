@@ -42,9 +42,8 @@ pub fn unknown(word: &str) -> Option<String> {
 /// cannot command the terminal.
 pub fn refused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        // Nobody may be listening.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return super::printed(printed, ExitCode::SUCCESS);
     }
     let words = error.render().to_string();
     let mut err = io::stderr().lock();

@@ -38,9 +38,11 @@ pub struct Moment {
 
 impl Moment {
     /// What the payload of its event is, where that is why there is no state: bytes that nobody can fold, encrypted ones
-    /// among them. Said once it is enough; that each event fails on its own says nothing more.
+    /// among them. Said once it is enough; that each event fails on its own says nothing more. Of a record that could not be
+    /// read the bytes are the whole record, and what is wrong with it is another thing.
     pub fn sealed(&self) -> Option<&str> {
-        let data = self.event.as_ref().map(|event| &event.data).filter(|data| data.form() == Form::Opaque)?;
+        let event = self.event.as_ref().filter(|event| event.trouble.is_none())?;
+        let data = Some(&event.data).filter(|data| data.form() == Form::Opaque)?;
         (!self.unknown && self.fault.is_some() && self.state.is_none())
             .then(|| data.encoding().unwrap_or("bytes that are no JSON"))
     }

@@ -304,8 +304,8 @@ impl<S: Screen> EventLoop<S> {
                     self.tell(answer);
                 }
             }
-            Notice::Reloaded(Refreshed { files, refused: None }) => {
-                self.tell(Msg::ReducerReloaded(format!("{files} saved: folding anew …")));
+            Notice::Reloaded(Refreshed { happened, refused: None }) => {
+                self.tell(Msg::ReducerReloaded(format!("{happened}: folding anew …")));
             }
             Notice::Reloaded(Refreshed { refused: Some(stale), .. }) => {
                 self.tell(Msg::ReducerRefused(format!("{stale}: this state is from before the save")));

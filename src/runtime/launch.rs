@@ -1,5 +1,6 @@
 //! From what was typed to a running interface: opens the store, chooses the colours, and says at once what is wrong.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -50,6 +51,10 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     let address = demo.as_ref().map_or_else(|| named.clone(), |demo| demo.store.clone().into_os_string());
     let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
     let reducer = interface.reducer.as_ref().map(|path| path.display().to_string());
+    if address == "-" && std::io::stdin().is_terminal() {
+        // Reading it would take the keys away from the interface.
+        return Err(cli::usage("standard input is a terminal: pipe something in", ""));
+    }
     let options = [
         option("--map", interface.map.clone()),
         option("--layout", interface.layout.clone()),

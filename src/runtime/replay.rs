@@ -376,7 +376,7 @@ struct Thread<'a> {
     /// When the reducer files were looked at last.
     refreshed: Instant,
     stands: Option<Stand>,
-    /// The files that were saved, and where the walk stood before.
+    /// What became of which files, and where the walk stood before.
     saved: Option<(String, Stand)>,
     /// Whether the events that fail are still to be counted where the walk stands.
     counting: bool,
@@ -456,7 +456,7 @@ impl Thread<'_> {
         if refreshed.refused.is_none() {
             // Of two saves the state before the first is compared.
             let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());
-            self.saved = before.map(|before| (refreshed.files.clone(), before));
+            self.saved = before.map(|before| (refreshed.happened.clone(), before));
         }
         self.outlet.send(Notice::Reloaded(refreshed))
     }
@@ -505,11 +505,11 @@ impl Thread<'_> {
     /// Remembers where the walk stands, and says what a save changed there.
     fn arrived(&mut self, moment: &Moment) -> Option<Msg> {
         let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
-        let said = self.saved.take().map(|(files, before)| match before {
+        let said = self.saved.take().map(|(happened, before)| match before {
             (stood, place, before) if stood == stream && place == at => {
-                format!("{files} saved: {}", differing(&Patch::between(&before, &state)))
+                format!("{happened}: {}", differing(&Patch::between(&before, &state)))
             }
-            _ => format!("{files} saved: folded anew"),
+            _ => format!("{happened}: folded anew"),
         });
         (self.counting, self.countable) = (!stream.as_str().is_empty(), true);
         self.stands = self.counting.then_some((stream, at, state));

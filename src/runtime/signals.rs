@@ -18,8 +18,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::notice::Urgent;
 use super::{panics, terminal};
 
-/// What ends a program that does not take it, as far as it can be taken: SIGKILL cannot; SIGILL, SIGFPE and SIGSEGV
-/// come from within, where nothing can go on; SIGPIPE is ignored.
+/// What ends a program that does not take it, as far as it can be taken: SIGKILL cannot; SIGILL, SIGFPE and SIGSEGV are
+/// those of a fault within, and who takes one of these without touching memory by hand faults forever; SIGPIPE is ignored.
 const ENDING: [i32; 15] = [
     SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGABRT, SIGBUS,
     SIGSYS, SIGTRAP,
@@ -30,6 +30,14 @@ const ENDING: [i32; 15] = [
 const ENDING_HERE: [i32; 3] = [Signal::IO.as_raw(), Signal::POWER.as_raw(), Signal::STKFLT.as_raw()];
 #[cfg(not(target_os = "linux"))]
 const ENDING_HERE: [i32; 0] = [];
+
+/// The signals without a meaning, which end programs too. The first ones are the C library's own.
+#[cfg(all(target_os = "linux", not(target_env = "musl")))]
+const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
+#[cfg(all(target_os = "linux", target_env = "musl"))]
+const REAL_TIME: std::ops::RangeInclusive<i32> = 35..=64;
+#[cfg(not(target_os = "linux"))]
+const REAL_TIME: [i32; 0] = [];
 
 /// How long the program may take to end in order.
 pub(crate) const BUDGET: Duration = Duration::from_secs(2);
@@ -46,7 +54,8 @@ pub(crate) struct JobControl(Arc<(Mutex<bool>, Condvar)>);
 /// # Errors
 /// When the system refuses the handlers or the thread.
 pub(crate) fn start(urgent: &UnboundedSender<Urgent>) -> std::io::Result<JobControl> {
-    let mut signals = Signals::new(ENDING.iter().chain(&ENDING_HERE).chain(&[SIGTSTP, SIGCONT, SIGWINCH]))?;
+    let ending = ENDING.into_iter().chain(ENDING_HERE).chain(REAL_TIME);
+    let mut signals = Signals::new(ending.chain([SIGTSTP, SIGCONT, SIGWINCH]))?;
     let control = JobControl::default();
     let (ours, reporter) = (control.clone(), urgent.clone());
     panics::spawn("signals", urgent.clone(), move || {

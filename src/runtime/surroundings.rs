@@ -51,13 +51,10 @@ pub fn say_surroundings(folders: &Folders, settings: &Result<Settings, String>, 
         Printed::Text => write_text(&findings),
         Printed::JsonLines => write_json(&findings),
     };
-    // Whoever closed our output has read enough.
     let mut out = cli::stdout();
-    drop(out.write_all(written.as_bytes()).and_then(|()| out.flush()));
-    match findings.iter().any(|finding| finding.severity == Severity::Error) {
-        true => ExitCode::from(NOTHING),
-        false => ExitCode::SUCCESS,
-    }
+    let written = out.write_all(written.as_bytes()).and_then(|()| out.flush());
+    let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+    cli::printed(written, ExitCode::from(if is_wrong { NOTHING } else { 0 }))
 }
 
 fn look(folders: &Folders, settings: &Result<Settings, String>) -> Vec<Finding> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::domain::{Failure, FailureKind, StreamName};
 use crate::reducers::Definition;
@@ -31,15 +32,15 @@ const NAMED: usize = 5;
 /// The largest project file, in bytes.
 const MAX_PROJECT: u64 = 1 << 20;
 
+/// A project file as it is written.
 #[derive(Deserialize, Debug, Default)]
 struct Project {
     #[serde(default)]
-    reducers: BTreeMap<String, Named>,
+    reducers: BTreeMap<String, Spanned<toml::Value>>,
 }
 
 /// What stands behind a category.
-#[derive(Deserialize, Debug)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum Named {
     /// Its script.
     File(PathBuf),
@@ -167,7 +168,13 @@ impl ReducerBook {
             true => format!("{PROJECT_FILE}: `{name}` in [reducers] matches no category of this store: {there}"),
             false => format!("{PROJECT_FILE}: `{name}` in [reducers] is no category of this store: {there}"),
         });
-        self.remarks.iter().cloned().chain(idle).collect()
+        // What folds nothing here need not be there.
+        let used = self.named.iter().filter(|(name, _)| !means_nothing(name));
+        let absent = used.filter_map(|(name, path)| {
+            let error = std::fs::metadata(path).err()?;
+            Some(format!("{PROJECT_FILE}: `{name}` in [reducers] names {}: {error}", path.display()))
+        });
+        self.remarks.iter().cloned().chain(idle).chain(absent).collect()
     }
 
     /// Why the reducer of a category is not the one that was saved last, when it is not.
@@ -202,8 +209,14 @@ impl ReducerBook {
             refused = self.scripts.saved(path, &host, &stream).or(refused);
         }
         let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let files: Vec<String> = projects.iter().chain(&scripts).map(name).collect();
-        Some(Refreshed { files: files.join(", "), refused })
+        let (there, gone): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            projects.iter().chain(&scripts).partition(|path| stamp_of(path).is_some());
+        let told = [(there, "saved"), (gone, "deleted")].into_iter().filter(|(files, _)| !files.is_empty());
+        let told = told.map(|(files, what)| {
+            let files: Vec<String> = files.into_iter().map(name).collect();
+            format!("{} {what}", files.join(", "))
+        });
+        Some(Refreshed { happened: told.collect::<Vec<_>>().join(", "), refused })
     }
 
     /// Tells whether any file read so far has changed, without reading it.
@@ -222,13 +235,15 @@ impl ReducerBook {
         // All are watched, even those behind one that is broken.
         folders.iter().for_each(|folder| self.look_again(&folder.join(PROJECT_FILE)));
         for folder in folders {
-            for (category, file) in project(&folder.join(PROJECT_FILE), &mut remarks)?.reducers {
+            for (category, file) in project(&folder.join(PROJECT_FILE), &mut remarks)? {
                 match file {
                     Named::File(file) => drop(named.entry(category).or_insert_with(|| folder.join(file))),
                     Named::Table(table) => remarks.push(dotted(category, table)),
                 }
             }
         }
+        // That one of them is absent is remarked: when it comes, that is no longer so.
+        named.values().filter(|path| stamp_of(path).is_none()).for_each(|path| self.look_again(path));
         (self.named, self.remarks) = (named, remarks);
         Ok(())
     }
@@ -246,8 +261,8 @@ impl ReducerBook {
 /// What became of files that were saved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refreshed {
-    /// Their names.
-    pub files: String,
+    /// Their names, and whether they were saved or deleted.
+    pub happened: String,
     /// Why one of them is not used, when it is not.
     pub refused: Option<Arc<Stale>>,
 }
@@ -256,9 +271,8 @@ pub struct Refreshed {
 fn refusal(projects: &[PathBuf], failure: &Failure) -> Stale {
     let found = projects.iter().find_map(|path| {
         let text = regular::read_text(path, MAX_PROJECT).ok()?;
-        let error = toml::from_str::<Project>(&text).err()?;
-        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count() as u32)?;
-        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        let Mistake { line, message } = understood(&text).err()?;
+        let line = line?;
         let place = ScriptPlace { file: PROJECT_FILE.to_owned(), line, column: 0 };
         Some(Stale {
             why: FoldError { place: Some(place), ..FoldError::new(message) },
@@ -299,11 +313,49 @@ fn dotted(category: String, mut table: toml::Table) -> String {
     )
 }
 
+/// What is wrong in a project file, in one line of words.
+struct Mistake {
+    line: Option<u32>,
+    message: String,
+}
+
+/// What a text says of reducers.
+fn understood(text: &str) -> Result<Vec<(String, Named)>, Mistake> {
+    let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count() as u32;
+    let project: Project = toml::from_str(text).map_err(|error| Mistake {
+        line: error.span().map(|span| line(span.start)),
+        message: error.message().trim().lines().collect::<Vec<_>>().join(", "),
+    })?;
+    let named = |(category, value): (String, Spanned<toml::Value>)| {
+        let at = Some(line(value.span().start));
+        let wrong = |what: &str| Mistake {
+            line: at,
+            message: format!("`{category}` is {what}, and no file: write {category} = \"FILE.js\""),
+        };
+        match value.into_inner() {
+            toml::Value::String(file) if file.is_empty() => Err(wrong("an empty text")),
+            toml::Value::String(file) => Ok((category, Named::File(file.into()))),
+            toml::Value::Table(table) => Ok((category, Named::Table(table))),
+            toml::Value::Array(_) => Err(wrong("a list")),
+            other => Err(wrong(&other.to_string())),
+        }
+    };
+    project.reducers.into_iter().map(named).collect()
+}
+
 /// What a project file says; one that is not there says nothing. What it says that is not known is remarked.
-fn project(path: &Path, remarks: &mut Vec<String>) -> Result<Project, Failure> {
+fn project(path: &Path, remarks: &mut Vec<String>) -> Result<Vec<(String, Named)>, Failure> {
     let text = match regular::read_text(path, MAX_PROJECT) {
         Ok(text) => text,
-        Err(error) if is_absent(&error) => return Ok(Project::default()),
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        // A folder that may not be entered, such as the home of the one who called us: whether there is a file is not known.
+        Err(error) if is_denied(&error) && path.symlink_metadata().is_err_and(|error| is_denied(&error)) => {
+            remarks.push(format!(
+                "{}: {error}: whether it is there is not known, and nothing of it is used",
+                path.display()
+            ));
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(Failure::io(path.display().to_string(), "read", &error)),
     };
     let unknown = toml::from_str::<toml::Table>(&text).unwrap_or_default();
@@ -313,20 +365,20 @@ fn project(path: &Path, remarks: &mut Vec<String>) -> Result<Project, Failure> {
             .filter(|name| *name != "reducers")
             .map(|name| format!("{PROJECT_FILE}: `{name}` is not known and does nothing; it holds [reducers]")),
     );
-    toml::from_str(&text).map_err(|error| {
-        Failure::new(
-            FailureKind::Malformed,
-            path.display().to_string(),
-            "understand it",
-            error.to_string().trim_end().to_owned(),
-        )
-        .hint("it holds `[reducers]` and lines like `account = \"account.js\"`")
+    understood(&text).map_err(|Mistake { line, message }| {
+        let line = line.map_or(String::new(), |line| format!("line {line}: "));
+        Failure::new(FailureKind::Malformed, path.display().to_string(), "understand it", format!("{line}{message}"))
+            .hint("it holds `[reducers]` and lines like `account = \"account.js\"`")
     })
 }
 
 /// Whether there is no such file; what stands for its folder may be none.
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+fn is_denied(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
@@ -364,8 +416,16 @@ mod tests {
     #[test]
     fn a_broken_project_file_is_said_with_its_line() {
         let folder = tempfile::tempdir().expect("a folder");
-        let failure = book(folder.path(), "[reducers]\naccount = 7\n").expect_err("7 is no file");
-        assert!(failure.to_string().contains("line 2"), "{failure}");
+        for (value, said) in [
+            ("7", "line 2: `account` is 7, and no file"),
+            ("\"\"", "line 2: `account` is an empty text"),
+            ("[1]", "line 2: `account` is a list"),
+            ("account.js", "line 2: string values must be quoted"),
+        ] {
+            let failure = book(folder.path(), &format!("[reducers]\naccount = {value}\n")).expect_err("no file");
+            assert!(failure.to_string().contains(said), "{failure}");
+            assert_eq!(failure.why.lines().count(), 1, "{failure}");
+        }
         assert!(book(folder.path(), "[reducers\n").is_err());
     }
 
@@ -373,6 +433,7 @@ mod tests {
     fn what_means_nothing_is_remarked() {
         let folder = tempfile::tempdir().expect("a folder");
         let text = "[reducers]\norder = \"o.js\"\nordr = \"o.js\"\n\"x-*\" = \"x.js\"\n\"pay*\" = \"p.js\"\na.b = \"x.js\"\n[reducer]\n";
+        std::fs::write(folder.path().join("o.js"), "").expect("written");
         let book = book(folder.path(), text).expect("a project file");
         let categories = ["order", "payment"].map(str::to_owned).into();
         let remarks = book.remarks(&categories).join("\n");
@@ -381,10 +442,11 @@ mod tests {
             "a.b without quotes",
             "`ordr` in [reducers] is no",
             "`x-*` in [reducers] matches no",
+            "p.js: No such file",
         ] {
             assert!(remarks.contains(said), "{said}: {remarks}");
         }
-        assert_eq!(remarks.lines().count(), 4, "{remarks}");
+        assert_eq!(remarks.lines().count(), 5, "{remarks}");
     }
 
     #[test]
@@ -408,9 +470,11 @@ mod tests {
         assert!(!changed());
         std::fs::write(folder.path().join(PROJECT_FILE), "[reducers]\n").expect("written");
         assert!(changed(), "it can be told without reading it");
-        assert_eq!(book.refresh(&[]), Some(Refreshed { files: PROJECT_FILE.into(), refused: None }));
+        assert_eq!(book.refresh(&[]), Some(Refreshed { happened: "stepback.toml saved".into(), refused: None }));
         assert_eq!(book.script("account"), None);
         assert_eq!(book.refresh(&[]), None);
+        std::fs::remove_file(folder.path().join(PROJECT_FILE)).expect("removed");
+        assert_eq!(book.refresh(&[]).map(|refreshed| refreshed.happened).as_deref(), Some("stepback.toml deleted"));
     }
 
     #[test]

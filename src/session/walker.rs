@@ -500,7 +500,12 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
         urged: false,
         fault,
         faults: FaultCount::default(),
-        reducer: Arc::new(crate::reducers::Definition::Merge.info()),
+        // Nothing folds outside of a stream.
+        reducer: Arc::new(ReducerInfo {
+            name: String::new(),
+            approximate: false,
+            ..crate::reducers::Definition::Merge.info()
+        }),
     }
 }
 

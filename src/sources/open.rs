@@ -146,8 +146,32 @@ pub fn open_pipe(
     Ok(open_input(Input::of_pipe(pipe, name)?, options)?.source)
 }
 
+/// A layout that was asked for.
+///
+/// # Errors
+/// When there is none of that name, whatever the source is.
+fn asked_for(options: &OpenOptions) -> Result<(), Failure> {
+    let Some(asked) = &options.layout else { return Ok(()) };
+    layouts::Catalogue::read(options.layouts.as_deref()).named(asked).map(drop)
+}
+
+/// What has no tables is read by no layout.
+///
+/// # Errors
+/// When one was asked for.
+fn no_layout(options: &OpenOptions, what: &str) -> Result<(), Failure> {
+    match options.layout {
+        None => Ok(()),
+        Some(_) => {
+            let why = format!("a layout is for tables, and this is {what}: --layout has nothing to say of it");
+            Err(Failure::new(FailureKind::Usage, "stepback", "use a layout", why))
+        }
+    }
+}
+
 /// Opens by what is in it, never by what it is called.
 fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
+    asked_for(options)?;
     let allowance = Allowance::new(Limits::allowed(options.allow_unpacked));
     let mut input = input.looked_at(&options.looking, allowance);
     loop {
@@ -160,11 +184,11 @@ fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
         if recognised.is_certain() {
             input.allowance.is_worth_it();
         }
-        let source = match recognised {
+        let source: Result<Arc<dyn Source>, Failure> = match recognised {
             Recognised::Empty => Err(failure(FailureKind::Malformed, "there is nothing in it")),
             Recognised::Foreign(foreign) => {
                 let why = format!("it is {}, and no event store", foreign.what);
-                Err(failure(FailureKind::Unsupported, &why).hint(foreign.hint.replace("FILE", input.feed.name())))
+                Err(failure(FailureKind::Malformed, &why).hint(foreign.hint.replace("FILE", input.feed.name())))
             }
             Recognised::Packed(packing) if input.packed.len() < PACKED => {
                 let inside = unpack::unpacked(&input, packing)?;
@@ -191,22 +215,52 @@ fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
                 files::open(input, options)
             }
         };
-        return Ok(Opened { source: source?, lines, packed, grows });
+        let source = source?;
+        // What can be read by its beginning alone are tables.
+        if !recognised.is_certain() {
+            no_layout(options, &recognised.words())?;
+        }
+        return Ok(Opened { source, lines, packed, grows });
     }
 }
 
-/// A pipe to read from, such as a shell's `<(zcat dump.jsonl.gz)`. Opening it never waits: one that nobody writes to is
-/// empty.
-fn pipe(path: &Path) -> std::io::Result<File> {
+/// A pipe to read from, such as a shell's `<(zcat dump.jsonl.gz)`. Opening it never waits; reading it waits for whoever
+/// will write to it.
+fn pipe(path: &Path) -> std::io::Result<Fifo> {
     use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
     let pipe = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
     fcntl_setfl(&pipe, OFlags::empty())?;
-    Ok(File::from(pipe))
+    Ok(Fifo { pipe: pipe.into(), is_written: false })
+}
+
+/// A pipe that was opened without waiting. Before its first writer it reads as if it had ended.
+struct Fifo {
+    pipe: File,
+    is_written: bool,
+}
+
+impl std::io::Read for Fifo {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        if !self.is_written {
+            // It has something, or its writer has come and gone; until then it says neither.
+            poll(&mut [PollFd::new(&self.pipe, PollFlags::IN)], None)?;
+            self.is_written = true;
+        }
+        self.pipe.read(bytes)
+    }
 }
 
 /// Opens a directory that is a store. Which stores are directories is decided here, one line each.
 fn open_directory(path: &Path, options: &OpenOptions) -> Result<Opened, Failure> {
     let folder = |source| Opened::folder(source, false);
+    // What may not be looked into looks like nothing at all to whoever recognises it.
+    let looked = std::fs::read_dir(path).and_then(|_| std::fs::metadata(path.join(".")));
+    looked.map_err(|error| Failure::io(address::shown(path), "look into it", &error))?;
+    asked_for(options)?;
+    if !dumps::is_directory(path) {
+        no_layout(options, "a folder without any")?;
+    }
     if options.map.is_some() && (embedded::is_store(path) || chunks::is_store(path) || jetstream::is_store(path)) {
         let why = "a store like this says itself what its events are: --map has nothing to say of it";
         return Err(Failure::new(FailureKind::Usage, address::shown(path), "open", why));

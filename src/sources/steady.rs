@@ -1,7 +1,9 @@
 //! Whether the files of a store stood still while an answer was read from them.
 //!
 //! What is appended to a file of text is no change: the answer is of what was there when it was opened. A file that was cut
-//! or written over holds other bytes than its index says, and an answer from it may lack anything.
+//! or written over holds other bytes than its index says, and an answer from it may lack anything. A database that is read
+//! where it lies must not be written to at all: its pages are read one by one, and some would be of before, some of after.
+//! One with a log or a journal beside it is read from a copy, which stands still.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -15,7 +17,7 @@ const SAMPLE: usize = 4096;
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// The files of a store as they were before it was opened.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Steady {
     files: Vec<Seen>,
 }
@@ -25,14 +27,14 @@ pub struct Steady {
 enum Nature {
     /// It may grow at its end.
     Text,
-    /// A database: its writers change it in place, and say so in it.
-    Database,
     /// Its writer changes and replaces it and readers expect that, but it never loses what an index of it says.
     Managed,
+    /// A database that is read where it lies: it may not change at all.
+    Database,
 }
 
 /// One file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seen {
     path: PathBuf,
     nature: Nature,
@@ -47,7 +49,16 @@ impl Steady {
     /// Looks at the files. Those that cannot be looked at are left out: opening them says why.
     pub(super) fn of(address: &Path, files: &[PathBuf]) -> Self {
         let is_folder = address.is_dir();
-        Self { files: files.iter().filter_map(|path| Seen::of(path, is_folder)).collect() }
+        let files: Vec<Seen> = files.iter().filter_map(|path| Seen::of(path, is_folder)).collect();
+        // What lies beside a database says whether it is read from a copy.
+        let is_copied = files.iter().skip(1).any(Seen::is_log);
+        Self {
+            files: match files.first() {
+                Some(database) if database.nature == Nature::Database && is_copied => Vec::new(),
+                Some(database) if database.nature == Nature::Database => vec![database.clone()],
+                _ => files,
+            },
+        }
     }
 
     /// What became of the first file that did not stand still, in words: `was cut from 80 to 40 bytes`.
@@ -63,10 +74,10 @@ impl Seen {
     fn of(path: &Path, in_folder: bool) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
         let (head, tail) = samples(path, metadata.len())?;
-        let nature = match in_folder {
-            true => Nature::Managed,
-            false if head.starts_with(SQLITE) => Nature::Database,
-            false => Nature::Text,
+        let nature = match () {
+            () if in_folder => Nature::Managed,
+            () if head.starts_with(SQLITE) => Nature::Database,
+            () => Nature::Text,
         };
         Some(Self {
             path: path.into(),
@@ -77,6 +88,12 @@ impl Seen {
             head,
             tail,
         })
+    }
+
+    /// Whether it is a log or a journal that says what belongs to a database: one that is kept for the next time begins
+    /// with zeros.
+    fn is_log(&self) -> bool {
+        self.head.first().is_some_and(|&first| first != 0)
     }
 
     fn change(&self) -> Option<String> {
@@ -93,10 +110,7 @@ impl Seen {
         match self.nature {
             Nature::Managed => None,
             Nature::Text | Nature::Database if now.len() == self.length && time(&now) == self.time => None,
-            Nature::Database => match samples(&self.path, SAMPLE as u64) {
-                Some((head, _)) if is_of_a_writer(&self.head, &head) => None,
-                _ => written_over(),
-            },
+            Nature::Database => written_over(),
             Nature::Text if now.len() == self.length => written_over(),
             Nature::Text => match samples(&self.path, self.length) {
                 Some((head, tail)) if head == self.head && tail == self.tail => None,
@@ -104,19 +118,6 @@ impl Seen {
             },
         }
     }
-}
-
-/// Whether a database that was written to may be the one it was: its format is the same, and whoever writes to one counts
-/// that in its header; with a log of its own (WAL) only later, when what is in the log is brought over.
-fn is_of_a_writer(before: &[u8], now: &[u8]) -> bool {
-    let format = |head: &[u8]| Some((head.get(16..18)?.to_owned(), head.get(56..60)?.to_owned()));
-    let count = |head: &[u8]| Some(u32::from_be_bytes(head.get(24..28)?.try_into().ok()?));
-    let has_log = now.get(18) == Some(&2);
-    let counts_on = match (count(before), count(now)) {
-        (Some(before), Some(now)) => now != before && now.wrapping_sub(before) < 1 << 31 || now == before && has_log,
-        _ => false,
-    };
-    now.starts_with(SQLITE) && format(before) == format(now) && counts_on
 }
 
 fn time(metadata: &Metadata) -> (i64, i64) {
@@ -182,29 +183,35 @@ mod tests {
     }
 
     #[test]
-    fn a_database_may_be_written_to_and_not_be_cut() {
-        fn database(page: u8, log: u8, changes: u8) -> Vec<u8> {
-            let mut bytes = [SQLITE, &[7; 9000]].concat();
-            (bytes[16], bytes[17], bytes[18], bytes[19]) = (page, 0, log, log);
-            bytes[24..28].copy_from_slice(&[0, 0, 0, changes]);
-            bytes
-        }
-        let said = |before: Vec<u8>, now: Vec<u8>| {
-            after(&before, |path| std::fs::write(path, &now).expect("written")).unwrap_or_default()
-        };
-        assert_eq!(said(database(16, 1, 5), database(16, 1, 6)), "");
-        assert_eq!(said(database(16, 2, 5), database(16, 2, 5)), "", "what is written stands in its log first");
-        for now in [database(16, 1, 5), database(16, 1, 4), database(32, 1, 6), vec![b'#'; 9016]] {
-            assert!(said(database(16, 1, 5), now).contains("was written over"));
-        }
-        let of = |act: fn(&Path)| after(&database(16, 1, 5), act).unwrap_or_default();
-        assert!(of(cut).contains("was cut"));
-        assert!(of(|path| std::fs::remove_file(path).expect("removed")).contains("was removed"));
-        let replaced = of(|path| {
-            std::fs::write(path.with_extension("new"), "x").expect("written");
-            std::fs::rename(path.with_extension("new"), path).expect("renamed");
-        });
-        assert!(replaced.contains("was replaced"), "{replaced}");
+    fn a_database_that_is_read_where_it_lies_may_not_change_at_all() {
+        let database = [SQLITE, &[7; 9000]].concat();
+        assert_eq!(after(&database, |_| ()), None);
+        let said = |act: fn(&Path)| after(&database, act).unwrap_or_default();
+        let rewritten = |path: &Path| std::fs::write(path, [SQLITE, &[8; 9000]].concat()).expect("written");
+        assert!(said(rewritten).contains("was written over"));
+        assert!(said(append).contains("was written over"));
+        assert!(said(cut).contains("was cut"));
+        assert!(said(|path| std::fs::remove_file(path).expect("removed")).contains("was removed"));
+    }
+
+    #[test]
+    fn a_database_that_is_copied_to_be_read_may_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [path, log, journal] = ["a.db", "a.db-wal", "a.db-journal"].map(|name| folder.path().join(name));
+        let files = [path.clone(), log.clone(), journal.clone()];
+        std::fs::write(&path, [SQLITE, &[7; 9000]].concat()).expect("written");
+        std::fs::write(&log, b"\x37\x7f some transactions").expect("written");
+        let steady = Steady::of(&path, &files);
+        append(&path);
+        std::fs::remove_file(&log).expect("removed");
+        assert_eq!(steady.changed(), None);
+        // A journal of zeros says nothing of the database, which is read where it lies.
+        std::fs::write(&journal, [0; 512]).expect("written");
+        let steady = Steady::of(&path, &files);
+        std::fs::remove_file(&journal).expect("removed");
+        assert_eq!(steady.changed(), None);
+        append(&path);
+        assert!(steady.changed().is_some());
     }
 
     #[test]

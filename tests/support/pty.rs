@@ -295,6 +295,13 @@ impl Pty {
         self
     }
 
+    /// Sends the program one of the signals that have no name.
+    pub fn signal_numbered(&mut self, number: i32) -> &mut Self {
+        let kill = format!("kill -{number} {}", self.pid.as_raw_nonzero());
+        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+        self
+    }
+
     /// Fails when the terminal gets anything within this time.
     pub fn quiet(&mut self, time: Duration) {
         match self.output.recv_timeout(time) {

@@ -189,7 +189,8 @@ fn a_database_that_changes_while_it_is_exported_is_told() {
         let writer = rusqlite::Connection::open(path).expect("a database");
         writer.execute("INSERT INTO events VALUES ('z-1', 1, 'Made', '{}')", []).expect("a row");
     });
-    assert_eq!((count, code, said.as_str()), (20_000, 0, ""));
+    // It may have been read whole, but nobody can tell: pages that were read later may be of after.
+    assert!(count >= 19_000 && code == 74 && said.contains("was written over"), "{count} {code} {said}");
 }
 
 #[test]

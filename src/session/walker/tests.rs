@@ -624,3 +624,29 @@ fn faults_are_counted_behind_the_cursor_and_listed() {
     let moment = go(&mut walker, &stream("a-1"), 1, Destination::To(5)).expect("the end").moment;
     assert_eq!((moment.at, moment.faults.before), (5, 2));
 }
+
+#[test]
+fn outside_of_streams_nothing_folds() {
+    let mut walker = walker(store(&["a-1", "!"]));
+    for place in [0, 2] {
+        let moment = go(&mut walker, &Scope::All, 0, Destination::To(place)).expect("a place").moment;
+        assert_eq!((moment.stream.as_str(), moment.reducer.name.as_str()), ("", ""), "{place}");
+        assert!(!moment.reducer.approximate, "{place}");
+    }
+}
+
+#[test]
+fn a_record_that_could_not_be_read_is_no_sealed_payload() {
+    let trouble = Trouble { place: "line 1".into(), reason: "it has no type".into() };
+    let data = Payload::new(crate::domain::Form::Opaque, b"{\"stream\":\"a-1\"}".to_vec().into());
+    let broken = Event { stream: "a-1".into(), ..Event::unreadable(Position::Number(1), trouble, data.clone()) };
+    let sealed = Event { data, ..event(2, Some(("b-1", 1))) };
+    let mut walker = walker(vec![broken, sealed]);
+    let mut told = |name: &str| {
+        let moment = go(&mut walker, &stream(name), 0, Destination::To(1)).expect("a place").moment;
+        assert!(moment.fault.is_some() && moment.state.is_none(), "{name}");
+        moment.sealed().map(str::to_owned)
+    };
+    assert_eq!(told("a-1"), None);
+    assert_eq!(told("b-1").as_deref(), Some("bytes that are no JSON"));
+}

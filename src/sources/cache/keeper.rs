@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hashbrown::DefaultHashBuilder;
 
-use super::{Cache, Identity, Kept, Key, Sequence};
+use super::{Cache, Identity, Kept, Key, Sequence, sample};
 use crate::sources::feed::Feed;
 use crate::sources::index::Index;
 use crate::sources::input::Input;
@@ -118,7 +118,7 @@ impl Keeper {
         self.lock().begun = key;
     }
 
-    /// What the file is now; `None` when that cannot be told.
+    /// What the file is now, but for its sample; `None` when that cannot be told.
     fn key(&self) -> Option<Key> {
         let identity = Identity::of(&self.feed, self.feed.arrived().upto).ok()?;
         let mut beside = Vec::new();
@@ -131,7 +131,7 @@ impl Keeper {
                 beside.push(Identity::of_name(path).ok()?);
             }
         }
-        Some(Key { identity, beside, reading: self.reading.clone(), path: self.path.clone() })
+        Some(Key { identity, beside, sample: 0, reading: self.reading.clone(), path: self.path.clone() })
     }
 
     /// The entry of the file as it was when its reading began; asked for once.
@@ -141,10 +141,13 @@ impl Keeper {
 
     /// The same, or that of its beginning, if it has only grown since.
     pub fn find_beginning(&self) -> Option<Entry> {
-        self.found(|kept| kept.is_beginning_of(&self.feed).unwrap_or(false))
+        self.found(|kept| {
+            let begins = kept.identity.is_beginning_of(&self.feed).unwrap_or(false);
+            begins && sample(&self.feed, kept.identity.length).is_ok_and(|sample| sample == kept.sample)
+        })
     }
 
-    fn found(&self, is_beginning: impl FnOnce(&Identity) -> bool) -> Option<Entry> {
+    fn found(&self, is_beginning: impl FnOnce(&Key) -> bool) -> Option<Entry> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.tried, true) {
             return None;
@@ -152,7 +155,7 @@ impl Keeper {
         let now = state.begun.as_ref()?;
         let (kept, blocks) = self.cache.find(&now.identity, &self.reading)?;
         let same = (&kept.identity, &kept.beside) == (&now.identity, &now.beside);
-        let fits = same || (kept.identity.length < now.identity.length && is_beginning(&kept.identity));
+        let fits = same || (kept.identity.length < now.identity.length && is_beginning(&kept));
         state.outdated = !fits;
         if !fits {
             return None;
@@ -166,9 +169,14 @@ impl Keeper {
     pub fn keep(&self, index: &Index, fill: impl FnOnce(&mut Kept<'_>) -> io::Result<()>) -> bool {
         let mut state = self.lock();
         let rest = if state.outdated { REST } else { GRAIN };
-        let Some(key) = self.key().filter(|key| state.begun.as_ref() == Some(key) && has_rested(key, rest)) else {
+        let same = |key: &Key| state.begun.as_ref() == Some(key) && has_rested(key, rest);
+        if !self.key().is_some_and(|key| same(&key)) {
             return false;
-        };
+        }
+        // Its bytes are looked at before it is looked at once more: they are those of the file as it is kept.
+        let Ok(sample) = sample(&self.feed, self.feed.arrived().upto) else { return false };
+        let Some(key) = self.key().filter(same) else { return false };
+        let key = Key { sample, ..key };
         let kept = self.cache.keep(&key, |out| {
             fill(out)?;
             index.save(&mut |block| out.block(block))?;

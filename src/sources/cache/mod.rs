@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 #[cfg(test)]
 pub use entry::told;
 pub use entry::{Blocks, Kept, Sequence};
-pub use identity::{Identity, hash};
+pub use identity::{Identity, hash, sample};
 pub use keeper::{Entry, Keeper};
 
 use super::index::saved::{Reader, Writer};
@@ -52,6 +52,8 @@ pub struct Key {
     pub identity: Identity,
     /// What belongs to it and lies beside it, where anything may: nothing where it is not there, or is empty.
     pub beside: Vec<Option<Identity>>,
+    /// What its bytes, or many of them, hash to. It is asked for when the file grew.
+    pub sample: u64,
     /// How it is read: another way of reading gives another entry.
     pub reading: String,
     /// Where the file lay; only for people.
@@ -129,7 +131,11 @@ impl Cache {
             if file.extension() != Some(OsStr::new(ENDING)) {
                 continue;
             }
+            // A folder of that name is nobody's index.
             let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                continue;
+            }
             let key = Blocks::open(&file).and_then(|blocks| Key::load(&blocks.get(0)?));
             let (path, length) = key.map_or_else(Default::default, |key| (key.path, key.identity.length));
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -172,7 +178,7 @@ impl Cache {
     fn left_over(&self, age: Duration) -> Vec<PathBuf> {
         let old = |path: &Path| {
             let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age)
+            modified.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age) && !path.is_dir()
         };
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|entry| entry.path());
         entries
@@ -206,6 +212,7 @@ impl Key {
         out.bytes(self.reading.as_bytes());
         out.bytes(self.path.as_os_str().as_bytes());
         self.identity.save(&mut out);
+        out.number(self.sample);
         for beside in &self.beside {
             out.number(u64::from(beside.is_some()));
             if let Some(identity) = beside {
@@ -223,6 +230,7 @@ impl Key {
         let reading = String::from_utf8(read.bytes()?.to_vec()).ok()?;
         let path = PathBuf::from(std::ffi::OsString::from_vec(read.bytes()?.to_vec()));
         let identity = Identity::load(&mut read)?;
+        let sample = read.number()?;
         let mut beside = Vec::new();
         while !read.is_done() {
             beside.push(match read.number()? {
@@ -230,7 +238,7 @@ impl Key {
                 _ => Some(Identity::load(&mut read)?),
             });
         }
-        Some(Self { identity, beside, reading, path })
+        Some(Self { identity, beside, sample, reading, path })
     }
 }
 
@@ -239,9 +247,9 @@ mod tests {
     use super::*;
 
     fn key(inode: u64) -> Key {
-        let identity = Identity { device: 1, inode, length: 3, time: -4, head: 5, tail: 6 };
+        let identity = Identity { device: 1, inode, length: 3, time: -4, inode_time: -3, head: 5, tail: 6 };
         let beside = vec![None, Some(Identity { inode: 77, ..identity.clone() })];
-        Key { identity, beside, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
+        Key { identity, beside, sample: 8, reading: "lines".into(), path: "/somewhere/dump.jsonl".into() }
     }
 
     fn keep(cache: &Cache, key: &Key, text: &[u8]) {
@@ -284,9 +292,13 @@ mod tests {
 
         File::create(cache.directory.join(".new-1234")).unwrap();
         File::create(cache.directory.join("not ours")).unwrap();
+        fs::create_dir(cache.directory.join(format!("folder.{ENDING}"))).unwrap();
+        fs::create_dir(cache.directory.join(".new-folder")).unwrap();
         assert_eq!(cache.clear().unwrap(), (2, listed[0].size * 2));
-        let left: Vec<_> = fs::read_dir(&cache.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["not ours"]);
+        let mut left: Vec<_> =
+            fs::read_dir(&cache.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".new-folder", "folder.index", "not ours"]);
     }
 
     #[test]

@@ -110,6 +110,10 @@ fn sample(input: &Input, head: &[u8], whole: bool, mut sample: Sample) -> Result
     }
     let first = lines.iter().find(|line| !line.trim_ascii().is_empty()).copied().unwrap_or(head);
     let reason = match Skimmer::new(Plan::default()).skim(first) {
+        // The end of what was read of it is not its own.
+        Err(fault) if !whole && fault.at >= first.len() && first.len() == head.len() => {
+            "its first line holds no record".into()
+        }
         Err(fault) => format!("{} at byte {} of the first line", fault.reason, fault.at),
         Ok(_) => "its first line does not end".into(),
     };

@@ -1,6 +1,6 @@
 //! Whether an opened file is still what it was: looked at by its name and by what is open, never by waiting for news.
 //!
-//! A file is known by its device and inode, its length, its time, and the first and last bytes it had. What changed in its
+//! A file is known by its device and inode, its length, its times, and the first and last bytes it had. What changed in its
 //! middle while all of these stayed is not seen here; reading it shows that.
 
 use std::os::unix::fs::MetadataExt;
@@ -73,14 +73,14 @@ impl Watch {
         if found.len() < identity.length {
             return Ok(Change::Truncated);
         }
-        if found.len() == identity.length && Identity::time(&found) == identity.time {
+        if found.len() == identity.length && identity.is_at(&found) {
             return Ok(Change::Same);
         }
         if !identity.is_beginning_of(feed)? {
             return Ok(Change::Replaced);
         }
         let grown = found.len() > identity.length;
-        *identity = Identity { time: Identity::time(&found), ..Identity::of(feed, found.len())? };
+        *identity = Identity::of(feed, found.len())?.at(&found);
         Ok(if grown { Change::Grown } else { Change::Same })
     }
 }

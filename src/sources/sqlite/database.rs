@@ -159,7 +159,14 @@ impl Sqlite {
     }
 
     pub(super) fn failure(&self, error: &rusqlite::Error) -> Failure {
-        damaged(&self.name, "read", error)
+        match self.untouched.is_moved(self.original.as_deref()) {
+            // The file is as its writer wants it; what was read of it is not.
+            true => {
+                let why = "somebody wrote to it while it was read";
+                Failure::new(FailureKind::Io, self.name.as_str(), "read", why).hint("try again, or read a copy of it")
+            }
+            false => damaged(&self.name, "read", error),
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Untouched {
     pub caveats: Vec<String>,
     /// Those of the caveats that say that it may not be whole.
     pub losses: Vec<String>,
+    /// Whether it is the file itself that is opened.
+    pub in_place: bool,
     /// What the original looked like; none where there is no file.
     pub seen: Option<Seen>,
 }
@@ -61,7 +63,15 @@ impl Untouched {
             } else {
                 Vec::new()
             };
-            return Ok(Self { path, copied: None, reasons, caveats: Vec::new(), losses: Vec::new(), seen: Some(seen) });
+            return Ok(Self {
+                path,
+                copied: None,
+                reasons,
+                caveats: Vec::new(),
+                losses: Vec::new(),
+                in_place: true,
+                seen: Some(seen),
+            });
         }
         Self::copied(input, &path, looked)
     }
@@ -77,6 +87,7 @@ impl Untouched {
             reasons: Vec::new(),
             caveats: Vec::new(),
             losses: Vec::new(),
+            in_place: false,
             seen: None,
         })
     }
@@ -129,7 +140,12 @@ impl Untouched {
             losses.push("somebody wrote to it while it was copied: the copy may be between two states".to_owned());
         }
         caveats.extend(losses.iter().cloned());
-        Ok(Self { path: target, copied: Some(directory), reasons, caveats, losses, seen: Some(seen) })
+        Ok(Self { path: target, copied: Some(directory), reasons, caveats, losses, in_place: false, seen: Some(seen) })
+    }
+
+    /// Whether the file itself is read, and somebody wrote to it since: what SQLite says of it then is of two states.
+    pub fn is_moved(&self, original: Option<&Path>) -> bool {
+        self.in_place && !matches!(self.change(original), Ok(Change::Same))
     }
 
     /// What became of the original since.

@@ -248,15 +248,19 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
                 buffer,
             );
         }
-        if let Some(fault) = &moment.fault {
+        let nowhere = moment.stream.as_str().is_empty();
+        let unreadable = moment.event.as_ref().is_some_and(|event| event.trouble.is_some());
+        if let Some(fault) = moment.fault.as_ref().filter(|_| !nowhere) {
             let words = match moment.unknown {
                 true => "No state: nothing could be folded here.",
+                false if unreadable => "No state: this record could not be read, and there was none before.",
                 false => "No state: the reducer failed, and there was none before.",
             };
             return say(&[words, "", &fault.message], Role::Fault, theme, list, buffer);
         }
         let words = match &moment.event {
-            _ if moment.stream.as_str().is_empty() => "No state: this record belongs to no stream.",
+            None if nowhere => "No state: this is before the first event, and in no stream.",
+            Some(_) if nowhere => "No state: this record belongs to no stream.",
             _ if moment.unknown => "The state is not known here.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",

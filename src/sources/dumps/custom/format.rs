@@ -232,7 +232,7 @@ impl<'w, 'a> Reader<'w, 'a> {
     pub fn header(&mut self, container: Container) -> Result<Header, Halt> {
         let unsupported = |source: &str, why: String| {
             Halt::from(
-                Failure::new(FailureKind::Unsupported, source, "open", why)
+                Failure::new(FailureKind::Malformed, source, "open", why)
                     .hint("make text of it: `pg_restore -f - FILE | stepback -`".replace("FILE", source)),
             )
         };
@@ -254,7 +254,7 @@ impl<'w, 'a> Reader<'w, 'a> {
             (Container::Custom, 1) | (Container::Files, 3 | 5) => {}
             (Container::Custom, 3 | 5) => {
                 let why = "it is the table of contents of a dump in the directory or tar format, and holds no rows";
-                let failure = Failure::new(FailureKind::Unsupported, self.source, "open", why);
+                let failure = Failure::new(FailureKind::Malformed, self.source, "open", why);
                 return Err(failure.hint("name the directory it lies in").into());
             }
             _ => return Err(unsupported(self.source, format!("it is of a format that is not known ({format})"))),

@@ -238,7 +238,7 @@ fn what_is_no_such_dump_is_refused_with_a_hint() {
         [(5, 2, "format 2.16"), (6, 17, "format 1.17"), (6, 9, "format 1.9"), (10, 4, "not known (4)")]
     {
         let failure = failure(at, byte);
-        assert_eq!(failure.kind, FailureKind::Unsupported, "{failure}");
+        assert_eq!(failure.kind, FailureKind::Malformed, "{failure}");
         assert!(failure.why.contains(says) && failure.hint.contains("pg_restore"), "{failure}");
     }
     for format in [3, 5] {

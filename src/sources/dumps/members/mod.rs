@@ -217,7 +217,7 @@ pub fn open_tar(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<(
     let Some(contents) = archive.member(CONTENTS) else {
         let why = "it is a tar archive without the table of contents of a dump (`toc.dat`)";
         let hint = "if a store is in it, unpack it and name that";
-        return Err(Failure::new(FailureKind::Unsupported, source, "open", why).hint(hint));
+        return Err(Failure::new(FailureKind::Malformed, source, "open", why).hint(hint));
     };
     let archive = Arc::new(archive);
     let contents = Plain { member: contents, source: source.to_owned() };

@@ -152,7 +152,10 @@ fn distance(one: &FieldPath, other: &FieldPath) -> usize {
 
 /// No events were recognised.
 fn unknown(sample: &Sample, overrides: &Overrides, source: &str, stem: &str, fields: &[String]) -> Failure {
-    let why = format!("no events were recognised in it; its records have these fields:\n  {}", fields.join("\n  "));
+    let why = match fields {
+        [] => "no events were recognised in it; its records have no fields".into(),
+        fields => format!("no events were recognised in it; its records have these fields:\n  {}", fields.join("\n  ")),
+    };
     let failure = Failure::new(FailureKind::Malformed, source, "open", why);
     if let Some(path) = wrapped(sample) {
         return failure.hint(format!(
