@@ -225,7 +225,7 @@ fn a_tenant_is_known_by_the_name_of_its_object_or_header() {
 
 #[test]
 fn tenants_that_share_the_versions_of_a_stream_are_said() {
-    let event = |n: u64| json!({"tenantId": if n % 2 == 0 { "a" } else { "b" }, "streamId": "cart", "version": n, "type": "T", "data": {}});
+    let event = |n: u64| json!({"tenantId": if n.is_multiple_of(2) { "a" } else { "b" }, "streamId": "cart", "version": n, "type": "T", "data": {}});
     for path in Twins::of((1..=8).map(event).collect()).all() {
         let source = opened(&path);
         assert_eq!(listed(&*source).len(), 1, "{}", path.display());
