@@ -152,7 +152,7 @@ pub fn open_pipe(
 /// When there is none of that name, whatever the source is.
 fn asked_for(options: &OpenOptions) -> Result<(), Failure> {
     let Some(asked) = &options.layout else { return Ok(()) };
-    layouts::Catalogue::read(options.layouts.as_deref()).named(asked).map(drop)
+    layouts::exists(&layouts::Catalogue::read(options.layouts.as_deref()), asked)
 }
 
 /// What has no tables is read by no layout.

@@ -28,6 +28,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use catalogue::{Catalogue, Entry};
+pub use opened::exists;
 pub use spec::Layout;
 
 use super::Source;

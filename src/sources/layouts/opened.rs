@@ -408,6 +408,25 @@ fn generic_table<'a>(catalogue: &Catalogue, asked: &'a str) -> Option<Option<&'a
     ([generic::NAME, generic::SHORT].contains(&layout) && catalogue.find(layout).is_none()).then_some(table)
 }
 
+/// A layout and the table it is asked for, if that was said.
+fn parted<'a>(catalogue: &Catalogue, asked: &'a str) -> (&'a str, Option<&'a str>) {
+    match asked.split_once(':') {
+        Some((layout, table)) if catalogue.find(layout).is_some() => (layout, Some(table)),
+        _ => (asked, None),
+    }
+}
+
+/// Looks whether there is a layout that was asked for, whatever the source is.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn exists(catalogue: &Catalogue, asked: &str) -> Result<(), Failure> {
+    match generic_table(catalogue, asked) {
+        Some(_) => Ok(()),
+        None => catalogue.named(parted(catalogue, asked).0).map(drop),
+    }
+}
+
 /// What was guessed, in front of what else was considered.
 fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<String>) -> Recognised {
     let generic::Guess { found, caveats: more, other_keys } = guess;
@@ -437,10 +456,7 @@ fn asked_for(
             }
         };
     }
-    let (layout, table) = match asked.split_once(':') {
-        Some((layout, table)) if catalogue.find(layout).is_some() => (layout, Some(table)),
-        _ => (asked, None),
-    };
+    let (layout, table) = parted(catalogue, asked);
     let entry = catalogue.named(layout)?;
     match found::try_only(&entry.layout, database, table)? {
         Some(Tried::Fits(mut found)) => {
