@@ -467,3 +467,18 @@ fn an_archive_holds_messages_and_other_things() {
         }
     }
 }
+
+#[test]
+fn a_block_that_is_no_file_is_told_and_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join("jetstream/A/streams/S");
+    let messages = kept.join("msgs");
+    fs::create_dir_all(messages.join("3.blk")).unwrap();
+    fs::write(kept.join("meta.inf"), r#"{"config":{"name":"S","subjects":["a.*"]}}"#).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, messages.join("1.blk"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", messages.join("2.blk")).unwrap();
+    let found = try_open(directory.path()).unwrap();
+    let troubles: Vec<_> = found.all.iter().filter_map(|event| event.trouble.clone()).collect();
+    assert_eq!(troubles.len(), 3, "{troubles:?}");
+}

@@ -9,8 +9,7 @@ use super::missing::Missing;
 use crate::config::Folders;
 use crate::domain::Failure;
 use crate::session::demo::{self, Demo};
-use crate::session::{Opening, Source};
-use crate::sources::steady::Steady;
+use crate::session::{Opening, Source, Steady};
 
 /// A source, as every reading command takes it.
 #[derive(Args, Debug)]

@@ -19,7 +19,7 @@ const EDGE: u64 = 4 << 10;
 /// Files of up to so many bytes are compared whole, larger ones in [`PROBES`] places of [`PROBE`] bytes.
 const WHOLE: u64 = PROBES * PROBE;
 const PROBES: u64 = 256;
-const PROBE: u64 = 256 << 10;
+const PROBE: u64 = 64 << 10;
 
 /// What tells one file, as it is, from all others.
 #[derive(Clone, PartialEq, Eq, Debug)]

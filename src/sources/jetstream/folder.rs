@@ -94,7 +94,8 @@ impl Stream {
             let Some(name) = name.to_str() else { continue };
             encrypted |= name.ends_with(".key");
             let number = name.strip_suffix(".blk").and_then(|number| number.parse().ok());
-            blocks.extend(number.filter(|_| path.is_file()).map(|number| (number, path)));
+            // What is no regular file is a block all the same: reading it refuses it and counts it.
+            blocks.extend(number.map(|number| (number, path)));
         }
         blocks.sort_unstable();
         let config = read(&description).ok().and_then(|text| Json::parse(&text).ok()).unwrap_or_default();
