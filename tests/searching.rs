@@ -133,12 +133,13 @@ fn patterns_cases_scopes_and_limits() {
         let (out, _) = answered(&[&["search", shop][..], arguments, &["--count"]].concat());
         assert_eq!(out.trim(), count.to_string(), "{arguments:?}");
     }
-    let (out, err) = said(&["search", shop, "nowhere"], 1);
+    // One record of it could not be read as an event, so that nothing found is not sure.
+    let (out, err) = said(&["search", shop, "nowhere"], 65);
     assert!(out.is_empty() && err.contains("nothing in shop.jsonl contains nowhere"), "{err}");
-    assert_eq!(said(&["search", shop, "nowhere", "--count"], 1).0.trim(), "0");
+    assert_eq!(said(&["search", shop, "nowhere", "--count"], 65).0.trim(), "0");
     let (_, err) = said(&["search", shop, "--regex", "("], 2);
     assert!(err.contains("no regular expression") && err.contains("--regex"), "{err}");
-    said(&["search", shop, "x", "--stream", "order-9"], 1);
+    said(&["search", shop, "x", "--stream", "order-9"], 65);
 }
 
 #[test]
