@@ -353,6 +353,7 @@ fn what_is_no_condition_is_refused_with_its_place() {
     for (condition, column, told) in [
         ("5", 1, "5 is neither true nor false"),
         ("type:Moved event.version", 12, "event.version is neither true nor false"),
+        ("event.time.getSeconds()", 1, "event.time.getSeconds() is neither true nor false"),
         ("event.data.amount", 1, "the condition gives a number, not true or false: compare it"),
         ("event.data", 1, "the condition gives an object, not true or false"),
     ] {

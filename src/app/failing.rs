@@ -44,7 +44,7 @@ enum UpTo {
     SoFar,
 }
 
-/// A step to the next event that failed, asked for before all of them were counted: what was said is said anew as the
+/// A step to the next event that failed, asked for before all of them were counted. Its answer is updated while the
 /// count goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct AskedFailing {
@@ -261,7 +261,7 @@ impl App {
             self.notice = None;
         } else {
             self.say(Severity::Info, said.clone());
-            // It may still be to be said anew.
+            // The count goes on, so this answer may change again.
             self.walk.asked_failing = nearer.is_none().then_some(AskedFailing { said, ..asked });
         }
     }

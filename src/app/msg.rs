@@ -213,7 +213,7 @@ pub enum Msg {
     ProjectRemarked(Vec<String>),
     /// Something to know of the place that was gone to, in a sentence.
     PlaceNoticed(String),
-    /// A reducer file changed on disk and has been loaded anew.
+    /// A reducer file changed on disk and was loaded again.
     ReducerReloaded(String),
     /// A reducer file changed on disk and cannot be used: the text says why. The one before is used still.
     ReducerRefused(String),

@@ -164,24 +164,10 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Payload, Position, StreamName, Version};
+    use crate::domain::{Position, Version};
 
     fn failed(ordinal: u64) -> Failed {
-        let event = Arc::new(Event {
-            stream: StreamName::from("s-1"),
-            version: Version(ordinal),
-            position: Position::Number(ordinal),
-            id: None,
-            event_type: "Happened".into(),
-            time: None,
-            data: Payload::default(),
-            metadata: Payload::default(),
-            fields: Payload::default(),
-            correlation: None,
-            causation: None,
-            notes: Vec::new(),
-            trouble: None,
-        });
+        let event = Arc::new(Event::new("s-1", Version(ordinal), Position::Number(ordinal), "Happened"));
         Failed { ordinal, event, why: Arc::new(FoldError::new("no")) }
     }
 

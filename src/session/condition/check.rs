@@ -20,37 +20,9 @@ const EVENT: &str = "event";
 /// Names of types, which are values too: `type(x) == int`.
 const TYPES: [&str; 9] = ["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"];
 
-/// Functions, called as `f(x)` or as `x.f()`.
-const FUNCTIONS: [&str; 28] = [
-    "size",
-    "contains",
-    "startsWith",
-    "endsWith",
-    "matches",
-    "int",
-    "uint",
-    "double",
-    "string",
-    "bytes",
-    "bool",
-    "dyn",
-    "type",
-    "timestamp",
-    "duration",
-    "getFullYear",
-    "getMonth",
-    "getDate",
-    "getDayOfMonth",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "getHours",
-    "getMinutes",
-    "getSeconds",
-    "getMilliseconds",
-    "has",
-    "@not_strictly_false",
-    "@in",
-];
+/// Functions that may give true or false, called as `f(x)` or as `x.f()`; those that never do are [`truth::OTHERS`].
+const FUNCTIONS: [&str; 9] =
+    ["contains", "startsWith", "endsWith", "matches", "bool", "dyn", "has", "@not_strictly_false", "@in"];
 
 /// Checks an expression, and changes it into what is evaluated.
 ///
@@ -146,7 +118,8 @@ impl Check<'_> {
             self.visit(argument, depth)?;
         }
         let operator = !call.func_name.starts_with(|c: char| c.is_alphanumeric());
-        if !operator && !FUNCTIONS.contains(&call.func_name.as_str()) {
+        let is_known = |name: &str| FUNCTIONS.contains(&name) || truth::OTHERS.contains(&name);
+        if !operator && !is_known(&call.func_name) {
             return Err(self.problem(id, format!("there is no function `{}`", call.func_name)));
         }
         if let Some((_, ours)) = ours {

@@ -8,8 +8,8 @@ use super::words::written;
 /// Fields of an event that hold what somebody else wrote: they may be anything.
 const ANYTHING: [&str; 3] = ["data", "metadata", "fields"];
 
-/// Functions that give something else than true or false.
-const OTHERS: [&str; 17] = [
+/// Functions that are known and never give true or false.
+pub const OTHERS: [&str; 19] = [
     "size",
     "int",
     "uint",
@@ -27,6 +27,8 @@ const OTHERS: [&str; 17] = [
     "getDayOfYear",
     "getHours",
     "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
 ];
 
 /// Operators that give something else.
