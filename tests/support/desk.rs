@@ -3,13 +3,10 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-#[path = "fold.rs"]
-mod fold;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fold::{difference, fold, streams, subsequence};
+use super::fold::{difference, fold, streams, subsequence};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};

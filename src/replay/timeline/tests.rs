@@ -1,4 +1,4 @@
-//! What a caller can rely on beyond what the properties in `tests/replay_properties.rs` say.
+//! What a caller can rely on beyond what the properties in `tests/headless/replay_properties.rs` say.
 
 use super::*;
 use crate::domain::{Json, Position, Version};
