@@ -18,8 +18,10 @@ use crate::app::failing::Failing;
 use crate::app::folding::FoldProgress;
 use crate::app::walk::Arrival;
 use crate::app::{Generation, Msg, words};
+use crate::domain::patch::Change;
 use crate::domain::{Cancel, Destination, FailureKind, Scope, StreamName, text};
-use crate::replay::{Change, Counted, Moment, Patch, State};
+use crate::domain::{Patch, State};
+use crate::replay::{Counted, Moment};
 use crate::session::{Placed, Reached, Walker};
 
 /// How long a walk may go on when a newer one waits.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::reducing::{apply_all, begin, event, events, fold, script_within, stream, text};
+use stepback::domain::State;
 use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, Trouble, Version, time};
 use stepback::reducers::javascript::{JavaScript, Limits};
 use stepback::reducers::protocol::Level;
-use stepback::replay::{FoldError, Reducer, Start, State};
+use stepback::replay::{FoldError, Reducer, Start};
 
 /// Generous times: these scripts are slow only where the machine is.
 fn script(source: &str) -> JavaScript {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use stepback::domain::Json;
 use stepback::domain::json::adopt;
-use stepback::replay::{Goal, Limits, Patch, Patience, Spacing, State, StateCost, Timeline};
+use stepback::domain::{Patch, State};
+use stepback::replay::{Goal, Limits, Patience, Spacing, StateCost, Timeline};
 
 use crate::support::folds::{
     Deed, Edits, Found, Store, assert_counted, assert_plain, count_on, deed, failed_at, go, harmless, plain_fold,

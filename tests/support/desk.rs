@@ -18,9 +18,8 @@ use stepback::domain::{
     About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Place, Position, Progress,
     Scope, StreamName, Timestamp, Trouble, Unjudged, Version, time,
 };
-use stepback::replay::{
-    FaultCount, Fingerprint, FirstFault, Moment, Patch, ReducerInfo, Stale, State, StateCost, Suspension,
-};
+use stepback::domain::{Patch, State};
+use stepback::replay::{FaultCount, Fingerprint, FirstFault, Moment, ReducerInfo, Stale, StateCost, Suspension};
 use stepback::session::search::EventFilter;
 use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};

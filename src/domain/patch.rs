@@ -12,7 +12,10 @@ mod between;
 
 use crate::domain::{Json, Path, Step};
 
-use super::State;
+/// A state; `None` is an entity that does not exist (not yet, or no longer). It is nested no deeper than
+/// [`MAX_DEPTH`](super::json::MAX_DEPTH), as everything is that was read from text: written and read again it
+/// is the same.
+pub type State = Option<Json>;
 
 /// One difference. Paths are those of a sequential edit: applied in order, each change finds what it names.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@ use crate::domain::json::{Array, Entry, MAX_DEPTH, Object, Pair};
 use crate::domain::{Json, Path, Step};
 
 use super::{Change, Patch};
-use crate::replay::State;
+use crate::domain::State;
 
 pub(super) fn between(before: &State, after: &State) -> Patch {
     let mut finder = Finder::default();
