@@ -11,9 +11,9 @@ use super::interrupt;
 use super::meter::Meter;
 use super::output::{self, Ended, Table, push_optional, push_position, push_text};
 use super::source_args::SourceArgs;
+use crate::domain::words;
 use crate::domain::{Place, Scope, text};
 use crate::session::Source;
-use crate::session::doctor::{bytes, grouped};
 use crate::session::shapes::{self, Beside, Field, Happened, Part, Proof, Shapes, Turn, TypeShape};
 
 /// List the types of events; with a type, the fields of its payloads and how they changed
@@ -76,7 +76,7 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
         shapes.sealed().iter().for_each(|sentence| output::say(&text::fit(sentence, WIDEST)));
     }
     if shapes.left_out > 0 {
-        output::say(&format!("{} events are of types beyond those told apart", grouped(shapes.left_out)));
+        output::say(&format!("{} events are of types beyond those told apart", words::count(shapes.left_out)));
     }
     out.flush()?;
     Ok(missing.end(&*source))
@@ -105,13 +105,13 @@ fn write_list(out: &mut dyn Write, shapes: &Shapes) -> io::Result<()> {
             out,
             vec![
                 shape.name.clone(),
-                grouped(shape.count),
+                words::count(shape.count),
                 time(&shape.first),
                 time(&shape.last),
                 text::sparkline(&shape.rate),
-                bytes(shape.bytes),
-                bytes(shape.bytes / shape.count.max(1)),
-                bytes(shape.largest),
+                words::size(shape.bytes),
+                words::size(shape.bytes / shape.count.max(1)),
+                words::size(shape.largest),
                 shape.field_count().map_or_else(|| "-".to_owned(), |count| count.to_string()),
                 (shape.history.len() + usize::from(!shape.beside.is_empty())).to_string(),
             ],
@@ -126,11 +126,11 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, asked: A
         out,
         "{}: {} of {} events ({share:.1} %), {} in all, {} on average, {} at most",
         output::line(&shape.name, WIDEST),
-        grouped(shape.count),
-        grouped(shapes.events),
-        bytes(shape.bytes),
-        bytes(shape.bytes / shape.count.max(1)),
-        bytes(shape.largest),
+        words::count(shape.count),
+        words::count(shapes.events),
+        words::size(shape.bytes),
+        words::size(shape.bytes / shape.count.max(1)),
+        words::size(shape.largest),
     )?;
     for (name, proof) in [("first", &shape.first), ("last", &shape.last), ("largest", &shape.largest_at)] {
         if let Some(proof) = proof {
@@ -142,12 +142,12 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, asked: A
     }
     for (count, what) in [(shape.absent, "without a payload"), (shape.unparsable, "payloads that are not JSON")] {
         if count > 0 {
-            writeln!(out, "{:<8} {} {what}", "", grouped(count))?;
+            writeln!(out, "{:<8} {} {what}", "", words::count(count))?;
         }
     }
     for (encoding, count) in &shape.opaque {
         let name = if encoding.is_empty() { "of no known encoding" } else { encoding };
-        writeln!(out, "{:<8} {} {}, not looked into", "", grouped(*count), output::line(name, WIDEST))?;
+        writeln!(out, "{:<8} {} {}, not looked into", "", words::count(*count), output::line(name, WIDEST))?;
     }
     writeln!(out)?;
     let mut table = Table::new(&["FIELD", "TYPES", ">PRESENT", "EXAMPLES"]);
@@ -200,7 +200,7 @@ fn proof_line(proof: &Proof) -> String {
 
 fn kinds(field: &Field) -> String {
     let kinds: Vec<String> =
-        field.kinds.iter().map(|(kind, count)| format!("{} {}", kind.name(), grouped(*count))).collect();
+        field.kinds.iter().map(|(kind, count)| format!("{} {}", kind.name(), words::count(*count))).collect();
     kinds.join(", ")
 }
 

@@ -20,6 +20,7 @@ pub mod stream;
 pub mod text;
 pub mod time;
 pub mod unjudged;
+pub mod words;
 
 pub use cancel::Cancel;
 pub use event::{Event, Note, NoteKind, Position, Trouble, Version};

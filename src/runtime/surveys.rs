@@ -6,10 +6,10 @@ use crate::app::Severity;
 use crate::app::panes::doctor::{Diagnosis, Finding};
 use crate::app::panes::survey::{Answer, Goal, Survey};
 use crate::app::panes::types::{FieldEntry, TurnEntry, TypeEntry, TypeTable};
-use crate::app::words::{counted, instant};
+use crate::domain::words::{self, counted, instant};
 use crate::domain::{Cancel, Failure};
 use crate::replay::Patience;
-use crate::session::doctor::{self, Example, Questions, Report, bytes};
+use crate::session::doctor::{self, Example, Questions, Report};
 use crate::session::shapes::{self, Part, Proof, Shapes, TypeShape};
 use crate::session::{ReducerBook, Walker};
 use crate::sources::Source;
@@ -59,14 +59,14 @@ fn diagnosis(report: Report) -> Diagnosis {
         name: finding.kind.name().to_owned(),
         text: finding.text,
         normal: finding.normal,
-        example: finding.example.map(|example| (words(&example), goal(&example))),
+        example: finding.example.map(|example| (example_words(&example), goal(&example))),
     });
     let findings = findings.collect();
     let checks = report.checks.into_iter().map(|check| (format!("{}: {}", check.what, check.extent), check.skipped));
     Diagnosis { findings, checks: checks.collect(), verdict }
 }
 
-fn words(example: &Example) -> String {
+fn example_words(example: &Example) -> String {
     let mut parts = Vec::new();
     match (&example.stream, example.version) {
         (Some(stream), Some(version)) => parts.push(format!("{stream} version {version}")),
@@ -124,7 +124,7 @@ fn entry(shape: TypeShape) -> TypeEntry {
     TypeEntry {
         count: shape.count,
         rate: shape.rate,
-        sizes: [bytes(shape.bytes), bytes(shape.bytes / shape.count.max(1)), bytes(shape.largest)],
+        sizes: [words::size(shape.bytes), words::size(shape.bytes / shape.count.max(1)), words::size(shape.largest)],
         places,
         remarks,
         fields: shape

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::finding::{Check, Example, Finding, Kind, Report, Severity, grouped};
+use super::finding::{Check, Example, Finding, Kind, Report, Severity};
 use super::identities::{self, Identities};
 use super::runs::Runs;
 use super::sizes::Sizes;

@@ -1,5 +1,6 @@
 //! What the doctor says: findings, each with its first example, and what was looked at.
 
+use crate::domain::words;
 use crate::domain::{Event, Position, StreamName, Timestamp, Version};
 
 /// How much a finding matters.
@@ -53,7 +54,7 @@ macro_rules! kinds {
 
             /// So many of it, in words.
             pub fn counted(self, count: u64) -> String {
-                match self { $(Self::$kind => format!("{} {}", grouped(count), if count == 1 { $one } else { $many }),)+ }
+                match self { $(Self::$kind => format!("{} {}", words::count(count), if count == 1 { $one } else { $many }),)+ }
             }
         }
     };
@@ -284,24 +285,6 @@ impl Report {
     }
 }
 
-/// How many there are of a thing: `1 stream`, `2 streams`.
-pub fn several(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
-/// A count as it is read: `12,408,113`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,10 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_read_in_groups() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_408_113, "12,408,113")] {
-            assert_eq!(grouped(number), text);
-        }
+    fn one_of_a_kind_is_told_as_one() {
         assert_eq!(Kind::PositionGaps.counted(1), "1 gap in the positions");
     }
 }

@@ -15,6 +15,5 @@ mod snapshots;
 mod streams;
 
 pub use examination::{Examination, Facts, Look};
-pub use finding::{Check, Example, Finding, Kind, Report, Severity, grouped, several};
+pub use finding::{Check, Example, Finding, Kind, Report, Severity};
 pub use pass::{Questions, Told, WhenStopped, examine};
-pub use sizes::bytes;

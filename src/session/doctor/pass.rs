@@ -1,10 +1,11 @@
 //! A whole source through an examination, in one pass over its events; then what is kept beside them.
 
+use crate::domain::words;
 use std::ops::ControlFlow;
 
 use super::examination::{Examination, Facts, GONE};
 use super::faults;
-use super::finding::{Check, Example, Kind, Report, several};
+use super::finding::{Check, Example, Kind, Report};
 use super::snapshots;
 use super::streams::Streams;
 use crate::domain::{
@@ -155,7 +156,7 @@ fn links(
             break;
         }
     }
-    let extent = format!("{} in {}", several(links, "link"), several(streams, "stream"));
+    let extent = format!("{} in {}", words::counted(links, "link"), words::counted(streams, "stream"));
     Ok((links > 0).then(|| Check::whole("links", extent)))
 }
 

@@ -1,5 +1,6 @@
 //! Dumps in SQL text: the first pass, which finds where the rows of which table lie and reads none of them.
 
+use crate::domain::words;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -81,8 +82,8 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     dump.reasons = input.packed.iter().map(|packing| format!("unpacked from {packing}")).collect();
     dump.reasons.extend(versions);
     let tables = crate::sources::tables::Database::tables(&dump).len();
-    let are = if tables == 1 { "table" } else { "tables" };
-    dump.reasons.push(format!("{kind}: {tables} {are}, {rows} of them with rows"));
+    let tables = words::counted(tables as u64, "table");
+    dump.reasons.push(format!("{kind}: {tables}, {rows} of them with rows"));
     if objects > 0 {
         dump.reasons.push(format!("{objects} large objects"));
     }
