@@ -15,6 +15,8 @@ pub mod payload;
 pub mod pick;
 pub mod place;
 pub mod query;
+pub mod report;
+pub mod shape;
 pub mod shell;
 pub mod stream;
 pub mod text;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::examination::Examination;
-use super::finding::{Check, Example, Kind};
 use super::pass::Told;
+use crate::domain::report::{Check, Example, Kind};
 use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary};
 use crate::session::{Folded, Walker};
 use crate::sources::Source;

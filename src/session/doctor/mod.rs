@@ -6,7 +6,6 @@
 mod difference;
 mod examination;
 mod faults;
-mod finding;
 mod identities;
 mod pass;
 mod runs;
@@ -15,5 +14,4 @@ mod snapshots;
 mod streams;
 
 pub use examination::{Examination, Facts, Look};
-pub use finding::{Check, Example, Finding, Kind, Report, Severity};
 pub use pass::{Questions, Told, WhenStopped, examine};

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use super::examination::{Examination, Facts, GONE};
 use super::faults;
-use super::finding::{Check, Example, Kind, Report};
 use super::snapshots;
 use super::streams::Streams;
+use crate::domain::report::{Check, Example, Kind, Report};
 use crate::domain::{
     Cancel, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, StreamName, StreamSummary, Than,
 };

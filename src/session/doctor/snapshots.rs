@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use super::difference::{Comparison, compare};
 use super::examination::Examination;
-use super::finding::{Check, Example, Kind};
 use super::pass::Told;
+use crate::domain::report::{Check, Example, Kind};
 use crate::domain::{Cancel, Destination, Event, Failure, Json, Scope, StoredSnapshot, StreamName, text};
 use crate::session::Walker;
 use crate::session::places::{Lookup, Versions};

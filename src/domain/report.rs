@@ -1,7 +1,6 @@
 //! What the doctor says: findings, each with its first example, and what was looked at.
 
-use crate::domain::words;
-use crate::domain::{Event, Position, StreamName, Timestamp, Version};
+use super::{Event, Position, StreamName, Timestamp, Version, words};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -189,6 +188,23 @@ impl Example {
         }
     }
 
+    /// It in a line, with its times as this door writes them.
+    pub fn line(&self, instant: impl Fn(Timestamp) -> String) -> String {
+        let mut parts = Vec::new();
+        match (&self.stream, self.version) {
+            (Some(stream), Some(version)) => parts.push(format!("{stream} version {version}")),
+            (Some(stream), None) => parts.push(stream.to_string()),
+            (None, _) => {}
+        }
+        parts.extend(self.position.as_ref().map(|position| format!("position {position}")));
+        parts.extend(self.time.map(instant));
+        match (parts.is_empty(), self.text.is_empty()) {
+            (true, _) => self.text.clone(),
+            (_, true) => parts.join(", "),
+            _ => format!("{}: {}", parts.join(", "), self.text),
+        }
+    }
+
     /// The example of a stream of which no event is named.
     pub fn of_stream(stream: &StreamName, version: Option<Version>, text: impl Into<String>) -> Self {
         Self { stream: Some(stream.clone()), version, text: text.into(), ..Self::default() }
@@ -277,6 +293,12 @@ impl Report {
     /// How many findings have this severity.
     pub fn of(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// How many findings there are of each severity, in words.
+    pub fn counts(&self) -> String {
+        let count = |severity: Severity| words::counted(self.of(severity) as u64, severity.name());
+        [Severity::Error, Severity::Warning, Severity::Note].map(count).join(", ")
     }
 
     /// The finding of a kind.
