@@ -602,7 +602,7 @@ mod tests {
     }
 
     fn failed(number: u64) -> [Msg; 1] {
-        let failure = Failure::new(FailureKind::Cancelled, "memory", "walk", "cancelled");
+        let failure = Failure::cancelled("memory", "walk");
         [Msg::JobFailed { generation: Generation(number), failure }]
     }
 

@@ -97,7 +97,7 @@ pub fn examine(
     }
     match cancel.is_cancelled() {
         // What was found could no longer be looked up.
-        true => Err(Failure::new(FailureKind::Cancelled, about.name, "examine it", "it was stopped")),
+        true => Err(Failure::cancelled(about.name, "examine it")),
         false => Ok(report),
     }
 }

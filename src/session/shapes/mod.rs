@@ -21,7 +21,7 @@ use rate::{Counts, Scale};
 use super::pages;
 use crate::domain::payload::Form;
 use crate::domain::shape::{Beside, Proof, Shapes, Turn, TypeShape};
-use crate::domain::{Cancel, Event, EventQuery, Failure, FailureKind, Parser, Payload, Scope, Timestamp};
+use crate::domain::{Cancel, Event, EventQuery, Failure, Parser, Payload, Scope, Timestamp};
 use crate::sources::Source;
 
 /// Types told apart.
@@ -292,7 +292,7 @@ pub fn gather(
     });
     match cancel.is_cancelled() {
         // What was seen could no longer be looked up.
-        true => Err(Failure::new(FailureKind::Cancelled, name, "look at its events", "it was stopped")),
+        true => Err(Failure::cancelled(name, "look at its events")),
         false => Ok(shapes),
     }
 }

@@ -14,7 +14,7 @@ use super::tokens::{Token, Tokens};
 use super::values;
 use super::walk::{Dialect, Syntax, Until, after_blanks, after_quoted, walk};
 use super::window::{Bytes, Halt, STRIDE, Window};
-use crate::domain::{Failure, FailureKind};
+use crate::domain::Failure;
 use crate::sources::input::Input;
 
 /// The longest statement that is read; of longer ones only the end is looked for.
@@ -64,8 +64,7 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
         Ok(()) => {}
         Err(Halt::Failed(failure)) => return Err(failure),
         Err(Halt::Unwanted) => {
-            let why = "nobody wants it any more";
-            return Err(Failure::new(FailureKind::Cancelled, input.feed.name(), "open", why));
+            return Err(Failure::cancelled(input.feed.name(), "open"));
         }
     }
     let Pass { mut catalogue, mut large, versions, open_dumps, .. } = pass;
