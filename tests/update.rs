@@ -451,7 +451,7 @@ fn a_state_from_before_a_save_that_does_not_compile_says_so() {
         assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()), "the state stays");
     }
     desk.stale = None;
-    desk.send(Msg::ReducerReloaded("order.js saved: folding anew …".into()));
+    desk.send(Msg::ReducerReloaded("order.js saved: folding again …".into()));
     desk.send(Msg::SaveCompared("order.js saved: nothing differs here".into()));
     assert!(!desk.text().contains("before the save"));
     assert_eq!(desk.lines_with("order.js saved: nothing differs here").len(), 1);
@@ -777,7 +777,7 @@ fn what_events_did_is_remembered_as_marks() {
     let facts: Vec<Option<Fact>> = (1..=6).map(|place| window.row(place).and_then(|row| row.fact)).collect();
     assert_eq!(facts[0], Some(Fact::Began));
     assert!(facts[1..].iter().all(|fact| *fact == Some(Fact::Changed)));
-    desk.send(Msg::ReducerReloaded("order.js was loaded anew".into()));
+    desk.send(Msg::ReducerReloaded("order.js was loaded again".into()));
     let window = desk.app.panes.events.window.as_ref().expect("a window");
     assert_eq!(window.row(1).and_then(|row| row.fact), None, "another reducer may say something else");
     assert_eq!(window.row(6).and_then(|row| row.fact), Some(Fact::Changed), "where one stands it was asked again");
@@ -1379,7 +1379,7 @@ fn state_keeps_its_place_and_what_changed_in_sight() {
             desk.type_keys(keys);
             assert_eq!(top(&desk), at, "{keys} at {width}x{height}");
         }
-        desk.send(Msg::ReducerReloaded("host.js was loaded anew".into()));
+        desk.send(Msg::ReducerReloaded("host.js was loaded again".into()));
         assert_eq!(top(&desk), at, "a save at {width}x{height}");
         desk.type_keys(".");
         changed(&desk, 2, 0);

@@ -404,7 +404,7 @@ impl App {
                 Some(_) => "\n\nThe state shown is the one before it; the walk goes on.",
                 None => "\n\nThere was no state before it either; the walk goes on.",
             });
-            text.push_str("\n\nSave the repaired reducer, and the history is folded anew.");
+            text.push_str("\n\nSave the repaired reducer, and the history is folded again.");
             return Some(text);
         }
         match self.walk.event().and_then(|event| event.trouble.as_ref()) {
