@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::FoldError;
+use super::{Cause, FoldError};
 use crate::domain::Event;
 
 /// So often a reducer may take too long.
@@ -26,7 +26,10 @@ pub struct Suspension {
 
 impl fmt::Display for Suspension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.error.is_timed_out() { "timed out" } else { "took too much time or memory" };
+        let what = match self.error.cause {
+            Cause::TooMuch => "took too much time or memory",
+            Cause::TimedOut | Cause::Failed => "timed out",
+        };
         write!(f, "suspended: it {what} {} times", self.times)?;
         if let Some(event) = &self.event {
             write!(f, ", the last at {} version {} ({})", event.stream, event.version, event.event_type)?;

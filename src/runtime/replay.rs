@@ -16,7 +16,7 @@ use crate::app::folding::FoldProgress;
 use crate::app::{Generation, Msg, words};
 use crate::domain::{Cancel, Destination, FailureKind, StreamName, text};
 use crate::replay::{Change, Counted, Moment, Patch, State};
-use crate::session::{Reached, Walker};
+use crate::session::{PROJECT_FILE, Reached, Walker};
 
 /// How often a walk says how far it is, and after how long for the first time.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -98,6 +98,16 @@ fn replay(walker: Walker, orders: &Receiver<Command>, counts: Counting, outlet: 
 /// Where the walk stood last: the stream, how many of its events are folded, and the state.
 type Stand = (StreamName, u64, State);
 
+/// A save of which it is not said yet what it changed.
+struct Saved {
+    /// What became of which files.
+    happened: String,
+    /// What of the project file is still wrong; nothing where nothing is.
+    still: String,
+    /// Where the walk stood before.
+    before: Stand,
+}
+
 /// What the replay thread knows from one order to the next.
 struct Thread<'a> {
     walker: Walker,
@@ -106,8 +116,7 @@ struct Thread<'a> {
     /// When the reducer files were looked at last.
     refreshed: Instant,
     stands: Option<Stand>,
-    /// What became of which files, and where the walk stood before.
-    saved: Option<(String, Stand)>,
+    saved: Option<Saved>,
     /// Whether the events that fail are still to be counted where the walk stands.
     counting: bool,
     /// Whether they can be: not with a reducer that does not start.
@@ -180,13 +189,15 @@ impl Thread<'_> {
         self.counting = self.countable && self.stands.is_some();
         let Some(refreshed) = self.walker.refresh() else { return true };
         (self.counted, self.countable) = (None, true);
+        let mut still = String::new();
         if let Some(remarks) = self.walker.remarks() {
+            still = still_wrong(&refreshed.happened, &remarks);
             self.outlet.say(Msg::ProjectRemarked(remarks));
         }
         if refreshed.refused.is_none() {
             // Of two saves the state before the first is compared.
-            let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());
-            self.saved = before.map(|before| (refreshed.happened.clone(), before));
+            let before = self.saved.take().map(|saved| saved.before).or_else(|| self.stands.clone());
+            self.saved = before.map(|before| Saved { happened: refreshed.happened.clone(), still, before });
         }
         self.outlet.send(Notice::Reloaded(refreshed))
     }
@@ -235,11 +246,11 @@ impl Thread<'_> {
     /// Remembers where the walk stands, and says what a save changed there.
     fn arrived(&mut self, moment: &Moment) -> Option<Msg> {
         let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
-        let said = self.saved.take().map(|(happened, before)| match before {
+        let said = self.saved.take().map(|Saved { happened, still, before }| match before {
             (stood, place, before) if stood == stream && place == at => {
-                format!("{happened}: {}", differing(&Patch::between(&before, &state)))
+                format!("{happened}: {}{still}", differing(&Patch::between(&before, &state)))
             }
-            _ => format!("{happened}: folded again"),
+            _ => format!("{happened}: folded again{still}"),
         });
         (self.counting, self.countable) = (!stream.as_str().is_empty(), true);
         self.stands = self.counting.then_some((stream, at, state));
@@ -249,6 +260,16 @@ impl Thread<'_> {
     fn difference(&self) -> Option<Msg> {
         difference(&self.walker, self.generation)
     }
+}
+
+/// What is still wrong with a project file that was saved, as the end of a sentence about it.
+fn still_wrong(happened: &str, remarks: &[String]) -> String {
+    let (true, Some((first, others))) = (happened.contains(PROJECT_FILE), remarks.split_first()) else {
+        return String::new();
+    };
+    let first = first.strip_prefix(PROJECT_FILE).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(first);
+    let more = if others.is_empty() { String::new() } else { format!(" (+{} more)", others.len()) };
+    format!("; still: {first}{more}")
 }
 
 /// How many paths differ, and the first of them.
@@ -295,5 +316,13 @@ mod tests {
         assert_eq!(said("{}", "{}"), "nothing differs here");
         assert_eq!(said(r#"{"total":1}"#, r#"{"total":2}"#), "1 path differs here: /total");
         assert_eq!(said("{}", r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#), "5 paths differ here: /a, /b, /c +2 more");
+    }
+    #[test]
+    fn what_is_still_wrong_with_a_project_file_is_said_again_when_it_is_saved() {
+        let remarks = |count: usize| vec!["stepback.toml: `ordr` is no category".to_owned(); count];
+        assert_eq!(still_wrong("stepback.toml saved", &remarks(1)), "; still: `ordr` is no category");
+        assert_eq!(still_wrong("stepback.toml saved", &remarks(3)), "; still: `ordr` is no category (+2 more)");
+        assert_eq!(still_wrong("order.js saved", &remarks(1)), "");
+        assert_eq!(still_wrong("stepback.toml saved", &[]), "");
     }
 }
