@@ -13,7 +13,7 @@ use stepback::app::keymap::{Keymap, markdown};
 use stepback::app::mode::Mode;
 use stepback::app::panes::Pane;
 use stepback::app::walk::{Arrival, Fact};
-use stepback::app::{Effect, Generation, MouseKind, Msg, Setup};
+use stepback::app::{Effect, Generation, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope};
 use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
@@ -490,6 +490,20 @@ fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
     assert!(desk.log.contains(&Effect::KeepGoing("order-1001".into())));
     assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()));
     assert!(!desk.text().contains("suspended"));
+}
+
+#[test]
+fn no_command_is_copied_for_a_store_that_cannot_be_read_a_second_time() {
+    let origin = Origin { address: "-".into(), ..Origin::default() };
+    let mut desk =
+        Desk::with(shop(), Setup { width: 160, height: 36, origin, themes: Theme::names(), ..Setup::default() });
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.read(100);
+    for keys in ["<enter>yc", "0yc"] {
+        desk.type_keys(keys);
+        assert_eq!(desk.copied(), None, "{}", desk.text());
+        assert_eq!(desk.lines_with("standard input, which can be read only once").len(), 1, "{}", desk.text());
+    }
 }
 
 #[test]
