@@ -1,17 +1,20 @@
 //! How long a frame takes: our screen at 160x45 with every pane full, beside ratatui drawing three plain panes of the
 //! same size. The goal is half a millisecond of CPU at most. Run with `cargo bench --bench frame`.
 
-#[path = "../tests/support/desk.rs"]
-mod desk;
+#[path = "../tests/support"]
+mod support {
+    pub mod desk;
+    mod fold;
+}
 
 use std::time::Duration;
 
-use desk::{Desk, event, numbered};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::widgets::{Block, List, Paragraph, Row, Table, Wrap};
 use stepback::ui::{Theme, render};
+use support::desk::{Desk, event, numbered};
 
 const FRAMES: usize = 5_000;
 

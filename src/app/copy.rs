@@ -8,12 +8,12 @@ use super::effect::{Effect, Generation};
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity};
+use crate::domain::Patch;
 use crate::domain::{
     Event, Json, Path, Place, Scope, Step, StreamName,
     json::{write_key, write_string},
     line, shell,
 };
-use crate::replay::Patch;
 
 /// What a command is called when it is copied.
 const COMMAND: &str = "the command";
@@ -274,7 +274,7 @@ fn changes_json(patch: &Patch) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::Change;
+    use crate::domain::patch::Change;
 
     #[test]
     fn words_for_shell_and_jq() {

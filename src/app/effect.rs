@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::panes::survey::Survey;
+use crate::domain::State;
 use crate::domain::{Destination, Direction, EventQuery, Scope, StreamName};
-use crate::replay::State;
 
 /// Numbers the questions of one kind: an answer with an older number is dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

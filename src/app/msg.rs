@@ -131,7 +131,7 @@ pub enum Msg {
         /// Of the effect.
         generation: Generation,
         /// From the pinned state to the current one.
-        patch: Arc<crate::replay::Patch>,
+        patch: Arc<crate::domain::Patch>,
     },
     /// `Effect::Find` found something: the place in the scope, counted like `scope_at`.
     Found {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::effect::Generation;
 use super::failing::{AskedFailing, Failing};
 use super::folding::{Fold, FoldProgress};
+use crate::domain::Patch;
 use crate::domain::{Direction, Event, Scope, StreamName, Version};
-use crate::replay::{Moment, Patch};
+use crate::replay::Moment;
 
 /// What an event did to the state, as far as its moment has been seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

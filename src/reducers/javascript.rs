@@ -17,8 +17,9 @@ use super::protocol::{
     write_event,
 };
 use super::worker::{Broken, Worker};
+use crate::domain::State;
 use crate::domain::{Cancel, Event, Form, Json, Payload, Position, StreamName};
-use crate::replay::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
+use crate::replay::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, StateCost};
 
 /// What runs the scripts. A part of every fingerprint: states of another engine are not ours.
 pub const ENGINE: &str = "quickjs-ng (rquickjs 0.14)";

@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 pub use ends::ends;
 
+use crate::domain::State;
 use crate::domain::json::Object;
 use crate::domain::{Event, Json, Parser, StreamName};
-use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, Start, State, StateCost};
+use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, Start, StateCost};
 
 /// Changes whenever the rules above do: states kept by other rules are not these.
 const FINGERPRINT: Fingerprint = Fingerprint(0x6d65_7267_6500_0001);

@@ -3,12 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{Cancel, Event, Json, StreamName};
-
-/// A state; `None` is an entity that does not exist (not yet, or no longer). It is nested no deeper than
-/// [`MAX_DEPTH`](crate::domain::json::MAX_DEPTH), as everything is that was read from text: written and read again it
-/// is the same.
-pub type State = Option<Json>;
+use crate::domain::{Cancel, Event, State, StreamName};
 
 /// Identifies a fold: states of another fingerprint are not ours.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

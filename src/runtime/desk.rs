@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::walk::Arrival;
 use crate::app::{Generation, Msg};
-use crate::domain::{Cancel, Scope, StreamName};
-use crate::replay::State;
+use crate::domain::{Cancel, Scope, State, StreamName};
 use crate::session::Placed;
 
 /// How long a walk may go on when a newer one waits.

@@ -14,8 +14,9 @@ use super::panics;
 use crate::app::failing::Failing;
 use crate::app::folding::FoldProgress;
 use crate::app::{Generation, Msg, words};
-use crate::domain::{Cancel, Destination, FailureKind, StreamName, text};
-use crate::replay::{Change, Counted, Moment, Patch, State};
+use crate::domain::patch::Change;
+use crate::domain::{Cancel, Destination, FailureKind, Patch, State, StreamName, text};
+use crate::replay::{Counted, Moment};
 use crate::session::{PROJECT_FILE, Reached, Walker};
 
 /// How often a walk says how far it is, and after how long for the first time.

@@ -20,9 +20,9 @@ use crate::domain::{
     Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Place, Scope, StreamName,
     Timestamp, Version,
 };
+use crate::domain::{Patch, State};
 use crate::replay::{
-    Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patch, Patience, Reducer, ReducerInfo, State,
-    Suspension, Timeline,
+    Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patience, Reducer, ReducerInfo, Suspension, Timeline,
 };
 use crate::sources::Source;
 pub use driving::Underway;

@@ -1,7 +1,7 @@
 //! Other people's stores, opened read-only.
 //!
 //! A source answers two questions, which streams there are and which events, and says how far it has read. It is used
-//! from threads that may block; every long answer looks at a [`Cancel`] between chunks. `tests/source_contract.rs` asks
+//! from threads that may block; every long answer looks at a [`Cancel`] between chunks. `tests/headless/source_contract.rs` asks
 //! every source the same questions; `memory` is the reference.
 //!
 //! The contract:
