@@ -99,7 +99,7 @@ pub enum Effect {
     },
     /// Nobody wants to know any more what is looked for.
     StopSearch,
-    /// Open the source anew.
+    /// Open the source again.
     Reopen {
         /// To be repeated when that fails.
         generation: Generation,
@@ -136,7 +136,7 @@ pub enum Effect {
     Play(Option<Duration>),
     /// Suspend to the shell.
     Suspend,
-    /// Draw everything anew.
+    /// Draw everything again.
     Repaint,
     /// End.
     Quit,

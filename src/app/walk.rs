@@ -232,7 +232,7 @@ impl Walk {
         self.moment.as_deref().filter(|moment| running && !moment.unknown && self.stream() == Some(&moment.stream))
     }
 
-    /// Whether somebody said to go on with a fold of this stream that was suspended: who folds it anew must say so too.
+    /// Whether somebody said to go on with a fold of this stream that was suspended: who folds it again must say so too.
     pub fn is_urged(&self) -> bool {
         match self.here() {
             Some(moment) => moment.urged,

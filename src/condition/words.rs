@@ -77,7 +77,8 @@ pub fn mismatch(sign: &str, a: &dyn Val, b: &dyn Val, sides: &str) -> ExecutionE
     match kinds {
         (TIME, TEXT) => why.push_str(&format!(": write {}", instant(second))),
         (TEXT, TIME) => why.push_str(&format!(": write {}", instant(first))),
-        _ => {}
+        // Other kinds have no common way to be written.
+        _ => (),
     }
     ExecutionError::function_error("operator", why)
 }

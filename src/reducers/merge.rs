@@ -7,7 +7,7 @@
 //!   there. Keys the state has keep their places; new ones follow at the end.
 //! - Data that is anything else stands under the event's type.
 //! - No data, or `null`, says only that the entity exists.
-//! - An event that says that the entity itself is gone ends it ([`ends`]); a later event starts anew.
+//! - An event that says that the entity itself is gone ends it ([`ends`]); a later event starts over.
 //! - Data that is not JSON is a fault.
 
 mod ends;

@@ -203,7 +203,7 @@ impl Tasks {
         });
     }
 
-    /// Opens the source anew.
+    /// Opens the source again.
     pub(crate) fn reopen(&self, generation: Generation, reopen: Reopen) {
         let outlet = self.outlet.clone();
         self.open.submit(move |_| match reopen() {

@@ -2,7 +2,7 @@
 //!
 //! It is written after the fdatasync of the journal and without one of its own, so it never runs ahead of what is on
 //! disk. Viewers follow it (and so never show what is not acknowledged yet), and a journal that is shorter than it says
-//! has lost something. Losing the head itself loses nothing: it is written anew from the journal.
+//! has lost something. Losing the head itself loses nothing: it is rewritten from the journal.
 
 use std::fs::File;
 use std::io;

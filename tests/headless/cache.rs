@@ -130,7 +130,7 @@ fn a_small_file_is_not_worth_an_entry() {
 
 #[test]
 fn whatever_bit_turns_the_answers_are_the_same() {
-    // Every run writes the entry anew and waits for the disk: in memory, where that can be had, there is none to wait for.
+    // Every run rewrites the entry and waits for the disk: in memory, where that can be had, there is none to wait for.
     let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let cache = directory.path().join("cache");
     let path = directory.path().join("dump.jsonl");
@@ -164,9 +164,9 @@ fn whatever_bit_turns_the_answers_are_the_same() {
         fs::write(&file, &kept[..length]).unwrap();
         assert!(run(&path, Some(&cache)) == plain, "cut at {length}");
     }
-    let anew = fs::read(entry(&cache)).unwrap();
-    let differs = anew.iter().zip(&kept).position(|(a, b)| a != b);
-    assert_eq!((differs, anew.len()), (None, kept.len()), "it was written anew");
+    let again = fs::read(entry(&cache)).unwrap();
+    let differs = again.iter().zip(&kept).position(|(a, b)| a != b);
+    assert_eq!((differs, again.len()), (None, kept.len()), "it was rewritten");
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Desk {
         entry.clone()
     }
 
-    /// Asks everything with the entry that is there, and says whether it was used: else it would have been written anew.
+    /// Asks everything with the entry that is there, and says whether it was used: else it would have been rewritten.
     fn uses_entry(&self) -> (Answers, bool) {
         let inode = || fs::metadata(self.entry()).unwrap().ino();
         let before = inode();
@@ -525,7 +525,7 @@ fn whatever_bit_turns_the_answers_are_the_same() {
             fs::write(&file, &kept[..length]).unwrap();
             assert!(run() == plain, "{name}, cut at {length}");
         }
-        assert_eq!(fs::read(desk.entry()).unwrap(), kept, "{name}: it was written anew");
+        assert_eq!(fs::read(desk.entry()).unwrap(), kept, "{name}: it was rewritten");
     }
 }
 
@@ -588,7 +588,7 @@ fn what_is_believed_is_looked_at_all_the_same() {
 }
 
 #[test]
-fn what_was_changed_is_read_again_and_kept_anew() {
+fn what_was_changed_is_read_and_kept_again() {
     let desk = Desk::new("dump.sql", dump(50).as_bytes());
     let check = |what: &str| {
         assert!(desk.kept() == desk.plain(), "{what}, read again");
@@ -616,7 +616,7 @@ fn what_was_changed_is_read_again_and_kept_anew() {
 }
 
 #[test]
-fn what_is_written_to_all_the_time_is_not_kept_anew_all_the_time() {
+fn what_is_written_to_all_the_time_is_not_kept_again_all_the_time() {
     let desk = Desk::new("table.csv", csv(50).as_bytes());
     desk.kept();
     let before = fs::read(desk.entry()).unwrap();

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::reducing::{apply_all, events, script_within, stream, text};
-use stepback::domain::Event;
+use stepback::domain::{Event, EventPage};
 use stepback::reducers::javascript::{JavaScript, JavaScriptConfig, Limits};
 use stepback::reducers::protocol::Level;
-use stepback::replay::{FoldError, Lost, Reducer, Start};
+use stepback::replay::{Advance, Budget, FoldError, Goal, Lost, Reducer, Start, Timeline};
 
 const EVENT: Duration = Duration::from_millis(200);
 const CALL: Duration = Duration::from_millis(300);
@@ -76,7 +76,7 @@ fn survive(before: &str, on_evil: &str, end: End) {
         Err(lost) => {
             assert!(matches!(end, Killed | Any), "{source}: expected {end:?}, got {lost:?}");
             assert!(reducer.state().is_err(), "{source}");
-            // As a timeline does: begin anew, and when the culprit is not known, find it.
+            // As a timeline does: start over, and when the culprit is not known, find it.
             let mut at = lost.at;
             if at.is_none() {
                 reducer.start(Start::Initial(&stream())).expect("it starts again");
@@ -245,6 +245,15 @@ export function evolve(state, event) {{
         let mut reducer = script_within(&source, limits());
         reducer.start(Start::Initial(&stream())).expect("it starts");
         let list = batch();
+        if words == "too long" {
+            // It would take its time whenever it is looked at: that is told at once, and a timeline finds the event.
+            let lost = apply(&mut reducer, &list[..3]).expect_err(&source);
+            assert!(lost.at.is_none() && lost.why.is_spent() && lost.why.message.contains(words), "{source}: {lost:?}");
+            reducer.start(Start::Initial(&stream())).expect("it starts again");
+            assert_eq!(apply(&mut reducer, &list[3..]), Ok(vec![]), "{source}");
+            assert_eq!(text(&mut reducer), r#"{"count":1}"#, "{source}");
+            continue;
+        }
         assert_eq!(apply(&mut reducer, &list[..3]), Ok(vec![]), "{source}");
         let begun = Instant::now();
         let error = reducer.state().expect_err(&source);
@@ -297,8 +306,8 @@ export function evolve(state) { let n = 0; for (let i = 0; i < 4e5; i++) n += i;
     assert_eq!(text(&mut reducer), "40");
 }
 
-/// The first words of a host, for a shell: 22 bytes, "@stepback", version 2, no engine's name, locked in, nothing missing.
-const HELLO: &str = r"printf '\026\000\000\000@stepback\002\000\000\000\000\000\000\000\002\000\000\000\000'";
+/// The first words of a host, for a shell: 22 bytes, "@stepback", version 3, no engine's name, locked in, nothing missing.
+const HELLO: &str = r"printf '\026\000\000\000@stepback\003\000\000\000\000\000\000\000\002\000\000\000\000'";
 
 fn write_script(path: &Path, body: &str) {
     use std::os::unix::fs::PermissionsExt;
@@ -461,6 +470,74 @@ export function evolve(state, event) {{
     reducer.start(Start::Initial(&stream())).expect("it starts");
     assert_eq!(apply(&mut reducer, &batch()[..3]).map(|faults| faults.len()), Ok(0));
     assert_eq!(text(&mut reducer), r#"{"count":2,"list":[null,null,null,1]}"#);
+}
+
+/// Walks to the end of a stream; the moment there, or why there is none.
+fn walk(source: &str, events: &[Arc<Event>]) -> (Timeline, Advance) {
+    let script = script_within(source, limits());
+    let mut timeline = Timeline::new(stream(), Box::new(script), stepback::replay::Limits::default());
+    timeline.feed(EventPage { total: events.len() as u64, events: events.to_vec(), ..EventPage::default() });
+    let mut goal = Goal::To(events.len() as u64);
+    loop {
+        let begun = Instant::now();
+        let answer = timeline.advance(&mut goal, Budget { events: 1000 });
+        assert!(begun.elapsed() < 10 * BACK, "it took {:?}", begun.elapsed());
+        if !matches!(answer, Advance::Working { .. }) {
+            return (timeline, answer);
+        }
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_written_is_a_fault_of_the_event_that_led_to_it() {
+    for (on_evil, words) in [
+        ("return { ...state, x: { toJSON() { while (true); } } };", "it takes too long"),
+        (
+            "state.x = {}; Object.defineProperty(state.x, 'a', { enumerable: true, get() { while (true); } }); return state;",
+            "it takes too long",
+        ),
+        ("state.x = new Proxy({}, { ownKeys() { while (true); } }); return state;", "it takes too long"),
+        (
+            "state.x = new Proxy({}, { ownKeys() { const all = []; for (let n = 0; n < 1e7; n++) all.push('k' + n); return all; } }); return state;",
+            "cannot be written",
+        ),
+        ("return { ...state, x: '\\u0001'.repeat(3e7) };", "cannot be written"),
+        (
+            "let o = 'x'.repeat(1000); for (let n = 0; n < 30; n++) o = [o, o]; return { ...state, o };",
+            "cannot be written",
+        ),
+        ("const o = {}; for (let n = 0; n < 1e7; n++) o['k' + n] = n; return { ...state, o };", ""),
+    ] {
+        let source = format!(
+            "export const initialState = {{ count: 0 }};
+export function evolve(state, event) {{
+  if (event.type === 'Evil') {{ {on_evil} }}
+  state.count += 1;
+  return state;
+}}"
+        );
+        // Behind the event there are some that change the state, and one that fails by itself.
+        let mut list = batch();
+        list.extend(events(&[("Good", "{}"), ("Good", "{}"), ("Good", "{}")]));
+        let (timeline, answer) = walk(&source, &list);
+        assert_eq!(answer, Advance::Reached, "{on_evil}");
+        let moment = timeline.moment();
+        assert_eq!(moment.state.expect("a state").to_string(), r#"{"count":6}"#, "{on_evil}");
+        let first = moment.faults.first.expect("a fault");
+        assert_eq!((moment.faults.before, first.at), (1, 3), "{on_evil}: {first:?}");
+        assert!(first.error.message.contains(words), "{on_evil}: {first:?}");
+    }
+}
+
+#[test]
+fn three_states_that_cannot_be_written_suspend_the_fold() {
+    for on_evil in
+        ["return { ...state, x: { toJSON() { while (true); } } };", "return { ...state, x: '\\u0001'.repeat(3e7) };"]
+    {
+        let (timeline, answer) = walk(&evil("", on_evil), &events(&[("Evil", "{}"); 6]));
+        assert!(matches!(&answer, Advance::Suspended(suspension) if suspension.times == 3), "{on_evil}: {answer:?}");
+        assert_eq!(timeline.counted().faults.before, 3, "{on_evil}");
+    }
 }
 
 #[test]

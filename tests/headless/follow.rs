@@ -42,22 +42,22 @@ fn add(path: &Path, text: &[u8]) {
     Options::new().append(true).open(path).unwrap().write_all(text).unwrap();
 }
 
-/// Looks, reads what there is more, and compares everything with the file opened anew.
+/// Looks, reads what there is more, and compares everything with the file opened again.
 fn follows(source: &dyn Source, path: &Path) {
     let before = all(source);
     assert_eq!(source.look().unwrap(), Change::Grown);
     complete(source);
     assert_eq!(source.look().unwrap(), Change::Same);
-    let (after, anew) = (all(source), opened(path));
-    assert!(after == all(&*anew), "{:?}", after.iter().zip(all(&*anew)).find(|(a, b)| *a != b));
-    assert_eq!(source.progress(), anew.progress());
-    assert_eq!(source.streams(0, usize::MAX).unwrap(), anew.streams(0, usize::MAX).unwrap());
+    let (after, again) = (all(source), opened(path));
+    assert!(after == all(&*again), "{:?}", after.iter().zip(all(&*again)).find(|(a, b)| *a != b));
+    assert_eq!(source.progress(), again.progress());
+    assert_eq!(source.streams(0, usize::MAX).unwrap(), again.streams(0, usize::MAX).unwrap());
     let readable = before.iter().take_while(|event| event.trouble.is_none()).count();
     assert!(after[..readable] == before[..readable], "ordinals stay");
-    for stream in anew.streams(0, usize::MAX).unwrap().streams {
+    for stream in again.streams(0, usize::MAX).unwrap().streams {
         let query = EventQuery::first(Scope::Stream(stream.stream), usize::MAX);
         let page = |source: &dyn Source| source.events(&query, &Cancel::default()).unwrap();
-        assert!(page(source) == page(&*anew));
+        assert!(page(source) == page(&*again));
     }
 }
 

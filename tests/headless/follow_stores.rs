@@ -1,4 +1,4 @@
-//! Stores that change while they are open, of every kind that is read anew: what they have more appears at its end, what
+//! Stores that change while they are open, of every kind that is read again: what they have more appears at its end, what
 //! shown stays, and what is no longer what was opened is told.
 
 #![allow(clippy::unwrap_used)]
@@ -57,25 +57,25 @@ fn nothing_is_told(source: &dyn Source) {
     }
 }
 
-/// What is told of it as new is what opening it anew finds, at its end.
+/// What is told of it as new is what opening it again finds, at its end.
 fn grows(source: &dyn Source, path: &Path) -> usize {
     let before = all(source);
     let streams = source.streams(0, usize::MAX).unwrap().streams;
     assert_eq!(told(source), Change::Grown, "{}", path.display());
     source.complete(&Cancel::default(), &mut |_| ()).unwrap();
-    let (after, anew) = (all(source), opened(path));
-    assert!(after == all(&*anew), "{:?}", after.iter().zip(all(&*anew)).find(|(a, b)| *a != b));
+    let (after, again) = (all(source), opened(path));
+    assert!(after == all(&*again), "{:?}", after.iter().zip(all(&*again)).find(|(a, b)| *a != b));
     assert!(after[..before.len()] == before[..], "ordinals stay");
-    assert_eq!(source.progress(), anew.progress());
+    assert_eq!(source.progress(), again.progress());
     let listed = source.streams(0, usize::MAX).unwrap();
-    assert_eq!((listed.total, listed.streams.len()), (anew.streams(0, 0).unwrap().total, listed.total));
+    assert_eq!((listed.total, listed.streams.len()), (again.streams(0, 0).unwrap().total, listed.total));
     for (at, stream) in listed.streams.iter().enumerate() {
         assert!(streams.get(at).is_none_or(|before| before.stream == stream.stream), "streams keep their places");
         assert_eq!(source.streams(at, 1).unwrap().streams, std::slice::from_ref(stream));
-        assert_eq!(anew.stream(&stream.stream).unwrap().as_ref(), Some(stream));
+        assert_eq!(again.stream(&stream.stream).unwrap().as_ref(), Some(stream));
         let query = EventQuery::first(Scope::Stream(stream.stream.clone()), usize::MAX);
         let page = |source: &dyn Source| source.events(&query, &Cancel::default()).unwrap();
-        assert_eq!(page(source), page(&*anew));
+        assert_eq!(page(source), page(&*again));
     }
     nothing_is_told(source);
     after.len() - before.len()
@@ -436,7 +436,7 @@ mod sqlite {
             nothing_is_told(&*source);
             assert_eq!(all(&*source), all(&*opened(&path)), "a checkpoint moves pages, and nothing else");
         }
-        // The log is empty now; then it begins anew, in the place it has.
+        // The log is empty now; then it starts over, in the place it has.
         insert(&writer, 100..108);
         assert_eq!(grows(&*source, &path), 8);
         pragma(&writer, "wal_checkpoint(RESTART)");
@@ -537,7 +537,7 @@ fn a_folder_of_chunks_is_followed() {
     assert_eq!(names(&*source), ["a-1", "a-2", "$ce-a", "b-1", "$ce-b", "c-1"]);
     assert_eq!(source.streams(1, 3).unwrap().streams.len(), 3);
 
-    // A scavenge writes a file anew; as long as it takes nothing away, nothing is told.
+    // A scavenge rewrites a file; as long as it takes nothing away, nothing is told.
     let first = directory.path().join("chunk-000000.000000");
     log.file(0, 0).scavenged(|_| true).write(directory.path(), 1);
     fs::remove_file(&first).unwrap();

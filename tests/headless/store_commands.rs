@@ -120,7 +120,7 @@ fn an_import_keeps_what_the_source_says() {
 }
 
 #[test]
-fn versions_that_do_not_grow_are_given_anew_and_counted() {
+fn versions_that_do_not_grow_are_given_again_and_counted() {
     let directory = tempfile::tempdir().expect("a directory");
     let events: Vec<_> = [5, 5, 2, 9].into_iter().map(|version| event("s", version, None, "{}")).collect();
     let done = take(&events, directory.path());

@@ -1,4 +1,4 @@
-//! What is generated for readers: the picture of the README and its table of keys. `UPDATE_DOCS=1` writes both anew.
+//! What is generated for readers: the picture of the README and its table of keys. `UPDATE_DOCS=1` rewrites both.
 
 use crate::support::live;
 use crate::support::svg;

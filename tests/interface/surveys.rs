@@ -173,7 +173,7 @@ fn a_survey_says_how_far_it_is_and_can_be_stopped() {
     assert!(matches!(desk.app.mode, Mode::Normal) && desk.lines_with("late").is_empty());
 
     let (again, _) = asked(&mut desk, "I");
-    assert!(again > generation, "it is asked anew");
+    assert!(again > generation, "it is asked again");
     desk.type_keys("<ctrl+c>");
     assert!(desk.log.iter().any(|effect| matches!(effect, Effect::StopJobs)));
     let failure = Failure::new(FailureKind::Cancelled, "shop", "look", "stopped");
@@ -215,7 +215,7 @@ fn what_was_found_is_kept_until_the_source_grows_or_a_reducer_changes() {
     desk.type_keys("I");
     assert_eq!((questions(&desk), desk.lines_with("time-back").len()), (1, 1));
     desk.type_keys("<esc>");
-    desk.send(Msg::ReducerReloaded("order.js changed: folded anew".into()));
+    desk.send(Msg::ReducerReloaded("order.js changed: folded again".into()));
     desk.type_keys("I");
     assert_eq!(questions(&desk), 2, "snapshots may differ now");
 }

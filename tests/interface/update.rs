@@ -10,7 +10,7 @@ use stepback::app::keymap::{Keymap, markdown};
 use stepback::app::mode::Mode;
 use stepback::app::panes::Pane;
 use stepback::app::walk::{Arrival, Fact};
-use stepback::app::{Effect, Generation, MouseKind, Msg, Setup};
+use stepback::app::{Effect, Generation, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope};
 use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
@@ -448,7 +448,7 @@ fn a_state_from_before_a_save_that_does_not_compile_says_so() {
         assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()), "the state stays");
     }
     desk.stale = None;
-    desk.send(Msg::ReducerReloaded("order.js saved: folding anew …".into()));
+    desk.send(Msg::ReducerReloaded("order.js saved: folding again …".into()));
     desk.send(Msg::SaveCompared("order.js saved: nothing differs here".into()));
     assert!(!desk.text().contains("before the save"));
     assert_eq!(desk.lines_with("order.js saved: nothing differs here").len(), 1);
@@ -487,6 +487,20 @@ fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
     assert!(desk.log.contains(&Effect::KeepGoing("order-1001".into())));
     assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()));
     assert!(!desk.text().contains("suspended"));
+}
+
+#[test]
+fn no_command_is_copied_for_a_store_that_cannot_be_read_a_second_time() {
+    let origin = Origin { address: "-".into(), ..Origin::default() };
+    let mut desk =
+        Desk::with(shop(), Setup { width: 160, height: 36, origin, themes: Theme::names(), ..Setup::default() });
+    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.read(100);
+    for keys in ["<enter>yc", "0yc"] {
+        desk.type_keys(keys);
+        assert_eq!(desk.copied(), None, "{}", desk.text());
+        assert_eq!(desk.lines_with("standard input, which can be read only once").len(), 1, "{}", desk.text());
+    }
 }
 
 #[test]
@@ -774,7 +788,7 @@ fn what_events_did_is_remembered_as_marks() {
     let facts: Vec<Option<Fact>> = (1..=6).map(|place| window.row(place).and_then(|row| row.fact)).collect();
     assert_eq!(facts[0], Some(Fact::Began));
     assert!(facts[1..].iter().all(|fact| *fact == Some(Fact::Changed)));
-    desk.send(Msg::ReducerReloaded("order.js was loaded anew".into()));
+    desk.send(Msg::ReducerReloaded("order.js was loaded again".into()));
     let window = desk.app.panes.events.window.as_ref().expect("a window");
     assert_eq!(window.row(1).and_then(|row| row.fact), None, "another reducer may say something else");
     assert_eq!(window.row(6).and_then(|row| row.fact), Some(Fact::Changed), "where one stands it was asked again");
@@ -1150,7 +1164,7 @@ fn times_are_instants_or_gaps() {
 }
 
 #[test]
-fn the_theme_is_the_next_one_and_everything_is_drawn_anew() {
+fn the_theme_is_the_next_one_and_everything_is_drawn_again() {
     let mut desk = Desk::open(shop());
     assert_eq!(desk.app.theme(), "base");
     desk.type_keys("T");
@@ -1376,7 +1390,7 @@ fn state_keeps_its_place_and_what_changed_in_sight() {
             desk.type_keys(keys);
             assert_eq!(top(&desk), at, "{keys} at {width}x{height}");
         }
-        desk.send(Msg::ReducerReloaded("host.js was loaded anew".into()));
+        desk.send(Msg::ReducerReloaded("host.js was loaded again".into()));
         assert_eq!(top(&desk), at, "a save at {width}x{height}");
         desk.type_keys(".");
         changed(&desk, 2, 0);

@@ -202,7 +202,7 @@ impl Desk {
         self.events = events;
     }
 
-    /// The source has been opened anew.
+    /// The source has been opened again.
     pub fn reopened(&mut self) {
         self.send(Msg::Reopened);
         self.send(Msg::SourceDescribed(self.about.clone().into()));

@@ -275,7 +275,7 @@ fn a_stop_from_outside_gives_the_terminal_back_too() {
 }
 
 #[test]
-fn after_a_stop_that_cannot_be_caught_everything_is_drawn_anew() {
+fn after_a_stop_that_cannot_be_caught_everything_is_drawn_again() {
     let mut pty = started();
     pty.signal(Signal::STOP);
     assert!(matches!(pty.exit(), 147));

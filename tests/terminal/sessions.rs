@@ -123,7 +123,7 @@ fn every_pane_follows_the_cursor_at_every_size() {
 }
 
 #[test]
-fn a_reducer_that_is_saved_is_folded_anew_where_one_stands() {
+fn a_reducer_that_is_saved_is_folded_again_where_one_stands() {
     let home = tempfile::tempdir().unwrap();
     let dump = home.path().join("dump.jsonl");
     std::fs::copy(sample("accounts.jsonl"), &dump).unwrap();

@@ -86,7 +86,7 @@ impl StatePane {
     }
 
     /// Another scope is shown: how many changes are told at once there is not known yet.
-    pub fn begin_anew(&mut self) {
+    pub fn start_over(&mut self) {
         self.told = 0;
     }
 

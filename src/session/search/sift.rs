@@ -23,7 +23,7 @@ pub struct Sifted {
     pub total: u64,
 }
 
-/// A gap between two events that is read over rather than asked for anew.
+/// A gap between two events that is read over rather than asked for again.
 const GAP: u64 = 16;
 
 /// Events that stand anywhere in a scope, by their ordinals in order. Those that are not there are left out.
