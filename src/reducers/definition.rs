@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::javascript::{JavaScript, JavaScriptConfig};
+use super::javascript::{self, JavaScriptConfig};
 use super::merge::Merge;
 use crate::replay::{Reducer, ReducerInfo};
 
@@ -28,7 +28,7 @@ impl Definition {
     pub fn build(&self) -> Box<dyn Reducer> {
         match self {
             Self::Merge => Box::new(Merge::default()),
-            Self::JavaScript { file_name, source, host } => Box::new(JavaScript::new(JavaScriptConfig {
+            Self::JavaScript { file_name, source, host } => Box::new(javascript::reducer(JavaScriptConfig {
                 file_name: file_name.clone(),
                 source: source.clone(),
                 host: host.clone(),

@@ -58,7 +58,7 @@ impl Worker {
     ///
     /// # Errors
     /// When the system cannot.
-    pub fn start(program: &Path, arguments: &[&str]) -> std::io::Result<Self> {
+    pub fn start(program: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) -> std::io::Result<Self> {
         let mut running = Command::new(program)
             // What a list of processes shows, whichever way the program was named.
             .arg0(PROCESS_NAME)

@@ -16,7 +16,7 @@ use crate::cli::{self, NOTHING, Printed};
 use crate::config::{Folders, Settings};
 use crate::domain::json::write_string;
 use crate::domain::{Timestamp, text};
-use crate::reducers::javascript::{ENGINE, JavaScript, JavaScriptConfig, Limits};
+use crate::reducers::javascript::{self, ENGINE, JavaScriptConfig, Limits};
 use crate::reducers::protocol::Level;
 
 /// Fewer open files than this may not do for a folder of many files.
@@ -95,7 +95,7 @@ fn script_host() -> Finding {
     };
     let source = "export const initialState = 0; export const evolve = (state) => state;".to_owned();
     let config = JavaScriptConfig { file_name: "a script".into(), source, host, limits: Limits::default() };
-    let mut reducer = JavaScript::new(config);
+    let mut reducer = javascript::reducer(config);
     if let Err(error) = reducer.load() {
         return found(Severity::Error, format!("the script host does not start: {error}"));
     }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::reducing::{apply_all, events, script_within, stream, text};
 use stepback::domain::{Event, EventPage};
-use stepback::reducers::javascript::{JavaScript, JavaScriptConfig, Limits};
+use stepback::reducers::hosted::Hosted;
+use stepback::reducers::javascript::{self, JavaScriptConfig, Limits};
 use stepback::reducers::protocol::Level;
 use stepback::replay::{Advance, Budget, FoldError, Goal, Lost, Reducer, Start, Timeline};
 
@@ -54,7 +55,7 @@ fn batch() -> Vec<Arc<Event>> {
 }
 
 /// Applies within the time, or fails the test.
-fn apply(reducer: &mut JavaScript, events: &[Arc<Event>]) -> Result<Vec<(usize, FoldError)>, Lost> {
+fn apply(reducer: &mut Hosted, events: &[Arc<Event>]) -> Result<Vec<(usize, FoldError)>, Lost> {
     let begun = Instant::now();
     let result = apply_all(reducer, events);
     assert!(begun.elapsed() < BACK, "it took {:?}", begun.elapsed());
@@ -316,8 +317,8 @@ fn write_script(path: &Path, body: &str) {
 }
 
 /// A reducer hosted by another program.
-fn of_host(host: PathBuf) -> JavaScript {
-    JavaScript::new(JavaScriptConfig {
+fn of_host(host: PathBuf) -> Hosted {
+    javascript::reducer(JavaScriptConfig {
         file_name: "account.js".into(),
         source: "export const initialState = 0; export const evolve = (s) => s;".into(),
         host,

@@ -9,12 +9,13 @@ use std::time::Duration;
 use crate::reducing::{apply_all, begin, event, events, fold, script_within, stream, text};
 use stepback::domain::State;
 use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, Trouble, Version, time};
-use stepback::reducers::javascript::{JavaScript, Limits};
+use stepback::reducers::hosted::Hosted;
+use stepback::reducers::javascript::Limits;
 use stepback::reducers::protocol::Level;
 use stepback::replay::{FoldError, Reducer, Start};
 
 /// Generous times: these scripts are slow only where the machine is.
-fn script(source: &str) -> JavaScript {
+fn script(source: &str) -> Hosted {
     script_within(source, Limits { event: Duration::from_secs(5), call: Duration::from_secs(10), ..Limits::default() })
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use stepback::domain::{Event, Payload, Position, StreamName, Version, time};
-use stepback::reducers::javascript::{JavaScript, JavaScriptConfig, Limits};
+use stepback::reducers::hosted::Hosted;
+use stepback::reducers::javascript::{self, JavaScriptConfig, Limits};
 use stepback::replay::{FoldError, Lost, Reducer, Start};
 
 pub fn stream() -> StreamName {
@@ -12,8 +13,8 @@ pub fn stream() -> StreamName {
 }
 
 /// A reducer of this source, named `account.js`.
-pub fn script_within(source: &str, limits: Limits) -> JavaScript {
-    JavaScript::new(JavaScriptConfig {
+pub fn script_within(source: &str, limits: Limits) -> Hosted {
+    javascript::reducer(JavaScriptConfig {
         file_name: "account.js".into(),
         source: source.into(),
         host: PathBuf::from(env!("CARGO_BIN_EXE_stepback")),
@@ -37,23 +38,23 @@ pub fn events(list: &[(&str, &str)]) -> Vec<Arc<Event>> {
 }
 
 /// The state as text; `absent` where there is none.
-pub fn text(reducer: &mut JavaScript) -> String {
+pub fn text(reducer: &mut Hosted) -> String {
     reducer.state().expect("a state").map_or_else(|| "absent".to_owned(), |state| state.to_string())
 }
 
 /// Begins with the initial state.
-pub fn begin(reducer: &mut JavaScript) -> Result<(), FoldError> {
+pub fn begin(reducer: &mut Hosted) -> Result<(), FoldError> {
     reducer.start(Start::Initial(&stream()))
 }
 
 /// Folds events; the faults as `index: message (place)`.
-pub fn fold(reducer: &mut JavaScript, events: &[Arc<Event>]) -> Vec<String> {
+pub fn fold(reducer: &mut Hosted, events: &[Arc<Event>]) -> Vec<String> {
     let faults = apply_all(reducer, events).expect("not lost");
     faults.into_iter().map(|(at, fault)| format!("{at}: {fault}")).collect()
 }
 
 /// Folds events to the last of them, in as many calls as that takes; the faults with their index.
-pub fn apply_all(reducer: &mut JavaScript, events: &[Arc<Event>]) -> Result<Vec<(usize, FoldError)>, Lost> {
+pub fn apply_all(reducer: &mut Hosted, events: &[Arc<Event>]) -> Result<Vec<(usize, FoldError)>, Lost> {
     let (mut faults, mut at) = (Vec::new(), 0);
     while at < events.len() {
         let mut found = Vec::new();
