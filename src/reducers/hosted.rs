@@ -17,7 +17,7 @@ use self::records::write_request;
 use super::protocol::{Answer, MAX_STATE, Problem, Request, Sandbox};
 use super::worker::{Broken, Worker};
 use crate::domain::{Cancel, Event, Json, State, StreamName};
-use crate::replay::{Cause, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start};
+use crate::replay::{Cause, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, StateText};
 
 /// So many requests are under way at once: one is folded while the next is written.
 const UNDER_WAY: usize = 2;
@@ -243,15 +243,27 @@ impl Hosted {
             }
             Start::Resume(stream, state) => {
                 let text = state.as_ref().map(Json::to_string);
-                if text.as_ref().is_some_and(|text| text.len() > MAX_STATE) {
-                    return Err(FoldError::new("the state is too large to go on from"));
-                }
                 let exact = text.as_ref().map_or_else(Vec::new, |text| self.exact.of(text));
-                Request::StartResume { stream: stream.as_str(), state: text.as_deref(), exact }
-                    .write(worker.requests());
-                stream
+                return self.resume(stream, &StateText { text, exact });
             }
         };
+        self.begun(stream)
+    }
+
+    fn resume(&mut self, stream: &StreamName, state: &StateText) -> Result<(), FoldError> {
+        self.load()?;
+        let Some(worker) = &mut self.worker else { return Err(self.no_state()) };
+        let StateText { text, exact } = state;
+        if text.as_ref().is_some_and(|text| text.len() > MAX_STATE) {
+            return Err(FoldError::new("the state is too large to go on from"));
+        }
+        Request::StartResume { stream: stream.as_str(), state: text.as_deref(), exact: exact.clone() }
+            .write(worker.requests());
+        self.begun(stream)
+    }
+
+    /// Hears whether the process has begun with this stream.
+    fn begun(&mut self, stream: &StreamName) -> Result<(), FoldError> {
         match self.final_answer()? {
             Answer::Done => {
                 self.stream = Some(stream.clone());
@@ -355,6 +367,11 @@ impl Reducer for Hosted {
         self.begin(from)
     }
 
+    fn start_from_text(&mut self, stream: &StreamName, state: &StateText) -> Result<(), FoldError> {
+        self.stream = None;
+        self.resume(stream, state)
+    }
+
     fn heed(&mut self, cancel: &Cancel) {
         self.cancel = cancel.clone();
     }
@@ -372,20 +389,21 @@ impl Reducer for Hosted {
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
+        let StateText { text, exact } = self.state_text()?;
+        let Some(text) = text else { return Ok(None) };
+        let state =
+            Json::parse(text.as_bytes()).map_err(|error| FoldError::new(format!("the state is not JSON: {error}")))?;
+        self.exact.remember(&state, exact);
+        Ok(Some(state))
+    }
+
+    fn state_text(&mut self) -> Result<StateText, FoldError> {
         let (Some(worker), true) = (&mut self.worker, self.stream.is_some()) else { return Err(self.no_state()) };
         Request::State.write(worker.requests());
         let answer = self.final_answer().map_err(|why| self.unwritten(why))?;
         match answer {
-            Answer::State { text: None, .. } => Ok(None),
-            Answer::State { text: Some(text), exact } => {
-                if text.len() > MAX_STATE {
-                    return Err(self.garbled());
-                }
-                let state = Json::parse(text.as_bytes())
-                    .map_err(|error| FoldError::new(format!("the state is not JSON: {error}")))?;
-                self.exact.remember(&state, exact);
-                Ok(Some(state))
-            }
+            Answer::State { text: Some(text), .. } if text.len() > MAX_STATE => Err(self.garbled()),
+            Answer::State { text, exact } => Ok(StateText { text, exact }),
             Answer::Failed(problem) => Err(self.fold_error(problem)),
             _ => Err(self.garbled()),
         }

@@ -5,11 +5,13 @@
 //! Over the byte budget every second one goes and the distance doubles. They are a cache: losing one costs time only.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress, get_maximum_output_size};
 
 use crate::domain::Parser;
 use crate::domain::State;
+use crate::replay::StateText;
 
 /// What keeping one costs besides its bytes: about.
 const ENTRY: usize = 64;
@@ -36,6 +38,23 @@ struct Packed {
     bytes: Box<[u8]>,
     /// The length of the text; `None` when the state is absent.
     text: Option<usize>,
+    /// As in [`StateText`]. States of one reducer mostly have the same.
+    exact: Arc<[u32]>,
+}
+
+impl Packed {
+    fn size(&self) -> usize {
+        self.bytes.len() + ENTRY
+    }
+
+    /// The text; `None` when the state is absent, an error when it is no longer what was kept.
+    fn unpack(&self) -> Result<Option<Vec<u8>>, ()> {
+        let Some(len) = self.text else { return Ok(None) };
+        if self.bytes.len() == len {
+            return Ok(Some(self.bytes.to_vec()));
+        }
+        decompress(&self.bytes, len).map(Some).map_err(|_| ())
+    }
 }
 
 /// States by place.
@@ -49,6 +68,8 @@ pub(super) struct Checkpoints {
     stretch: u64,
     /// The average size of the events of this stream.
     event_bytes: usize,
+    /// Those of the state kept last.
+    exact: Arc<[u32]>,
     scratch: Scratch,
 }
 
@@ -68,7 +89,16 @@ impl std::fmt::Debug for Scratch {
 impl Checkpoints {
     pub fn new(spacing: Spacing, budget: usize) -> Self {
         let scratch = Scratch { text: String::new(), packed: Vec::new(), table: CompressTable::default() };
-        Self { kept: BTreeMap::new(), bytes: 0, budget, spacing, stretch: 1, event_bytes: 500, scratch }
+        Self {
+            kept: BTreeMap::new(),
+            bytes: 0,
+            budget,
+            spacing,
+            stretch: 1,
+            event_bytes: 500,
+            exact: Arc::default(),
+            scratch,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -102,11 +132,17 @@ impl Checkpoints {
 
     /// The state kept at a place.
     pub fn restore(&self, place: u64, parser: &mut Parser) -> Option<State> {
+        match self.kept.get(&place)?.unpack().ok()? {
+            None => Some(None),
+            Some(text) => parser.parse(&text).ok().map(Some),
+        }
+    }
+
+    /// The same as text.
+    pub fn restore_text(&self, place: u64) -> Option<StateText> {
         let packed = self.kept.get(&place)?;
-        let Some(len) = packed.text else { return Some(None) };
-        let text =
-            if packed.bytes.len() == len { packed.bytes.to_vec() } else { decompress(&packed.bytes, len).ok()? };
-        parser.parse(&text).ok().map(Some)
+        let text = packed.unpack().ok()?.map(String::from_utf8).transpose().ok()?;
+        Some(StateText { text, exact: packed.exact.to_vec() })
     }
 
     /// The first place after `from`, and not after `until`, at which a state should be kept.
@@ -129,10 +165,30 @@ impl Checkpoints {
 
     /// Keeps a state.
     pub fn put(&mut self, place: u64, state: &State) {
-        let packed = self.pack(state);
-        self.bytes += packed.bytes.len() + ENTRY;
+        let mut text = std::mem::take(&mut self.scratch.text);
+        text.clear();
+        if let Some(state) = state {
+            state.write_text(&mut text);
+        }
+        self.keep(place, state.as_ref().map(|_| text.as_str()), &[]);
+        // A state of many megabytes must not leave its size behind.
+        text.shrink_to(1 << 20);
+        self.scratch.text = text;
+    }
+
+    /// Keeps a state that came as text.
+    pub fn put_text(&mut self, place: u64, state: &StateText) {
+        self.keep(place, state.text.as_deref(), &state.exact);
+    }
+
+    fn keep(&mut self, place: u64, text: Option<&str>, exact: &[u32]) {
+        if *self.exact != *exact {
+            self.exact = exact.into();
+        }
+        let packed = self.pack(text);
+        self.bytes += packed.size();
         if let Some(old) = self.kept.insert(place, packed) {
-            self.bytes -= old.bytes.len() + ENTRY;
+            self.bytes -= old.size();
         }
         while self.bytes > self.budget && !self.kept.is_empty() {
             self.stretch = self.stretch.saturating_mul(2);
@@ -140,7 +196,7 @@ impl Checkpoints {
             let mut bytes = 0;
             self.kept.retain(|_, packed| {
                 odd = !odd;
-                bytes += if odd { 0 } else { packed.bytes.len() + ENTRY };
+                bytes += if odd { 0 } else { packed.size() };
                 !odd
             });
             self.bytes = bytes;
@@ -150,7 +206,7 @@ impl Checkpoints {
     /// Forgets all that were kept after a place.
     pub fn forget_after(&mut self, place: u64) {
         let gone = self.kept.split_off(&place.saturating_add(1));
-        self.bytes -= gone.values().map(|packed| packed.bytes.len() + ENTRY).sum::<usize>();
+        self.bytes -= gone.values().map(Packed::size).sum::<usize>();
     }
 
     /// How many events lie between a state of this size and the next.
@@ -164,21 +220,18 @@ impl Checkpoints {
         (text / self.event_bytes) as u64
     }
 
-    fn pack(&mut self, state: &State) -> Packed {
-        let Some(state) = state else { return Packed { bytes: Box::default(), text: None } };
-        let Scratch { text, packed, table } = &mut self.scratch;
-        text.clear();
-        state.write_text(text);
+    fn pack(&mut self, text: Option<&str>) -> Packed {
+        let exact = self.exact.clone();
+        let Some(text) = text else { return Packed { bytes: Box::default(), text: None, exact } };
+        let Scratch { packed, table, .. } = &mut self.scratch;
         packed.resize(get_maximum_output_size(text.len()), 0);
         let bytes = match compress_into_with_table(text.as_bytes(), packed, table) {
             Ok(len) if len < text.len() => &packed[..len],
             _ => text.as_bytes(),
         };
-        let packed = Packed { bytes: bytes.into(), text: Some(text.len()) };
-        // A state of many megabytes must not leave its size behind.
-        text.shrink_to(1 << 20);
-        self.scratch.packed.shrink_to(1 << 20);
-        packed
+        let kept = Packed { bytes: bytes.into(), text: Some(text.len()), exact };
+        packed.shrink_to(1 << 20);
+        kept
     }
 }
 
@@ -194,6 +247,19 @@ mod tests {
 
     fn places(checkpoints: &Checkpoints) -> Vec<u64> {
         checkpoints.kept.keys().copied().collect()
+    }
+
+    #[test]
+    fn text_comes_back_to_the_letter() {
+        let mut checkpoints = Checkpoints::new(Spacing::default(), 1 << 20);
+        let long = format!("{{ \"n\" : 1.0, \"text\": \"{}\" }}", "\\u0041".repeat(1000));
+        for (place, text) in [None, Some("{ }".to_owned()), Some(long)].into_iter().enumerate() {
+            let state = StateText { text, exact: vec![0; place] };
+            checkpoints.put_text(place as u64, &state);
+            assert_eq!(checkpoints.restore_text(place as u64), Some(state));
+        }
+        assert_eq!(checkpoints.restore(1, &mut Parser::default()), Some(state(0)), "and is read where somebody looks");
+        assert_eq!(checkpoints.restore_text(99), None);
     }
 
     #[test]

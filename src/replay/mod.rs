@@ -17,5 +17,7 @@ pub use faults::{FaultCount, FirstFault};
 pub use goal::{Advance, Budget, Goal, Limits, Memory};
 pub use moment::Moment;
 pub use patience::{Patience, Suspension};
-pub use reducer::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost};
+pub use reducer::{
+    Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
+};
 pub use timeline::{Counted, Timeline};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{Cancel, Event, State, StreamName};
+use crate::domain::{Cancel, Event, Json, State, StreamName};
 
 /// Identifies a fold: states of another fingerprint are not ours.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -58,6 +58,15 @@ pub enum Start<'a> {
     Initial(&'a StreamName),
     /// From a state this reducer gave for this stream earlier.
     Resume(&'a StreamName, &'a State),
+}
+
+/// A state as its reducer writes it: to be kept and given back to the same reducer, not to be looked into.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct StateText {
+    /// As JSON text; `None` of an entity that does not exist.
+    pub text: Option<String>,
+    /// The places (ascending, counted over all numbers of the text) of integers that are exact although small.
+    pub exact: Vec<u32>,
 }
 
 /// A place in a script.
@@ -173,6 +182,24 @@ pub trait Reducer: Send {
     /// # Errors
     /// When it cannot be given as JSON, or is too large.
     fn state(&mut self) -> Result<State, FoldError>;
+
+    /// The same state, to be kept and not to be looked into: a reducer elsewhere has it as text already.
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    fn state_text(&mut self) -> Result<StateText, FoldError> {
+        Ok(StateText { text: self.state()?.map(|state| state.to_string()), exact: Vec::new() })
+    }
+
+    /// Starts over from a state this reducer wrote for this stream earlier.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), or when the text is no JSON.
+    fn start_from_text(&mut self, stream: &StreamName, state: &StateText) -> Result<(), FoldError> {
+        let read = |text: &String| Json::parse(text.as_bytes()).map_err(|error| FoldError::new(error.to_string()));
+        let state = state.text.as_ref().map(read).transpose()?;
+        self.start(Start::Resume(stream, &state))
+    }
 
     /// What it is.
     fn info(&self) -> &ReducerInfo;

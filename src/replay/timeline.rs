@@ -450,6 +450,15 @@ impl Timeline {
             Origin::Reducer => {
                 return Ok(self.ring.get_mut(at).map(|version| version.given.clone()));
             }
+            // It came as text, and goes back as it came: what it is in our words is made when somebody looks.
+            Origin::Checkpoint if self.info.cost == StateCost::Copy => {
+                let text = self.checkpoints.restore_text(at);
+                if text.is_some_and(|text| self.reducer.start_from_text(&self.stream, &text).is_ok()) {
+                    self.folded = Some(at);
+                    return Ok(None);
+                }
+                None
+            }
             Origin::Version => self.ring.state_at_or_before(at).map(|(_, state)| state.clone()),
             Origin::Checkpoint => self.checkpoints.restore(at, &mut self.parser),
             Origin::Parked => self.parked.as_ref().map(|(_, state)| state.clone()),

@@ -107,18 +107,29 @@ impl Timeline {
             walk.here = Some(given);
         }
         if walk.due.is_some_and(|due| end >= due) {
-            let given = self.state_here(&mut walk, left);
-            if let Some(lost) = self.spent_somewhere(&given, end) {
+            if let Err(why) = self.keep_checkpoint(&mut walk, end, left)
+                && let Some(lost) = self.spent_somewhere(&Err(why), end)
+            {
                 return self.begin_again(walk, &[end - 1], &[], lost, 0);
-            }
-            if let Ok(state) = given {
-                self.checkpoints.put(end, &state);
             }
             walk.due = self.checkpoints.next_due(end, walk.target);
         }
         walk.forget_here(end);
         self.walk = Some(walk);
         None
+    }
+
+    /// Keeps the state at `end`. One that costs a copy, and that nobody else asks for here, is kept as it came.
+    fn keep_checkpoint(&mut self, walk: &mut Walk, end: u64, left: &mut u64) -> Result<(), Arc<FoldError>> {
+        if walk.here.is_none() && self.info.cost == StateCost::Copy {
+            let text = self.reducer.state_text().map_err(Arc::new)?;
+            *left = left.saturating_sub(COPY.max(self.checkpoints.cost()));
+            self.checkpoints.put_text(end, &text);
+            return Ok(());
+        }
+        let state = self.state_here(walk, left)?;
+        self.checkpoints.put(end, &state);
+        Ok(())
     }
 
     /// The fold has come to `end`, past these failures.
