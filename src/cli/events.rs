@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::filter_args::{FilterArgs, Filtering};
 use super::interrupt;
-use super::lines::{self, Payloads};
+use super::lines::{self, Payloads, Written};
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
@@ -78,6 +78,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
     };
     let payloads = if args.raw { Payloads::Stored } else { Payloads::Meaning };
+    let written = Written { payloads, ..Written::default() };
     let (mut found, mut key) = (0, None);
     while found < limit
         && let Some(event) = walk.next(&*source)?
@@ -88,7 +89,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         if args.json {
             // Of a store in tables it is known once events are.
             let key = key.get_or_insert_with(|| source.about().key);
-            lines::write_event(out, &event, key.as_ref(), payloads, &mut missing)?;
+            lines::write_event(out, &event, key.as_ref(), written, &mut missing)?;
         } else {
             table.row(out, cells(&event, args.stream.is_some()))?;
             if event.trouble.is_some() {

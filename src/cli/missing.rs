@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use super::interrupt::{self, STOPPED};
+use super::meter::Meter;
 use super::output;
-use crate::domain::{Event, OtherKey, Than, text};
-use crate::session::{Source, Steady};
+use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, Than, text};
+use crate::session::{Source, Steady, payloads};
 
 /// Answered, but not whole: records that could not be read, events whose fold failed.
 pub const NOT_WHOLE: u8 = 65;
@@ -77,6 +78,23 @@ impl Missing {
     pub fn payload(&mut self, event: &Event, why: &str) {
         self.payloads
             .add(|| format!("position {}, version {} of {}: {why}", event.position, event.version, event.stream));
+    }
+
+    /// Looks at the payloads of a scope, of which the answer was made without reading them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn look_into(&mut self, source: &dyn Source, scope: &Scope) -> Result<(), Failure> {
+        let mut meter = Meter::new();
+        let mut told = |done, total| meter.tell("payloads", done, total);
+        let looked = payloads::broken(source, scope, &interrupt::token(), &mut told, &mut |event, name, why| {
+            self.payload(event, &format!("its {name}: {why}"));
+        });
+        match looked {
+            // That it was stopped is said with the rest.
+            Err(failure) if failure.kind == FailureKind::Cancelled => Ok(()),
+            looked => looked,
+        }
     }
 
     /// So many payloads, of which this is the first, could not be read as what they are stored as.

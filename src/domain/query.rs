@@ -211,6 +211,8 @@ pub struct About {
     pub counts_positions: bool,
     /// Whether positions surely ascend from one event to the next, so that one is found without looking at all.
     pub positions_ascend: bool,
+    /// Whether its records are JSON that was read to its end when it was indexed, with all that its payloads are.
+    pub reads_payloads: bool,
     /// How many events say no version of their own, so that the reader counts it; as far as it has been read.
     pub counted_versions: u64,
     /// Where the tool that wrote it stood, when it says so: after the event of this version.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Event, Position};
+use super::Event;
 
 /// Reasons that are told apart.
 const REASONS: usize = 16;
@@ -81,17 +81,13 @@ impl Unjudged {
 
 /// Where an event stands, in the store's own numbers.
 fn place(event: &Event) -> String {
-    let position = match &event.position {
-        Position::Number(number) => format!("position {number}"),
-        Position::Text(text) => format!("position {text}"),
-    };
-    format!("{position}, version {} of {}", event.version, event.stream)
+    format!("position {}, version {} of {}", event.position, event.version, event.stream)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Version;
+    use crate::domain::{Position, Version};
 
     fn event(n: u64) -> Event {
         Event::new("a-1", Version(n), Position::Number(10 * n), "T")

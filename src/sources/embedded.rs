@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Source;
+use super::{Source, lacking};
 use crate::domain::address;
 use crate::domain::{
     About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
@@ -169,7 +169,9 @@ impl Source for Embedded {
             Some(damage) => self.damaged_page(query, &damage, cancel),
             None => self.viewer.history().events(query, cancel),
         };
-        page.map(|page| EventPage { partial, ..page }).map_err(|error| self.failure("read events", &error))
+        let mut page = page.map_err(|error| self.failure("read events", &error))?;
+        page.events.iter_mut().for_each(lacking::note_repeated);
+        Ok(EventPage { partial, ..page })
     }
 
     fn look(&self) -> Result<Change, Failure> {

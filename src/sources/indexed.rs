@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
+use super::lacking;
 use super::live::{Outline, Outlined, Sketch};
 use super::picking::Picking;
 use super::woven::Woven;
@@ -450,7 +451,8 @@ impl<B: Backing> Source for Indexed<B> {
             if places.is_empty() {
                 break;
             }
-            let events = self.backing.events(&places, budget, cancel)?;
+            let mut events = self.backing.events(&places, budget, cancel)?;
+            events.iter_mut().for_each(lacking::note_repeated);
             let all = events.len() == places.len();
             let read: u64 = events.iter().map(|event| event.payload_bytes()).sum();
             at = match query.direction {

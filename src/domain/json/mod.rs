@@ -17,6 +17,7 @@ mod object;
 mod pairs;
 mod parse;
 mod print;
+mod repeated;
 mod weight;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use object::{Entry, Object};
 pub use pairs::Pair;
 pub use parse::{JsonError, MAX_DEPTH, Parser};
 pub use print::{write_key, write_string};
+pub use repeated::repeated_key;
 
 use super::path::{Path, Step};
 

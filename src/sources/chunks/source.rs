@@ -243,6 +243,7 @@ impl Records for Log {
             ],
             first_version: Some(0),
             counts_positions: false,
+            reads_payloads: false,
             positions_ascend: true,
             counted_versions: 0,
             key: None,

@@ -29,6 +29,9 @@ const NEAR: usize = 16 << 10;
 /// How much of a file is looked at to tell how it is written, where its head says nothing.
 const CLOSER: u64 = 8 << 20;
 
+/// What is to be said of a file whose last row is not whole.
+const CUT: &str = "its last row has no line end, which COPY writes behind every row: it was cut";
+
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// How a file of rows is opened.
@@ -117,6 +120,16 @@ impl Delimited {
         }
     }
 
+    /// Whether all of the file is there, and no line end behind its last row.
+    fn ends_in_a_row(&self) -> bool {
+        let arrived = self.feed.arrived();
+        let mut last = [b'\n'];
+        arrived.finished
+            && arrived.upto > self.start
+            && matches!(self.feed.read_at(arrived.upto - 1, &mut last), Ok(1))
+            && !matches!(last, [b'\n' | b'\r'])
+    }
+
     /// Tells a row, or why it is none.
     fn tell<'a>(
         &self,
@@ -202,6 +215,10 @@ impl Database for Delimited {
 
     fn caveats(&self) -> Vec<String> {
         let mut caveats = self.feed.remarks();
+        caveats.extend(self.ends_in_a_row().then(|| match self.dialect.quoting {
+            Quoting::Backslash => CUT.to_owned(),
+            Quoting::Doubled => "its last row has no line end: if whoever wrote it ends every row, it was cut".into(),
+        }));
         if self.named.is_some() && self.tables[0].column("c1").is_some() {
             caveats.push("the columns have no names: say which is which with --map or --layout".into());
         }
@@ -209,7 +226,11 @@ impl Database for Delimited {
     }
 
     fn losses(&self) -> Vec<String> {
-        self.feed.damage()
+        let mut losses = self.feed.damage();
+        if self.dialect.quoting == Quoting::Backslash && self.ends_in_a_row() {
+            losses.push(CUT.into());
+        }
+        losses
     }
 
     fn tables(&self) -> &[Table] {

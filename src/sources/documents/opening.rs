@@ -112,6 +112,7 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
         caveats,
         counts_positions,
         positions_ascend,
+        reads_payloads: true,
         key,
         other_keys,
         spelled,
@@ -404,6 +405,7 @@ pub fn atom(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
         reasons: vec!["`entries` with `eventType` and `eventNumber`, as AtomPub feeds have them, newest first".into()],
         caveats,
         layout: Some("eventstoredb-atom".into()),
+        counts_positions: feeds.is_empty(),
         normal: vec![("version-gaps".into(), "a page is a part of a stream".into())],
         ..About::default()
     };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::cursor::{Cursor, MAX_RECORD, Value};
 use super::format::{Format, Reading, Skimmed, Sorting, Unreadable};
 use super::walker::{Framing, Step, Walker};
-use crate::domain::{About, Cancel, Change, Event, Failure, Position, Version};
+use crate::domain::{About, Cancel, Change, Event, Failure, Version};
 use crate::sources::cache::Keeper;
 use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
@@ -315,7 +315,7 @@ impl Documents {
             ..Event::new(
                 placed.stream.clone(),
                 Version(placed.version),
-                parts.position.unwrap_or(Position::Number(place.line)),
+                parts.position.unwrap_or_else(|| place.position(self.about.counts_positions)),
                 placed.event_type.clone().unwrap_or_else(|| Arc::from(&*basics.event_type)),
             )
         })
@@ -360,7 +360,7 @@ impl Documents {
     }
 
     fn trouble(&self, place: &Place, reason: String, raw: Bytes) -> Event {
-        let mut event = envelope::trouble(place, reason, raw);
+        let mut event = envelope::trouble(place, reason, raw, self.about.counts_positions);
         if let Some(trouble) = &mut event.trouble
             && self.framing != Framing::Lines
         {

@@ -419,7 +419,7 @@ impl Records for Redux {
             read += data.len() as u64;
             let event_type = match action.state {
                 State::Bad(reason) => {
-                    let mut event = envelope::trouble(place, reason.into(), data);
+                    let mut event = envelope::trouble(place, reason.into(), data, false);
                     if let Some(trouble) = &mut event.trouble {
                         trouble.place = format!("action {}", action.number);
                     }

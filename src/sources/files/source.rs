@@ -74,6 +74,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         caveats,
         counts_positions,
         positions_ascend,
+        reads_payloads: true,
         key,
         other_keys,
         spelled,

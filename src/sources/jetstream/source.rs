@@ -145,7 +145,7 @@ impl Store {
         let stored = stored.unwrap_or_default();
         let form = if stored.is_empty() { Form::Absent } else { Form::Opaque };
         Event::unreadable(
-            Position::Text(self.place(found, place.offset).into()),
+            place.position(false),
             Trouble { place: self.place(found, place.offset), reason },
             Payload::new(form, stored),
         )
@@ -215,6 +215,7 @@ impl Records for Store {
             normal: vec![("position-gaps".into(), "deleted, purged and expired messages leave gaps".into())],
             first_version: Some(1),
             counts_positions: false,
+            reads_payloads: false,
             positions_ascend: false,
             counted_versions: 0,
             key: None,

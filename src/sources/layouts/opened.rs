@@ -244,6 +244,7 @@ impl Opened {
             normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
             first_version: layout.first_version,
             counts_positions: self.counts_positions(),
+            reads_payloads: false,
             positions_ascend: self.is_direct() && self.is_ordered(),
             counted_versions: self.learnt.get().map_or(0, |(counts, _)| counts.counted),
             stood_at: None,
