@@ -96,7 +96,7 @@ fn events_keep_every_byte_of_data_and_metadata() {
     let text = stdout(&output);
     assert_eq!(
         text.lines().next(),
-        Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata},\"correlation\":\"c\"}}").as_str())
+        Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata},\"correlation\":\"c\",\"notes\":[{{\"kind\":\"repeated-key\",\"text\":\"b stands more than once in its data: the last counts\"}}]}}").as_str())
     );
     let versions = |arguments: &[&str]| -> Vec<i64> {
         let all: Vec<&str> =
