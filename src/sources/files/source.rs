@@ -244,6 +244,10 @@ impl Backing for LinesFile {
         self.build.index()
     }
 
+    fn is_as_begun(&self) -> bool {
+        self.build.is_as_begun()
+    }
+
     fn renew(&self) -> bool {
         self.build.renew().is_ok()
     }
