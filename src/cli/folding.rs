@@ -87,12 +87,23 @@ pub fn called(source: &dyn Source, stream: &StreamName, at: u64, event: &Event) 
     }
 }
 
-/// Adds what everything folded carries: its reducer, and how many events failed.
-pub fn push_folded(line: &mut String, reached: &Reached) {
+/// What in `stepback.toml` means nothing, where the generic fold was used: a reducer may have been meant.
+pub fn remarks(walker: &Walker, reached: &Reached) -> Vec<String> {
+    let is_guess = reached.moment.reducer.approximate;
+    if is_guess { walker.remarks().unwrap_or_default() } else { Vec::new() }
+}
+
+/// Adds what everything folded carries: its reducer, what is to be said of the choice of it, and how many events failed.
+pub fn push_folded(line: &mut String, walker: &Walker, reached: &Reached) {
     let moment = &reached.moment;
     line.push_str("\"reducer\":");
     push_text(line, &moment.reducer.name);
     line.push_str(&format!(",\"approximate\":{},\"faults\":{}", moment.reducer.approximate, moment.faults.before));
+    let remarks = remarks(walker, reached);
+    if !remarks.is_empty() {
+        line.push_str(",\"remarks\":");
+        line.push_str(&serde_json::json!(remarks).to_string());
+    }
     if let Some(FirstFault { event, error, .. }) = &moment.faults.first {
         line.push_str(",\"first_fault\":");
         push_named(line, event);

@@ -5,6 +5,7 @@
 //! STORE/journal/head           how far it is acknowledged (`head`)
 //! STORE/index/                 sled: columns in blocks, snapshots, read models (`index`, `snapshot`, `projection`)
 //! STORE/index/lookup           where one append finds a stream and an id (`lookup`, `appender`)
+//! STORE/index/told             the head as of when the index was written (`head`)
 //! STORE/lock                   who is writing (`lock`)
 //! ```
 //!

@@ -44,7 +44,7 @@ impl<'a> Asked<'a> {
     fn open(self, path: &Path) -> Arc<dyn Source> {
         let options = OpenOptions {
             map: self.map.map(str::to_owned),
-            layout: self.layout.map(str::to_owned),
+            layout: self.layout.map(Into::into),
             ..OpenOptions::default()
         };
         let source = open(path.to_str().unwrap(), &options).unwrap_or_else(|e| panic!("{}: {e}", path.display()));

@@ -1,6 +1,7 @@
 //! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -420,7 +421,8 @@ fn parted<'a>(catalogue: &Catalogue, asked: &'a str) -> (&'a str, Option<&'a str
 ///
 /// # Errors
 /// When there is none of that name.
-pub fn exists(catalogue: &Catalogue, asked: &str) -> Result<(), Failure> {
+pub fn exists(catalogue: &Catalogue, asked: &OsStr) -> Result<(), Failure> {
+    let Some(asked) = asked.to_str() else { return catalogue.asked(asked).map(drop) };
     match generic_table(catalogue, asked) {
         Some(_) => Ok(()),
         None => catalogue.named(parted(catalogue, asked).0).map(drop),
@@ -440,13 +442,13 @@ fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<
 /// The layout that was asked for, and the table if that was said (`marten:shop.mt_events`).
 fn asked_for(
     catalogue: &Catalogue,
-    asked: &str,
+    asked: &OsStr,
     database: &dyn Database,
     overrides: Option<&Overrides>,
     (name, stem): (&str, &str),
     caveats: &mut Vec<String>,
 ) -> Result<Recognised, Failure> {
-    if let Some(table) = generic_table(catalogue, asked) {
+    if let Some(table) = asked.to_str().and_then(|asked| generic_table(catalogue, asked)) {
         return match generic::guess(database, overrides, (name, stem), table)? {
             Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
             None => {
@@ -456,8 +458,14 @@ fn asked_for(
             }
         };
     }
-    let (layout, table) = parted(catalogue, asked);
-    let entry = catalogue.named(layout)?;
+    let (layout, table) = match asked.to_str() {
+        Some(text) => {
+            let (layout, table) = parted(catalogue, text);
+            (OsStr::new(layout), table)
+        }
+        None => (asked, None),
+    };
+    let entry = catalogue.asked(layout)?;
     match found::try_only(&entry.layout, database, table)? {
         Some(Tried::Fits(mut found)) => {
             found.reasons.insert(0, "you asked for this layout".into());
