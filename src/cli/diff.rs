@@ -10,8 +10,8 @@ use super::folding::{self, FoldArgs};
 use super::output::{self, Ended};
 use super::source_args::SourceArgs;
 use super::{state, tree};
+use crate::domain::Patch;
 use crate::domain::{Place, text};
-use crate::replay::Patch;
 use crate::session::{Reached, Walker};
 
 /// Compare the state of a stream at two places.

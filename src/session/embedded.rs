@@ -85,7 +85,7 @@ pub fn folder(directory: &Path, doing: &str) -> Result<(), Failure> {
     }
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
-            let why = "a store is a folder, and this is not one";
+            let why = "this is no folder, and a store of stepback is a folder";
             Err(Failure::new(FailureKind::Unsupported, address::shown(directory), doing, why))
         }
         _ => Ok(()),

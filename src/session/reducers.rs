@@ -183,7 +183,7 @@ impl ReducerBook {
         refused.or(self.refused.as_ref().filter(|_| !self.unusable)).cloned()
     }
 
-    /// Whether any file read so far has changed; when so, it is read anew. What cannot be used (it may be half written)
+    /// Whether any file read so far has changed; when so, it is read again. What cannot be used (it may be half written)
     /// changes nothing until it can. `streams` are some that are folded.
     pub fn refresh(&mut self, streams: &[StreamName]) -> Option<Refreshed> {
         let changed: Vec<PathBuf> =

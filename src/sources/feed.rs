@@ -444,7 +444,7 @@ impl Feed {
     pub fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
         if cancel.is_cancelled() {
             let kind = FailureKind::Cancelled;
-            return Err(Failure::new(kind, self.name.as_str(), "read", "nobody wants the answer any more"));
+            return Err(Failure::new(kind, self.name.as_str(), "read", "it was stopped before it was done"));
         }
         Ok(())
     }

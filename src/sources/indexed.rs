@@ -38,7 +38,7 @@ pub trait Backing: Send + Sync + 'static {
     /// The index as far as it is. One that was kept may turn out broken when it is asked: see [`Index::is_broken`].
     fn index(&self) -> RwLockReadGuard<'_, Index>;
 
-    /// Fills the index anew, because it turned out broken, and waits for that. Gives whether there is an index now that
+    /// Fills the index again, because it turned out broken, and waits for that. Gives whether there is an index now that
     /// cannot break.
     fn renew(&self) -> bool {
         false
@@ -238,7 +238,7 @@ impl<B: Backing> Indexed<B> {
         }
     }
 
-    /// Asks the index; again, when it turned out broken and was filled anew.
+    /// Asks the index; again, when it turned out broken and was filled again.
     fn ask<T>(&self, ask: impl Fn(&Index) -> T) -> Result<T, Failure> {
         for _ in 0..2 {
             let index = self.backing.index();

@@ -586,12 +586,12 @@ impl<R: Records> Backing for Sorted<R> {
         if let Some(keeper) = self.records.keeper() {
             keeper.discard();
         }
-        let anew = Shared::default();
-        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &anew)));
+        let again = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &again)));
         if !matches!(scanned, Ok(Ok(()))) {
             return false;
         }
-        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        let index = std::mem::take(&mut *again.index.write().unwrap_or_else(PoisonError::into_inner));
         self.shared.publish(index, self.shared.total.load(Ordering::Relaxed));
         keep(&*self.records, &self.shared);
         true

@@ -113,7 +113,7 @@ impl Appender {
             Stop::End => {}
             _ => return Err(Undecided::Leave),
         }
-        // Then it is time to write the lookup anew, which a store does.
+        // Then it is time to rewrite the lookup, which a store does.
         if stale(lookup.covered.events, tail.events()) {
             return Err(Undecided::Leave);
         }

@@ -147,7 +147,7 @@ impl StoreError {
             Self::WrongExpectedVersion { taken: Some(_), .. } => {
                 (FailureKind::Other, "give the event an id of its own, or none")
             }
-            Self::WrongExpectedVersion { .. } => (FailureKind::Other, "read the stream again and decide anew"),
+            Self::WrongExpectedVersion { .. } => (FailureKind::Other, "read the stream again and decide again"),
             Self::Refused(_) => (FailureKind::Malformed, ""),
             Self::Damaged(_) => (
                 FailureKind::Malformed,
@@ -188,19 +188,19 @@ pub enum Notice {
         /// How many bytes were cut.
         bytes: u64,
     },
-    /// The file that remembers how far the journal was acknowledged was missing or unreadable, and was written anew.
+    /// The file that remembers how far the journal was acknowledged was missing or unreadable, and was rewritten.
     HeadRewritten {
         /// Why.
         why: String,
     },
-    /// The index did not agree with the journal or could not be opened; it was set aside and is built anew.
+    /// The index did not agree with the journal or could not be opened; it was set aside and is rebuilt.
     IndexSetAside {
         /// Where it lies now.
         to: PathBuf,
         /// Why.
         why: String,
     },
-    /// The index was missing and was built anew from the journal.
+    /// The index was missing and was rebuilt from the journal.
     IndexRebuilt,
     /// The index cannot be opened now: appending and reading work, snapshots and read models do not.
     IndexUnavailable {
@@ -216,11 +216,11 @@ impl fmt::Display for Notice {
                 f,
                 "journal/{segment:06}.evj ended in {bytes} bytes of a write that was never acknowledged; it was cut at byte {offset}"
             ),
-            Self::HeadRewritten { why } => write!(f, "journal/head {why}; it was written anew"),
+            Self::HeadRewritten { why } => write!(f, "journal/head {why}; it was rewritten"),
             Self::IndexSetAside { to, why } => {
-                write!(f, "the index was set aside as {} and built anew from the journal: {why}", to.display())
+                write!(f, "the index was set aside as {} and rebuilt from the journal: {why}", to.display())
             }
-            Self::IndexRebuilt => f.write_str("the index was missing and was built anew from the journal"),
+            Self::IndexRebuilt => f.write_str("the index was missing and was rebuilt from the journal"),
             Self::IndexUnavailable { why } => {
                 write!(f, "the index cannot be used (no snapshots, no read models): {why}")
             }

@@ -2,7 +2,7 @@
 //!
 //! It is written after the fdatasync of the journal and without one of its own, so it never runs ahead of what is on
 //! disk. Viewers follow it (and so never show what is not acknowledged yet), and a journal that is shorter than it says
-//! has lost something. Losing the head itself loses nothing: it is written anew from the journal.
+//! has lost something. Losing the head itself loses nothing: it is rewritten from the journal.
 //!
 //! What it says is kept a second time beside the index (`index/told`, with the store's id), as of when the index was
 //! written last. Where the head is lost together with the end of the journal, that is who tells.

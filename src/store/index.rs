@@ -2,7 +2,7 @@
 //!
 //! sled is outside the trust path. It may panic on a flipped bit and hide a lost tail, so: every value carries a checksum,
 //! what belongs together is written in one transaction, what it says is compared with the journal, and a database that is
-//! wrong is set aside and built anew. It is never flushed before an append is acknowledged, and it never holds one value
+//! wrong is set aside and rebuilt. It is never flushed before an append is acknowledged, and it never holds one value
 //! an event: the columns of the catalog lie in blocks, and long values in parts below the size that sled would put into
 //! files of their own. This module and `projection` and `snapshot` are the only ones that name it.
 
@@ -128,7 +128,7 @@ impl Presence {
         match self {
             Self::There => None,
             Self::Missing => Some("missing; it is built by the next writer"),
-            Self::Broken => Some("damaged: its database is missing; it is set aside and built anew by the next writer"),
+            Self::Broken => Some("damaged: its database is missing; it is set aside and rebuilt by the next writer"),
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) struct Opened {
     pub(super) applied: Applied,
     /// How many bytes of a torn write lie behind the catalog's end.
     pub(super) torn: Option<u64>,
-    /// Whether the index was begun anew.
+    /// Whether the index was begun again.
     pub(super) fresh: bool,
 }
 

@@ -25,7 +25,7 @@ pub enum IndexState {
     Behind(u64),
     /// There is none; it is built when the store is opened for writing.
     Missing,
-    /// It is wrong; it is set aside and built anew when the store is opened for writing.
+    /// It is wrong; it is set aside and rebuilt when the store is opened for writing.
     Damaged(String),
     /// It could not be looked at now.
     NotChecked(String),
@@ -50,7 +50,7 @@ pub struct Report {
     pub damage: Option<Damage>,
     /// Whole records behind the damage. They are not shown, because what is missing before them is not known.
     pub records_behind: u64,
-    /// What is wrong with `journal/head`, which is written anew by the next writer.
+    /// What is wrong with `journal/head`, which is rewritten by the next writer.
     pub head: Option<String>,
     /// Why it cannot be told whether somebody is writing.
     pub lock: Option<String>,
@@ -91,14 +91,14 @@ impl fmt::Display for Report {
             writeln!(f, "torn tail {torn}; it was never acknowledged and is cut by the next writer")?;
         }
         if let Some(head) = &self.head {
-            writeln!(f, "head      journal/head {head}; it is written anew by the next writer")?;
+            writeln!(f, "head      journal/head {head}; it is rewritten by the next writer")?;
         }
         match &self.index {
             IndexState::Whole => writeln!(f, "index     agrees with the journal"),
             IndexState::Behind(events) => writeln!(f, "index     {events} events behind; the next writer adds them"),
             IndexState::Missing => writeln!(f, "index     missing; it is built by the next writer"),
             IndexState::Damaged(why) => {
-                writeln!(f, "index     damaged: {why}; it is set aside and built anew by the next writer")
+                writeln!(f, "index     damaged: {why}; it is set aside and rebuilt by the next writer")
             }
             IndexState::NotChecked(why) => writeln!(f, "index     not checked: {why}"),
         }?;

@@ -25,7 +25,7 @@ const SMALLEST: u64 = 4 << 20;
 /// A file changed less than this before it was looked at may change again without its time saying so.
 const GRAIN: Duration = Duration::from_millis(20);
 /// An entry that no longer fits is replaced only when its file has rested for so long: what is written to all the time would
-/// be kept anew all the time.
+/// be kept again all the time.
 const REST: Duration = Duration::from_secs(1);
 
 /// Keeps the index of one file.

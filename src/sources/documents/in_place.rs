@@ -195,14 +195,14 @@ impl Backing for InPlace {
         if let Some(keeper) = &self.documents.keeper {
             keeper.discard();
         }
-        let anew = Shared::default();
-        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &anew)));
+        let again = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &again)));
         if !matches!(scanned, Ok(Ok(()))) {
             return false;
         }
-        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        let index = std::mem::take(&mut *again.index.write().unwrap_or_else(PoisonError::into_inner));
         *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
-        self.shared.asides.store(anew.asides.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.shared.asides.store(again.asides.load(Ordering::Relaxed), Ordering::Relaxed);
         keep(&self.documents, &self.shared);
         true
     }

@@ -158,7 +158,7 @@ impl Build {
         self.wait(cancel, &mut |_| ())?;
         self.check.run(self, cancel, told)?;
         if self.index().is_broken() {
-            // What broke is filled anew, and cannot break again.
+            // What broke is filled again, and cannot break again.
             self.renew()?;
             self.check.run(self, cancel, told)?;
         }
@@ -250,7 +250,7 @@ impl Build {
         Ok(())
     }
 
-    /// Reads the file anew where what was kept of its index turned out broken, and waits for that.
+    /// Reads the file again where what was kept of its index turned out broken, and waits for that.
     ///
     /// # Errors
     /// Why there is no index now.

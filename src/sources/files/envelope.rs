@@ -138,7 +138,7 @@ impl Unusable {
             [] => "it is missing".into(),
             raw => {
                 let shown = String::from_utf8_lossy(&raw[..raw.len().min(80)]);
-                format!("{} is none", crate::domain::text::fit(&shown, 40))
+                format!("{} is no {part}", crate::domain::text::fit(&shown, 40))
             }
         };
         Self(format!("the event's {part} cannot be read: {found}"))

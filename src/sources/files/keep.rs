@@ -13,7 +13,7 @@ use crate::sources::index::Index;
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
 
-/// An entry is written anew when so much of the rows (one in so many) is not in it.
+/// An entry is rewritten when so much of the rows (one in so many) is not in it.
 const OUTDATED: usize = 8;
 
 /// Keeps the index of one file.
@@ -90,7 +90,7 @@ impl Keeper {
         }
     }
 
-    /// Whatever is kept is of no use: the next index is kept anew.
+    /// Whatever is kept is of no use: the index made next is kept in its place.
     pub fn forget(&self) {
         self.keeper.discard();
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -492,5 +492,5 @@ impl EventReader {
 }
 
 fn unreadable(part: &str, found: &str) -> String {
-    format!("the event's {part} cannot be read: {} is none", crate::domain::text::fit(found, 40))
+    format!("the event's {part} cannot be read: {} is no {part}", crate::domain::text::fit(found, 40))
 }
