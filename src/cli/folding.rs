@@ -10,9 +10,9 @@ use super::lines::push_named;
 use super::missing::{Lack, Missing};
 use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
+use crate::domain::words;
 use crate::domain::{Event, Failure, Place, StreamName, text};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
-use crate::session::doctor::several;
 use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
 
@@ -61,7 +61,7 @@ impl FoldArgs {
         let moment = &reached.moment;
         let Some(first) = &moment.faults.first else { return };
         let lack = if self.allow_faults { Lack::Allowed } else { Lack::Data };
-        let (failed, events) = (moment.faults.before, several(moment.at, "event"));
+        let (failed, events) = (moment.faults.before, words::counted(moment.at, "event"));
         let first_place = place_of(source, first);
         // The event of the place is among those counted.
         let up_to = if moment.fault.is_some() { "up to" } else { "before" };

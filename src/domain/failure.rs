@@ -61,6 +61,11 @@ impl Failure {
         }
     }
 
+    /// Whoever asked no longer wants the answer.
+    pub fn cancelled(source: impl Into<String>, doing: impl Into<String>) -> Self {
+        Self::new(FailureKind::Cancelled, source, doing, "it was stopped before it was done")
+    }
+
     /// The same failure, saying what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();

@@ -504,7 +504,7 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     }
     scanned?;
     if walk.is_stopped() {
-        return Err(Failure::new(FailureKind::Cancelled, records.name(), "index", "nobody wants it any more"));
+        return Err(Failure::cancelled(records.name(), "index"));
     }
     let mut fits = walk.rows.len() + walk.links.len() <= Index::MAX_ROWS;
     let mut index = Index::default();

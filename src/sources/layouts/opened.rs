@@ -1,5 +1,6 @@
 //! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
 
+use crate::domain::words;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -262,7 +263,7 @@ impl Opened {
     fn counted(&self) -> Vec<String> {
         let Some((counts, _)) = self.learnt.get() else { return Vec::new() };
         let layout = &self.found.layout;
-        let events = |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        let events = |count: u64| words::counted(count, "event");
         let mut told = Vec::new();
         if counts.outside > 0 {
             let all = layout.membership.as_ref().and_then(|membership| membership.all.as_ref());

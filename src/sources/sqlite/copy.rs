@@ -157,7 +157,7 @@ fn failed(name: &str, error: &io::Error) -> Failure {
 fn wanted(name: &str, flow: ControlFlow<()>) -> Result<(), Failure> {
     match flow {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Failure::new(FailureKind::Cancelled, name, DOING, "nobody wants it any more")),
+        ControlFlow::Break(()) => Err(Failure::cancelled(name, DOING)),
     }
 }
 

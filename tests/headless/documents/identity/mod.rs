@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
+use stepback::domain::report::{Kind, Report};
 use stepback::domain::{About, Cancel, EventQuery, FailureKind, Scope, StreamSummary};
-use stepback::session::doctor::{Kind, Questions, Report, examine};
+use stepback::session::doctor::{Questions, examine};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
