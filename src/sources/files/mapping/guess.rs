@@ -262,10 +262,10 @@ impl Guesser<'_> {
         }
     }
 
-    /// What is to be said where there is no position: also which number would be one if it did not begin anew.
+    /// What is to be said where there is no position: also which number would be one if it did not start over.
     fn no_position(&self, stream: &StreamFrom, version: Option<&FieldPath>) -> String {
         let counted = "no position: shown in file order, by line";
-        let begins_anew = |field: &&Field| {
+        let starts_over = |field: &&Field| {
             if !names::is_a_place(&field.path)
                 || version == Some(&field.path)
                 || self.depth(field) > 0
@@ -281,9 +281,9 @@ impl Guesser<'_> {
             // A number that counts in each stream steps back as often as there are streams.
             growth.repeated > 0 && back > 0 && back * 10 <= growth.pairs && back * 2 < starts
         };
-        match self.sample.fields().iter().find(begins_anew) {
+        match self.sample.fields().iter().find(starts_over) {
             Some(Field { path, .. }) if self.overrides.get(Role::Position).is_none() => format!(
-                "{counted}; {path} begins anew and stands for several places, `--map position={path}` takes it all the same"
+                "{counted}; {path} starts over and stands for several places, `--map position={path}` takes it all the same"
             ),
             _ => counted.into(),
         }
@@ -451,7 +451,8 @@ impl Guesser<'_> {
             value[1..].first().is_some_and(|b| b.is_ascii_alphabetic() || !b.is_ascii()) && !value.contains(&b' ')
         });
         let (count, distinct) = (field.count(), field.distinct());
-        let why = Cow::Owned(format!("{distinct} types in {count} records"));
+        let types = if distinct == 1 { "type" } else { "types" };
+        let why = Cow::Owned(format!("{distinct} {types} in {count} records"));
         let points = points + words as i32 * 15 / 100;
         match count {
             _ if distinct < count => Some((points + 15, why)),
@@ -536,8 +537,16 @@ impl Guesser<'_> {
             let why = match growth.repeated {
                 0 if grow < 80 => "different in each event of a stream".into(),
                 0 => "grows within each stream".into(),
-                1 => "grows within each stream; one repeats".into(),
-                n => format!("grows within each stream; {n} repeat").into(),
+                n => {
+                    let (records, copies) = (guesser.sample.records(), guesser.sample.copies());
+                    let has = if n == 1 { "has" } else { "have" };
+                    let but = if copies == 0 { String::new() } else { format!(", beside {copies} copies of whole records") };
+                    format!(
+                        "grows within each stream; of the {records} records looked at, {n} {has} a version that was there \
+                         before{but}"
+                    )
+                    .into()
+                }
             };
             Some((if grow < 80 { points - 20 } else { points }, why))
         });
