@@ -10,7 +10,7 @@ use super::lines::push_named;
 use super::missing::{Lack, Missing};
 use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
-use crate::domain::{Event, Failure, Place, StreamName, text};
+use crate::domain::{Event, Failure, OtherKey, Place, StreamName, text};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
 use crate::session::doctor::several;
 use crate::session::places;
@@ -87,8 +87,8 @@ pub fn called(source: &dyn Source, stream: &StreamName, at: u64, event: &Event) 
     }
 }
 
-/// Adds what everything folded carries: its reducer, and how many events failed.
-pub fn push_folded(line: &mut String, reached: &Reached) {
+/// Adds what everything folded carries: its reducer, how many events failed, and what puts in doubt that its stream is one.
+pub fn push_folded(line: &mut String, source: &dyn Source, reached: &Reached) {
     let moment = &reached.moment;
     line.push_str("\"reducer\":");
     push_text(line, &moment.reducer.name);
@@ -101,6 +101,10 @@ pub fn push_folded(line: &mut String, reached: &Reached) {
         line.push_str(",\"line\":");
         push_optional(line, script_line(error).as_deref());
         line.push('}');
+    }
+    if let Some(key) = OtherKey::doubt(&source.about().other_keys) {
+        line.push_str(",\"key_doubt\":");
+        push_text(line, &key.caveat());
     }
 }
 

@@ -98,12 +98,14 @@ pub enum NoteKind {
     Counted,
     /// What it says of its time cannot be read as one.
     UnreadableTime,
+    /// Its stream may be several, or one of those that are one: what tells streams apart is in doubt.
+    DoubtfulKey,
     /// Anything else.
     Other,
 }
 
 impl NoteKind {
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 10] = [
         (Self::Link, "link"),
         (Self::BrokenLink, "broken-link"),
         (Self::Archived, "archived"),
@@ -112,12 +114,13 @@ impl NoteKind {
         (Self::Outside, "outside"),
         (Self::Counted, "counted"),
         (Self::UnreadableTime, "unreadable-time"),
+        (Self::DoubtfulKey, "doubtful-key"),
         (Self::Other, "other"),
     ];
 
     /// Whether it is a remark on the record, of which nothing stands in the store.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Counted | Self::UnreadableTime)
+        matches!(self, Self::Counted | Self::UnreadableTime | Self::DoubtfulKey)
     }
 
     /// What it is called in JSON.

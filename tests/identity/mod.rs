@@ -1,5 +1,6 @@
 //! Which stream, which version, which order: told right from what stands in a file, in every format alike.
 
+mod doubts;
 mod folded;
 mod keys;
 mod maps;

@@ -1,10 +1,11 @@
 //! What is known of an indexed source: what stands behind it says most, its index the rest.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backing, Indexed, PAGE};
-use crate::domain::{About, Cancel, OtherKey, Than};
+use crate::domain::{About, Cancel, Event, OtherKey, Than};
 use crate::sources::colliding;
+use crate::sources::index::{Index, Place};
 use crate::sources::woven::put_in_order;
 
 impl<B: Backing> Indexed<B> {
@@ -28,13 +29,32 @@ impl<B: Backing> Indexed<B> {
                     .caveats
                     .push(format!("in {n} streams versions go back or repeat: they are shown as the store has them")),
             }
+            if disordered == 0 && OtherKey::doubt(&about.other_keys).is_none() {
+                let doubtful = self.looked_at(&self.doubtful, colliding::ends, |read| {
+                    colliding::doubtful(read, about.spelled.as_ref())
+                });
+                if let Some(key) = doubtful {
+                    about.caveats.push(key.caveat());
+                    about.other_keys.push(key);
+                }
+            }
             if disordered > 0 && OtherKey::first(&about.other_keys, Than::Parting).is_none() {
-                match (self.parting(&about), OtherKey::first(&about.other_keys, Than::Wider)) {
+                // What tells events apart that have one stream and one version, as far as some of them show it.
+                let parting = || {
+                    self.looked_at(&self.parting, colliding::pairs, |read| {
+                        colliding::parting(read, about.spelled.as_ref())
+                    })
+                };
+                match (parting(), OtherKey::first(&about.other_keys, Than::Wider)) {
                     (Some(key), _) => {
                         about.caveats.push(key.caveat());
                         about.other_keys.push(key);
                     }
-                    (None, Some(key)) => about.caveats.push(key.caveat()),
+                    (None, Some(key)) => {
+                        let key = OtherKey { than: Than::Doubtful, ..key.clone() };
+                        about.caveats.push(key.caveat());
+                        about.other_keys.push(key);
+                    }
                     (None, None) => {}
                 }
             }
@@ -54,21 +74,26 @@ impl<B: Backing> Indexed<B> {
         }
     }
 
-    /// What tells events apart that have one stream and one version, as far as some of them show it.
-    fn parting(&self, about: &About) -> Option<OtherKey> {
-        let mut known = self.parting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (events, pairs) = {
+    /// What some events show of a key, which is kept until an eighth more of them have come.
+    fn looked_at(
+        &self,
+        kept: &Mutex<Option<(usize, Option<OtherKey>)>>,
+        places: impl FnOnce(&Index) -> Vec<Place>,
+        shown: impl FnOnce(&[Arc<Event>]) -> Option<OtherKey>,
+    ) -> Option<OtherKey> {
+        let mut known = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (events, places) = {
             let index = self.backing.index();
             if let Some((events, found)) = &*known
-                && *events == index.len()
+                && (*events..=*events + *events / 8).contains(&index.len())
             {
                 return found.clone();
             }
-            (index.len(), colliding::pairs(&index))
+            (index.len(), places(&index))
         };
         // What cannot be read is told by whoever reads it; this is one word more on what the doctor finds anyway.
-        let read = self.backing.events(&pairs, PAGE, &Cancel::default()).unwrap_or_default();
-        let found = colliding::parting(&read, about.spelled.as_ref());
+        let read = self.backing.events(&places, PAGE, &Cancel::default()).unwrap_or_default();
+        let found = shown(&read);
         if !self.backing.index().is_broken() {
             *known = Some((events, found.clone()));
         }

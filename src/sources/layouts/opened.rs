@@ -76,9 +76,9 @@ impl Opened {
         };
         if found.layout.name != generic::NAME {
             let is_asked = |table: usize| beside::is_unknown(&found, &*database, table);
-            let (also, unlooked) = generic::beside(&*database, stem, &is_asked)?;
-            found.also.extend(also);
-            found.unlooked = unlooked;
+            let looked = generic::beside(&*database, stem, &is_asked)?;
+            found.also.extend(looked.sure());
+            (found.unusual, found.unlooked) = (looked.unusual, looked.unlooked);
         }
         let found = match &overrides {
             Some(overrides) => {
@@ -321,8 +321,14 @@ impl Opened {
             let choose = format!("--layout {layout}:{name}");
             LeftOut { rows: self.database.rows(table), choose, name, is_known: true }
         });
+        let unusual = self.found.unusual.iter().map(|unusual| LeftOut {
+            name: self.database.tables()[unusual.0].full_name(),
+            rows: self.database.rows(unusual.0),
+            choose: generic::chosen(&*self.database, unusual),
+            is_known: true,
+        });
         let unlooked = (self.found.unlooked > 0).then(|| generic::unlooked(self.found.unlooked));
-        tables.chain(unlooked).collect()
+        tables.chain(unusual).chain(unlooked).collect()
     }
 
     /// A stream's name with where its category stands.
@@ -494,12 +500,12 @@ fn best(
     }
     match generic::guess(database, overrides, (name, stem), None)? {
         Some(guess) => Ok(guessed(guess, candidates, caveats)),
-        None => Err(unknown(database, name, candidates.first())),
+        None => Err(unknown(database, (name, stem), candidates.first())),
     }
 }
 
 /// Nothing fits.
-fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> Failure {
+fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<&Candidate>) -> Failure {
     let mut why = "its tables follow no layout of an event store that is known".to_owned();
     let unlooked = generic::unlooked_at(database);
     if unlooked > 0 {
@@ -511,10 +517,21 @@ fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> 
     }
     why.push('\n');
     why.push_str(&listing(database));
-    Failure::new(FailureKind::Malformed, name, "read it as an event store", why).hint(
-        "name the columns with --map stream=.column,type=.column,… or write a layout: `stepback layouts NAME` prints one \
-         to start from, and --layout FILE.toml reads by it",
-    )
+    let failure = Failure::new(FailureKind::Malformed, name, "read it as an event store", why);
+    // What cannot be read again is told by whoever reads it.
+    let unusual = generic::beside(database, stem, &|_| true).map(|looked| looked.unusual).unwrap_or_default();
+    let ways: Vec<String> = unusual
+        .iter()
+        .map(|one| {
+            format!("`{}` looks like events: {}", database.tables()[one.0].full_name(), generic::chosen(database, one))
+        })
+        .collect();
+    failure.hint(match ways.is_empty() {
+        false => ways.join("\n  "),
+        true => "name the columns with --map stream=.column,type=.column,… or write a layout: `stepback layouts NAME` prints \
+                 one to start from, and --layout FILE.toml reads by it"
+            .into(),
+    })
 }
 
 /// The tables with their columns.

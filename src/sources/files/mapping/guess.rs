@@ -554,9 +554,34 @@ impl Guesser<'_> {
             .global
             .first()
             .filter(|path| found.is_none() && self.overrides.get(Role::Position).is_none() && version != Some(path));
-        let Some(path) = first.cloned() else { return found };
-        self.reasons.push((Role::Position, format!("position = {path}: it counts over all streams")));
+        if let Some(path) = first.cloned() {
+            self.reasons.push((Role::Position, format!("position = {path}: it counts over all streams")));
+            return Some(path);
+        }
+        if found.is_some() || self.overrides.get(Role::Position).is_some() {
+            return found;
+        }
+        let path = self.numbered_by(version)?;
+        self.reasons.push((Role::Position, format!("position = {path}: the store numbers its rows by it")));
         Some(path)
+    }
+
+    /// The number that a constraint says is different in every row, whatever it is called, where it grows through them: the
+    /// store draws it (`AUTOINCREMENT`, `serial`, an identity).
+    fn numbered_by(&self, version: Option<&FieldPath>) -> Option<FieldPath> {
+        let alone = self.sample.unique().iter().filter_map(|fields| match &fields[..] {
+            [one] if version != Some(one) => self.sample.field(one),
+            _ => None,
+        });
+        let is_drawn = |field: &&Field| {
+            let growth = field.growth(|_| Some(0));
+            field.count() == self.sample.records()
+                && field.share(|value| value::whole(value).is_some()) == 100
+                && growth.repeated == 0
+                && growth.pairs > 0
+                && growth.grow * 10 >= growth.pairs * 9
+        };
+        alone.filter(|field| !is_epoch_field(field)).find(is_drawn).map(|field| field.path.clone())
     }
 
     fn position_by_name(&mut self, version: Option<&FieldPath>) -> Option<FieldPath> {
@@ -615,6 +640,11 @@ impl Guesser<'_> {
         }
         found
     }
+}
+
+/// Whether a field holds times as numbers.
+fn is_epoch_field(field: &Field) -> bool {
+    field.share(is_epoch) >= 90
 }
 
 #[cfg(test)]

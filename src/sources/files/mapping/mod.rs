@@ -16,10 +16,11 @@ mod template;
 use std::fmt;
 
 pub use guess::{Guessed, guess};
-pub use names::{Qualifier, alike, is_named, is_tenant, is_type_of_streams, qualifier};
+pub use names::{Qualifier, alike, is_named, is_tenant, is_tenant_anywhere, is_type_of_streams, qualifier};
 pub use parse::Overrides;
 pub use refusal::{judged, mapped, nearest};
 pub use sample::Sample;
+pub use suggest::proven;
 pub use template::{Need, Owner, Piece, Template};
 
 use crate::domain::{Spelled, StreamKey};
