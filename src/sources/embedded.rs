@@ -99,16 +99,16 @@ impl Source for Embedded {
     fn about(&self) -> About {
         let mut caveats = Vec::new();
         if let Some(damage) = self.viewer.damage() {
-            caveats.push(format!("damaged: {damage}; only what comes before it is shown"));
+            caveats.push(format!("damaged: {damage}; only what comes before it is shown").into());
         }
         if self.viewer.is_headless() {
             caveats.push(
                 "journal/head is missing or unreadable: events lost at the end of the journal would not be noticed"
-                    .to_owned(),
+                    .into(),
             );
         }
         if let Some(error) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            caveats.push(format!("no longer followed: {error}"));
+            caveats.push(format!("no longer followed: {error}").into());
         }
         About {
             name: self.name.clone(),

@@ -162,9 +162,9 @@ fn a_key_that_the_store_draws_is_its_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut script = "CREATE TABLE event_log(rowno INTEGER PRIMARY KEY AUTOINCREMENT, stream_id TEXT, version INTEGER, event_type TEXT, data TEXT);".to_owned();
     for at in 0..9 {
-        let _ = write!(
+        let _ = writeln!(
             script,
-            "INSERT INTO event_log(stream_id, version, event_type, data) VALUES('s-{}', {}, 'T', '{{}}');\n",
+            "INSERT INTO event_log(stream_id, version, event_type, data) VALUES('s-{}', {}, 'T', '{{}}');",
             at % 3,
             at / 3 + 1
         );
@@ -191,5 +191,38 @@ fn several_lists_in_one_object_are_made_lines_by_a_command_that_is_filled_in() {
         fs::write(&path, serde_json::to_vec_pretty(&value).unwrap()).unwrap();
         let refused = said(&stepback(&["inspect", path.to_str().unwrap()]));
         assert!(refused.contains(command) && refused.contains(path.to_str().unwrap()), "{refused}");
+    }
+}
+
+#[test]
+fn a_tenant_in_json_that_stands_as_text_is_parted_by_the_map_that_is_proposed() {
+    for (role, more) in [("data", json!({})), ("metadata", json!({"data": {"n": 1}}))] {
+        let of = |(tenant, version): (&str, u64)| {
+            let mut record = json!({
+                "position": version * 2 + u64::from(tenant == "b"), "stream_id": "o-1", "version": version, "event_type": "T",
+                role: json!({"tenantId": tenant, "version": 7}).to_string(),
+            });
+            more.as_object().unwrap().iter().for_each(|(name, value)| record[name] = value.clone());
+            record
+        };
+        let twins = Twins::of([("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 3), ("b", 3)].map(of).to_vec());
+        for path in [twins.lines(), twins.array(), twins.csv(), twins.sqlite("")] {
+            let source = opened(&path);
+            let map = format!("stream={{{role}.tenantId}}/{{stream_id}}");
+            if source.about().key.is_some() {
+                // What stands in the cells of a table is looked into from the start.
+                assert_eq!(streams(&*source), ["a/o-1: 1T 2T 3T", "b/o-1: 1T 2T 3T"], "{}", path.display());
+                continue;
+            }
+            let told = caveat(&source.about(), "several streams are shown as one");
+            assert!(told.contains(&format!("`--map {map}`")), "{}: {told}", path.display());
+            let parted = Asked::map(&map).open(&path);
+            assert_eq!(streams(&*parted), ["a/o-1: 1T 2T 3T", "b/o-1: 1T 2T 3T"], "{}", path.display());
+            assert_eq!(found(&doctor(&*parted)), [], "{}", path.display());
+            let page = parted.events(&EventQuery::first(Scope::All, 1), &Cancel::default()).unwrap();
+            let event = &page.events[0];
+            let payload = if role == "data" { &event.data } else { &event.metadata };
+            assert!(payload.text().contains("tenantId"), "{}", path.display());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backing, Indexed, PAGE};
-use crate::domain::{About, Cancel, Event, OtherKey, Than};
+use crate::domain::{About, Cancel, Caveat, CaveatKind, Event, OtherKey, Than};
 use crate::sources::colliding;
 use crate::sources::index::{Index, Place};
 use crate::sources::woven::put_in_order;
@@ -25,16 +25,16 @@ impl<B: Backing> Indexed<B> {
                 1 => about
                     .caveats
                     .push("in one stream versions go back or repeat: it is shown as the store has it".into()),
-                n => about
-                    .caveats
-                    .push(format!("in {n} streams versions go back or repeat: they are shown as the store has them")),
+                n => about.caveats.push(
+                    format!("in {n} streams versions go back or repeat: they are shown as the store has them").into(),
+                ),
             }
             if disordered == 0 && OtherKey::doubt(&about.other_keys).is_none() {
                 let doubtful = self.looked_at(&self.doubtful, colliding::ends, |read| {
                     colliding::doubtful(read, about.spelled.as_ref())
                 });
                 if let Some(key) = doubtful {
-                    about.caveats.push(key.caveat());
+                    about.caveats.push(key.caveat().into());
                     about.other_keys.push(key);
                 }
             }
@@ -47,12 +47,12 @@ impl<B: Backing> Indexed<B> {
                 };
                 match (parting(), OtherKey::first(&about.other_keys, Than::Wider)) {
                     (Some(key), _) => {
-                        about.caveats.push(key.caveat());
+                        about.caveats.push(key.caveat().into());
                         about.other_keys.push(key);
                     }
                     (None, Some(key)) => {
                         let key = OtherKey { than: Than::Doubtful, ..key.clone() };
-                        about.caveats.push(key.caveat());
+                        about.caveats.push(key.caveat().into());
                         about.other_keys.push(key);
                     }
                     (None, None) => {}
@@ -60,7 +60,7 @@ impl<B: Backing> Indexed<B> {
             }
         }
         if let Some(failure) = self.backing.failed() {
-            about.caveats.push(format!("not read to the end: {}", failure.why));
+            about.caveats.push(format!("not read to the end: {}", failure.why).into());
         }
         about
     }
@@ -102,14 +102,14 @@ impl<B: Backing> Indexed<B> {
 }
 
 /// What is to be said of versions that are counted, unless it was said.
-fn counted_caveat(about: &About, events: u64) -> Option<String> {
+fn counted_caveat(about: &About, events: u64) -> Option<Caveat> {
     match about.counted_versions {
         0 => None,
         counted if counted < events => Some(match counted {
-            1 => format!("1 of {events} events has no version of its own: it is counted"),
-            _ => format!("{counted} of {events} events have no version of their own: it is counted"),
+            1 => format!("1 of {events} events has no version of its own: it is counted").into(),
+            _ => format!("{counted} of {events} events have no version of their own: it is counted").into(),
         }),
-        _ if about.caveats.iter().any(|caveat| caveat.starts_with("no versions")) => None,
-        _ => Some("no versions: counted in each stream".into()),
+        _ if about.caveats.iter().any(|caveat| caveat.kind == CaveatKind::NoVersions) => None,
+        _ => Some(Caveat::new(CaveatKind::NoVersions, "no versions: counted in each stream")),
     }
 }

@@ -9,7 +9,7 @@ use super::found::{self, Found};
 use super::mapped;
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
-use crate::domain::{Failure, Json, LeftOut, OtherKey, shell};
+use crate::domain::{Caveat, CaveatKind, Failure, Json, LeftOut, OtherKey, shell};
 use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Role, Sample, StreamFrom};
 use crate::sources::tables::{Database, Table};
 
@@ -30,7 +30,7 @@ pub struct Guess {
     /// The tables and how they are read.
     pub found: Found,
     /// What is made up for.
-    pub caveats: Vec<String>,
+    pub caveats: Vec<Caveat>,
     /// Wider keys of streams that are possible and were not taken.
     pub other_keys: Vec<OtherKey>,
 }
@@ -132,8 +132,9 @@ pub fn guess(
         (_, []) => "shown in the order of the rows",
         _ => "shown in the order of the rows, each stream by its versions where none repeats",
     };
-    let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
-    let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();
+    let caveats = guessed.caveats.iter().filter(|caveat| caveat.kind != CaveatKind::PositionsBack).cloned();
+    let caveats =
+        caveats.map(|caveat| caveat.said(CaveatKind::NoPosition, "shown in file order, by line", rows)).collect();
     let other_keys = guessed.other_keys.clone();
     let mut found = Found {
         layout,
@@ -336,8 +337,8 @@ fn together(database: &dyn Database, tables: &[&Candidate], said: &Overrides, st
     if guessed.mapping.position.as_ref().is_some_and(repeats) {
         guessed.mapping.position = None;
         guessed.reasons.retain(|reason| !reason.starts_with("position = "));
-        guessed.caveats.retain(|caveat| !caveat.starts_with("positions ("));
-        guessed.caveats.push("no position: shown in file order, by line".into());
+        guessed.caveats.retain(|caveat| caveat.kind != CaveatKind::PositionsBack);
+        guessed.caveats.push(Caveat::new(CaveatKind::NoPosition, "no position: shown in file order, by line"));
     }
     Some(guessed)
 }

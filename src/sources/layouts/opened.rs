@@ -16,7 +16,7 @@ use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{
-    About, Candidate, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
+    About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
 };
 use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
@@ -37,7 +37,7 @@ pub struct Opened {
     /// Rows of other tables.
     pub lookups: Arc<Lookups>,
     candidates: Vec<Candidate>,
-    caveats: Vec<String>,
+    caveats: Vec<Caveat>,
     /// Wider keys of streams that are possible and were not taken.
     other_keys: Vec<OtherKey>,
     /// Streams that are declared archived or deleted.
@@ -68,8 +68,9 @@ impl Opened {
             mapped::check(overrides, &database.tables().iter().collect::<Vec<_>>(), name)?;
         }
         let catalogue = Catalogue::read(options.layouts.as_deref());
-        let mut caveats: Vec<String> =
-            catalogue.problems.iter().map(|problem| format!("a layout of yours is not used: {problem}")).collect();
+        let problems = catalogue.problems.iter();
+        let mut caveats: Vec<Caveat> =
+            problems.map(|problem| format!("a layout of yours is not used: {problem}").into()).collect();
         let (mut found, candidates, other_keys) = match &options.layout {
             Some(asked) => asked_for(&catalogue, asked, &*database, overrides.as_ref(), (name, stem), &mut caveats)?,
             None => best(&catalogue, &*database, overrides.as_ref(), (name, stem), &mut caveats)?,
@@ -84,7 +85,8 @@ impl Opened {
             Some(overrides) => {
                 let tables: Vec<_> = found.events.iter().map(|&table| &database.tables()[table]).collect();
                 mapped::check(overrides, &tables, name)?;
-                caveats.extend(mapped::judged(overrides, &*database, &found.events, name)?);
+                let judged = mapped::judged(overrides, &*database, &found.events, name)?;
+                caveats.extend(judged.into_iter().map(Caveat::from));
                 overridden(found, overrides, stem)
             }
             None => found,
@@ -219,11 +221,10 @@ impl Opened {
     /// What is known of the store.
     pub fn about(&self) -> About {
         let layout = &self.found.layout;
-        let mut caveats = self.database.caveats();
+        let mut caveats: Vec<Caveat> = self.database.caveats().into_iter().map(Caveat::from).collect();
         caveats.extend(self.caveats.iter().cloned());
-        caveats.extend(layout.caveats.iter().cloned());
-        caveats.extend(self.counted());
-        caveats.extend(self.left_out().iter().map(LeftOut::caveat));
+        let rest = layout.caveats.iter().cloned().chain(self.counted());
+        caveats.extend(rest.chain(self.left_out().iter().map(LeftOut::caveat)).map(Caveat::from));
         let mut reasons = self.database.reasons();
         reasons.push(format!("read as {} ({} %)", layout.title, self.found.score));
         reasons.extend(self.found.reasons.iter().cloned());
@@ -434,7 +435,7 @@ pub fn exists(catalogue: &Catalogue, asked: &str) -> Result<(), Failure> {
 }
 
 /// What was guessed, in front of what else was considered.
-fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<String>) -> Recognised {
+fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<Caveat>) -> Recognised {
     let generic::Guess { found, caveats: more, other_keys } = guess;
     caveats.extend(more);
     let reasons = found.reasons.clone();
@@ -450,7 +451,7 @@ fn asked_for(
     database: &dyn Database,
     overrides: Option<&Overrides>,
     (name, stem): (&str, &str),
-    caveats: &mut Vec<String>,
+    caveats: &mut Vec<Caveat>,
 ) -> Result<Recognised, Failure> {
     if let Some(table) = generic_table(catalogue, asked) {
         return match generic::guess(database, overrides, (name, stem), table)? {
@@ -488,7 +489,7 @@ fn best(
     database: &dyn Database,
     overrides: Option<&Overrides>,
     (name, stem): (&str, &str),
-    caveats: &mut Vec<String>,
+    caveats: &mut Vec<Caveat>,
 ) -> Result<Recognised, Failure> {
     let layouts: Vec<_> = catalogue.entries.iter().map(|entry| entry.layout.clone()).collect();
     let mut tried = found::try_all(&layouts, database)?;

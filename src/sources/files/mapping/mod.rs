@@ -219,6 +219,14 @@ impl Mapping {
         Spelled { stream: self.stream.spelled(), data, metadata: self.metadata.as_ref().and_then(leading) }
     }
 
+    /// The same where a map leads also into JSON that stands in a field of the record as text.
+    pub fn spelled_into_text(&self, sample: &Sample) -> Spelled {
+        let plain = self.spelled(sample);
+        let leading = |path: &FieldPath| (path.keys().len() == 1).then(|| path.to_string());
+        let data = plain.data.or_else(|| self.data.as_ref().and_then(leading));
+        Spelled { metadata: plain.metadata.or_else(|| self.metadata.as_ref().and_then(leading)), data, ..plain }
+    }
+
     /// Takes a role from another field.
     pub fn set(&mut self, role: Role, path: FieldPath) {
         match role {

@@ -6,7 +6,7 @@
 use super::names;
 use super::suggest::suggested;
 use super::{FieldPath, Guessed, Mapping, Overrides, Role, Sample, guess};
-use crate::domain::{Failure, FailureKind, shell, text};
+use crate::domain::{Caveat, Failure, FailureKind, shell, text};
 
 /// How many fields are named instead of one that is not there.
 const NEAREST: usize = 3;
@@ -21,7 +21,7 @@ pub fn mapped(sample: &Sample, overrides: &Overrides, source: &str, stem: &str) 
     let caveats = judged(sample, overrides, source)?;
     let mut guessed =
         guess(sample, overrides, stem).map_err(|fields| unknown(sample, overrides, source, stem, &fields))?;
-    guessed.caveats.extend(caveats);
+    guessed.caveats.extend(caveats.into_iter().map(Caveat::from));
     guessed.reasons.extend(left(sample, &guessed.mapping));
     Ok(guessed)
 }

@@ -189,7 +189,7 @@ mod tests {
         let ledger = rows(|s, n| {
             format!(r#"{{"ref":"L{s}","n":{n},"what":"{}","doc":{{"x":{n}}},"ts":"2025-01-01T00:00:0{n}Z"}}"#, what(n))
         });
-        let map = "stream=.ref,type=.what,version=.n,data=.doc";
+        let map = "stream=.ref,type=.what,version=.n,time=.ts,data=.doc";
         assert_eq!(proven(&ledger, "t", false).as_deref(), Some(map));
         // A number that names the streams, and a payload that is JSON as text.
         let shipments = rows(|s, n| {
