@@ -1,22 +1,26 @@
 //! How long a frame takes: our screen at 160x45 with every pane full, beside ratatui drawing three plain panes of the
 //! same size. The goal is half a millisecond of CPU at most. Run with `cargo bench --bench frame`.
 
-#[path = "../tests/support/desk.rs"]
-mod desk;
+#[path = "../tests/support"]
+mod support {
+    pub mod desk;
+    mod fold;
+}
 
 use std::time::Duration;
 
-use desk::{Desk, event, numbered};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::widgets::{Block, List, Paragraph, Row, Table, Wrap};
 use stepback::ui::{Theme, render};
+use support::desk::{Desk, event, numbered};
 
 const FRAMES: usize = 5_000;
 
 fn main() {
     let (width, height) = (160, 45);
+    large_states(width, height);
     let mut desk = full(width, height);
     let theme = Theme::named("dark");
     println!("{width}x{height}, {FRAMES} frames each, the CPU time of drawing into the buffer");
@@ -64,6 +68,47 @@ fn full(width: u16, height: u16) -> Desk {
     desk
 }
 
+/// A step in a stream with a large state: taking the moment in, the panes laid out by it, and the frame. A frame of a screen
+/// that is drawn sixty times a second has 16 ms.
+fn large_states(width: u16, height: u16) {
+    const STEPS: usize = 40;
+    let keys = |count: usize| {
+        let fields: Vec<String> = (0..count).map(|n| format!(r#""field{n:06}":"value {n}""#)).collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    let list = |count: usize| {
+        let items: Vec<String> = (0..count).map(|n| format!(r#"{{"sku":"A-{n}","qty":{n},"note":"-"}}"#)).collect();
+        format!(r#"{{"items":[{}]}}"#, items.join(","))
+    };
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(100), "}".repeat(100));
+    for (name, data) in [
+        ("20 KB of fields", keys(700)),
+        ("1 MB of fields", keys(33_000)),
+        ("5 MB of fields", keys(165_000)),
+        ("5 MB of items", list(125_000)),
+        ("a text of 5 MB", format!(r#"{{"text":"{}"}}"#, "long ".repeat(1 << 20))),
+        ("a name of 5 MB", format!(r#"{{"{}":1}}"#, "long ".repeat(1 << 20))),
+        ("nested 100 deep", deep),
+    ] {
+        let mut events = vec![event("order-1", "Imported", &data)];
+        events.extend((0..10).map(|n| event("order-1", "Changed", &format!(r#"{{"changed":{n}}}"#))));
+        let mut desk = Desk::open_in(numbered(events), width, height);
+        desk.type_keys("<enter>");
+        desk.folds = false;
+        let theme = Theme::named("dark");
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
+        let mut times: Vec<Duration> = Vec::with_capacity(STEPS);
+        for step in 0..STEPS {
+            desk.type_keys(if step % 20 < 10 { "," } else { "." });
+            let start = cpu();
+            desk.fold();
+            terminal.draw(|frame| render(&desk.app, &theme, frame)).expect("drawing");
+            times.push(cpu().saturating_sub(start));
+        }
+        told(&format!("a step, {name}"), times);
+    }
+}
+
 /// The CPU time of this thread: other programs on the machine do not count.
 fn cpu() -> Duration {
     let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
@@ -82,7 +127,11 @@ fn measure(name: &str, width: u16, height: u16, mut draw: impl FnMut(&mut ratatu
             })
             .expect("drawing");
     }
+    told(name, times);
+}
+
+fn told(name: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
-    let at = |part: f64| times[((FRAMES - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
+    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
     println!("{name:<46} p50 {:>7.1} us   p99 {:>7.1} us", at(0.5), at(0.99));
 }

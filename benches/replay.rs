@@ -18,10 +18,11 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use stepback::domain::json::Object;
 use stepback::domain::{Event, EventPage, Json, Parser, StreamName};
+use stepback::domain::{Patch, State};
 use stepback::reducers::merge::Merge;
 use stepback::replay::{
-    Advance, Budget, Fingerprint, FoldError, Goal, Limits, Lost, Patch, Reducer, ReducerInfo, Spacing, Start, State,
-    StateCost, Timeline,
+    Advance, Budget, Fingerprint, FoldError, Goal, Limits, Lost, Reducer, ReducerInfo, Spacing, Start, StateCost,
+    Timeline,
 };
 
 const EVENTS: usize = 200_000;

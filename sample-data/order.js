@@ -10,7 +10,7 @@ const cents = (price) => (price !== null && typeof price === "object" ? price.ce
 const off = (coupon, subtotal) =>
   "percent" in coupon ? Math.round((subtotal * coupon.percent) / 100) : cents(coupon.amount);
 
-/** The order with its sums made anew. */
+/** The order with its sums worked out again. */
 function priced(order) {
   const items = order.items.map((item) => ({ ...item, sum: (cents(item.unitPrice) * item.quantity) / 100 }));
   const subtotal = items.reduce((sum, item) => sum + cents(item.sum), 0);

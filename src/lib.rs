@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod condition;
 pub mod config;
 pub mod domain;
 pub mod reducers;

@@ -10,13 +10,19 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("domain", &[], NO_IO),
     ("regular", &[], &["ratatui", "crossterm", "sled", "tokio", "rquickjs", "std::thread", "std::process", "std::env"]),
+    // It reads what was written on a thread with a stack of its own.
+    (
+        "condition",
+        &["domain"],
+        &["ratatui", "crossterm", "sled", "tokio", "rquickjs", "std::fs", "std::process", "std::env"],
+    ),
     ("replay", &["domain"], NO_IO),
     ("reducers", &["domain", "replay"], &["ratatui", "crossterm", "sled", "tokio"]),
     ("sources", &["domain", "regular", "store"], &["ratatui", "crossterm", "sled"]),
     ("store", &["domain", "regular"], &["ratatui", "crossterm", "tokio", "rquickjs"]),
     (
         "session",
-        &["domain", "regular", "replay", "reducers", "sources", "store"],
+        &["domain", "condition", "regular", "replay", "reducers", "sources", "store"],
         &["ratatui", "crossterm", "sled", "rquickjs"],
     ),
     ("app", &["domain", "replay"], &["tokio", "crossterm", "sled", "std::fs", "std::thread", "Instant", "SystemTime"]),
@@ -26,10 +32,10 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "crossterm", "sled", "std::fs", "std::thread", "&mut App", "RefCell", "Cell<"],
     ),
     ("config", &["domain", "regular", "app", "ui"], &["sled", "tokio", "crossterm"]),
-    ("cli", &["domain", "regular", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
+    ("cli", &["domain", "condition", "regular", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
     (
         "runtime",
-        &["domain", "cli", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],
+        &["domain", "condition", "cli", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],
         &["sled", "rquickjs"],
     ),
     ("main", &["domain", "reducers", "cli", "runtime", "config"], &["sled", "rquickjs", "ratatui"]),

@@ -236,9 +236,9 @@ pub enum Session {
     Stop,
     /// Suspend to the shell.
     Suspend,
-    /// Draw everything anew.
+    /// Draw everything again.
     Repaint,
-    /// Open the source anew.
+    /// Open the source again.
     Reopen,
 }
 
@@ -389,8 +389,8 @@ pub const ACTIONS: &[Spec] = &[
     spec(Action::Session(Session::Quit), "quit", "quit", "Quit", "Program", &[Context::Everywhere, Context::Confirm]),
     spec(Action::Session(Session::Stop), "stop", "stop", "Stop what is running; twice, quit", "Program", ALL),
     spec(Action::Session(Session::Suspend), "suspend", "suspend", "Suspend to the shell", "Program", ALL),
-    spec(Action::Session(Session::Reopen), "reopen", "reopen", "Open the source anew, at the same place: after it changed otherwise than by growing", "Program", ANY),
-    spec(Action::Session(Session::Repaint), "repaint", "repaint", "Draw everything anew", "Program", ALL),
+    spec(Action::Session(Session::Reopen), "reopen", "reopen", "Open the source again, at the same place: after it changed otherwise than by growing", "Program", ANY),
+    spec(Action::Session(Session::Repaint), "repaint", "repaint", "Draw everything again", "Program", ALL),
     spec(Action::Edit(Editing::Accept), "accept", "accept", "Take what was typed or selected", "Type", ENTER),
     spec(Action::Edit(Editing::DeleteBack), "delete-back", "delete", "Delete the character before the cursor", "Type", LINE),
     spec(Action::Edit(Editing::DeleteForward), "delete-forward", "delete", "Delete the character at the cursor", "Type", LINE),

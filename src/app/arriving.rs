@@ -168,7 +168,7 @@ impl App {
         if elsewhere {
             let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
             self.walk.leave(total);
-            self.panes.state.begin_anew();
+            self.panes.state.start_over();
         }
         let total = arrival.total.max(self.catalogue.events_in(&arrival.scope));
         self.panes.events.arrive(&arrival.scope, total);

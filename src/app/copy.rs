@@ -8,12 +8,12 @@ use super::effect::{Effect, Generation};
 use super::panes::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity};
+use crate::domain::Patch;
 use crate::domain::{
     Event, Json, Path, Place, Scope, Step, StreamName,
     json::{write_key, write_string},
     line, shell,
 };
-use crate::replay::Patch;
 
 /// What a command is called when it is copied.
 const COMMAND: &str = "the command";
@@ -80,6 +80,10 @@ impl App {
             Some(text) => self.hand_over(what, text, out),
             None if matches!(copying, Copying::Path | Copying::Jq) => {
                 self.say(Severity::Warning, format!("{what} is that of a value: select one in Event or State first"));
+            }
+            None if matches!(copying, Copying::Command) && self.came_through_a_pipe() => {
+                let why = "the store came through standard input, which can be read only once: save it to a file first";
+                self.say(Severity::Warning, format!("no command shows this: {why}"));
             }
             None if matches!(copying, Copying::Command) && self.panes.state.against == Against::Pinned => {
                 self.say(Severity::Warning, "no command compares two streams: the pin is of another one");
@@ -159,6 +163,9 @@ impl App {
     /// The command that shows without the interface what is on the screen: in Events the list, where it is more or less
     /// than a stream; elsewhere the state, or what differs from the pinned one.
     fn command(&self) -> Option<Written> {
+        if self.came_through_a_pipe() {
+            return None;
+        }
         let listed = self.panes.focus == Pane::Events;
         match &self.walk.scope {
             Some(scope) if listed && self.panes.state.against == Against::Before => {
@@ -170,6 +177,11 @@ impl App {
             }
             _ => self.command_of_state(),
         }
+    }
+
+    /// Whether nobody can read the store a second time.
+    fn came_through_a_pipe(&self) -> bool {
+        self.origin.address == "-"
     }
 
     fn command_of_state(&self) -> Option<Written> {
@@ -262,7 +274,7 @@ fn changes_json(patch: &Patch) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::Change;
+    use crate::domain::patch::Change;
 
     #[test]
     fn words_for_shell_and_jq() {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::panes::survey::Survey;
+use crate::domain::State;
 use crate::domain::{Destination, Direction, EventQuery, Scope, StreamName};
-use crate::replay::State;
 
 /// Numbers the questions of one kind: an answer with an older number is dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -99,7 +99,7 @@ pub enum Effect {
     },
     /// Nobody wants to know any more what is looked for.
     StopSearch,
-    /// Open the source anew.
+    /// Open the source again.
     Reopen {
         /// To be repeated when that fails.
         generation: Generation,
@@ -136,7 +136,7 @@ pub enum Effect {
     Play(Option<Duration>),
     /// Suspend to the shell.
     Suspend,
-    /// Draw everything anew.
+    /// Draw everything again.
     Repaint,
     /// End.
     Quit,

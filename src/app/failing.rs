@@ -231,11 +231,11 @@ impl App {
             self.say(Severity::Warning, format!("the events that fail are not counted on: {why}"));
         }
         self.walk.failing = Some(failing);
-        self.answer_anew();
+        self.answer_again();
     }
 
     /// What was said of a step to an event that failed is not true any longer than the count it speaks of.
-    fn answer_anew(&mut self) {
+    fn answer_again(&mut self) {
         let Some(asked) = self.walk.asked_failing.take() else { return };
         let stands =
             self.notice.as_ref().is_some_and(|notice| notice.text == asked.said) && self.walk.target().1 == asked.place;

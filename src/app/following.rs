@@ -108,7 +108,7 @@ impl App {
         }
     }
 
-    /// Asks for the source to be opened anew.
+    /// Asks for the source to be opened again.
     pub(super) fn ask_to_reopen(&mut self, out: &mut Vec<Effect>) {
         let generation = self.jobs.number();
         self.jobs.reopening = Some(generation);
@@ -116,7 +116,7 @@ impl App {
         out.push(Effect::Reopen { generation });
     }
 
-    /// The source has been opened anew: everything known of the old one is forgotten, and the place is gone to again.
+    /// The source has been opened again: everything known of the old one is forgotten, and the place is gone to again.
     pub(super) fn reopened(&mut self) {
         let stream = match &self.walk.scope {
             Some(Scope::Stream(_) | Scope::Category(_)) => self.walk.stream().cloned(),

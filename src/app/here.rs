@@ -11,8 +11,8 @@ use crate::domain::Scope;
 impl App {
     /// What the status line says of the place one stands at when there is nothing else to say: what to be careful about
     /// before the first key, then the path of the selected value, the ids of the event, the times of a stream. Never
-    /// nothing.
-    pub fn here(&self) -> Option<String> {
+    /// nothing. The time of the event is left out where it is seen elsewhere: in the list, or in the header.
+    pub fn here(&self, time_in_header: bool) -> Option<String> {
         let about = self.catalogue.about.as_ref()?;
         let careful = about.caveats.split_first().filter(|_| !self.keys.pressed).map(|(first, others)| {
             let key = self.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
@@ -21,7 +21,10 @@ impl App {
                 _ => format!("note: {first}"),
             }
         });
-        careful.or_else(|| self.selected_words()).or_else(|| self.event_words()).or_else(|| self.scope_words())
+        careful
+            .or_else(|| self.selected_words())
+            .or_else(|| self.event_words(time_in_header))
+            .or_else(|| self.scope_words())
     }
 
     /// Of what is selected in the pane that has the focus.
@@ -42,10 +45,10 @@ impl App {
     }
 
     /// Of the event of the cursor.
-    fn event_words(&self) -> Option<String> {
+    fn event_words(&self, time_in_header: bool) -> Option<String> {
         let event = self.walk.event()?;
         let mut told = format!("position {}", event.position);
-        if let Some(time) = event.time.filter(|_| !self.shows_times()) {
+        if let Some(time) = event.time.filter(|_| !time_in_header && !self.shows_times()) {
             told.push_str(&format!("  {}", words::instant(time)));
         }
         for (name, value) in [("id", &event.id), ("correlation", &event.correlation)] {

@@ -152,7 +152,8 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     let slower = (Action::Watch(Watching::Slower), None);
     let pane = (Action::View(Viewing::FocusNext), None);
     let copy = (Action::Copy(Copying::Value), Some("copy value"));
-    let failure = (Action::View(Viewing::Failure), None);
+    // Where nothing is cut there is no message to be read whole: it tells which events failed before here.
+    let failure = (Action::View(Viewing::Failure), app.message_in_sight().is_none().then_some("what failed"));
     let store = (Action::Step(Stepping::StoreForward), None);
     let whole = (Action::Step(Stepping::WholeStore), None);
     let stop = (Action::Session(Session::Back), Some("stop"));
@@ -167,6 +168,9 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     if app.is_busy() || app.walk.play.running {
         list.push(stop);
     }
+    // The next event that failed; behind the last of them the one before.
+    let ahead = app.failing().is_some_and(|failing| failing.failed.iter().any(|run| run.end > app.walk.stream_at));
+    let fault = (Action::Step(if ahead { Stepping::NextFault } else { Stepping::PreviousFault }), None);
     if app.walk.play.running {
         list.extend([play, faster, slower]);
     }
@@ -182,7 +186,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
         }
         Pane::Events => {
             let opens = if matches!(app.walk.scope, Some(Scope::Stream(_))) { "event" } else { "open stream" };
-            let first = [forward, backward, next, find, sift, go_to, open(opens)];
+            let first = [forward, backward, fault, next, find, sift, go_to, open(opens)];
             let playing = (!app.walk.play.running).then_some(play);
             first
                 .into_iter()

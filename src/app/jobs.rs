@@ -88,7 +88,7 @@ pub struct Jobs {
     pub search: Option<Search>,
     /// Everything it finds.
     pub hits: Option<Hits>,
-    /// The question to open the source anew.
+    /// The question to open the source again.
     pub reopening: Option<Generation>,
     /// The command that waits for the names of its places.
     pub naming: Option<(Generation, super::copy::Draft)>,

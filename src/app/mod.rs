@@ -379,6 +379,11 @@ impl App {
 
     /// The whole text of what is only hinted at in the status line: the last failure, or the fault of the event.
     pub fn whole_message(&self) -> Option<String> {
+        self.message_in_sight().or_else(|| self.what_is_lacking())
+    }
+
+    /// The whole text of what the status line or State says now of a failure.
+    pub(super) fn message_in_sight(&self) -> Option<String> {
         if let Some(notice) = self.notice.as_ref().filter(|notice| notice.severity == Severity::Error) {
             return Some(notice.text.clone());
         }
@@ -404,13 +409,11 @@ impl App {
                 Some(_) => "\n\nThe state shown is the one before it; the walk goes on.",
                 None => "\n\nThere was no state before it either; the walk goes on.",
             });
-            text.push_str("\n\nSave the repaired reducer, and the history is folded anew.");
+            text.push_str("\n\nSave the repaired reducer, and the history is folded again.");
             return Some(text);
         }
-        match self.walk.event().and_then(|event| event.trouble.as_ref()) {
-            Some(trouble) => Some(format!("This record could not be read as an event.\n\n{trouble}")),
-            None => self.what_is_lacking(),
-        }
+        let trouble = self.walk.event().and_then(|event| event.trouble.as_ref())?;
+        Some(format!("This record could not be read as an event.\n\n{trouble}"))
     }
 
     /// Makes everything fit the window, and asks for what will be seen soon.

@@ -73,7 +73,7 @@ impl Prompt {
 /// The help: the actions that match what is typed.
 #[derive(Clone, Debug, Default)]
 pub struct Help {
-    /// The actions that match, found anew when what is typed changes.
+    /// The actions that match, found again when what is typed changes.
     pub entries: Vec<Entry>,
     /// What was typed.
     pub line: Input,
@@ -97,7 +97,7 @@ pub struct Entry {
 pub struct Popup {
     /// What it is.
     pub title: String,
-    /// The text, to be laid out anew when the size changes.
+    /// The text, to be laid out again when the size changes.
     pub text: String,
     /// The text, laid out.
     pub lines: Lines,

@@ -131,7 +131,7 @@ pub enum Msg {
         /// Of the effect.
         generation: Generation,
         /// From the pinned state to the current one.
-        patch: Arc<crate::replay::Patch>,
+        patch: Arc<crate::domain::Patch>,
     },
     /// `Effect::Find` found something: the place in the scope, counted like `scope_at`.
     Found {
@@ -217,7 +217,7 @@ pub enum Msg {
     ReducerReloaded(String),
     /// A reducer file changed on disk and cannot be used: the text says why. The one before is used still.
     ReducerRefused(String),
-    /// What a reducer that was loaded anew changed at the cursor.
+    /// What a reducer that was loaded again changed at the cursor.
     SaveCompared(String),
     /// Events that failed have been counted so far.
     FaultsCounted(Failing),
@@ -225,7 +225,7 @@ pub enum Msg {
     Copied(Result<usize, String>),
     /// The source is no longer what it was.
     SourceChanged(Change),
-    /// The source has been opened anew: everything about it is told again.
+    /// The source has been opened again: everything about it is told again.
     Reopened,
     /// The play timer came round.
     PlayTicked,

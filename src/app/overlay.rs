@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::Patch;
 use crate::domain::{Json, Path, Step};
-use crate::replay::Patch;
 
 /// What happened at a place.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -143,7 +143,7 @@ impl Overlay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::Change;
+    use crate::domain::patch::Change;
 
     fn change(path: &[Step], before: Option<i64>, after: Option<i64>) -> Change {
         Change { path: Path(path.to_vec()), before: before.map(Json::from), after: after.map(Json::from) }

@@ -1,7 +1,7 @@
 //! How much room the contents of the panes ask for.
 //!
 //! What is asked for grows with what is seen and does not shrink: panes that changed their size at every step could not be
-//! looked at while a key is held down. Event begins anew with streams of another category, whose events are others.
+//! looked at while a key is held down. Event starts over with streams of another category, whose events are others.
 
 use std::sync::Arc;
 

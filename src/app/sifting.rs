@@ -1,7 +1,7 @@
 //! Filtering the events of a scope: asking for it, and walking over what it lets through.
 //!
 //! A filter hides rows and changes nothing else: every state is still the fold over all events. It stays when another
-//! scope is opened, and is looked for there anew.
+//! scope is opened, and is looked for there again.
 
 use super::action::Motion;
 use super::effect::{Effect, Generation};

@@ -32,7 +32,7 @@ impl App {
         self.key_pressed(key, out);
     }
 
-    /// Whether a key waits for the walk to another scope: it is meant for what will be there. What ends or draws anew waits
+    /// Whether a key waits for the walk to another scope: it is meant for what will be there. What ends or draws again waits
     /// for nothing.
     fn waits(&self, key: Key) -> bool {
         let waits = matches!(self.mode, Mode::Normal) && self.walk.is_leaving();

@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::effect::Generation;
 use super::failing::{AskedFailing, Failing};
 use super::folding::{Fold, FoldProgress};
+use crate::domain::Patch;
 use crate::domain::{Direction, Event, Scope, StreamName, Version};
-use crate::replay::{Moment, Patch};
+use crate::replay::Moment;
 
 /// What an event did to the state, as far as its moment has been seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -231,7 +232,7 @@ impl Walk {
         self.moment.as_deref().filter(|moment| running && !moment.unknown && self.stream() == Some(&moment.stream))
     }
 
-    /// Whether somebody said to go on with a fold of this stream that was suspended: who folds it anew must say so too.
+    /// Whether somebody said to go on with a fold of this stream that was suspended: who folds it again must say so too.
     pub fn is_urged(&self) -> bool {
         match self.here() {
             Some(moment) => moment.urged,

@@ -4,9 +4,9 @@ use clap::Args;
 
 use super::interrupt;
 use super::output::{self, Ended};
+use crate::condition::Problem;
 use crate::domain::{Scope, Unjudged, text};
 use crate::session::Source;
-use crate::session::condition::Problem;
 use crate::session::search::{Bound, EventFilter, Sieve};
 
 /// Which events.

@@ -17,8 +17,9 @@ use super::protocol::{
     write_event,
 };
 use super::worker::{Broken, Worker};
+use crate::domain::State;
 use crate::domain::{Cancel, Event, Form, Json, Payload, Position, StreamName};
-use crate::replay::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, State, StateCost};
+use crate::replay::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, StateCost};
 
 /// What runs the scripts. A part of every fingerprint: states of another engine are not ours.
 pub const ENGINE: &str = "quickjs-ng (rquickjs 0.14)";
@@ -170,7 +171,7 @@ impl JavaScript {
         match self.final_answer()? {
             Answer::Done => Ok(()),
             Answer::Failed(problem) => {
-                // The next attempt looks at the script anew.
+                // The next attempt looks at the script again.
                 self.worker = None;
                 Err(self.fold_error(problem))
             }
@@ -254,8 +255,14 @@ impl JavaScript {
         FoldError {
             message: problem.message,
             place: problem.place.map(|(line, column)| ScriptPlace { file, line, column }),
-            cause: if problem.timed_out { Cause::TimedOut } else { Cause::Failed },
+            cause: problem.cause,
         }
+    }
+
+    /// Why the process did not live to give its state: it had no script to run but for that.
+    fn unwritten(&self, why: FoldError) -> FoldError {
+        let cause = if why.is_timed_out() { Cause::TimedOut } else { Cause::TooMuch };
+        FoldError { message: format!("the state cannot be written as JSON: {}", why.message), cause, ..why }
     }
 
     fn lost(&mut self, at: Option<usize>, why: FoldError) -> Lost {
@@ -356,6 +363,10 @@ impl JavaScript {
                     ));
                     return Err(self.lost(at.map(|at| at as usize).filter(|at| *at < events.len()), why));
                 }
+                Ok(Answer::Heavy(problem)) => {
+                    let why = self.fold_error(problem);
+                    return Err(self.lost(None, why));
+                }
                 Ok(Answer::Gone { at, problem }) if (at as usize) < events.len() => {
                     let why = self.fold_error(problem);
                     return Err(self.lost(Some(at as usize), why));
@@ -415,7 +426,8 @@ impl Reducer for JavaScript {
     fn state(&mut self) -> Result<State, FoldError> {
         let (Some(worker), true) = (&mut self.worker, self.stream.is_some()) else { return Err(self.no_state()) };
         Request::State.write(worker.requests());
-        match self.final_answer()? {
+        let answer = self.final_answer().map_err(|why| self.unwritten(why))?;
+        match answer {
             Answer::State { text: None, .. } => Ok(None),
             Answer::State { text: Some(text), exact } => {
                 if text.len() > MAX_STATE {

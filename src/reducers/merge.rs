@@ -7,7 +7,7 @@
 //!   there. Keys the state has keep their places; new ones follow at the end.
 //! - Data that is anything else stands under the event's type.
 //! - No data, or `null`, says only that the entity exists.
-//! - An event that says that the entity itself is gone ends it ([`ends`]); a later event starts anew.
+//! - An event that says that the entity itself is gone ends it ([`ends`]); a later event starts over.
 //! - Data that is not JSON is a fault.
 
 mod ends;
@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 pub use ends::ends;
 
+use crate::domain::State;
 use crate::domain::json::Object;
 use crate::domain::{Event, Json, Parser, StreamName};
-use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, Start, State, StateCost};
+use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, Start, StateCost};
 
 /// Changes whenever the rules above do: states kept by other rules are not these.
 const FINGERPRINT: Fingerprint = Fingerprint(0x6d65_7267_6500_0001);

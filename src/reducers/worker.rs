@@ -114,7 +114,7 @@ impl Worker {
         &mut self.out
     }
 
-    /// The next answer. What it says in between counts as life: the silence begins anew with every byte either way.
+    /// The next answer. What it says in between counts as life: the silence starts over with every byte either way.
     ///
     /// # Errors
     /// When none comes. The process is killed then.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress, get_maximum_output_size};
 
-use super::State;
 use crate::domain::Parser;
+use crate::domain::State;
 
 /// What keeping one costs besides its bytes: about.
 const ENTRY: usize = 64;

@@ -138,7 +138,7 @@ impl Faults {
         (0..self.runs.len()).map(|n| self.run(n))
     }
 
-    /// Counts anew from an ordinal on: what was found there no longer holds.
+    /// Counts again from an ordinal on: what was found there no longer holds.
     pub fn recount_from(&mut self, ordinal: u64) {
         if ordinal >= self.counted {
             return;

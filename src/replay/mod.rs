@@ -7,7 +7,6 @@ mod faults;
 mod goal;
 mod log;
 pub mod moment;
-pub mod patch;
 mod patience;
 pub mod reducer;
 mod ring;
@@ -17,9 +16,6 @@ pub use checkpoints::Spacing;
 pub use faults::{FaultCount, FirstFault};
 pub use goal::{Advance, Budget, Goal, Limits, Memory};
 pub use moment::Moment;
-pub use patch::{Change, ChangeKind, Counts, Patch};
 pub use patience::{Patience, Suspension};
-pub use reducer::{
-    Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, State, StateCost,
-};
+pub use reducer::{Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost};
 pub use timeline::{Counted, Timeline};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{FaultCount, FoldError, Patch, ReducerInfo, State, Suspension};
+use super::{FaultCount, FoldError, ReducerInfo, Suspension};
 use crate::domain::{Event, Form, StreamName};
+use crate::domain::{Patch, State};
 
 /// A place in the history of one stream: between two events, before the first, or after the last.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,4 +1,4 @@
-//! How often a reducer may take too long before nobody waits for it any more.
+//! How often a reducer may take too long, or leave too much, before nobody waits for it any more.
 //!
 //! An event that takes too long costs its whole time, so a reducer that loops on every event of a type would hold a walk
 //! for hours and end with a state that lacks them all. After the third time the fold is suspended: no state is given for
@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::FoldError;
+use super::{Cause, FoldError};
 use crate::domain::Event;
 
 /// So often a reducer may take too long.
@@ -26,7 +26,11 @@ pub struct Suspension {
 
 impl fmt::Display for Suspension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "suspended: it timed out {} times", self.times)?;
+        let what = match self.error.cause {
+            Cause::TooMuch => "took too much time or memory",
+            Cause::TimedOut | Cause::Failed => "timed out",
+        };
+        write!(f, "suspended: it {what} {} times", self.times)?;
         if let Some(event) = &self.event {
             write!(f, ", the last at {} version {} ({})", event.stream, event.version, event.event_type)?;
         }
@@ -53,7 +57,7 @@ impl Patience {
         Self(Arc::new(Mutex::new(Spent { goes_on: true, endless: true, ..Spent::default() })))
     }
 
-    /// It took too long once more.
+    /// It took too long once more, or left more than a state may be: finding that out takes as long.
     pub fn spend(&self, event: Option<Arc<Event>>, error: Arc<FoldError>) {
         let mut spent = self.spent();
         spent.times = spent.times.saturating_add(1);

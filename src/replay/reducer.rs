@@ -3,12 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{Cancel, Event, Json, StreamName};
-
-/// A state; `None` is an entity that does not exist (not yet, or no longer). It is nested no deeper than
-/// [`MAX_DEPTH`](crate::domain::json::MAX_DEPTH), as everything is that was read from text: written and read again it
-/// is the same.
-pub type State = Option<Json>;
+use crate::domain::{Cancel, Event, State, StreamName};
 
 /// Identifies a fold: states of another fingerprint are not ours.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -95,6 +90,8 @@ pub enum Cause {
     Failed,
     /// It took too long and was stopped.
     TimedOut,
+    /// The state it leaves is too much: for the memory a reducer may use, or for what is taken of one.
+    TooMuch,
 }
 
 impl FoldError {
@@ -106,6 +103,19 @@ impl FoldError {
     /// That it took too long.
     pub fn timed_out(message: impl Into<String>) -> Self {
         Self { cause: Cause::TimedOut, ..Self::new(message) }
+    }
+
+    /// That it leaves more than a state may be.
+    pub fn too_much(message: impl Into<String>) -> Self {
+        Self { cause: Cause::TooMuch, ..Self::new(message) }
+    }
+
+    /// Whether it spent what a reducer may use, of time or of memory.
+    pub fn is_spent(&self) -> bool {
+        match self.cause {
+            Cause::TimedOut | Cause::TooMuch => true,
+            Cause::Failed => false,
+        }
     }
 
     /// Whether it took too long.
@@ -139,7 +149,7 @@ pub struct Lost {
 
 /// A fold. It holds its own state and hands it out when asked.
 pub trait Reducer: Send {
-    /// Begins anew.
+    /// Starts over.
     ///
     /// # Errors
     /// When the script cannot be loaded or its initial state cannot be made.

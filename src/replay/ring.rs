@@ -6,9 +6,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::FoldError;
 use super::log::event_bytes;
-use super::{FoldError, Patch, State};
 use crate::domain::Event;
+use crate::domain::{Patch, State};
 
 /// A state, or why the reducer could not give it.
 pub(super) type Given = Result<State, Arc<FoldError>>;

@@ -21,7 +21,8 @@ use super::faults::{Failed, FaultCount, Faults};
 use super::goal::{Advance, Budget, Goal, Limits, Memory};
 use super::log::{Log, event_bytes};
 use super::ring::{Fresh, Given, Ring, Version};
-use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, State, StateCost};
+use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, StateCost};
+use crate::domain::State;
 use crate::domain::{Cancel, Event, EventPage, Parser, StreamName};
 pub use counting::Counted;
 use recovery::Recovery;
@@ -282,7 +283,7 @@ impl Timeline {
     }
 
     /// Names the token of the walk that begins: a reducer that is slow looks at it too. Once it is cancelled, `advance` may
-    /// answer `Failed` at once; nothing is remembered of that, and the next walk folds anew from the nearest state.
+    /// answer `Failed` at once; nothing is remembered of that, and the next walk folds again from the nearest state.
     pub fn heed(&mut self, cancel: &Cancel) {
         self.cancel = cancel.clone();
         self.reducer.heed(cancel);
@@ -434,7 +435,7 @@ impl Timeline {
         }
         self.start_reducer(origin, at).map_err(|why| {
             self.folded = None;
-            if why.is_timed_out() {
+            if why.is_spent() {
                 self.patience.spend(None, Arc::new(why.clone()));
             }
             self.patience.suspension().map_or(Advance::Failed(why), Advance::Suspended)
@@ -473,6 +474,9 @@ impl Timeline {
         }
         if walk.target == 0 {
             let state = self.state_here(&mut walk, &mut 0);
+            if let Some(why) = state.as_ref().err().filter(|why| why.is_spent()) {
+                self.patience.spend(None, why.clone());
+            }
             let version = Version::new(None, None, state.clone(), state, 0);
             walk.fresh = Fresh::default();
             walk.fresh.push(0, version, usize::MAX);

@@ -104,7 +104,7 @@ impl Backend for Paper {
 pub(crate) struct Canvas {
     terminal: Terminal<Paper>,
     ink: Ink,
-    anew: bool,
+    whole: bool,
 }
 
 impl Canvas {
@@ -114,7 +114,7 @@ impl Canvas {
         let size = Size::new(columns, rows);
         let paper = Paper { pen: CrosstermBackend::new(ink.clone()), size, cursor: None, moved: true };
         let terminal = Terminal::new(paper).expect("memory does not fail");
-        Self { terminal, ink, anew: true }
+        Self { terminal, ink, whole: true }
     }
 
     /// The terminal has another size.
@@ -124,7 +124,7 @@ impl Canvas {
 
     /// The terminal shows something else than we think: the next picture is drawn whole.
     pub(crate) fn forget(&mut self) {
-        self.anew = true;
+        self.whole = true;
     }
 
     /// Draws, and appends to `bytes` what changes the terminal; nothing when the picture is the one it shows.
@@ -132,7 +132,7 @@ impl Canvas {
         /// Synchronised output (mode 2026): the terminal shows the frame at once. Ignored where it is unknown.
         const BEGIN: &[u8] = b"\x1b[?2026h";
         const END: &[u8] = b"\x1b[?2026l";
-        if std::mem::take(&mut self.anew) {
+        if std::mem::take(&mut self.whole) {
             // The terminal was entered with its cursor hidden.
             self.terminal.backend_mut().cursor = None;
             self.terminal.clear().expect("memory does not fail");

@@ -15,11 +15,12 @@ use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::canvas::Canvas;
 use super::clipboard::{self, Between};
+use super::desk::{Desk, Orders};
 use super::input::supersedes;
 use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::output::Output;
 use super::panics;
-use super::replay::{self, Desk, Orders};
+use super::replay;
 use super::run::{Reopen, Screen, watch_over};
 use super::signals::{JobControl, Whom};
 use super::tasks::{LookedFor, Tasks};
@@ -60,7 +61,7 @@ pub(crate) enum Ending {
     Panicked(String),
 }
 
-/// What is needed to go on with a source that was opened anew.
+/// What is needed to go on with a source that was opened again.
 pub(crate) struct Again {
     pub(crate) reopen: Option<Reopen>,
     pub(crate) outlet: Outlet,
@@ -305,7 +306,7 @@ impl<S: Screen> EventLoop<S> {
                 }
             }
             Notice::Reloaded(Refreshed { happened, refused: None }) => {
-                self.tell(Msg::ReducerReloaded(format!("{happened}: folding anew …")));
+                self.tell(Msg::ReducerReloaded(format!("{happened}: folding again …")));
             }
             Notice::Reloaded(Refreshed { refused: Some(stale), .. }) => {
                 self.tell(Msg::ReducerRefused(format!("{stale}: this state is from before the save")));
@@ -376,7 +377,7 @@ impl<S: Screen> EventLoop<S> {
             Effect::Reopen { generation } => match &self.again.reopen {
                 Some(reopen) => self.tasks.reopen(generation, Arc::clone(reopen)),
                 None => {
-                    let why = "what came through a pipe has gone by";
+                    let why = "it came through a pipe, which can be read only once";
                     let failure = Failure::new(FailureKind::Unsupported, "stepback", "open it again", why);
                     self.tell(Msg::JobFailed { generation, failure });
                 }
@@ -409,7 +410,7 @@ impl<S: Screen> EventLoop<S> {
         }
     }
 
-    /// Goes on with a source that was opened anew: other threads walk and read it, and the screen is told everything.
+    /// Goes on with a source that was opened again: other threads walk and read it, and the screen is told everything.
     fn reopened(&mut self, opened: Opened) {
         let Opened { source, walker } = opened;
         let Again { outlet, urgent, walked_out, .. } = &self.again;

@@ -7,6 +7,7 @@
 mod canvas;
 mod clipboard;
 mod colors;
+mod desk;
 mod event_loop;
 mod input;
 mod launch;

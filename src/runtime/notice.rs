@@ -14,7 +14,7 @@ use crate::sources::Source;
 /// How many notices may wait for the loop; who has more to say waits.
 pub(crate) const WAITING_NOTICES: usize = 1024;
 
-/// A source that was opened anew, and what walks it.
+/// A source that was opened again, and what walks it.
 pub(crate) struct Opened {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) walker: Walker,
@@ -41,9 +41,9 @@ pub(crate) enum Notice {
     Placed(Generation, Placed),
     /// The replay thread has finished what it was told to; these belong into one frame.
     Walked(Vec<Msg>),
-    /// Reducer files changed and have been loaded anew, or cannot be.
+    /// Reducer files changed and have been loaded again, or cannot be.
     Reloaded(Refreshed),
-    /// The source has been opened anew.
+    /// The source has been opened again.
     Reopened(Box<Opened>),
     /// A slot has nothing to do any more.
     SlotEmptied,

@@ -1,33 +1,23 @@
-//! The replay thread, which owns the walker, and the desk in the loop that decides what it does next.
-//!
-//! The desk is plain data driven by the loop's clock. Its invariants: one walk is under way at a time; of the walks that
-//! wait, the newest counts; the answer of one has been drawn before the next begins, so that no more moments are made
-//! than are seen; and a walk is cancelled for a newer one only after [`GRACE`], so that a key held down shows progress.
+//! The replay thread, which owns the walker: it takes orders from the desk and answers with moments. While none waits, it
+//! counts the events that fail.
 
-use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::desk::{Command, Counting, Orders, Walk};
 use super::notice::{Notice, Outlet, Urgent};
 use super::panics;
 use crate::app::failing::Failing;
 use crate::app::folding::FoldProgress;
-use crate::app::walk::Arrival;
 use crate::app::{Generation, Msg, words};
-use crate::domain::{Cancel, Destination, FailureKind, Scope, StreamName, text};
-use crate::replay::{Change, Counted, Moment, Patch, State};
-use crate::session::{Placed, Reached, Walker};
-
-/// How long a walk may go on when a newer one waits.
-const GRACE: Duration = Duration::from_millis(100);
-
-/// How long the place a walk leads to is not told, because what is so there may come meanwhile: a moment that comes at
-/// once shows in one frame with its place.
-const PLACE_GRACE: Duration = Duration::from_millis(40);
+use crate::domain::patch::Change;
+use crate::domain::{Cancel, Destination, FailureKind, Patch, State, StreamName, text};
+use crate::replay::{Counted, Moment};
+use crate::session::{PROJECT_FILE, Reached, Walker};
 
 /// How often a walk says how far it is, and after how long for the first time.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -41,263 +31,6 @@ const MOST_FAILED: usize = 65_536;
 /// How often the reducer files are looked at.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
-/// Where to walk.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Walk {
-    /// To be repeated in the answer.
-    pub(crate) generation: Generation,
-    /// In which scope.
-    pub(crate) scope: Scope,
-    /// To which place in it.
-    pub(crate) place: u64,
-}
-
-/// What the replay thread is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Walk, unless the token says no.
-    Walk(Walk, Cancel),
-    /// Go on with a fold that is suspended.
-    KeepGoing(StreamName),
-    /// Keep a state to compare with.
-    Pin(State),
-    /// No longer compare.
-    Unpin,
-}
-
-/// Where commands are handed to the thread. What it counts meanwhile, behind the walks, ends when one comes.
-#[derive(Clone, Debug)]
-pub(crate) struct Orders {
-    commands: Sender<Command>,
-    counting: Counting,
-}
-
-impl Orders {
-    /// Hands out a command; whether there is somebody to take it.
-    fn send(&self, command: Command) -> bool {
-        let sent = self.commands.send(command).is_ok();
-        // Afterwards: a count that begins later finds the command first.
-        self.counting.stop();
-        sent
-    }
-}
-
-/// The token of the count that is under way.
-#[derive(Clone, Debug, Default)]
-struct Counting(Arc<Mutex<Cancel>>);
-
-impl Counting {
-    /// The token of a count that may begin now.
-    fn token(&self) -> Cancel {
-        let mut token = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if token.is_cancelled() {
-            *token = Cancel::default();
-        }
-        token.clone()
-    }
-
-    fn stop(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancel();
-    }
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Walk(Walk),
-    KeepGoing(StreamName),
-    Pin(State),
-    Unpin,
-}
-
-#[derive(Debug)]
-struct Running {
-    cancel: Cancel,
-    since: Instant,
-}
-
-/// A place that is known and not told yet: what is so there may come within the grace.
-#[derive(Debug)]
-struct Held {
-    generation: Generation,
-    arrival: Arrival,
-    until: Instant,
-}
-
-/// What the replay thread is to do, as the loop sees it.
-#[derive(Debug)]
-pub(crate) struct Desk {
-    orders: Orders,
-    running: Option<Running>,
-    waiting: VecDeque<Waiting>,
-    /// Whether the last answer has been drawn.
-    drawn: bool,
-    /// The walk that was asked for last, until somebody stops it: the places of others are nobody's business.
-    asked: Option<Generation>,
-    held: Option<Held>,
-    /// The place that has been told and whose moment has not come.
-    behind: Option<Generation>,
-}
-
-impl Desk {
-    pub(crate) fn new(orders: Orders) -> Self {
-        Self { orders, running: None, waiting: VecDeque::new(), drawn: true, asked: None, held: None, behind: None }
-    }
-
-    /// A walk is asked for: where it leads is being found out.
-    pub(crate) fn asked(&mut self, generation: Generation) {
-        self.asked = Some(generation);
-    }
-
-    /// It is known where a walk leads: what is so there is wanted. The place itself is told once the moment has not come
-    /// within its grace, and at once where the screen waits for a moment anyway.
-    pub(crate) fn placed(&mut self, generation: Generation, placed: Placed, now: Instant) {
-        if self.asked != Some(generation) {
-            return;
-        }
-        let until = match (&self.held, self.behind) {
-            (_, Some(_)) => now,
-            (Some(held), None) => held.until,
-            (None, None) => now + PLACE_GRACE,
-        };
-        let Placed { scope, scope_at, event, stream_at, total, .. } = placed;
-        self.go(Walk { generation, scope: scope.clone(), place: scope_at }, now);
-        self.held = Some(Held { generation, arrival: Arrival { scope, scope_at, event, stream_at, total }, until });
-    }
-
-    /// The place that is to be told now, if one is.
-    pub(crate) fn due_place(&mut self, now: Instant) -> Option<Msg> {
-        let held = self.held.take_if(|held| held.until <= now)?;
-        self.behind = Some(held.generation);
-        Some(Msg::PlaceReached { generation: held.generation, arrival: held.arrival })
-    }
-
-    /// Wants a walk. One that waits already is forgotten.
-    fn go(&mut self, walk: Walk, now: Instant) {
-        if matches!(self.waiting.back(), Some(Waiting::Walk(_))) {
-            self.waiting.pop_back();
-        }
-        self.waiting.push_back(Waiting::Walk(walk));
-        self.work(now);
-    }
-
-    /// Wants a fold that is suspended to go on.
-    pub(crate) fn keep_going(&mut self, stream: StreamName, now: Instant) {
-        self.waiting.push_back(Waiting::KeepGoing(stream));
-        self.work(now);
-    }
-
-    /// Wants a state pinned.
-    pub(crate) fn pin(&mut self, state: State, now: Instant) {
-        self.waiting.push_back(Waiting::Pin(state));
-        self.work(now);
-    }
-
-    /// Wants it no longer pinned.
-    pub(crate) fn unpin(&mut self, now: Instant) {
-        self.waiting.push_back(Waiting::Unpin);
-        self.work(now);
-    }
-
-    /// Stops the walk under way and forgets those that wait.
-    pub(crate) fn stop(&mut self) {
-        self.waiting.retain(|waiting| !matches!(waiting, Waiting::Walk(_)));
-        self.asked = None;
-        self.held = None;
-        self.behind = None;
-        if let Some(running) = &self.running {
-            running.cancel.cancel();
-        }
-        self.orders.counting.stop();
-    }
-
-    /// The thread finished what it was told to. A place that its answers do not tell is to be told before them.
-    pub(crate) fn finished(&mut self, answers: &[Msg], now: Instant) -> Option<Msg> {
-        self.running = None;
-        self.drawn &= answers.is_empty();
-        let mut place = None;
-        for answer in answers {
-            match answer {
-                Msg::MomentReached { generation, .. } => {
-                    self.held.take_if(|held| held.generation <= *generation);
-                    self.behind.take_if(|behind| *behind <= *generation);
-                }
-                Msg::JobFailed { generation, .. } => {
-                    if let Some(held) = self.held.as_mut().filter(|held| held.generation == *generation) {
-                        held.until = now;
-                        place = self.due_place(now);
-                    }
-                    self.behind.take_if(|behind| behind == generation);
-                }
-                _ => {}
-            }
-        }
-        self.work(now);
-        place
-    }
-
-    /// A frame with everything said so far is on its way to the terminal.
-    pub(crate) fn drawn(&mut self, now: Instant) {
-        self.drawn = true;
-        self.work(now);
-    }
-
-    /// Whether the thread has been told something and has not answered.
-    pub(crate) fn is_waited_for(&self) -> bool {
-        self.running.is_some()
-    }
-
-    /// When [`Desk::work`] must be called again at the latest, or [`Desk::due_place`].
-    pub(crate) fn due(&self) -> Option<Instant> {
-        let held = self.held.as_ref().map(|held| held.until);
-        [held, self.yields_at()].into_iter().flatten().min()
-    }
-
-    /// When the walk under way is to yield to a newer one.
-    fn yields_at(&self) -> Option<Instant> {
-        let running = self.running.as_ref().filter(|running| !running.cancel.is_cancelled())?;
-        matches!(self.waiting.front(), Some(Waiting::Walk(_))).then(|| running.since + GRACE)
-    }
-
-    /// Whether nothing is under way and nothing waits.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.running.is_none() && self.waiting.is_empty()
-    }
-
-    /// Tells the thread what can be told now, and stops a walk that nobody waits for any more.
-    pub(crate) fn work(&mut self, now: Instant) {
-        if let Some(due) = self.yields_at()
-            && due <= now
-            && let Some(running) = &self.running
-        {
-            running.cancel.cancel();
-        }
-        while self.running.is_none() {
-            let command = match self.waiting.front() {
-                Some(Waiting::Walk(_)) if !self.drawn => return,
-                Some(_) => self.waiting.pop_front(),
-                None => return,
-            };
-            let cancel = Cancel::default();
-            let command = match command {
-                Some(Waiting::Walk(walk)) => Command::Walk(walk, cancel.clone()),
-                Some(Waiting::KeepGoing(stream)) => Command::KeepGoing(stream),
-                Some(Waiting::Pin(state)) => Command::Pin(state),
-                Some(Waiting::Unpin) => Command::Unpin,
-                None => return,
-            };
-            if self.orders.send(command) {
-                self.running = Some(Running { cancel, since: now });
-            }
-        }
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 /// Starts the thread. It ends when the sender of its commands is dropped; `ended` is dropped then.
 ///
 /// # Errors
@@ -308,14 +41,12 @@ pub(crate) fn start(
     urgent: UnboundedSender<Urgent>,
     ended: Sender<()>,
 ) -> std::io::Result<Orders> {
-    let (commands, orders) = channel();
-    let counting = Counting::default();
-    let counts = counting.clone();
+    let (all, orders, counts) = Orders::new();
     panics::spawn("replay", urgent, move || {
         let _ended = ended;
         replay(walker, &orders, counts, &outlet);
     })?;
-    Ok(Orders { commands, counting })
+    Ok(all)
 }
 
 fn replay(walker: Walker, orders: &Receiver<Command>, counts: Counting, outlet: &Outlet) {
@@ -368,6 +99,16 @@ fn replay(walker: Walker, orders: &Receiver<Command>, counts: Counting, outlet: 
 /// Where the walk stood last: the stream, how many of its events are folded, and the state.
 type Stand = (StreamName, u64, State);
 
+/// A save of which it is not said yet what it changed.
+struct Saved {
+    /// What became of which files.
+    happened: String,
+    /// What of the project file is still wrong; nothing where nothing is.
+    still: String,
+    /// Where the walk stood before.
+    before: Stand,
+}
+
 /// What the replay thread knows from one order to the next.
 struct Thread<'a> {
     walker: Walker,
@@ -376,8 +117,7 @@ struct Thread<'a> {
     /// When the reducer files were looked at last.
     refreshed: Instant,
     stands: Option<Stand>,
-    /// What became of which files, and where the walk stood before.
-    saved: Option<(String, Stand)>,
+    saved: Option<Saved>,
     /// Whether the events that fail are still to be counted where the walk stands.
     counting: bool,
     /// Whether they can be: not with a reducer that does not start.
@@ -450,13 +190,15 @@ impl Thread<'_> {
         self.counting = self.countable && self.stands.is_some();
         let Some(refreshed) = self.walker.refresh() else { return true };
         (self.counted, self.countable) = (None, true);
+        let mut still = String::new();
         if let Some(remarks) = self.walker.remarks() {
+            still = still_wrong(&refreshed.happened, &remarks);
             self.outlet.say(Msg::ProjectRemarked(remarks));
         }
         if refreshed.refused.is_none() {
             // Of two saves the state before the first is compared.
-            let before = self.saved.take().map(|(_, before)| before).or_else(|| self.stands.clone());
-            self.saved = before.map(|before| (refreshed.happened.clone(), before));
+            let before = self.saved.take().map(|saved| saved.before).or_else(|| self.stands.clone());
+            self.saved = before.map(|before| Saved { happened: refreshed.happened.clone(), still, before });
         }
         self.outlet.send(Notice::Reloaded(refreshed))
     }
@@ -505,11 +247,11 @@ impl Thread<'_> {
     /// Remembers where the walk stands, and says what a save changed there.
     fn arrived(&mut self, moment: &Moment) -> Option<Msg> {
         let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
-        let said = self.saved.take().map(|(happened, before)| match before {
+        let said = self.saved.take().map(|Saved { happened, still, before }| match before {
             (stood, place, before) if stood == stream && place == at => {
-                format!("{happened}: {}", differing(&Patch::between(&before, &state)))
+                format!("{happened}: {}{still}", differing(&Patch::between(&before, &state)))
             }
-            _ => format!("{happened}: folded anew"),
+            _ => format!("{happened}: folded again{still}"),
         });
         (self.counting, self.countable) = (!stream.as_str().is_empty(), true);
         self.stands = self.counting.then_some((stream, at, state));
@@ -519,6 +261,16 @@ impl Thread<'_> {
     fn difference(&self) -> Option<Msg> {
         difference(&self.walker, self.generation)
     }
+}
+
+/// What is still wrong with a project file that was saved, as the end of a sentence about it.
+fn still_wrong(happened: &str, remarks: &[String]) -> String {
+    let (true, Some((first, others))) = (happened.contains(PROJECT_FILE), remarks.split_first()) else {
+        return String::new();
+    };
+    let first = first.strip_prefix(PROJECT_FILE).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(first);
+    let more = if others.is_empty() { String::new() } else { format!(" (+{} more)", others.len()) };
+    format!("; still: {first}{more}")
 }
 
 /// How many paths differ, and the first of them.
@@ -566,183 +318,12 @@ mod tests {
         assert_eq!(said(r#"{"total":1}"#, r#"{"total":2}"#), "1 path differs here: /total");
         assert_eq!(said("{}", r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#), "5 paths differ here: /a, /b, /c +2 more");
     }
-    use crate::domain::Failure;
-
-    fn walk(number: u64) -> Walk {
-        Walk { generation: Generation(number), scope: Scope::All, place: number }
-    }
-
-    fn placed(number: u64) -> Placed {
-        Placed { scope: Scope::All, scope_at: number, event: None, stream_at: 0, total: 9, notice: None }
-    }
-
-    impl Desk {
-        fn place(&mut self, number: u64, now: Instant) {
-            self.asked(Generation(number));
-            self.placed(Generation(number), placed(number), now);
-        }
-    }
-
-    fn moment(number: u64) -> [Msg; 1] {
-        let source = crate::sources::memory::Memory::new("memory", Vec::new());
-        let mut walker = Walker::new(std::sync::Arc::new(source), crate::session::ReducerBook::empty());
-        let start = Destination::To(0);
-        let reached = walker.go(&Scope::All, 0, &start, &Cancel::default(), &mut |_| {}).expect("the start");
-        let moment = Box::new(reached.moment);
-        [Msg::MomentReached { generation: Generation(number), scope: Scope::All, scope_at: number, moment }]
-    }
-
-    fn place(told: Option<Msg>) -> Option<u64> {
-        match told? {
-            Msg::PlaceReached { generation, .. } => Some(generation.0),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn failed(number: u64) -> [Msg; 1] {
-        let failure = Failure::new(FailureKind::Cancelled, "memory", "walk", "cancelled");
-        [Msg::JobFailed { generation: Generation(number), failure }]
-    }
-
-    /// What the thread would find in its channel: the generation of a walk, or what else it is told.
-    fn told(orders: &Receiver<Command>) -> Vec<String> {
-        orders
-            .try_iter()
-            .map(|command| match command {
-                Command::Walk(walk, _) => walk.generation.0.to_string(),
-                Command::KeepGoing(_) => "keep going".to_owned(),
-                Command::Pin(_) => "pin".to_owned(),
-                Command::Unpin => "unpin".to_owned(),
-            })
-            .collect()
-    }
-
-    fn desk() -> (Desk, Receiver<Command>, Instant) {
-        let (commands, orders) = channel();
-        (Desk::new(Orders { commands, counting: Counting::default() }), orders, Instant::now())
-    }
-
     #[test]
-    fn of_the_walks_that_wait_the_newest_counts() {
-        let (mut desk, orders, now) = desk();
-        for number in 1..=4 {
-            desk.go(walk(number), now);
-        }
-        assert_eq!(told(&orders), ["1"]);
-        desk.finished(&failed(1), now);
-        assert!(told(&orders).is_empty(), "the answer is not drawn yet");
-        desk.drawn(now);
-        assert_eq!(told(&orders), ["4"]);
-        desk.finished(&failed(4), now);
-        desk.drawn(now);
-        assert!(told(&orders).is_empty() && desk.is_idle());
-    }
-
-    #[test]
-    fn a_walk_yields_to_a_newer_one_after_its_grace() {
-        let (mut desk, orders, now) = desk();
-        desk.go(walk(1), now);
-        let Ok(Command::Walk(_, cancel)) = orders.try_recv() else { panic!("not told") };
-        assert_eq!(desk.due(), None, "nothing waits");
-        desk.go(walk(2), now + GRACE / 2);
-        assert!(!cancel.is_cancelled());
-        assert_eq!(desk.due(), Some(now + GRACE));
-        desk.work(now + GRACE);
-        assert!(cancel.is_cancelled());
-        assert_eq!(desk.due(), None, "it has been told");
-    }
-
-    #[test]
-    fn stopping_is_at_once() {
-        let (mut desk, orders, now) = desk();
-        desk.go(walk(1), now);
-        desk.go(walk(2), now);
-        desk.stop();
-        let Ok(Command::Walk(_, cancel)) = orders.try_recv() else { panic!("not told") };
-        assert!(cancel.is_cancelled());
-        desk.finished(&failed(1), now);
-        desk.drawn(now);
-        assert!(told(&orders).is_empty() && desk.is_idle());
-    }
-
-    #[test]
-    fn what_is_counted_behind_the_walks_ends_when_there_is_something_else_to_do() {
-        let (mut desk, orders, now) = desk();
-        let counting = desk.orders.counting.clone();
-        let token = counting.token();
-        assert!(!token.is_cancelled());
-        desk.go(walk(1), now);
-        assert!(token.is_cancelled() && told(&orders) == ["1"]);
-        let token = counting.token();
-        assert!(!token.is_cancelled(), "the next one begins anew");
-        desk.stop();
-        assert!(token.is_cancelled(), "somebody stops what is folded");
-    }
-
-    #[test]
-    fn a_pin_keeps_its_place_among_the_walks() {
-        let (mut desk, orders, now) = desk();
-        desk.go(walk(1), now);
-        desk.pin(None, now);
-        desk.go(walk(2), now);
-        desk.go(walk(3), now);
-        assert_eq!(desk.due(), None, "the walk before a pin is not cut short");
-        assert_eq!(told(&orders), ["1"]);
-        desk.finished(&failed(1), now);
-        assert_eq!(told(&orders), ["pin"]);
-        desk.finished(&[], now);
-        desk.drawn(now);
-        assert_eq!(told(&orders), ["3"]);
-        desk.finished(&failed(3), now);
-        desk.unpin(now);
-        assert_eq!(told(&orders), ["unpin"]);
-    }
-
-    #[test]
-    fn a_place_is_told_alone_only_when_its_moment_does_not_come() {
-        let (mut desk, orders, now) = desk();
-        desk.place(1, now);
-        assert_eq!(told(&orders), ["1"]);
-        assert_eq!(place(desk.due_place(now)), None);
-        assert_eq!(desk.due(), Some(now + PLACE_GRACE));
-        desk.finished(&moment(1), now);
-        assert_eq!(desk.due(), None, "the moment tells its place");
-        desk.drawn(now);
-        desk.place(2, now);
-        let later = now + PLACE_GRACE;
-        assert_eq!(place(desk.due_place(later)), Some(2));
-        assert_eq!(desk.due(), None);
-    }
-
-    #[test]
-    fn a_key_held_down_moves_at_once_while_a_moment_is_waited_for() {
-        let (mut desk, _orders, now) = desk();
-        desk.place(1, now);
-        desk.place(2, now + PLACE_GRACE / 2);
-        let due = now + PLACE_GRACE;
-        assert_eq!(place(desk.due_place(due)), Some(2), "the grace is that of the first");
-        desk.place(3, due);
-        assert_eq!(place(desk.due_place(due)), Some(3));
-        desk.finished(&moment(2), due);
-        desk.place(4, due);
-        assert_eq!(place(desk.due_place(due)), Some(4), "the moment of the third has not come");
-        desk.finished(&moment(4), due);
-        desk.place(5, due);
-        assert_eq!(place(desk.due_place(due)), None);
-    }
-
-    #[test]
-    fn a_fold_that_fails_keeps_nobody_from_its_event() {
-        let (mut desk, orders, now) = desk();
-        desk.place(1, now);
-        assert_eq!(place(desk.finished(&failed(1), now)), Some(1));
-        desk.place(2, now);
-        desk.stop();
-        assert_eq!(place(desk.due_place(now + PLACE_GRACE)), None, "nobody waits for it any more");
-        let known = told(&orders).len();
-        desk.placed(Generation(2), placed(2), now);
-        desk.finished(&failed(2), now);
-        desk.drawn(now);
-        assert_eq!((known, told(&orders).len()), (1, 0), "nor for one that is found out afterwards");
+    fn what_is_still_wrong_with_a_project_file_is_said_again_when_it_is_saved() {
+        let remarks = |count: usize| vec!["stepback.toml: `ordr` is no category".to_owned(); count];
+        assert_eq!(still_wrong("stepback.toml saved", &remarks(1)), "; still: `ordr` is no category");
+        assert_eq!(still_wrong("stepback.toml saved", &remarks(3)), "; still: `ordr` is no category (+2 more)");
+        assert_eq!(still_wrong("order.js saved", &remarks(1)), "");
+        assert_eq!(still_wrong("stepback.toml saved", &[]), "");
     }
 }

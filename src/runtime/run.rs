@@ -39,7 +39,7 @@ pub trait Screen {
     fn draw(&self, frame: &mut Frame<'_>);
 }
 
-/// Opens the source of the interface anew, with what walks it. May take long.
+/// Opens the source of the interface again, with what walks it. May take long.
 pub type Reopen = Arc<dyn Fn() -> Result<(Arc<dyn Source>, Walker), Failure> + Send + Sync>;
 
 /// What the interface is started with.
@@ -50,7 +50,7 @@ pub struct Launch<S> {
     pub walker: Walker,
     /// What is shown. Its first message is the size of the terminal.
     pub screen: S,
-    /// How the source is opened anew, where that is possible.
+    /// How the source is opened again, where that is possible.
     pub reopen: Option<Reopen>,
     /// Whether to listen to the mouse.
     pub mouse: bool,
@@ -194,7 +194,7 @@ fn end(
     // The person gets the terminal back first; whatever else has to end does so behind the prompt's back.
     drop(guard);
     drop(held);
-    // A store that is read anew may be in the middle of a copy.
+    // A store that is read again may be in the middle of a copy.
     crate::sources::remove_copies();
     match ending {
         Ending::Quit => {

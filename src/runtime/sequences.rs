@@ -137,14 +137,14 @@ impl Cutter {
             State::Escape => self.escape(byte, now),
             State::Reply { since, escape } => self.reply(byte, since, escape, now),
             State::Paste => self.paste(byte),
-            _ if byte == ESC => self.begin_anew(byte),
+            _ if byte == ESC => self.start_over(byte),
             State::Control => self.control(byte),
             State::Console | State::Single => match byte {
                 b'0'..=b'9' | b';' if self.state == State::Single && self.bytes.len() < LONGEST => {
                     self.bytes.push(byte)
                 }
                 0x40..=0x7e => self.end_with(byte),
-                _ => self.begin_anew(byte),
+                _ => self.start_over(byte),
             },
             State::OldMouse => match byte {
                 0x20.. => {
@@ -153,7 +153,7 @@ impl Cutter {
                         self.finish();
                     }
                 }
-                _ => self.begin_anew(byte),
+                _ => self.start_over(byte),
             },
         }
     }
@@ -180,14 +180,14 @@ impl Cutter {
     }
 
     /// Drops what has begun: this byte does not belong to it.
-    fn begin_anew(&mut self, byte: u8) {
+    fn start_over(&mut self, byte: u8) {
         self.forget();
         self.begin(byte);
     }
 
     fn text(&mut self, byte: u8, missing: usize) {
         if byte & 0xc0 != 0x80 {
-            return self.begin_anew(byte);
+            return self.start_over(byte);
         }
         self.bytes.push(byte);
         match missing {
@@ -230,10 +230,10 @@ impl Cutter {
             }
             0x40..=0x7e if self.bytes.get(2) == Some(&b'<') && !matches!(byte, b'M' | b'm') => {
                 // A mouse report that was cut; this is a key.
-                self.begin_anew(byte);
+                self.start_over(byte);
             }
             0x40..=0x7e => self.end_with(byte),
-            _ => self.begin_anew(byte),
+            _ => self.start_over(byte),
         }
     }
 
@@ -254,13 +254,13 @@ impl Cutter {
         match (escape, byte) {
             (true, b'\\') | (false, BEL) => self.forget(),
             // The first escape ended nothing.
-            (true, ESC) => self.begin_anew(ESC),
+            (true, ESC) => self.start_over(ESC),
             (true, _) => {
-                self.begin_anew(ESC);
+                self.start_over(ESC);
                 self.take(byte, now);
             }
             (false, ESC) => self.state = State::Reply { since, escape: true },
-            (false, 0..=0x1f) => self.begin_anew(byte),
+            (false, 0..=0x1f) => self.start_over(byte),
             // What it says is of no interest; that it says something is.
             (false, _) => {
                 self.bytes.truncate(2);

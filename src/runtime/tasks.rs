@@ -16,10 +16,10 @@ use super::slot::Slot;
 use super::surveys::{self, Reducers};
 use crate::app::panes::survey::Survey;
 use crate::app::{Generation, Msg};
+use crate::condition::Problem;
 use crate::domain::{
     Destination, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamName, StreamSummary,
 };
-use crate::session::condition::Problem;
 use crate::session::search::{Case, EventFilter, pattern};
 use crate::session::{self, ReducerBook, StreamFilter, Walker};
 use crate::sources::Source;
@@ -203,7 +203,7 @@ impl Tasks {
         });
     }
 
-    /// Opens the source anew.
+    /// Opens the source again.
     pub(crate) fn reopen(&self, generation: Generation, reopen: Reopen) {
         let outlet = self.outlet.clone();
         self.open.submit(move |_| match reopen() {
@@ -389,5 +389,5 @@ impl Drop for Tasks {
 }
 
 fn cancelled(doing: &str) -> Failure {
-    Failure::new(crate::domain::FailureKind::Cancelled, "stepback", doing, "stopped")
+    Failure::cancelled("stepback", doing)
 }

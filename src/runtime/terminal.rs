@@ -202,7 +202,7 @@ struct Entered {
 static ENTERED: Mutex<Option<Entered>> = Mutex::new(None);
 
 /// Raw mode. The rest of [`MODES`] goes to the terminal with the first frame: see [`modes`]. Entering what is entered
-/// sets the mode anew but keeps what is to be given back.
+/// sets the mode again but keeps what is to be given back.
 ///
 /// # Errors
 /// When the terminal refuses.

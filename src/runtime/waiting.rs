@@ -19,7 +19,7 @@ use crate::sources::Looking;
 /// How long is waited before anything is said.
 const SILENCE: Duration = Duration::from_millis(150);
 
-/// How often what is said is said anew.
+/// How often what is said is said again.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Work that somebody waits for.

@@ -85,7 +85,7 @@ pub fn folder(directory: &Path, doing: &str) -> Result<(), Failure> {
     }
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
-            let why = "a store is a folder, and this is not one";
+            let why = "this is no folder, and a store of stepback is a folder";
             Err(Failure::new(FailureKind::Unsupported, address::shown(directory), doing, why))
         }
         _ => Ok(()),
@@ -185,7 +185,7 @@ pub fn import(
     let (mut next, mut limit) = (done.earlier, 256);
     loop {
         if cancel.is_cancelled() {
-            return Err(Failure::new(FailureKind::Cancelled, name, "import", "cancelled"));
+            return Err(Failure::cancelled(name, "import"));
         }
         let page = page(source, next, limit, cancel)?;
         if page.events.is_empty() {

@@ -2,7 +2,6 @@
 //! and the commands, go through here.
 
 pub mod caches;
-pub mod condition;
 pub mod demo;
 pub mod doctor;
 pub mod embedded;

@@ -139,7 +139,7 @@ impl ReducerBook {
             self.look_again(&path);
         }
         let source = self.scripts.text(&path).map(str::to_owned).map_err(|error| {
-            Failure::io(&shown, "read the reducer", &error)
+            Failure::opening(&shown, "read the reducer", &error)
                 .hint(format!("streams of `{category}` are folded by this file; see `{PROJECT_FILE}` or --reducer"))
         })?;
         Ok(Definition::JavaScript { file_name: name, source, host: self.places.host.clone() }.build())
@@ -183,7 +183,7 @@ impl ReducerBook {
         refused.or(self.refused.as_ref().filter(|_| !self.unusable)).cloned()
     }
 
-    /// Whether any file read so far has changed; when so, it is read anew. What cannot be used (it may be half written)
+    /// Whether any file read so far has changed; when so, it is read again. What cannot be used (it may be half written)
     /// changes nothing until it can. `streams` are some that are folded.
     pub fn refresh(&mut self, streams: &[StreamName]) -> Option<Refreshed> {
         let changed: Vec<PathBuf> =

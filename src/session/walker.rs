@@ -1,7 +1,7 @@
 //! Drives timelines through a source: goes where it is told and answers with one consistent moment.
 //!
 //! Every stream that is walked has a timeline of its own; the last few are kept, so that stepping across streams does
-//! not fold them anew each time. A scope of many streams is walked by translating its places into places of streams.
+//! not fold them again each time. A scope of many streams is walked by translating its places into places of streams.
 
 mod driving;
 mod placing;
@@ -20,9 +20,9 @@ use crate::domain::{
     Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Place, Scope, StreamName,
     Timestamp, Version,
 };
+use crate::domain::{Patch, State};
 use crate::replay::{
-    Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patch, Patience, Reducer, ReducerInfo, State,
-    Suspension, Timeline,
+    Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patience, Reducer, ReducerInfo, Suspension, Timeline,
 };
 use crate::sources::Source;
 pub use driving::Underway;
@@ -161,8 +161,8 @@ impl Walker {
             told(counted.events);
             match counted.suspended {
                 Some(suspension) if !counted.is_whole() => break Ok(Some(suspended(&suspension))),
-                _ if counted.is_whole() => break Ok(None),
-                _ => {}
+                Some(_) | None if counted.is_whole() => break Ok(None),
+                Some(_) | None => {}
             }
         };
         let counted = kept.timeline.counted();
@@ -226,7 +226,7 @@ impl Walker {
         self.timelines.iter().map(|kept| &kept.timeline).find(|timeline| timeline.stream() == stream)
     }
 
-    /// Looks whether reducer files changed; when they did, loads them anew and says what became of it. Where the walk
+    /// Looks whether reducer files changed; when they did, loads them again and says what became of it. Where the walk
     /// stands must then be asked for again.
     pub fn refresh(&mut self) -> Option<Refreshed> {
         let streams: Vec<StreamName> = self.timelines.iter().rev().map(|kept| kept.timeline.stream().clone()).collect();
@@ -523,7 +523,7 @@ fn reducer_for(source: &dyn Source, book: &mut ReducerBook, stream: &StreamName)
 /// The reducer of a category, or one that says at every event why there is none.
 fn reducer_or_broken(book: &mut ReducerBook, category: &str) -> Box<dyn Reducer> {
     if let Some(why) = book.unusable() {
-        // Another mistake is another fold: it is folded, and said, anew.
+        // Another mistake is another fold: it is folded, and said, again.
         let fingerprint = Fingerprint(crc32c::crc32c(why.to_string().as_bytes()).into());
         let info = ReducerInfo {
             name: PROJECT_FILE.into(),

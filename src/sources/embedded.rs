@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::Source;
 use crate::domain::address;
 use crate::domain::{
-    About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
-    Scope, StreamName, StreamPage, StreamSummary, Trouble,
+    About, Anchor, Cancel, Caveat, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position,
+    Progress, Scope, StreamName, StreamPage, StreamSummary, Trouble,
 };
 use crate::store::{Damage, StoreError, Viewer};
 
@@ -97,24 +97,17 @@ impl Embedded {
 
 impl Source for Embedded {
     fn about(&self) -> About {
-        let mut caveats = Vec::new();
-        if let Some(damage) = self.viewer.damage() {
-            caveats.push(format!("damaged: {damage}; only what comes before it is shown").into());
-        }
-        if self.viewer.is_headless() {
-            caveats.push(
-                "journal/head is missing or unreadable: events lost at the end of the journal would not be noticed"
-                    .into(),
-            );
-        }
+        let mut doubts = self.viewer.doubts();
         if let Some(error) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            caveats.push(format!("no longer followed: {error}").into());
+            doubts.push(format!("no longer followed: {error}"));
         }
+        let caveats = doubts.iter().cloned().chain(self.viewer.remarks()).map(Caveat::from).collect();
         About {
             name: self.name.clone(),
             kind: "stepback store".into(),
             reasons: vec!["the directory has a journal (journal/000001.evj)".into()],
             caveats,
+            doubts,
             positions_ascend: true,
             ..About::default()
         }

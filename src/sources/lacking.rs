@@ -12,7 +12,7 @@ pub fn note(notes: &mut Vec<Note>, version: Option<bool>, time: Option<&str>) {
         notes.push(Note::new(NoteKind::Counted, "it has no version of its own: this one is counted"));
     }
     if let Some(said) = time.filter(|_| !has(notes, NoteKind::UnreadableTime)) {
-        let text = format!("its time cannot be read: {} is none", text::fit(said, SHOWN));
+        let text = format!("its time cannot be read: {} is no time", text::fit(said, SHOWN));
         notes.push(Note::new(NoteKind::UnreadableTime, text));
     }
 }

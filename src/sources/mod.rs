@@ -1,7 +1,7 @@
 //! Other people's stores, opened read-only.
 //!
 //! A source answers two questions, which streams there are and which events, and says how far it has read. It is used
-//! from threads that may block; every long answer looks at a [`Cancel`] between chunks. `tests/source_contract.rs` asks
+//! from threads that may block; every long answer looks at a [`Cancel`] between chunks. `tests/headless/source_contract.rs` asks
 //! every source the same questions; `memory` is the reference.
 //!
 //! The contract:
@@ -243,7 +243,7 @@ fn no_table(source: &str, table: &str) -> Failure {
 /// A failure when the answer is no longer wanted.
 fn cancelled(source: &str, cancel: &Cancel) -> Result<(), Failure> {
     if cancel.is_cancelled() {
-        return Err(Failure::new(FailureKind::Cancelled, source, "read", "nobody wants the answer any more"));
+        return Err(Failure::cancelled(source, "read"));
     }
     Ok(())
 }

@@ -504,7 +504,7 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     }
     scanned?;
     if walk.is_stopped() {
-        return Err(Failure::new(FailureKind::Cancelled, records.name(), "index", "nobody wants it any more"));
+        return Err(Failure::cancelled(records.name(), "index"));
     }
     let mut fits = walk.rows.len() + walk.links.len() <= Index::MAX_ROWS;
     let mut index = Index::default();
@@ -574,17 +574,24 @@ impl<R: Records> Backing for Sorted<R> {
         self.shared.index()
     }
 
+    fn is_as_begun(&self) -> bool {
+        self.records.keeper().is_some_and(Keeper::is_as_begun)
+    }
+
     fn renew(&self) -> bool {
         let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.index().is_broken() {
             return true;
         }
-        let anew = Shared::default();
-        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &anew)));
+        if let Some(keeper) = self.records.keeper() {
+            keeper.discard();
+        }
+        let again = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &again)));
         if !matches!(scanned, Ok(Ok(()))) {
             return false;
         }
-        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        let index = std::mem::take(&mut *again.index.write().unwrap_or_else(PoisonError::into_inner));
         self.shared.publish(index, self.shared.total.load(Ordering::Relaxed));
         keep(&*self.records, &self.shared);
         true

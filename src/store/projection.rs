@@ -2,7 +2,7 @@
 //!
 //! A model and its checkpoint change in one transaction, so that after any crash the model is that of its checkpoint and
 //! going on from there neither misses an event nor applies one twice. A model that is not what was written (its entries
-//! do not add up to what the checkpoint says) is built anew.
+//! do not add up to what the checkpoint says) is rebuilt.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct ProjectionStatus {
     pub checkpoint: u64,
     /// The position of the last event of the store.
     pub head: u64,
-    /// Whether its read model had been damaged and was built anew.
+    /// Whether its read model had been damaged and was rebuilt.
     pub rebuilt: bool,
 }
 
@@ -39,7 +39,7 @@ impl ProjectionStatus {
 #[derive(Clone, Copy, Default)]
 struct Checkpoint {
     position: u64,
-    /// Models are never emptied: building anew begins another one.
+    /// Models are never emptied: rebuilding begins another one.
     generation: u64,
     entries: u64,
     /// The sums of all entries, added up.
@@ -150,7 +150,7 @@ impl Index {
     ) -> Result<ProjectionStatus, StoreError> {
         let (mut checkpoint, rebuilt) = match self.whole(name, history.events_known()) {
             Ok(checkpoint) => (checkpoint, false),
-            Err(Trouble::Damaged(_)) => (self.begin_anew(name)?, true),
+            Err(Trouble::Damaged(_)) => (self.start_over(name)?, true),
             Err(trouble) => return Err(trouble.into()),
         };
         let tree = self.tree(&tree_name(name, checkpoint.generation))?;
@@ -246,7 +246,7 @@ impl Index {
     }
 
     /// Begins another model in place of the one there is.
-    fn begin_anew(&self, name: &str) -> Result<Checkpoint, Trouble> {
+    fn start_over(&self, name: &str) -> Result<Checkpoint, Trouble> {
         let old = Checkpoint::read(self, name).unwrap_or_default().unwrap_or_default();
         let new = Checkpoint { generation: old.generation + 1, ..Checkpoint::default() };
         // What a crash left of an earlier attempt is not built upon.
@@ -257,7 +257,7 @@ impl Index {
     }
 
     pub(super) fn rebuild_projection(&self, name: &str) -> Result<(), StoreError> {
-        self.begin_anew(name)?;
+        self.start_over(name)?;
         Ok(())
     }
 

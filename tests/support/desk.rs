@@ -3,13 +3,10 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-#[path = "fold.rs"]
-mod fold;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fold::{difference, fold, streams, subsequence};
+use super::fold::{difference, fold, streams, subsequence};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
@@ -21,9 +18,8 @@ use stepback::domain::{
     About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Place, Position, Progress,
     Scope, StreamName, Timestamp, Trouble, Unjudged, Version, time,
 };
-use stepback::replay::{
-    FaultCount, Fingerprint, FirstFault, Moment, Patch, ReducerInfo, Stale, State, StateCost, Suspension,
-};
+use stepback::domain::{Patch, State};
+use stepback::replay::{FaultCount, Fingerprint, FirstFault, Moment, ReducerInfo, Stale, StateCost, Suspension};
 use stepback::session::search::EventFilter;
 use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
@@ -206,7 +202,7 @@ impl Desk {
         self.events = events;
     }
 
-    /// The source has been opened anew.
+    /// The source has been opened again.
     pub fn reopened(&mut self) {
         self.send(Msg::Reopened);
         self.send(Msg::SourceDescribed(self.about.clone().into()));

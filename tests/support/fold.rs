@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use stepback::domain::json::{Json, Object};
+use stepback::domain::patch::Change;
 use stepback::domain::{Event, Form, Path, Step, StreamName, StreamSummary};
-use stepback::replay::{Change, FoldError, Patch, ScriptPlace, State};
+use stepback::domain::{Patch, State};
+use stepback::replay::{FoldError, ScriptPlace};
 
 /// Lays the data over the state; `…Deleted` ends it; a field `fault`, and what is no JSON, cannot be folded.
 pub fn fold(state: &State, event: &Event) -> Result<State, FoldError> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use stepback::domain::{Event, EventPage, Json, Payload, Position, StreamName, Trouble, Version};
+use stepback::domain::{Patch, State};
 use stepback::replay::{
-    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Lost, Moment, Patch, Reducer, ReducerInfo, Start, State,
-    StateCost, Suspension, Timeline,
+    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Lost, Moment, Reducer, ReducerInfo, Start, StateCost,
+    Suspension, Timeline,
 };
 
 /// The stream of every test.

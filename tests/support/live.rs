@@ -16,7 +16,7 @@ use stepback::session::{ReducerBook, ReducerPlaces, Source, StreamFilter, Walker
 use stepback::sources::open::OpenOptions;
 use stepback::ui::{self, Theme};
 
-use crate::desk::keys_of;
+use super::desk::keys_of;
 
 /// The interface, an opened source, and a walker over it.
 pub struct Live {

@@ -18,7 +18,7 @@ const MANY: usize = 200_000;
 const TIMES: u32 = 5;
 /// A shorter time says nothing on a machine with other things to do.
 const FLOOR: Duration = Duration::from_millis(150);
-/// How often it is tried anew before it counts as too slow.
+/// How often it is tried again before it counts as too slow.
 const TRIES: usize = 4;
 
 /// A file of so many lines, or as large as one.

@@ -238,8 +238,8 @@ pub const BREAKS: &[Break] = &[
         ..PLAIN
     },
     Break {
-        name: "the positions begin anew",
-        said: "position begins anew",
+        name: "the positions start over",
+        said: "position starts over",
         is_as_written: true,
         apply: |records, _| {
             let middle = records.len() / 2;

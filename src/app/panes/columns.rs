@@ -187,7 +187,8 @@ impl App {
             Times::Utc if !fractions => (seconds, 0),
             Times::Utc => (seconds, instants.width(Precision::Milliseconds) - seconds),
         };
-        Asked { number: number.max(3), time, milliseconds, stream, whole, kind, data }
+        // The sign before a number does not touch it.
+        Asked { number: (number + 1).max(3), time, milliseconds, stream, whole, kind, data }
     }
 }
 

@@ -6,8 +6,9 @@ use super::tree::{Mark, Row, Tree, label_width};
 use crate::app::action::{Folding, Motion};
 use crate::app::overlay::{Happened, Overlay, Tally};
 use crate::app::words;
+use crate::domain::patch::Change;
 use crate::domain::{Json, text};
-use crate::replay::{Change, Patch, State};
+use crate::domain::{Patch, State};
 
 /// No more changes than this are told above the tree.
 const MOST_TOLD: u16 = 6;
@@ -85,7 +86,7 @@ impl StatePane {
     }
 
     /// Another scope is shown: how many changes are told at once there is not known yet.
-    pub fn begin_anew(&mut self) {
+    pub fn start_over(&mut self) {
         self.told = 0;
     }
 

@@ -183,7 +183,7 @@ impl StreamsPane {
     /// The list has changed: the selection stays at what it means.
     pub fn listed(&mut self, catalogue: &Catalogue, scope: Option<&Scope>, height: usize) {
         let known = self.sorted.as_ref().map_or(0, |sorted| sorted.len());
-        // While the source is read a sorted list is sorted anew only when it has grown by a tenth.
+        // While the source is read a sorted list is sorted again only when it has grown by a tenth.
         if (self.order != Order::FirstSeen || catalogue.apart > 0)
             && (catalogue.progress.complete || catalogue.streams.len() > known + known / 10)
         {

@@ -1,6 +1,6 @@
 //! A JSON value as a folding list of rows, with the marks of what happened to it.
 //!
-//! Rows are made anew when the value or a fold changes, and only for what is unfolded. Wide containers are folded into
+//! Rows are made again when the value or a fold changes, and only for what is unfolded. Wide containers are folded into
 //! ranges of a thousand, so that a row list is never as long as a huge array. Which nodes are open and which is selected
 //! is kept by place, so that both survive a step to another state.
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::Json;
-use crate::replay::{Change, Patch};
+use crate::domain::Patch;
+use crate::domain::patch::Change;
 
 fn json(text: &str) -> Json {
     Json::parse(text.as_bytes()).expect("JSON")

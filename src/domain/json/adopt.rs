@@ -1,4 +1,4 @@
-//! Re-sharing: a value read anew from text takes over the parts of an older one that are equal.
+//! Re-sharing: a value read again from text takes over the parts of an older one that are equal.
 //!
 //! A script or a program answers with a whole state. Adopted, it costs what differs from the state before it, and
 //! comparing the two is pointers again. Invariant: the result equals the new value exactly, order of keys included.

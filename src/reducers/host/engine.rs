@@ -21,6 +21,7 @@ use super::values::{Values, Written};
 use super::watch::Timer;
 use super::{Output, exact};
 use crate::reducers::protocol::{Answer, Body, EventRecord, Malformed, PayloadRecord, PositionRecord, Problem};
+use crate::replay::Cause;
 
 /// Events since the last text of the state are kept up to this many bytes even when the state is small,
 const KEEP_AT_LEAST: usize = 4 << 20;
@@ -79,6 +80,8 @@ pub struct Engine<'js> {
     /// The text to go back to, or why there is none.
     text: Result<Written, Problem>,
     log: Vec<Folded>,
+    /// Why the state cannot be written, when it is too much.
+    heavy: Option<Problem>,
     /// How many batches were folded.
     batches: u32,
     /// The batch that was stopped before its end.
@@ -104,6 +107,7 @@ impl<'js> Engine<'js> {
             types: HashMap::new(),
             text: Ok(None),
             log: Vec::new(),
+            heavy: None,
             batches: 0,
             stopped: None,
             values: Values {
@@ -224,14 +228,17 @@ impl<'js> Engine<'js> {
                     }
                 }
                 Err(problem) => {
-                    timed_out |= problem.timed_out;
+                    timed_out |= problem.cause == Cause::TimedOut;
                     let restored = self.go_back(&event);
                     if !self.drain_jobs() {
                         let message = format!("{}; it started asynchronous work that does not end", problem.message);
                         return Ok(Answer::Gone {
                             at: event.index,
-                            problem: Problem { message, timed_out: true, ..problem },
+                            problem: Problem { message, cause: Cause::TimedOut, ..problem },
                         });
+                    }
+                    if let Some(heavy) = self.heavy.take() {
+                        return Ok(Answer::Heavy(heavy));
                     }
                     match restored {
                         Ok(None) => faults.push((event.index, problem)),
@@ -255,6 +262,9 @@ impl<'js> Engine<'js> {
             return Ok(Answer::Stuck(None));
         }
         self.keep_in_bounds();
+        if let Some(heavy) = self.heavy.take() {
+            return Ok(Answer::Heavy(heavy));
+        }
         if timed_out {
             self.stopped = Some(batch);
         }
@@ -411,17 +421,21 @@ impl<'js> Engine<'js> {
             }
         }
         self.console.mute(false);
-        self.values.timer.begin(self.call_limit(self.text_len()), Some(failed.index));
+        // Whatever takes its time now, it is not the event that failed.
+        self.values.timer.begin(self.call_limit(self.text_len()), None);
         if log.iter().all(|folded| folded.good.is_empty()) {
             self.log = log;
             self.forget_all_but_last();
-        } else if let Ok(text) = self.values.write(&self.state) {
-            self.text = Ok(text);
-            self.log = log;
-            self.forget_all_but_last();
         } else {
-            // A state that cannot be written now may be writable later; until then the older text serves.
             self.log = log;
+            match self.values.write(&self.state) {
+                Ok(text) => {
+                    self.text = Ok(text);
+                    self.forget_all_but_last();
+                }
+                // A state that cannot be written now may be writable later; until then the older text serves.
+                Err(problem) => self.note_heavy(problem),
+            }
         }
         Ok(note)
     }
@@ -430,6 +444,14 @@ impl<'js> Engine<'js> {
         let last = self.log.pop();
         self.log.clear();
         self.log.extend(last.map(|last| Folded { frame: last.frame, good: Vec::new() }));
+    }
+
+    /// A state that took all its time or memory would take it again with every attempt: it is told at once.
+    fn note_heavy(&mut self, problem: Problem) {
+        self.heavy = match problem.cause {
+            Cause::TimedOut | Cause::TooMuch => Some(problem),
+            Cause::Failed => None,
+        };
     }
 
     /// Makes a new text to go back to when the events since the last one take too much.
@@ -450,8 +472,13 @@ impl<'js> Engine<'js> {
                 }
                 self.text = Ok(text);
             }
-            Err(_) if kept < 2 * KEEP_AT_MOST => return,
-            Err(problem) => self.text = Err(problem),
+            Err(problem) => {
+                self.note_heavy(problem.clone());
+                if kept < 2 * KEEP_AT_MOST {
+                    return;
+                }
+                self.text = Err(problem);
+            }
         }
         self.log.clear();
     }

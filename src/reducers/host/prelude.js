@@ -146,7 +146,7 @@
   };
 
   // The engine shares one description among objects with the same keys, and forgets it with the last of them. Objects
-  // are built key by key, so folding would describe every payload anew; an example kept of each stage makes a fold an
+  // are built key by key, so folding would describe every payload again; an example kept of each stage makes a fold an
   // eighth cheaper. Bounded, as payloads are anybody's. Only for plain data: it runs no getter.
   const examples = [];
   let room = 0;

@@ -5,6 +5,7 @@ use rquickjs::{Object, Value};
 
 use super::values::Values;
 use crate::reducers::protocol::Problem;
+use crate::replay::Cause;
 
 /// The script's name inside the engine; whoever shows a place knows the real one.
 pub const SCRIPT: &str = "reducer";
@@ -13,7 +14,7 @@ impl<'js> Values<'js> {
     /// That the step was ended by its limit.
     pub fn too_long(&self) -> Problem {
         let message = format!("it takes too long: more than {} ms", self.timer.limit().as_millis());
-        Problem { timed_out: true, ..Problem::new(message) }
+        Problem { cause: Cause::TimedOut, ..Problem::new(message) }
     }
 
     /// Why a payload is not JSON, in the words of the engine's reader.
@@ -31,6 +32,11 @@ impl<'js> Values<'js> {
             });
         }
         let thrown = self.ctx.catch();
+        self.thrown(&thrown)
+    }
+
+    /// The same of what was thrown and caught.
+    pub fn thrown(&self, thrown: &Value<'js>) -> Problem {
         let expired = self.timer.has_expired().then(|| self.too_long());
         // What was thrown is the script's own: looking at it may run its code.
         self.timer.begin(self.event_limit, None);
@@ -38,7 +44,7 @@ impl<'js> Values<'js> {
         if let Some(problem) = expired {
             return Problem { place, ..problem };
         }
-        Problem { place, ..Problem::new(friendly(self.words(&thrown))) }
+        Problem { place, ..Problem::new(friendly(self.words(thrown))) }
     }
 
     fn words(&self, thrown: &Value<'js>) -> String {

@@ -10,12 +10,16 @@ use super::exact;
 use super::problems::type_name;
 use super::watch::Timer;
 use crate::reducers::protocol::{MAX_STATE, Problem};
+use crate::replay::Cause;
 
 /// A state as text, with the places of its small exact integers; `None` when the entity does not exist.
 pub type Written = Option<(String, Vec<u32>)>;
 
 /// What a hole of an array takes in JSON.
 const HOLE: &str = "null,";
+
+/// What the engine says when its memory is spent.
+const OUT_OF_MEMORY: &str = "out of memory";
 
 /// The engine as a reader and writer.
 pub struct Values<'js> {
@@ -42,8 +46,12 @@ impl<'js> Values<'js> {
     /// # Errors
     /// When it is not JSON (a function, a cycle), too large, or throws while it is looked at.
     pub fn write(&self, value: &Value<'js>) -> Result<Written, Problem> {
-        // What is wrong with it may have a better name.
-        self.write_any(value).map_err(|problem| self.too_sparse(value).unwrap_or(problem))
+        self.write_any(value).map_err(|problem| match problem.cause {
+            // It was the script's own code that took the time, and looking through the value would run it again.
+            Cause::TimedOut => problem,
+            // What is wrong with it may have a better name.
+            Cause::Failed | Cause::TooMuch => self.too_sparse(value).unwrap_or(problem),
+        })
     }
 
     /// That a value has an array of which so much is holes that it can never be a state.
@@ -70,38 +78,48 @@ impl<'js> Values<'js> {
         if value.is_null() || value.is_undefined() {
             return Ok(None);
         }
-        let mut written = None;
+        let (limit, mut written) = (self.timer.limit(), None);
         if !self.holds_big.get() {
             match self.ctx.json_stringify(value.clone()) {
                 Ok(text) => written = Some((text, false)),
-                Err(error) if self.timer.has_expired() => return Err(self.problem(error)),
-                // It may be a BigInt that cannot be written so.
-                Err(_) => drop(self.ctx.catch()),
+                Err(error) => {
+                    let problem = self.problem(error);
+                    // Only for a BigInt there is another way; all else would take its time, and memory, once more.
+                    if problem.cause != Cause::Failed || !problem.message.to_ascii_lowercase().contains("bigint") {
+                        return Err(unwritable(problem));
+                    }
+                    self.timer.begin(limit, None);
+                }
             }
         }
         let (text, marked) = match written {
             Some(written) => written,
             None => {
                 let text = self.ctx.json_stringify_replacer(value.clone(), self.replace.clone());
-                let text = text.map_err(|error| {
-                    let problem = self.problem(error);
-                    Problem { message: format!("the state cannot be written as JSON: {}", problem.message), ..problem }
-                })?;
+                let text = text.map_err(|error| unwritable(self.problem(error)))?;
                 self.holds_big.set(true);
                 (text, true)
             }
         };
         let text =
             text.ok_or_else(|| Problem::new(format!("a {} is not a state: it must be JSON", type_name(value))))?;
-        let text = text.to_string().map_err(|error| self.problem(error))?;
+        // The engine's copy counts against its memory; ours is made of what is taken only.
+        let text = text.to_cstring().map_err(|_| {
+            drop(self.ctx.catch());
+            unwritable(Problem::new(OUT_OF_MEMORY))
+        })?;
         if text.len() > MAX_STATE {
-            return Err(Problem::new(format!(
-                "the state is too large: {} MiB of JSON, at most {} are taken",
-                text.len() >> 20,
-                MAX_STATE >> 20
-            )));
+            return Err(Problem {
+                cause: Cause::TooMuch,
+                ..Problem::new(format!(
+                    "the state is too large: {} MiB of JSON, at most {} are taken",
+                    text.len() >> 20,
+                    MAX_STATE >> 20
+                ))
+            });
         }
-        Ok(Some(if marked { exact::unmark(&text) } else { (exact::respell(&text).into_owned(), Vec::new()) }))
+        let text = text.as_str();
+        Ok(Some(if marked { exact::unmark(text) } else { (exact::respell(text).into_owned(), Vec::new()) }))
     }
 
     /// The value of a text.
@@ -166,4 +184,14 @@ impl<'js> Values<'js> {
         }
         BigInt::from_u64(self.ctx.clone(), number)?.into_js(&self.ctx)
     }
+}
+
+/// Why a state cannot be written; the memory of the engine is the only one that it can spend.
+fn unwritable(problem: Problem) -> Problem {
+    let spent = [OUT_OF_MEMORY, "no memory left", "invalid string length"];
+    let cause = match problem.cause {
+        Cause::Failed if spent.iter().any(|words| problem.message.contains(words)) => Cause::TooMuch,
+        cause => cause,
+    };
+    Problem { message: format!("the state cannot be written as JSON: {}", problem.message), cause, ..problem }
 }

@@ -7,7 +7,7 @@
 //!
 //! All numbers are little-endian. The worker speaks first: `Hello` with the version of this protocol, its engine, and how
 //! far it has locked itself in. Then every request is answered by exactly one final answer (`Done`, `Failed`, `Applied`,
-//! `State`, `Gone`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
+//! `State`, `Gone`, `Heavy`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
 //! begins this event, when it was asked to be careful) or `Stuck` (the event it is at has used up its time and does not
 //! come back: whoever hears this kills it). A worker ends when its input does.
 //!
@@ -21,11 +21,13 @@ mod write;
 
 use std::fmt;
 
+use crate::replay::Cause;
+
 pub use read::{Body, first_frame};
 pub use write::{write_apply, write_event};
 
 /// What is spoken here. A worker of another version is refused.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The first bytes of a `Hello`.
 pub const MAGIC: &[u8; 8] = b"stepback";
@@ -61,14 +63,14 @@ pub struct Problem {
     pub message: String,
     /// Line (from 1) and column (from 1; 0 when unknown).
     pub place: Option<(u32, u32)>,
-    /// Whether the script was stopped because it took too long.
-    pub timed_out: bool,
+    /// What kind of failure it is.
+    pub cause: Cause,
 }
 
 impl Problem {
     /// A problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, timed_out: false }
+        Self { message: message.into(), place: None, cause: Cause::Failed }
     }
 }
 
@@ -100,7 +102,7 @@ pub enum Request<'a> {
         /// The places (ascending, counted over all numbers of the text) of integers that are exact although small.
         exact: Vec<u32>,
     },
-    /// Fold these events. Answered by `Applied` or `Gone`.
+    /// Fold these events. Answered by `Applied`, `Gone` or `Heavy`.
     Apply {
         /// Requests of one batch: once the worker has stopped before the end of one, it folds nothing of the others.
         batch: u32,
@@ -151,7 +153,9 @@ pub enum Answer {
     At(u32),
     /// It hangs, in this event if any.
     Stuck(Option<u32>),
-    /// The state is lost, by this event: begin anew.
+    /// The state it has come to is too much to be written, and it is not known since which event of those folded last.
+    Heavy(Problem),
+    /// The state is lost, by this event: start over.
     Gone {
         /// The event.
         at: u32,
@@ -256,4 +260,5 @@ mod kind {
     pub(super) const AT: u8 = 70;
     pub(super) const STUCK: u8 = 71;
     pub(super) const GONE: u8 = 72;
+    pub(super) const HEAVY: u8 = 73;
 }

@@ -2,7 +2,7 @@
 
 use super::kind::*;
 use super::{
-    Answer, EventRecord, Level, MAGIC, MAX_MESSAGE, Malformed, PayloadRecord, PositionRecord, Problem, Request,
+    Answer, Cause, EventRecord, Level, MAGIC, MAX_MESSAGE, Malformed, PayloadRecord, PositionRecord, Problem, Request,
     Sandbox, VERSION,
 };
 
@@ -46,6 +46,7 @@ impl Answer {
             WORKING => Self::Working,
             AT => Self::At(body.u32()?),
             STUCK => Self::Stuck(Some(body.u32()?).filter(|index| *index != u32::MAX)),
+            HEAVY => Self::Heavy(body.problem()?),
             GONE => Self::Gone { at: body.u32()?, problem: body.problem()? },
             _ => return Err(Malformed("no such answer")),
         };
@@ -161,8 +162,13 @@ impl<'a> Body<'a> {
             return Err(Malformed("a message is too long"));
         }
         let place = (self.u32()?, self.u32()?);
-        let timed_out = self.u8()? != 0;
-        Ok(Problem { message, place: Some(place).filter(|(line, _)| *line > 0), timed_out })
+        let cause = match self.u8()? {
+            0 => Cause::Failed,
+            1 => Cause::TimedOut,
+            2 => Cause::TooMuch,
+            _ => return Err(Malformed("no such cause")),
+        };
+        Ok(Problem { message, place: Some(place).filter(|(line, _)| *line > 0), cause })
     }
 
     fn places(&mut self) -> Result<Vec<u32>, Malformed> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn answers() -> Vec<Answer> {
-    let problem = Problem { message: "no such account: ä".into(), place: Some((3, 7)), timed_out: true };
+    let problem = Problem { message: "no such account: ä".into(), place: Some((3, 7)), cause: Cause::TimedOut };
     vec![
         Answer::Hello {
             version: VERSION,
@@ -25,6 +25,7 @@ fn answers() -> Vec<Answer> {
         Answer::Working,
         Answer::At(7),
         Answer::Stuck(None),
+        Answer::Heavy(problem.clone()),
         Answer::Stuck(Some(3)),
         Answer::Gone { at: 2, problem },
     ]

@@ -1,7 +1,7 @@
 //! Writing frames.
 
 use super::kind::*;
-use super::{Answer, EventRecord, MAGIC, MAX_MESSAGE, PayloadRecord, PositionRecord, Problem, Request};
+use super::{Answer, Cause, EventRecord, MAGIC, MAX_MESSAGE, PayloadRecord, PositionRecord, Problem, Request};
 
 /// Appends one frame whose body `fill` writes; returns what `fill` does.
 fn write_frame<T>(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> T) -> T {
@@ -51,7 +51,11 @@ fn write_problem(out: &mut Vec<u8>, problem: &Problem) {
     let (line, column) = problem.place.unwrap_or_default();
     out.extend_from_slice(&line.to_le_bytes());
     out.extend_from_slice(&column.to_le_bytes());
-    out.push(u8::from(problem.timed_out));
+    out.push(match problem.cause {
+        Cause::Failed => 0,
+        Cause::TimedOut => 1,
+        Cause::TooMuch => 2,
+    });
 }
 
 fn write_places(out: &mut Vec<u8>, places: &[u32]) {
@@ -147,6 +151,7 @@ impl Answer {
             Self::Stuck(index) => {
                 write_frame(out, STUCK, |out| out.extend_from_slice(&index.unwrap_or(u32::MAX).to_le_bytes()))
             }
+            Self::Heavy(problem) => write_frame(out, HEAVY, |out| write_problem(out, problem)),
             Self::Gone { at, problem } => write_frame(out, GONE, |out| {
                 out.extend_from_slice(&at.to_le_bytes());
                 write_problem(out, problem);

@@ -18,12 +18,19 @@ impl Timeline {
         }
         let keeps = at >= walk.keep_from;
         if keeps && walk.here.is_none() {
-            walk.here = Some(self.ask_state(None, left));
+            let here = self.ask_state(None, left);
+            if let Some(lost) = self.spent_somewhere(&here, at) {
+                return self.begin_again(walk, &[at - 1], &[], lost, 0);
+            }
+            walk.here = Some(here);
         }
         // What was folded before may be folded again; nothing else is tried any more.
         let mut last = walk.target;
         if let Some(suspension) = self.patience.suspension() {
-            last = last.min(self.faults.counted());
+            // Those that are known to fail are passed over without being tried: the last that took too long is counted too.
+            let counted = self.faults.counted();
+            let known = (counted..last).take_while(|ordinal| self.faults.get(*ordinal).is_some()).count() as u64;
+            last = last.min(counted + known);
             if at >= last {
                 return Some(Advance::Suspended(suspension));
             }
@@ -65,23 +72,7 @@ impl Timeline {
             *left = 0;
         }
         if let Err(lost) = applied {
-            self.folded = None;
-            if self.cancel.is_cancelled() {
-                // It ended because it was asked to: nobody is to blame.
-                return Some(Advance::Failed(lost.why));
-            }
-            let outcome = self.blame(&sent, &batch, lost);
-            // The walk is begun anew, from another place: only its count goes on.
-            let (target, purpose, done) = (walk.target, walk.purpose, walk.done + (end - at));
-            return match outcome.map_err(Advance::Failed).and_then(|()| self.begin(target, purpose)) {
-                Ok(()) => {
-                    if let Some(walk) = &mut self.walk {
-                        walk.done = done;
-                    }
-                    None
-                }
-                Err(answer) => Some(answer),
-            };
+            return self.begin_again(walk, &sent, &batch, lost, end - at);
         }
         self.folded = Some(end);
         if !batch.is_empty() {
@@ -91,7 +82,7 @@ impl Timeline {
         for (index, why) in raised {
             if let (Some(&ordinal), Some(event)) = (sent.get(index), batch.get(index)) {
                 let why = Arc::new(why);
-                if why.is_timed_out() {
+                if why.is_spent() {
                     self.patience.spend(Some(event.clone()), why.clone());
                 }
                 self.faults.failed(ordinal, why.clone());
@@ -101,15 +92,31 @@ impl Timeline {
         let failed = failures.last().filter(|_| keeps).map(|failed| failed.why.clone());
         self.count(end, failures);
         if keeps {
-            self.keep(&mut walk, at, event, failed, left);
+            let before = walk.here.take().unwrap_or(Ok(None));
+            let given = if failed.is_some() { before.clone() } else { self.ask_state(Some(&before), left) };
+            let lost = self.spent_by(&given).filter(|_| failed.is_none() && before.is_ok());
+            if let Some(lost) = lost {
+                return self.begin_again(walk, &[at], &[event], lost, 1);
+            }
+            self.keep(&mut walk, at, event, failed, (before, given));
+        } else if self.recovery.looks_at(at) {
+            let given = self.ask_state(None, left);
+            if let Some(lost) = self.spent_by(&given) {
+                return self.begin_again(walk, &[at], &[event], lost, 1);
+            }
+            walk.here = Some(given);
         }
         if walk.due.is_some_and(|due| end >= due) {
-            if let Ok(state) = self.state_here(&mut walk, left) {
+            let given = self.state_here(&mut walk, left);
+            if let Some(lost) = self.spent_somewhere(&given, end) {
+                return self.begin_again(walk, &[end - 1], &[], lost, 0);
+            }
+            if let Ok(state) = given {
                 self.checkpoints.put(end, &state);
             }
-            walk.forget_here(end);
             walk.due = self.checkpoints.next_due(end, walk.target);
         }
+        walk.forget_here(end);
         self.walk = Some(walk);
         None
     }
@@ -136,7 +143,7 @@ impl Timeline {
         match self.recovery.lost(sent, lost, &mut self.faults) {
             Ok(None) => Ok(()),
             Ok(Some(culprit)) => {
-                if why.is_timed_out() {
+                if why.is_spent() {
                     let event = sent.iter().position(|ordinal| *ordinal == culprit).and_then(|n| batch.get(n).cloned());
                     self.patience.spend(event, why);
                 }
@@ -152,10 +159,60 @@ impl Timeline {
         }
     }
 
+    /// The reducer lost its state, or has one that is too much to be given. Whose fault it was is found, or a closer look
+    /// taken, and the walk begins again from another place: only its count goes on. `None`: look again.
+    fn begin_again(
+        &mut self,
+        walk: Walk,
+        sent: &[u64],
+        batch: &[Arc<Event>],
+        lost: Lost,
+        passed: u64,
+    ) -> Option<Advance> {
+        self.folded = None;
+        if self.cancel.is_cancelled() {
+            // It ended because it was asked to: nobody is to blame.
+            return Some(Advance::Failed(lost.why));
+        }
+        let outcome = self.blame(sent, batch, lost);
+        let (target, purpose, done) = (walk.target, walk.purpose, walk.done + passed);
+        match outcome.map_err(Advance::Failed).and_then(|()| self.begin(target, purpose)) {
+            Ok(()) => {
+                if let Some(walk) = &mut self.walk {
+                    walk.done = done;
+                }
+                None
+            }
+            Err(answer) => Some(answer),
+        }
+    }
+
+    /// That the event folded last left a state that is too much to be given.
+    fn spent_by(&self, given: &Given) -> Option<Lost> {
+        let why = given.as_ref().err().filter(|why| why.is_spent())?;
+        Some(Lost { at: Some(0), why: FoldError::clone(why) })
+    }
+
+    /// That the state at this place is too much to be given, and it is not known since which event: a closer look finds
+    /// it. Where one was taken, and found nothing, the place has no state.
+    fn spent_somewhere(&mut self, given: &Given, place: u64) -> Option<Lost> {
+        let why = given.as_ref().err().filter(|why| why.is_spent())?;
+        if place > 0 && !self.recovery.looks_at(place - 1) {
+            return Some(Lost { at: None, why: FoldError::clone(why) });
+        }
+        self.patience.spend(None, why.clone());
+        None
+    }
+
     /// Makes the version of the place after `at`, where the reducer stands now.
-    fn keep(&mut self, walk: &mut Walk, at: u64, event: Arc<Event>, fault: Option<Arc<FoldError>>, left: &mut u64) {
-        let before = walk.here.take().unwrap_or(Ok(None));
-        let given = if fault.is_some() { before.clone() } else { self.ask_state(Some(&before), left) };
+    fn keep(
+        &mut self,
+        walk: &mut Walk,
+        at: u64,
+        event: Arc<Event>,
+        fault: Option<Arc<FoldError>>,
+        (before, given): (Given, Given),
+    ) {
         let bytes = match (&before, &given) {
             (Ok(before), Ok(Some(state))) => state.unshared_bytes(before.as_ref()),
             (Err(_), Ok(Some(state))) => state.unshared_bytes(None),
@@ -173,11 +230,7 @@ impl Timeline {
 
     /// Asks the reducer for its state; one that costs a copy takes over what it can of the one before.
     fn ask_state(&mut self, before: Option<&Given>, left: &mut u64) -> Given {
-        let state = self.reducer.state().map_err(Arc::new).inspect_err(|why| {
-            if why.is_timed_out() {
-                self.patience.spend(None, why.clone());
-            }
-        })?;
+        let state = self.reducer.state().map_err(Arc::new)?;
         if self.info.cost == StateCost::Pointer {
             return Ok(state);
         }

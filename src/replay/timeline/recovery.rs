@@ -1,7 +1,7 @@
 //! What to do when the reducer loses its state.
 //!
 //! Whose fault it was is found (the reducer says it, or the events are folded one by one until it happens again), that
-//! event is not sent any more, and the fold starts anew from the nearest state. A reducer that gets nowhere is given up.
+//! event is not sent any more, and the fold starts over from the nearest state. A reducer that gets nowhere is given up.
 
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub(super) struct GivenUp {
 pub(super) struct Recovery {
     /// Up to here events are folded one by one.
     careful_until: u64,
+    /// Up to here the state is asked for after each of them: one that was too much to be given is to blame.
+    looks_until: u64,
     /// The farthest place reached.
     farthest: u64,
     losses: usize,
@@ -34,6 +36,11 @@ impl Recovery {
     /// Whether the event at this place is to be folded alone.
     pub fn is_careful(&self, place: u64) -> bool {
         place < self.careful_until
+    }
+
+    /// Whether the state behind the event at this place is to be looked at, for one that is too much to be given.
+    pub fn looks_at(&self, place: u64) -> bool {
+        place < self.looks_until
     }
 
     /// The reducer folded events up to this place. Passing over events is not getting farther.
@@ -65,6 +72,9 @@ impl Recovery {
             }
             None => {
                 self.careful_until = sent.last().map_or(0, |last| last + 1).max(self.careful_until);
+                if lost.why.is_spent() {
+                    self.looks_until = self.careful_until;
+                }
                 Ok(None)
             }
         }

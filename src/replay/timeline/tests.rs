@@ -1,8 +1,9 @@
-//! What a caller can rely on beyond what the properties in `tests/replay_properties.rs` say.
+//! What a caller can rely on beyond what the properties in `tests/headless/replay_properties.rs` say.
 
 use super::*;
+use crate::domain::State;
 use crate::domain::{Json, Position, Version};
-use crate::replay::{Fingerprint, Start, State};
+use crate::replay::{Fingerprint, Start};
 
 /// Counts events; does not start, or dies, when told to.
 struct Counter {
@@ -270,7 +271,7 @@ fn a_fold_that_changes_its_mind_leaves_no_count_and_no_state_of_before() {
     timeline.feed(page(0..2000, 2000));
     assert_eq!(go(&mut timeline, Goal::To(2000)), 2000);
     assert_eq!((timeline.counted().faults.before, timeline.counted().events), (0, 2000));
-    // Folded once more it fails: all that was found behind it is found anew.
+    // Folded once more it fails: all that was found behind it is found again.
     assert_eq!(go(&mut timeline, Goal::To(310)), 309);
     assert_eq!(timeline.moment().faults.before, 1);
     assert_eq!(timeline.counted().events, 310);

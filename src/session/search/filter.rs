@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::condition::{Condition, Judge, LONGEST, Problem};
 use crate::domain::{Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, Timestamp, time};
-use crate::session::condition::{Condition, Judge, LONGEST, Problem};
 use crate::sources::Source;
 
 /// Events read back from the end when looking for the time of the last one.

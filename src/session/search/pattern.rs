@@ -1,7 +1,7 @@
 //! What is looked for, as it is typed.
 
+use crate::condition::Problem;
 use crate::domain::Pattern;
-use crate::session::condition::Problem;
 
 /// What a compiled expression may take in memory, in bytes.
 const MOST: usize = 10 << 20;
@@ -39,7 +39,7 @@ pub fn pattern(written: &str, is_expression: bool, case: Case) -> Result<Pattern
     }
     let expression = if is_expression { written.to_owned() } else { regex::escape(written) };
     let built = regex::bytes::RegexBuilder::new(&expression).case_insensitive(any_case).size_limit(MOST).build();
-    built.map(Pattern::Expression).map_err(|error| problem(super::super::condition::first_line(&error)))
+    built.map(Pattern::Expression).map_err(|error| problem(crate::condition::first_line(&error)))
 }
 
 /// The letters of an expression that stand for themselves: not those behind a backslash (`\S`, `\W`).

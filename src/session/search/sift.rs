@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::filter::{EventFilter, Sieve};
-use crate::domain::{Cancel, Event, EventQuery, Failure, FailureKind, Picked, Scope, Unjudged};
+use crate::domain::{Cancel, Event, EventQuery, Failure, Picked, Scope, Unjudged};
 use crate::sources::Source;
 
 /// Events read at once.
@@ -23,7 +23,7 @@ pub struct Sifted {
     pub total: u64,
 }
 
-/// A gap between two events that is read over rather than asked for anew.
+/// A gap between two events that is read over rather than asked for again.
 const GAP: u64 = 16;
 
 /// Events that stand anywhere in a scope, by their ordinals in order. Those that are not there are left out.
@@ -140,8 +140,7 @@ impl Among<'_> {
         told: &mut dyn FnMut(Sifted) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Failure> {
         if self.cancel.is_cancelled() {
-            let why = "nobody wants the answer any more";
-            return Err(Failure::new(FailureKind::Cancelled, self.source.about().name, "read", why));
+            return Err(Failure::cancelled(self.source.about().name, "read"));
         }
         let mut rest = &picked.ordinals[..];
         loop {

@@ -25,7 +25,7 @@ const SMALLEST: u64 = 4 << 20;
 /// A file changed less than this before it was looked at may change again without its time saying so.
 const GRAIN: Duration = Duration::from_millis(20);
 /// An entry that no longer fits is replaced only when its file has rested for so long: what is written to all the time would
-/// be kept anew all the time.
+/// be kept again all the time.
 const REST: Duration = Duration::from_secs(1);
 
 /// Keeps the index of one file.
@@ -116,6 +116,19 @@ impl Keeper {
     pub fn begin(&self) {
         let key = self.key();
         self.lock().begun = key;
+    }
+
+    /// Removes the entry, which turned out broken: another one is kept when the file was read again, if it comes to that.
+    pub fn discard(&self) {
+        if let Some(begun) = &self.lock().begun {
+            self.cache.discard(&begun.identity, &self.reading);
+        }
+    }
+
+    /// Whether the file, and what belongs to it, is what it was when its reading began.
+    pub fn is_as_begun(&self) -> bool {
+        let now = self.key();
+        now.is_some() && self.lock().begun == now
     }
 
     /// What the file is now, but for its sample; `None` when that cannot be told.

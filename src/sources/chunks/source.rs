@@ -327,7 +327,7 @@ impl Records for Log {
         }
         match (self.writer(), self.files.writer) {
             (Some(now), Some(then)) if now < then => Ok(Change::Truncated),
-            // What has grown is read anew by whoever looks after the folder.
+            // What has grown is read again by whoever looks after the folder.
             _ => Ok(Change::Same),
         }
     }

@@ -63,7 +63,7 @@ pub fn unusable(part: &str, raw: &[u8]) -> String {
         [] => "it is missing".into(),
         raw => {
             let shown = String::from_utf8_lossy(&raw[..raw.len().min(80)]).into_owned();
-            format!("{} is none", crate::domain::text::fit(&shown, 40))
+            format!("{} is no {part}", crate::domain::text::fit(&shown, 40))
         }
     };
     format!("the event's {part} cannot be read: {found}")

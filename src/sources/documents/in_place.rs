@@ -183,19 +183,26 @@ impl Backing for InPlace {
         self.shared.index()
     }
 
+    fn is_as_begun(&self) -> bool {
+        self.documents.keeper.as_ref().is_some_and(Keeper::is_as_begun)
+    }
+
     fn renew(&self) -> bool {
         let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.index().is_broken() {
             return true;
         }
-        let anew = Shared::default();
-        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &anew)));
+        if let Some(keeper) = &self.documents.keeper {
+            keeper.discard();
+        }
+        let again = Shared::default();
+        let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &again)));
         if !matches!(scanned, Ok(Ok(()))) {
             return false;
         }
-        let index = std::mem::take(&mut *anew.index.write().unwrap_or_else(PoisonError::into_inner));
+        let index = std::mem::take(&mut *again.index.write().unwrap_or_else(PoisonError::into_inner));
         *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
-        self.shared.asides.store(anew.asides.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.shared.asides.store(again.asides.load(Ordering::Relaxed), Ordering::Relaxed);
         keep(&self.documents, &self.shared);
         true
     }

@@ -158,7 +158,7 @@ impl Build {
         self.wait(cancel, &mut |_| ())?;
         self.check.run(self, cancel, told)?;
         if self.index().is_broken() {
-            // What broke is filled anew, and cannot break again.
+            // What broke is filled again, and cannot break again.
             self.renew()?;
             self.check.run(self, cancel, told)?;
         }
@@ -171,6 +171,11 @@ impl Build {
     /// How far it was checked.
     pub fn check(&self) -> &Check {
         &self.check
+    }
+
+    /// Whether the file is certainly what it was when its reading began.
+    pub fn is_as_begun(&self) -> bool {
+        self.keeper.as_ref().is_some_and(Keeper::is_as_begun)
     }
 
     /// Why no index is kept, if one should be.
@@ -245,7 +250,7 @@ impl Build {
         Ok(())
     }
 
-    /// Reads the file anew where what was kept of its index turned out broken, and waits for that.
+    /// Reads the file again where what was kept of its index turned out broken, and waits for that.
     ///
     /// # Errors
     /// Why there is no index now.

@@ -13,7 +13,7 @@ use crate::sources::index::Index;
 use crate::sources::input::Input;
 use crate::sources::open::OpenOptions;
 
-/// An entry is written anew when so much of the rows (one in so many) is not in it.
+/// An entry is rewritten when so much of the rows (one in so many) is not in it.
 const OUTDATED: usize = 8;
 
 /// Keeps the index of one file.
@@ -46,6 +46,11 @@ impl Keeper {
     /// Why no index is kept, if one should be.
     pub fn note(&self) -> Option<String> {
         self.keeper.note()
+    }
+
+    /// Whether the file is what it was when its reading began.
+    pub fn is_as_begun(&self) -> bool {
+        self.keeper.is_as_begun()
     }
 
     /// Notes what the file is before it is read.
@@ -85,8 +90,9 @@ impl Keeper {
         }
     }
 
-    /// Whatever is kept is of no use: the next index is kept anew.
+    /// Whatever is kept is of no use: the index made next is kept in its place.
     pub fn forget(&self) {
+        self.keeper.discard();
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -299,7 +299,7 @@ impl Search<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Has the index filled anew if it turned out broken, and gives whether it did: what was asked of it must be asked again
+    /// Has the index filled again if it turned out broken, and gives whether it did: what was asked of it must be asked again
     /// then. Its rows are the same afterwards.
     fn renewed(&mut self) -> Result<bool, Failure> {
         if !self.build.index().is_broken() {
@@ -340,7 +340,7 @@ impl Search<'_> {
     }
 
     /// The same of some lines only, the first of which has this ordinal: what lies between them is searched along with
-    /// them, which takes less than to begin anew with each.
+    /// them, which takes less than to start over with each.
     fn candidates_among(&self, group: &[Line], first: u64, start: u64, buffer: &[u8]) -> Vec<(Line, u64)> {
         let numbered = |at: usize| (group[at], first + at as u64);
         if self.one_by_one() || group.iter().any(|line| line.named || line.unknown) || buffer.is_empty() {

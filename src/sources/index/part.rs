@@ -66,7 +66,7 @@ pub struct Entry<'a> {
 }
 
 impl Part {
-    /// Begins anew, keeping the memory.
+    /// Starts over, keeping the memory.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.text.clear();

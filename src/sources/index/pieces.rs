@@ -2,7 +2,7 @@
 //!
 //! A part that was read stays. What is added goes to the last part, which is read before that. A part that cannot be read,
 //! or is none, is empty from then on and marks the whole index as broken: whoever asked throws the answer away and has the
-//! store read anew.
+//! store read again.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -54,6 +54,11 @@ impl Kept {
     /// How many blocks there are from its first on.
     pub fn count(&self) -> usize {
         self.stored.count().saturating_sub(self.first)
+    }
+
+    /// It is not to be relied on.
+    pub fn disbelieve(&self) {
+        self.broken.store(true, Ordering::Release);
     }
 
     /// Whether something that was asked for was not what it should be.

@@ -233,7 +233,7 @@ impl Index {
     }
 
     /// Reads all of it that was not read yet, and looks whether its parts agree with each other, as those that were
-    /// appended do. For a store that cannot be read anew when its index turns out broken later.
+    /// appended do. For a store that cannot be read again when its index turns out broken later.
     pub fn holds_together(&self) -> bool {
         let rows = self.offsets.len();
         let mut placed = 0;

@@ -267,7 +267,7 @@ impl Records for Store {
     }
 
     fn look(&self) -> Result<Change, Failure> {
-        // What was written is read anew by whoever looks after the directory.
+        // What was written is read again by whoever looks after the directory.
         match self.directory.is_dir() {
             true => Ok(Change::Same),
             false => Ok(Change::Removed),

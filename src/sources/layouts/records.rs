@@ -94,7 +94,10 @@ impl Records for Tables {
             // Which store it is shows when its tables were found, which takes a while in a large dump.
             None => About {
                 kind: "looking for its tables".into(),
-                caveats: vec!["it is being read for the first time: what it is is known when its tables are".into()],
+                caveats: vec![
+                    "stepback reads it for the first time: it looks for the tables, and then knows what they hold"
+                        .into(),
+                ],
                 ..About::default()
             },
         };

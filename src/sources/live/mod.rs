@@ -1,4 +1,4 @@
-//! A store that changes while it is shown: read anew in the background, and shown from then on where it only grew.
+//! A store that changes while it is shown: read again in the background, and shown from then on where it only grew.
 //!
 //! It is around every source that does not grow by itself. Whoever asks is answered by the reading that is shown now. When
 //! the files of the store look another way, it is opened once more, read to its end, and compared ([`outline`], [`sample`]):
@@ -185,8 +185,8 @@ impl Live {
         }
     }
 
-    /// Begins to read the store anew, and waits for a moment whether that ends.
-    fn read_anew(&self, state: &mut State, now: Signature, lenient: bool) -> Result<Change, Failure> {
+    /// Begins to read the store again, and waits for a moment whether that ends.
+    fn read_again(&self, state: &mut State, now: Signature, lenient: bool) -> Result<Change, Failure> {
         let reading = Reading {
             address: self.address.clone(),
             options: self.options.clone(),
@@ -293,7 +293,7 @@ impl Source for Live {
         if rest > Duration::ZERO {
             return Ok(Change::Same);
         }
-        self.read_anew(&mut state, now, lenient)
+        self.read_again(&mut state, now, lenient)
     }
 
     fn about(&self) -> About {

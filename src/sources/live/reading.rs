@@ -1,4 +1,4 @@
-//! A store read anew in the background, and compared with what was known of it.
+//! A store read again in the background, and compared with what was known of it.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -148,7 +148,7 @@ impl Running {
             telling.told.notify_all();
         };
         thread::Builder::new()
-            .name("read-anew".into())
+            .name("read-again".into())
             .spawn(work)
             .map_err(|e| Failure::io(name, "start a thread", &e))?;
         Ok(Self { signature, answer })

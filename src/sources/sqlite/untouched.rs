@@ -189,7 +189,7 @@ pub struct Seen {
 struct Beside {
     size: u64,
     modified: (i64, i64),
-    /// Its beginning: a log that begins anew gets new salts.
+    /// Its beginning: a log that starts over gets new salts.
     head: [u8; 32],
 }
 

@@ -282,7 +282,7 @@ fn draw_row(
     let number = match window.scope {
         Scope::Stream(_) => event.version.to_string(),
         // The number `:` and `--at` go to: the store's own, cut where it is a long text.
-        Scope::Category(_) | Scope::All => text::fit(&event.position.to_string(), columns.number),
+        Scope::Category(_) | Scope::All => text::fit(&event.position.to_string(), columns.number - 1),
     };
     let role = if app.is_hit(&window.scope, place) { Role::Match } else { Role::Version };
     pen.put_right_in(&number, columns.number, style(role)).skip(1);

@@ -60,13 +60,23 @@ const SHORTEST_NAME: usize = 8;
 const LONGEST_NAME: usize = 40;
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let key = app.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
-    let pieces = fitted(pieces(app, area.width.into()), key.as_deref(), area.width.saturating_sub(2).into());
+    let pieces = shown(app, area.width);
     let mut pen = Pen::new(buffer, area);
     pen.skip(1);
     for (n, piece) in pieces.iter().enumerate() {
         pen.skip(if n > 0 { 2 } else { 0 }).put(&piece.text, theme.style(piece.role));
     }
+}
+
+/// Whether the header of a screen that is so wide has room for the time of the event.
+pub fn shows_time(app: &App, width: u16) -> bool {
+    shown(app, width).iter().any(|piece| piece.rank == Rank::Time)
+}
+
+/// What a line that is so wide says.
+fn shown(app: &App, width: u16) -> Vec<Piece> {
+    let key = app.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
+    fitted(pieces(app, width.into()), key.as_deref(), width.saturating_sub(2).into())
 }
 
 /// What of the pieces has so much room. Warnings that have none are counted, with the key that tells them all.

@@ -8,8 +8,9 @@ use crate::app::panes::Pane;
 use crate::app::panes::state::{Against, StatePane, StateView};
 use crate::app::words::{self, count};
 use crate::app::{App, Severity};
+use crate::domain::patch::Change;
 use crate::domain::{names, text};
-use crate::replay::{Change, Moment};
+use crate::replay::Moment;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 

@@ -62,7 +62,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option
         Mode::ConfirmQuit => {
             pen.put("Quit stepback? q quits", style(Role::Prompt));
         }
-        Mode::Popup(_) | Mode::Survey(_) | Mode::Normal => said(app, theme, &mut pen),
+        Mode::Popup(_) | Mode::Survey(_) | Mode::Normal => said(app, theme, &mut pen, area.width),
     }
     None
 }
@@ -87,7 +87,7 @@ fn role(severity: Severity) -> Role {
     }
 }
 
-fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
+fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>, width: u16) {
     let style = |role| theme.style(role);
     if let Some(notice) = &app.notice {
         let mut lines = notice.text.lines();
@@ -137,7 +137,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
         let hits = app.hits_words().map_or(String::new(), |words| format!("  {words}"));
         parts.push((format!("find: {}{hits}", search.pattern), Role::Muted));
     }
-    if let Some(here) = app.here() {
+    if let Some(here) = app.here(super::header::shows_time(app, width)) {
         parts.push((here, Role::Muted));
     }
     for (n, (text, role)) in parts.iter().enumerate() {

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::report::Severity;
 use crate::domain::{Note, Trouble, Version};
-use crate::session::doctor::Severity;
 
 const START: i64 = 1_740_000_000;
 
@@ -443,7 +443,7 @@ fn positions_that_step_back_and_times_that_are_none_are_found() {
     let (before, after) = (all[4].position.clone(), all[5].position.clone());
     (all[4].position, all[5].position) = (after, before);
     all[7].time = None;
-    all[7].notes.push(Note::new(NoteKind::UnreadableTime, "its time cannot be read: soon is none"));
+    all[7].notes.push(Note::new(NoteKind::UnreadableTime, "its time cannot be read: soon is no time"));
     let report = examine(&all);
     assert_eq!(kinds(&report), [Kind::PositionsBack, Kind::UnreadableTimes]);
     let example = |kind| report.finding(kind).and_then(|finding| finding.example.clone()).expect("an example");

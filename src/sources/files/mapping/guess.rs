@@ -265,10 +265,10 @@ impl Guesser<'_> {
         }
     }
 
-    /// What is to be said where there is no position: also which number would be one if it did not begin anew.
+    /// What is to be said where there is no position: also which number would be one if it did not start over.
     fn no_position(&self, stream: &StreamFrom, version: Option<&FieldPath>) -> String {
         let counted = "no position: shown in file order, by line";
-        let begins_anew = |field: &&Field| {
+        let starts_over = |field: &&Field| {
             if !names::is_a_place(&field.path)
                 || version == Some(&field.path)
                 || self.depth(field) > 0
@@ -284,9 +284,9 @@ impl Guesser<'_> {
             // A number that counts in each stream steps back as often as there are streams.
             growth.repeated > 0 && back > 0 && back * 10 <= growth.pairs && back * 2 < starts
         };
-        match self.sample.fields().iter().find(begins_anew) {
+        match self.sample.fields().iter().find(starts_over) {
             Some(Field { path, .. }) if self.overrides.get(Role::Position).is_none() => format!(
-                "{counted}; {path} begins anew and stands for several places, `--map position={path}` takes it all the same"
+                "{counted}; {path} starts over and stands for several places, `--map position={path}` takes it all the same"
             ),
             _ => counted.into(),
         }

@@ -115,6 +115,11 @@ impl Sample {
         self.records
     }
 
+    /// How many of them say the same as one before: what they repeat says nothing of a field.
+    pub fn copies(&self) -> usize {
+        self.copies.len()
+    }
+
     fn object(&mut self, text: &[u8], path: &FieldPath) {
         let mut inner = Vec::new();
         // What is no JSON was refused before; a nested object that ends strangely is only not looked into.

@@ -222,7 +222,10 @@ fn bad_rows_are_troubles_in_their_places() {
         .open();
     let found = all(&*source);
     assert_eq!(found.len(), 4, "{found:?}");
-    assert!(found[1].starts_with("! events, record 2: the event's version cannot be read: two is none"), "{found:?}");
+    assert!(
+        found[1].starts_with("! events, record 2: the event's version cannot be read: two is no version"),
+        "{found:?}"
+    );
     assert!(found[2].contains("stream cannot be read"), "{found:?}");
     assert_eq!(source.progress().troubles, 2);
 }

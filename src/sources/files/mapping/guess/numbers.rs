@@ -62,8 +62,16 @@ impl Guesser<'_> {
             let why = match growth.repeated {
                 0 if grow < 80 => "different in each event of a stream".into(),
                 0 => "grows within each stream".into(),
-                1 => "grows within each stream; one repeats".into(),
-                n => format!("grows within each stream; {n} repeat").into(),
+                n => {
+                    let (records, copies) = (guesser.sample.records(), guesser.sample.copies());
+                    let has = if n == 1 { "has" } else { "have" };
+                    let but = if copies == 0 { String::new() } else { format!(", beside {copies} copies of whole records") };
+                    format!(
+                        "grows within each stream; of the {records} records looked at, {n} {has} a version that was there \
+                         before{but}"
+                    )
+                    .into()
+                }
             };
             Some((if grow < 80 { points - 20 } else { points }, why))
         });

@@ -103,7 +103,8 @@ impl Guesser<'_> {
             value[1..].first().is_some_and(|b| b.is_ascii_alphabetic() || !b.is_ascii()) && !value.contains(&b' ')
         });
         let (count, distinct) = (field.count(), field.distinct());
-        let why = Cow::Owned(format!("{distinct} types in {count} records"));
+        let types = if distinct == 1 { "type" } else { "types" };
+        let why = Cow::Owned(format!("{distinct} {types} in {count} records"));
         let points = points + words as i32 * 15 / 100;
         match count {
             _ if distinct < count => Some((points + 15, why)),
