@@ -4,6 +4,7 @@
 //! is opened, and a file may be larger than memory. Every layer that opens a file a person may have put there opens it here,
 //! and so does the embedded store where it opens what should be its own.
 
+use crate::domain::words;
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -49,9 +50,10 @@ pub fn all(reader: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > most {
-        true => {
-            Err(io::Error::new(ErrorKind::FileTooLarge, format!("it is too large: at most {} are read", size(most))))
-        }
+        true => Err(io::Error::new(
+            ErrorKind::FileTooLarge,
+            format!("it is too large: at most {} are read", words::size(most)),
+        )),
         false => Ok(bytes),
     }
 }
@@ -87,13 +89,6 @@ pub fn check(kind: FileType) -> io::Result<()> {
     }
     let is = special(kind).unwrap_or(if kind.is_dir() { "a folder" } else { "something else" });
     Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {is}, and no regular file")))
-}
-
-fn size(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => format!("{} KiB", bytes >> 10),
-        mib => format!("{mib} MiB"),
-    }
 }
 
 #[cfg(test)]

@@ -2,33 +2,7 @@
 
 use crate::domain::{Event, Json, StreamName, Timestamp, json::write_string, text};
 
-/// A number with its thousands separated: `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 event`, `2 events`.
-pub fn counted(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
-/// A part of a whole, in percent, rounded down so that 100 means all.
-pub fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 100 } else { (u128::from(part.min(whole)) * 100 / u128::from(whole)) as u64 }
-}
-
-/// A whole instant in UTC.
-pub fn instant(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string()
-}
+pub use crate::domain::words::{count, counted, instant, percent};
 
 /// Whether an instant is not a whole second, to the millisecond.
 pub fn has_fraction(time: Timestamp) -> bool {

@@ -1,5 +1,6 @@
 //! `stepback cache`: the indexes kept between two runs.
 
+use crate::domain::words;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &CacheArgs, out: &mut dyn Write) -> Result<ExitCode, End
     if let Some(What::Clear) = args.what {
         let (count, bytes) = cache.clear().map_err(|e| failed("remove the kept indexes", e))?;
         let indexes = if count == 1 { "index" } else { "indexes" };
-        writeln!(out, "{count} {indexes} removed, {} freed", mebibytes(bytes))?;
+        writeln!(out, "{count} {indexes} removed, {} freed", words::size(bytes))?;
         return Ok(ExitCode::SUCCESS);
     }
     let listed = cache.list().map_err(|e| failed("list the kept indexes", e))?;
@@ -69,8 +70,8 @@ fn cells(entry: &Listed) -> Vec<String> {
     let name = entry.file.file_name().unwrap_or_default();
     vec![
         source(entry).map_or_else(|| "-".into(), |path| path.display().to_string()),
-        source(entry).map_or_else(|| "-".into(), |_| mebibytes(entry.length)),
-        mebibytes(entry.size),
+        source(entry).map_or_else(|| "-".into(), |_| words::size(entry.length)),
+        words::size(entry.size),
         output::time_cell(used(entry)),
         name.to_string_lossy().into_owned(),
     ]
@@ -88,8 +89,4 @@ fn write_json(out: &mut dyn Write, entry: &Listed) -> std::io::Result<()> {
     output::push_text(&mut line, &entry.file.display().to_string());
     line.push_str("}\n");
     out.write_all(line.as_bytes())
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }

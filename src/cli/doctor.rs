@@ -13,9 +13,10 @@ use super::meter::Meter;
 use super::missing::{Lack, Verdict};
 use super::output::{self, Ended, push_optional, push_position, push_text};
 use super::source_args::{self, SourceArgs};
+use crate::domain::report::{Example, Kind, Report, Severity};
 use crate::domain::{Place, Position, Scope, text};
 use crate::session::Source;
-use crate::session::doctor::{Example, Kind, Questions, Report, Severity, WhenStopped, examine};
+use crate::session::doctor::{Questions, WhenStopped, examine};
 use crate::session::places::{self, Lookup};
 
 /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
@@ -108,7 +109,7 @@ fn write_text(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &
             writeln!(out, "         normal here: {}", output::line(reason, WIDEST))?;
         }
         if let Some(example) = &finding.example {
-            writeln!(out, "         {}", output::line(&example_line(example), WIDEST))?;
+            writeln!(out, "         {}", output::line(&example.line(|time| output::time_cell(Some(time))), WIDEST))?;
             if let Some(command) = command(source, example, args) {
                 writeln!(out, "         {}", text::safe(&command))?;
             }
@@ -130,11 +131,7 @@ fn write_text(out: &mut dyn Write, source: &dyn Source, report: &Report, args: &
 
 /// The end of it in a line.
 fn verdict(report: &Report) -> String {
-    let count = |severity: Severity| match report.of(severity) {
-        1 => format!("1 {}", severity.name()),
-        n => format!("{n} {}s", severity.name()),
-    };
-    let mut counts = [Severity::Error, Severity::Warning, Severity::Note].map(count).join(", ");
+    let mut counts = report.counts();
     if report.partial {
         counts.push_str(" so far");
     }
@@ -146,24 +143,6 @@ fn verdict(report: &Report) -> String {
             format!("nothing is wrong with the events, but not all could be folded: {counts}")
         }
         (false, false) => format!("nothing is wrong: {counts}"),
-    }
-}
-
-fn example_line(example: &Example) -> String {
-    let mut parts = Vec::new();
-    match (&example.stream, example.version) {
-        (Some(stream), Some(version)) => parts.push(format!("{stream} version {version}")),
-        (Some(stream), None) => parts.push(stream.to_string()),
-        (None, _) => {}
-    }
-    parts.extend(example.position.as_ref().map(|position| format!("position {position}")));
-    if example.time.is_some() {
-        parts.push(output::time_cell(example.time));
-    }
-    match (parts.is_empty(), example.text.is_empty()) {
-        (true, _) => example.text.clone(),
-        (_, true) => parts.join(", "),
-        _ => format!("{}: {}", parts.join(", "), example.text),
     }
 }
 

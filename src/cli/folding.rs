@@ -10,9 +10,9 @@ use super::lines::push_named;
 use super::missing::{Lack, Missing};
 use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
+use crate::domain::words;
 use crate::domain::{Event, Failure, Place, StreamName, text};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
-use crate::session::doctor::several;
 use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
 
@@ -61,7 +61,7 @@ impl FoldArgs {
         let moment = &reached.moment;
         let Some(first) = &moment.faults.first else { return };
         let lack = if self.allow_faults { Lack::Allowed } else { Lack::Data };
-        let (failed, events) = (moment.faults.before, several(moment.at, "event"));
+        let (failed, events) = (moment.faults.before, words::counted(moment.at, "event"));
         let first_place = place_of(source, first);
         // The event of the place is among those counted.
         let up_to = if moment.fault.is_some() { "up to" } else { "before" };
@@ -87,12 +87,23 @@ pub fn called(source: &dyn Source, stream: &StreamName, at: u64, event: &Event) 
     }
 }
 
-/// Adds what everything folded carries: its reducer, and how many events failed.
-pub fn push_folded(line: &mut String, reached: &Reached) {
+/// What in `stepback.toml` means nothing, where the generic fold was used: a reducer may have been meant.
+pub fn remarks(walker: &Walker, reached: &Reached) -> Vec<String> {
+    let is_guess = reached.moment.reducer.approximate;
+    if is_guess { walker.remarks().unwrap_or_default() } else { Vec::new() }
+}
+
+/// Adds what everything folded carries: its reducer, what is to be said of the choice of it, and how many events failed.
+pub fn push_folded(line: &mut String, walker: &Walker, reached: &Reached) {
     let moment = &reached.moment;
     line.push_str("\"reducer\":");
     push_text(line, &moment.reducer.name);
     line.push_str(&format!(",\"approximate\":{},\"faults\":{}", moment.reducer.approximate, moment.faults.before));
+    let remarks = remarks(walker, reached);
+    if !remarks.is_empty() {
+        line.push_str(",\"remarks\":");
+        line.push_str(&serde_json::json!(remarks).to_string());
+    }
     if let Some(FirstFault { event, error, .. }) = &moment.faults.first {
         line.push_str(",\"first_fault\":");
         push_named(line, event);

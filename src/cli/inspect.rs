@@ -1,5 +1,6 @@
 //! `stepback inspect`: what a source is, and how that was found out.
 
+use crate::domain::words;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -155,9 +156,8 @@ fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), En
         writeln!(out, "layout: {}", line(layout))?;
     }
     let Progress { events, troubles, streams, .. } = counted.progress;
-    let several = |count: u64, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
-    let (events, streams) = (several(events, "event"), several(streams, "stream"));
-    writeln!(out, "{events} in {streams}, {} that could not be read", several(troubles, "record"))?;
+    let (events, streams) = (words::counted(events, "event"), words::counted(streams, "stream"));
+    writeln!(out, "{events} in {streams}, {} that could not be read", words::counted(troubles, "record"))?;
     if counted.streams.len() > 1 {
         let kinds: Vec<_> = counted.streams.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         writeln!(out, "streams: {}", kinds.join(", "))?;

@@ -1,5 +1,6 @@
 //! What an answer lacks: noted while it is written, said on standard error once it is, and told by the exit code.
 
+use crate::domain::words;
 use std::process::ExitCode;
 
 use super::interrupt::{self, STOPPED};
@@ -90,7 +91,7 @@ impl Missing {
     /// So many records are left out of the answer, for reasons that were told one by one.
     pub fn refused(&mut self, count: u64) {
         if count > 0 {
-            let records = if count == 1 { "1 record is".to_owned() } else { format!("{count} records are") };
+            let records = format!("{} {}", words::counted(count, "record"), if count == 1 { "is" } else { "are" });
             self.lacks(Lack::Data, format!("{records} left out"));
         }
     }
@@ -159,7 +160,7 @@ impl Missing {
         }
         let Counted { count, first } = &self.payloads;
         if *count > 0 {
-            let payloads = if *count == 1 { "1 payload is".into() } else { format!("{count} payloads are") };
+            let payloads = format!("{} {}", words::counted(*count, "payload"), if *count == 1 { "is" } else { "are" });
             all.push((Lack::Data, format!("{payloads} not the JSON it should be; the first: {first}")));
         }
         all.extend(self.others.iter().cloned());

@@ -1,5 +1,6 @@
 //! `stepback search`: where a text or a regular expression stands in a store.
 
+use crate::domain::words;
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -82,7 +83,7 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
                 SearchStep::Searched(done, total) => {
                     if watched {
                         // Nobody may be listening.
-                        let _ = write!(io::stderr(), "\r\x1b[2Ksearched {} %", percent(done, total));
+                        let _ = write!(io::stderr(), "\r\x1b[2Ksearched {} %", words::percent(done, total));
                     }
                     true
                 }
@@ -123,10 +124,6 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
 /// How many hits there are, in words where there may be more.
 fn counted(found: usize, stopped: bool) -> String {
     if stopped { format!("{found} so far") } else { found.to_string() }
-}
-
-fn percent(done: u64, total: u64) -> u64 {
-    (u128::from(done) * 100 / u128::from(total.max(1))).min(100) as u64
 }
 
 /// Where hits are shown.

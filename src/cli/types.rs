@@ -11,10 +11,11 @@ use super::interrupt;
 use super::meter::Meter;
 use super::output::{self, Ended, Table, push_optional, push_position, push_text};
 use super::source_args::SourceArgs;
+use crate::domain::shape::{Beside, Field, Happened, Proof, Shapes, Turn, TypeShape};
+use crate::domain::words;
 use crate::domain::{Place, Scope, text};
 use crate::session::Source;
-use crate::session::doctor::{bytes, grouped};
-use crate::session::shapes::{self, Beside, Field, Happened, Part, Proof, Shapes, Turn, TypeShape};
+use crate::session::shapes::{self, Part};
 
 /// List the types of events; with a type, the fields of its payloads and how they changed
 #[derive(Args, Debug)]
@@ -76,7 +77,7 @@ pub(super) fn run(args: &TypesArgs, out: &mut dyn Write) -> Result<ExitCode, End
         shapes.sealed().iter().for_each(|sentence| output::say(&text::fit(sentence, WIDEST)));
     }
     if shapes.left_out > 0 {
-        output::say(&format!("{} events are of types beyond those told apart", grouped(shapes.left_out)));
+        output::say(&format!("{} events are of types beyond those told apart", words::count(shapes.left_out)));
     }
     out.flush()?;
     Ok(missing.end(&*source))
@@ -105,13 +106,13 @@ fn write_list(out: &mut dyn Write, shapes: &Shapes) -> io::Result<()> {
             out,
             vec![
                 shape.name.clone(),
-                grouped(shape.count),
+                words::count(shape.count),
                 time(&shape.first),
                 time(&shape.last),
                 text::sparkline(&shape.rate),
-                bytes(shape.bytes),
-                bytes(shape.bytes / shape.count.max(1)),
-                bytes(shape.largest),
+                words::size(shape.bytes),
+                words::size(shape.mean()),
+                words::size(shape.largest),
                 shape.field_count().map_or_else(|| "-".to_owned(), |count| count.to_string()),
                 (shape.history.len() + usize::from(!shape.beside.is_empty())).to_string(),
             ],
@@ -126,11 +127,11 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, asked: A
         out,
         "{}: {} of {} events ({share:.1} %), {} in all, {} on average, {} at most",
         output::line(&shape.name, WIDEST),
-        grouped(shape.count),
-        grouped(shapes.events),
-        bytes(shape.bytes),
-        bytes(shape.bytes / shape.count.max(1)),
-        bytes(shape.largest),
+        words::count(shape.count),
+        words::count(shapes.events),
+        words::size(shape.bytes),
+        words::size(shape.mean()),
+        words::size(shape.largest),
     )?;
     for (name, proof) in [("first", &shape.first), ("last", &shape.last), ("largest", &shape.largest_at)] {
         if let Some(proof) = proof {
@@ -142,18 +143,18 @@ fn write_shape(out: &mut dyn Write, shape: &TypeShape, shapes: &Shapes, asked: A
     }
     for (count, what) in [(shape.absent, "without a payload"), (shape.unparsable, "payloads that are not JSON")] {
         if count > 0 {
-            writeln!(out, "{:<8} {} {what}", "", grouped(count))?;
+            writeln!(out, "{:<8} {} {what}", "", words::count(count))?;
         }
     }
     for (encoding, count) in &shape.opaque {
         let name = if encoding.is_empty() { "of no known encoding" } else { encoding };
-        writeln!(out, "{:<8} {} {}, not looked into", "", grouped(*count), output::line(name, WIDEST))?;
+        writeln!(out, "{:<8} {} {}, not looked into", "", words::count(*count), output::line(name, WIDEST))?;
     }
     writeln!(out)?;
     let mut table = Table::new(&["FIELD", "TYPES", ">PRESENT", "EXAMPLES"]);
     for field in &shape.fields {
         let path = format!("{}{}", "  ".repeat(field.depth), field.path);
-        table.row(out, vec![path, kinds(field), format!("{} %", field.percent()), field.examples.join(", ")])?;
+        table.row(out, vec![path, field.kinds_line(), format!("{} %", field.percent()), field.examples.join(", ")])?;
     }
     table.write(out)?;
     if shape.read > 0 {
@@ -194,14 +195,7 @@ fn command(proof: &Proof, (args, source): Asked<'_>) -> String {
 }
 
 fn proof_line(proof: &Proof) -> String {
-    let time = proof.time.map_or_else(String::new, |time| format!(", {time:.3}"));
-    format!("{} version {}, position {}{time}", proof.stream, proof.version, proof.position)
-}
-
-fn kinds(field: &Field) -> String {
-    let kinds: Vec<String> =
-        field.kinds.iter().map(|(kind, count)| format!("{} {}", kind.name(), grouped(*count))).collect();
-    kinds.join(", ")
+    proof.line(|time| format!("{time:.3}"))
 }
 
 fn write_json(out: &mut dyn Write, shape: &TypeShape, asked: Asked<'_>) -> io::Result<()> {
@@ -216,7 +210,7 @@ fn write_json(out: &mut dyn Write, shape: &TypeShape, asked: Asked<'_>) -> io::R
         ",\"rate\":[{}],\"size\":{{\"total\":{},\"mean\":{},\"max\":{}}},\"largest\":",
         rate.join(","),
         shape.bytes,
-        shape.bytes / shape.count.max(1),
+        shape.mean(),
         shape.largest
     ));
     push_proof(&mut line, shape.largest_at.as_ref(), asked);

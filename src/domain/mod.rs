@@ -15,11 +15,14 @@ pub mod payload;
 pub mod pick;
 pub mod place;
 pub mod query;
+pub mod report;
+pub mod shape;
 pub mod shell;
 pub mod stream;
 pub mod text;
 pub mod time;
 pub mod unjudged;
+pub mod words;
 
 pub use cancel::Cancel;
 pub use event::{Event, Note, NoteKind, Position, Trouble, Version};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::words;
 use super::{Event, Position};
 
 /// Reasons that are told apart.
@@ -52,7 +53,7 @@ impl Unjudged {
 
     /// In words: each reason with its count and its first place, the most frequent first; empty when there is none.
     pub fn words(&self) -> String {
-        let events = |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        let events = |count: u64| words::counted(count, "event");
         let mut reasons: Vec<_> = self.reasons.iter().collect();
         reasons.sort_by_key(|(_, reason)| (std::cmp::Reverse(reason.count), reason.nth));
         let first = |reason: &Reason| match reason.count {

@@ -284,7 +284,7 @@ impl Drop for Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Cancel, Destination, Failure, FailureKind};
+    use crate::domain::{Cancel, Destination, Failure};
     use crate::session::Walker;
 
     fn walk(number: u64) -> Walk {
@@ -319,7 +319,7 @@ mod tests {
     }
 
     fn failed(number: u64) -> [Msg; 1] {
-        let failure = Failure::new(FailureKind::Cancelled, "memory", "walk", "cancelled");
+        let failure = Failure::cancelled("memory", "walk");
         [Msg::JobFailed { generation: Generation(number), failure }]
     }
 

@@ -389,5 +389,5 @@ impl Drop for Tasks {
 }
 
 fn cancelled(doing: &str) -> Failure {
-    Failure::new(crate::domain::FailureKind::Cancelled, "stepback", doing, "stopped")
+    Failure::cancelled("stepback", doing)
 }

@@ -250,7 +250,7 @@ mod tests {
         fn complete(&self, cancel: &Cancel, told: &mut dyn FnMut(Progress)) -> Result<(), Failure> {
             for _ in 0..self.steps {
                 if cancel.is_cancelled() {
-                    return Err(Failure::new(FailureKind::Cancelled, "growing", "read", "cancelled"));
+                    return Err(Failure::cancelled("growing", "read"));
                 }
                 self.known.fetch_add(self.chunk, std::sync::atomic::Ordering::Relaxed);
                 told(self.progress());

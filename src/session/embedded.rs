@@ -185,7 +185,7 @@ pub fn import(
     let (mut next, mut limit) = (done.earlier, 256);
     loop {
         if cancel.is_cancelled() {
-            return Err(Failure::new(FailureKind::Cancelled, name, "import", "cancelled"));
+            return Err(Failure::cancelled(name, "import"));
         }
         let page = page(source, next, limit, cancel)?;
         if page.events.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use crate::domain::{Cancel, Event, EventPage, EventQuery, Failure, FailureKind, Scope};
+use crate::domain::{Cancel, Event, EventPage, EventQuery, Failure, Scope};
 use crate::sources::Source;
 
 /// Events read at once.
@@ -26,7 +26,7 @@ pub(super) fn each(
     told: &mut dyn FnMut(u64, u64),
     visit: &mut dyn FnMut(u64, &Arc<Event>),
 ) -> Result<(), Failure> {
-    let stopped = || Failure::new(FailureKind::Cancelled, source.about().name, "look at the events", "it was stopped");
+    let stopped = || Failure::cancelled(source.about().name, "look at the events");
     let mut look = |page: EventPage| {
         if cancel.is_cancelled() {
             return Err(stopped());

@@ -3,6 +3,7 @@
 //! Invariant: what comes out is counted over all layers, and compared with the bytes of the outermost one: a few kilobytes
 //! of gzip in gzip stand for gigabytes, and neither layer alone looks like it.
 
+use crate::domain::words;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -104,10 +105,14 @@ impl Allowance {
         let (out, taken) = (out.fetch_add(count, Ordering::Relaxed) + count, taken.load(Ordering::Relaxed));
         let why = if out > limits.most {
             let who = if limits.said { "you allow" } else { "are unpacked" };
-            format!("more than {} come out of {} of {layers}, and no more {who}", size(limits.most), size(taken))
+            format!(
+                "more than {} come out of {} of {layers}, and no more {who}",
+                words::size(limits.most),
+                words::size(taken)
+            )
         } else if out > limits.small && out / limits.ratio > taken {
             let times = limits.ratio;
-            let (taken, out) = (size(taken), size(out));
+            let (taken, out) = (words::size(taken), words::size(out));
             format!("{out} came out of {taken} of {layers}, more than {times} times as much: no store packs like that")
         } else {
             return Ok(());
@@ -115,14 +120,5 @@ impl Allowance {
         let why = format!("{why}; the rest was refused");
         Err(Failure::new(FailureKind::Unsupported, source, "unpack", why)
             .hint("if you trust it, say how much may come out: `--allow-unpacked 20G`"))
-    }
-}
-
-/// A number of bytes, for people.
-pub fn size(bytes: u64) -> String {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    match units.iter().find(|(_, shift)| bytes >> shift > 0) {
-        Some((unit, shift)) => format!("{:.1} {unit}", bytes as f64 / (1_u64 << shift) as f64),
-        None => format!("{bytes} bytes"),
     }
 }

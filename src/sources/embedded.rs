@@ -97,24 +97,18 @@ impl Embedded {
 
 impl Source for Embedded {
     fn about(&self) -> About {
-        let mut caveats = Vec::new();
-        if let Some(damage) = self.viewer.damage() {
-            caveats.push(format!("damaged: {damage}; only what comes before it is shown"));
-        }
-        if self.viewer.is_headless() {
-            caveats.push(
-                "journal/head is missing or unreadable: events lost at the end of the journal would not be noticed"
-                    .to_owned(),
-            );
-        }
+        let mut doubts = self.viewer.doubts();
         if let Some(error) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            caveats.push(format!("no longer followed: {error}"));
+            doubts.push(format!("no longer followed: {error}"));
         }
+        let mut caveats = doubts.clone();
+        caveats.extend(self.viewer.remarks());
         About {
             name: self.name.clone(),
             kind: "stepback store".into(),
             reasons: vec!["the directory has a journal (journal/000001.evj)".into()],
             caveats,
+            doubts,
             positions_ascend: true,
             ..About::default()
         }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::allowance::Allowance;
 use super::identity::Identity;
 use super::looking::Looking;
-use crate::domain::{About, Cancel, Change, Failure, FailureKind};
+use crate::domain::{About, Cancel, Change, Failure};
 
 /// How much of the beginning is kept while it is found out what it is: it is looked at many times, and read once.
 const BEGINNING: usize = 64 << 10;
@@ -190,7 +190,7 @@ impl Feed {
         aside: Arc<Aside>,
     ) -> Result<Arc<Self>, Failure> {
         let failed = |e: io::Error| {
-            Failure::io(name, "keep what is read", &e)
+            Failure::writing(name, "keep what is read", &e)
                 .hint("stepback needs a directory for temporary files: see TMPDIR")
         };
         let file = tempfile::tempfile().map_err(failed)?;
@@ -221,7 +221,7 @@ impl Feed {
                     Ok(count) => match spool.write_all(&buffer[..count]) {
                         Ok(()) => (count, None),
                         Err(e) => {
-                            let failure = Failure::io(name.as_str(), "keep what is read", &e);
+                            let failure = Failure::writing(name.as_str(), "keep what is read", &e);
                             (0, Some(failure.hint("name a directory with more room for temporary files in TMPDIR")))
                         }
                     },
@@ -375,8 +375,7 @@ impl Feed {
         match self.looking() {
             None => read_at(&self.file, offset, buffer),
             Some(looking) if looking.unwanted().is_cancelled() => {
-                let why = "it was stopped before it was known what it is";
-                Err(io::Error::other(Failure::new(FailureKind::Cancelled, self.name.as_str(), "open", why)))
+                Err(io::Error::other(Failure::cancelled(self.name.as_str(), "open")))
             }
             Some(looking) => self.read_counted(looking, offset, buffer),
         }
@@ -443,8 +442,7 @@ impl Feed {
     /// `Cancelled`.
     pub fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
         if cancel.is_cancelled() {
-            let kind = FailureKind::Cancelled;
-            return Err(Failure::new(kind, self.name.as_str(), "read", "it was stopped before it was done"));
+            return Err(Failure::cancelled(self.name.as_str(), "read"));
         }
         Ok(())
     }

@@ -177,8 +177,7 @@ impl Source for Memory {
 impl Memory {
     fn wanted(&self, cancel: &Cancel) -> Result<(), Failure> {
         if cancel.is_cancelled() {
-            let why = "it was stopped before it was done";
-            return Err(Failure::new(FailureKind::Cancelled, &self.name, "read events", why));
+            return Err(Failure::cancelled(&self.name, "read events"));
         }
         Ok(())
     }

@@ -243,7 +243,7 @@ fn no_table(source: &str, table: &str) -> Failure {
 /// A failure when the answer is no longer wanted.
 fn cancelled(source: &str, cancel: &Cancel) -> Result<(), Failure> {
     if cancel.is_cancelled() {
-        return Err(Failure::new(FailureKind::Cancelled, source, "read", "it was stopped before it was done"));
+        return Err(Failure::cancelled(source, "read"));
     }
     Ok(())
 }

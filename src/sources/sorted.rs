@@ -504,7 +504,7 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     }
     scanned?;
     if walk.is_stopped() {
-        return Err(Failure::new(FailureKind::Cancelled, records.name(), "index", "nobody wants it any more"));
+        return Err(Failure::cancelled(records.name(), "index"));
     }
     let mut fits = walk.rows.len() + walk.links.len() <= Index::MAX_ROWS;
     let mut index = Index::default();
@@ -574,10 +574,17 @@ impl<R: Records> Backing for Sorted<R> {
         self.shared.index()
     }
 
+    fn is_as_begun(&self) -> bool {
+        self.records.keeper().is_some_and(Keeper::is_as_begun)
+    }
+
     fn renew(&self) -> bool {
         let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.index().is_broken() {
             return true;
+        }
+        if let Some(keeper) = self.records.keeper() {
+            keeper.discard();
         }
         let again = Shared::default();
         let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &again)));

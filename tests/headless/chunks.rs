@@ -11,11 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use stepback::domain::report::{Kind, Severity};
 use stepback::domain::{
     About, Anchor, Cancel, Change, Direction, Event, EventQuery, Failure, NoteKind, Position, Scope, StreamKind,
     Version,
 };
-use stepback::session::doctor::{Kind, Severity};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 

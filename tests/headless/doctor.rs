@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+use stepback::domain::report::{Kind, Report, Severity};
 use stepback::domain::{
     About, Cancel, DeclaredStream, Event, FailureKind, Json, Note, NoteKind, Payload, Position, StoredSnapshot, Version,
 };
-use stepback::session::doctor::{Kind, Questions, Report, Severity, examine};
+use stepback::session::doctor::{Questions, examine};
 use stepback::session::{ReducerBook, ReducerPlaces, Source, Walker};
 use stepback::sources::memory::Memory;
 

@@ -7,9 +7,9 @@ use crate::support::desk::{Desk, shop};
 use crate::support::live::Live;
 use stepback::app::mode::Mode;
 use stepback::app::panes::Pane;
-use stepback::app::panes::doctor::{Diagnosis, Finding};
-use stepback::app::panes::survey::{Answer, Goal, Survey};
-use stepback::app::{Effect, Msg, Setup, Severity};
+use stepback::app::panes::survey::{Answer, Survey};
+use stepback::app::{Effect, Msg, Setup};
+use stepback::domain::report::{Check, Example, Finding, Kind, Report, Severity};
 use stepback::domain::{Failure, FailureKind, Scope};
 use stepback::ui::Theme;
 
@@ -160,7 +160,15 @@ fn a_survey_says_how_far_it_is_and_can_be_stopped() {
     assert!(desk.log.iter().any(|effect| matches!(effect, Effect::StopSurvey)));
     assert!(matches!(desk.app.mode, Mode::Normal) && !desk.app.is_busy());
     // What comes too late changes nothing.
-    let late = Answer::Doctor(Arc::new(Diagnosis { verdict: "late".into(), ..Diagnosis::default() }));
+    let finding = Finding {
+        kind: Kind::TimeBack,
+        severity: Severity::Warning,
+        count: 1,
+        text: "late".into(),
+        example: None,
+        normal: None,
+    };
+    let late = Answer::Doctor(Arc::new(Report { findings: vec![finding], ..Report::default() }));
     desk.send(Msg::Surveyed { generation, answer: late });
     assert!(matches!(desk.app.mode, Mode::Normal) && desk.lines_with("late").is_empty());
 
@@ -179,22 +187,22 @@ fn a_survey_says_how_far_it_is_and_can_be_stopped() {
 fn what_was_found_is_kept_until_the_source_grows_or_a_reducer_changes() {
     let mut desk = Desk::open(shop());
     let answer = || {
-        let example = Some((
-            "order-1002 version 2".to_owned(),
-            Goal { stream: Some("order-1002".into()), version: Some(stepback::domain::Version(2)), place: Some(9) },
-        ));
+        let example = Example {
+            stream: Some("order-1002".into()),
+            version: Some(stepback::domain::Version(2)),
+            place: Some(9),
+            ..Example::default()
+        };
         let finding = Finding {
+            kind: Kind::TimeBack,
             severity: Severity::Warning,
-            name: "time-back".into(),
+            count: 1,
             text: "1 event".into(),
             normal: Some("clocks".into()),
-            example,
+            example: Some(example),
         };
-        Answer::Doctor(Arc::new(Diagnosis {
-            findings: vec![finding],
-            checks: vec![("ids: 12".into(), None)],
-            verdict: "1 warning".into(),
-        }))
+        let checks = vec![Check::whole("ids", "12".into())];
+        Answer::Doctor(Arc::new(Report { findings: vec![finding], checks, ..Report::default() }))
     };
     let (generation, _) = asked(&mut desk, "I");
     desk.send(Msg::Surveyed { generation, answer: answer() });

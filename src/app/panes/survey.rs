@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use super::doctor::Diagnosis;
-use super::types::TypeTable;
+use super::{doctor, types};
 use super::{keep_visible, moved};
 use crate::app::action::Motion;
 use crate::app::effect::Generation;
+use crate::domain::report::Report;
+use crate::domain::shape::Shapes;
 use crate::domain::{StreamName, Version};
 
 /// What is looked for in a whole store.
@@ -38,9 +39,9 @@ impl Survey {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
     /// The doctor's.
-    Doctor(Arc<Diagnosis>),
+    Doctor(Arc<Report>),
     /// Of the types.
-    Types(Arc<TypeTable>),
+    Types(Arc<Shapes>),
 }
 
 /// An event to go to.
@@ -202,8 +203,8 @@ impl Sheet {
     /// Its title: the survey, and the page that is open.
     pub fn title(&self) -> String {
         match (&self.state, self.page) {
-            (State::Done(Answer::Types(table)), Some((page, _))) => {
-                let name = table.types.get(page).map_or("", |entry| entry.name.as_str());
+            (State::Done(Answer::Types(shapes)), Some((page, _))) => {
+                let name = shapes.types.get(page).map_or("", |entry| entry.name.as_str());
                 format!("{} › {name}", self.survey.name())
             }
             _ => self.survey.name().into(),
@@ -213,8 +214,8 @@ impl Sheet {
     /// What it comes to, in a few words.
     pub fn note(&self) -> String {
         match &self.state {
-            State::Done(Answer::Doctor(diagnosis)) => diagnosis.verdict.clone(),
-            State::Done(Answer::Types(table)) => table.note(self.page.map(|(page, _)| page)),
+            State::Done(Answer::Doctor(report)) => doctor::verdict(report),
+            State::Done(Answer::Types(shapes)) => types::note(shapes, self.page.map(|(page, _)| page)),
             _ => String::new(),
         }
     }
@@ -258,10 +259,10 @@ impl Sheet {
         self.rows = match &self.state {
             State::Running(..) => Vec::new(),
             State::Failed(why) => wrapped(why, "", width, Tone::Error),
-            State::Done(Answer::Doctor(diagnosis)) => diagnosis.rows(width),
-            State::Done(Answer::Types(table)) => match self.page {
-                Some((page, _)) => table.page(page, width),
-                None => table.list(width),
+            State::Done(Answer::Doctor(report)) => doctor::rows(report, width),
+            State::Done(Answer::Types(shapes)) => match self.page {
+                Some((page, _)) => types::page(shapes, page, width),
+                None => types::list(shapes, width),
             },
         };
         self.stops = (0..self.rows.len()).filter(|row| self.rows[*row].stop).collect();

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::finding::{Check, Example, Finding, Kind, Report, Severity, grouped};
 use super::identities::{self, Identities};
 use super::runs::Runs;
 use super::sizes::Sizes;
 use super::streams::Streams;
 use crate::domain::payload::Form;
+use crate::domain::report::{Check, Example, Finding, Kind, Report, Severity};
 use crate::domain::{
     About, DeclaredStream, Event, NoteKind, OtherKey, Parser, Payload, Position, StreamName, Than, Timestamp,
 };

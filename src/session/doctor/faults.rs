@@ -1,11 +1,12 @@
 //! Whether the reducers of the user fold what they are used for: every stream of theirs, from its first event to its last.
 
+use crate::domain::words;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::examination::Examination;
-use super::finding::{Check, Example, Kind, grouped, several};
 use super::pass::Told;
+use crate::domain::report::{Check, Example, Kind};
 use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary};
 use crate::session::{Folded, Walker};
 use crate::sources::Source;
@@ -76,17 +77,17 @@ pub(super) fn look(
     if !any {
         return Ok(None);
     }
-    let mut extent = format!("{} folded to the end", several(streams - fails - untried, "stream"));
+    let mut extent = format!("{} folded to the end", words::counted(streams - fails - untried, "stream"));
     if faulty > 0 {
-        extent.push_str(&format!(", {} without some of their events", grouped(faulty)));
+        extent.push_str(&format!(", {} without some of their events", words::count(faulty)));
     }
     let mut reasons = Vec::new();
     if fails > 0 {
-        reasons.push(format!("{} could not be folded", several(fails, "stream")));
+        reasons.push(format!("{} could not be folded", words::counted(fails, "stream")));
     }
     if untried > 0 {
         let were = if untried == 1 { "was" } else { "were" };
-        reasons.push(format!("{} {were} not tried after that", several(untried, "stream")));
+        reasons.push(format!("{} {were} not tried after that", words::counted(untried, "stream")));
     }
     Ok(Some(Check::whole("reducers", extent).but(&reasons)))
 }

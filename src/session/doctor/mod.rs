@@ -6,7 +6,6 @@
 mod difference;
 mod examination;
 mod faults;
-mod finding;
 mod identities;
 mod pass;
 mod runs;
@@ -15,6 +14,4 @@ mod snapshots;
 mod streams;
 
 pub use examination::{Examination, Facts, Look};
-pub use finding::{Check, Example, Finding, Kind, Report, Severity, grouped, several};
 pub use pass::{Questions, Told, WhenStopped, examine};
-pub use sizes::bytes;

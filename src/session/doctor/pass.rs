@@ -1,12 +1,13 @@
 //! A whole source through an examination, in one pass over its events; then what is kept beside them.
 
+use crate::domain::words;
 use std::ops::ControlFlow;
 
 use super::examination::{Examination, Facts, GONE};
 use super::faults;
-use super::finding::{Check, Example, Kind, Report, several};
 use super::snapshots;
 use super::streams::Streams;
+use crate::domain::report::{Check, Example, Kind, Report};
 use crate::domain::{
     Cancel, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, StreamName, StreamSummary, Than,
 };
@@ -96,7 +97,7 @@ pub fn examine(
     }
     match cancel.is_cancelled() {
         // What was found could no longer be looked up.
-        true => Err(Failure::new(FailureKind::Cancelled, about.name, "examine it", "it was stopped")),
+        true => Err(Failure::cancelled(about.name, "examine it")),
         false => Ok(report),
     }
 }
@@ -155,7 +156,7 @@ fn links(
             break;
         }
     }
-    let extent = format!("{} in {}", several(links, "link"), several(streams, "stream"));
+    let extent = format!("{} in {}", words::counted(links, "link"), words::counted(streams, "stream"));
     Ok((links > 0).then(|| Check::whole("links", extent)))
 }
 

@@ -140,20 +140,6 @@ impl Sizes {
     }
 }
 
-/// A size as it is read: `640 B`, `200 KiB`, `1.5 MiB`.
-pub fn bytes(size: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if size < 1024 {
-        return format!("{size} B");
-    }
-    let (mut value, mut unit) = (size as f64 / 1024.0, 0);
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if value < 10.0 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,12 +173,5 @@ mod tests {
         }
         sizes.add(&rare, 1 << 20, 602);
         assert_eq!(sizes.outliers().iter().map(|outlier| outlier.ordinal).collect::<Vec<_>>(), [201, 602]);
-    }
-
-    #[test]
-    fn sizes_are_read_easily() {
-        for (size, text) in [(640, "640 B"), (204_800, "200 KiB"), (1_572_864, "1.5 MiB"), (u64::MAX, "16384 PiB")] {
-            assert_eq!(bytes(size), text);
-        }
     }
 }

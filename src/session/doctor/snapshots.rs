@@ -1,12 +1,13 @@
 //! Stored snapshots against the fold of their events.
 
+use crate::domain::words;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::difference::{Comparison, compare};
 use super::examination::Examination;
-use super::finding::{Check, Example, Kind, grouped, several};
 use super::pass::Told;
+use crate::domain::report::{Check, Example, Kind};
 use crate::domain::{Cancel, Destination, Event, Failure, Json, Scope, StoredSnapshot, StreamName, text};
 use crate::session::Walker;
 use crate::session::places::{Lookup, Versions};
@@ -53,7 +54,7 @@ pub(super) fn look(
         return Ok(None);
     }
     let Some(walker) = walker else {
-        let check = Check::whole("snapshots", several(seen, "snapshot"));
+        let check = Check::whole("snapshots", words::counted(seen, "snapshot"));
         return Ok(Some(check.unless(&["not compared: no reducer".into()])));
     };
     // One stream after the other, each forwards: nothing is folded twice.
@@ -97,19 +98,19 @@ pub(super) fn look(
         }
         reasons.push(format!(
             "{} not compared: no reducer folds {}; name one with --reducer or in stepback.toml",
-            grouped(count),
+            words::count(count),
             categories.join(", ")
         ));
     }
     if strangers > 0 {
-        reasons.push(format!("{} not compared: they share no field with the reducer's state", grouped(strangers)));
+        reasons.push(format!("{} not compared: they share no field with the reducer's state", words::count(strangers)));
     }
     if seen > total {
-        reasons.push(format!("looked at the first {}", grouped(total)));
+        reasons.push(format!("looked at the first {}", words::count(total)));
     }
-    let mut extent = format!("{} of {} snapshots compared", grouped(compared), grouped(seen));
+    let mut extent = format!("{} of {} snapshots compared", words::count(compared), words::count(seen));
     if lacking > 0 {
-        extent.push_str(&format!(", {} with a state that lacks events that failed", grouped(lacking)));
+        extent.push_str(&format!(", {} with a state that lacks events that failed", words::count(lacking)));
     }
     let check = Check::whole("snapshots", extent);
     Ok(Some(if compared > 0 { check.but(&reasons) } else { check.unless(&reasons) }))

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::filter::{EventFilter, Sieve};
-use crate::domain::{Cancel, Event, EventQuery, Failure, FailureKind, Picked, Scope, Unjudged};
+use crate::domain::{Cancel, Event, EventQuery, Failure, Picked, Scope, Unjudged};
 use crate::sources::Source;
 
 /// Events read at once.
@@ -140,8 +140,7 @@ impl Among<'_> {
         told: &mut dyn FnMut(Sifted) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Failure> {
         if self.cancel.is_cancelled() {
-            let why = "it was stopped before it was done";
-            return Err(Failure::new(FailureKind::Cancelled, self.source.about().name, "read", why));
+            return Err(Failure::cancelled(self.source.about().name, "read"));
         }
         let mut rest = &picked.ordinals[..];
         loop {

@@ -3,7 +3,8 @@
 //! Two groups of fields are such shapes when every object has one of them and none has two, when that is no chance, and when
 //! they take turns again and again. Where one takes the place of the other once, and perhaps goes back, that is history.
 
-use super::fields::{Fields, JsonKind, Mark, Sets};
+use super::fields::{Fields, Mark, Sets};
+use crate::domain::shape::JsonKind;
 
 /// How often one must follow another: what was deployed and taken back changes twice.
 const SWITCHES: u64 = 5;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 pub(super) use super::sets::Sets;
+use crate::domain::shape::JsonKind;
 use crate::domain::{Json, text};
 
 /// Fields of one type.
@@ -25,50 +26,6 @@ const EXAMPLES: usize = 3;
 
 /// Cells of an example value.
 const EXAMPLE: usize = 40;
-
-/// What a JSON value is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum JsonKind {
-    /// `null`
-    Null,
-    /// `true`, `false`
-    Boolean,
-    /// A number.
-    Number,
-    /// A string.
-    String,
-    /// An array.
-    Array,
-    /// An object.
-    Object,
-}
-
-impl JsonKind {
-    /// All of them, in the order of their counts.
-    pub const ALL: [Self; 6] = [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        ["null", "boolean", "number", "string", "array", "object"][self as usize]
-    }
-
-    /// What a value is; `None` of one that is kept as text because it is nested too deep or no Unicode.
-    fn of(value: &Json) -> Self {
-        match value {
-            Json::Null => Self::Null,
-            Json::Bool(_) => Self::Boolean,
-            Json::Number(_) => Self::Number,
-            Json::String(_) => Self::String,
-            Json::Array(_) => Self::Array,
-            Json::Object(_) => Self::Object,
-            Json::Verbatim(text) => match text.as_bytes().first() {
-                Some(b'{') => Self::Object,
-                Some(b'[') => Self::Array,
-                _ => Self::String,
-            },
-        }
-    }
-}
 
 /// What leads from a value to one inside.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,7 +5,8 @@
 //! thousand cases at most; of one that came back again and again, only when that is also much longer than it was ever away.
 //! Fields of shapes that stand side by side (`beside`) have no such history. `null` is no type of its own here: what is sometimes null is optional too.
 
-use super::fields::{JsonKind, Node};
+use super::fields::Node;
+use crate::domain::shape::{Happened, JsonKind};
 
 /// Once in so many cases.
 const CHANCE: f64 = 1e-3;
@@ -13,33 +14,6 @@ const CHANCE: f64 = 1e-3;
 const RETURNS: u64 = 3;
 /// How many times as long as ever before a field that comes and goes must be away, before it is another shape.
 const LONGER: u64 = 3;
-
-/// What happened to a field.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Happened {
-    /// It was there from then on; before, it was not.
-    Appeared,
-    /// It was there for the last time.
-    Vanished,
-    /// It was away for long, and came back then.
-    Returned,
-    /// It became another type of value.
-    Became(JsonKind, JsonKind),
-    /// It was another type of value too, from then on.
-    Also(JsonKind),
-}
-
-impl Happened {
-    /// Its name in one word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Appeared => "appeared",
-            Self::Vanished => "vanished",
-            Self::Returned => "returned",
-            Self::Became(..) | Self::Also(_) => "type",
-        }
-    }
-}
 
 /// Something that happened to a field at an event.
 #[derive(Clone, PartialEq, Eq, Debug)]

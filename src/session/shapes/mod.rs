@@ -15,17 +15,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-pub use fields::JsonKind;
-pub use history::Happened;
-
 use fields::Fields;
 use rate::{Counts, Scale};
 
 use super::pages;
 use crate::domain::payload::Form;
-use crate::domain::{
-    Cancel, Event, EventQuery, Failure, FailureKind, Parser, Payload, Position, Scope, StreamName, Timestamp, Version,
-};
+use crate::domain::shape::{Beside, Proof, Shapes, Turn, TypeShape};
+use crate::domain::{Cancel, Event, EventQuery, Failure, Parser, Payload, Scope, Timestamp};
 use crate::sources::Source;
 
 /// Types told apart.
@@ -53,188 +49,6 @@ pub enum Part {
     Metadata,
     /// What their records say beside.
     Fields,
-}
-
-/// An event that proves something.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Proof {
-    /// Its stream.
-    pub stream: StreamName,
-    /// Its version there.
-    pub version: Version,
-    /// Its place in the store.
-    pub position: Position,
-    /// When.
-    pub time: Option<Timestamp>,
-    /// Its place in the walk of the whole store, counted from 1.
-    pub place: u64,
-}
-
-/// A field of a type.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Field {
-    /// Where it is: `.lines[].sku`; the payload itself is `.`.
-    pub path: String,
-    /// Its last step: `sku`, `[]`, `*`.
-    pub name: String,
-    /// How deep.
-    pub depth: usize,
-    /// What it was, and how often.
-    pub kinds: Vec<(JsonKind, u64)>,
-    /// How many of those it could stand in have it.
-    pub present: u64,
-    /// How many there are.
-    pub of: u64,
-    /// Values it had, cut.
-    pub examples: Vec<String>,
-}
-
-impl Field {
-    /// How often it is there, in percent; never 100 or 0 by rounding.
-    pub fn percent(&self) -> u8 {
-        percent(self.present, self.of)
-    }
-}
-
-/// Something that happened to a field of a type.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Turn {
-    /// Which field.
-    pub path: String,
-    /// What.
-    pub happened: Happened,
-    /// What more is known, in words.
-    pub text: String,
-    /// The event that proves it.
-    pub proof: Option<Proof>,
-}
-
-impl Turn {
-    /// It in a sentence without its field: `became string (before: number)`.
-    pub fn sentence(&self) -> String {
-        let what = match self.happened {
-            Happened::Appeared | Happened::Vanished | Happened::Returned => self.happened.name().to_owned(),
-            Happened::Became(old, new) => format!("changed from {} to {}", old.name(), new.name()),
-            Happened::Also(new) => format!("is {} too", new.name()),
-        };
-        format!("{what}: {}", self.text)
-    }
-}
-
-/// One of several shapes that stand side by side.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Beside {
-    /// The object that has them.
-    pub path: String,
-    /// The fields only this shape has.
-    pub fields: Vec<String>,
-    /// How many objects are of it.
-    pub count: u64,
-    /// How many objects there are.
-    pub of: u64,
-    /// The first event with it.
-    pub first: Option<Proof>,
-}
-
-impl Beside {
-    /// It in a sentence: `63 % (120 of 189) have .amountMinor`.
-    pub fn sentence(&self) -> String {
-        let percent = percent(self.count, self.of);
-        let have = if self.count == 1 { "has" } else { "have" };
-        format!("{percent} % ({} of {}) {have} {}", self.count, self.of, self.fields.join(", "))
-    }
-
-    /// How many of a hundred objects are of it.
-    pub fn percent(&self) -> u8 {
-        percent(self.count, self.of)
-    }
-}
-
-/// A share in percent; never 0 by rounding.
-fn percent(part: u64, of: u64) -> u8 {
-    match part.saturating_mul(100).checked_div(of) {
-        None => 0,
-        Some(0) if part > 0 => 1,
-        Some(percent) => percent.min(100) as u8,
-    }
-}
-
-/// What the events of one type look like.
-#[derive(Clone, PartialEq, Debug)]
-pub struct TypeShape {
-    /// The type.
-    pub name: String,
-    /// How many events.
-    pub count: u64,
-    /// The earliest one; the first one where none has a time.
-    pub first: Option<Proof>,
-    /// The latest one; the last one where none has a time.
-    pub last: Option<Proof>,
-    /// How many in each stretch of the store's time.
-    pub rate: Vec<u64>,
-    /// Bytes of all payloads.
-    pub bytes: u64,
-    /// Bytes of the largest.
-    pub largest: u64,
-    /// The event that has it.
-    pub largest_at: Option<Proof>,
-    /// Payloads that were looked into.
-    pub read: u64,
-    /// Events without a payload.
-    pub absent: u64,
-    /// Payloads that are not the JSON they should be.
-    pub unparsable: u64,
-    /// The first of them.
-    pub unparsable_at: Option<Proof>,
-    /// Payloads that cannot be looked into, by their encodings; an empty name is of those without one.
-    pub opaque: Vec<(String, u64)>,
-    /// The fields, each before those inside it.
-    pub fields: Vec<Field>,
-    /// What happened to them, in the order of the store.
-    pub history: Vec<Turn>,
-    /// Shapes that stand side by side, the most frequent of each object first.
-    pub beside: Vec<Beside>,
-    /// What was left out, one sentence each.
-    pub cut: Vec<String>,
-}
-
-/// What the events of a store look like.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Shapes {
-    /// The source, as it may be shown.
-    pub source: String,
-    /// Events looked at.
-    pub events: u64,
-    /// The first and the last time.
-    pub span: Option<(Timestamp, Timestamp)>,
-    /// The types, the most frequent first.
-    pub types: Vec<TypeShape>,
-    /// Events of types that were too many to be told apart.
-    pub left_out: u64,
-}
-
-impl TypeShape {
-    /// How many fields it has; `None` where no payload could be looked into.
-    pub fn field_count(&self) -> Option<usize> {
-        let is_sealed = self.read == 0 && !self.opaque.is_empty();
-        (!is_sealed).then(|| self.fields.len().saturating_sub(1))
-    }
-}
-
-impl Shapes {
-    /// Payloads of all types that cannot be looked into, one sentence for each of their encodings.
-    pub fn sealed(&self) -> Vec<String> {
-        let mut sealed: BTreeMap<&str, u64> = BTreeMap::new();
-        for (encoding, count) in self.types.iter().flat_map(|shape| &shape.opaque) {
-            *sealed.entry(encoding).or_default() += count;
-        }
-        let sentence = |(encoding, count): (&str, u64)| {
-            let encoding = if encoding.is_empty() { "no known encoding" } else { encoding };
-            let payloads = if count == 1 { "payload" } else { "payloads" };
-            format!("{count} {payloads} not looked into: {encoding}")
-        };
-        sealed.into_iter().map(sentence).collect()
-    }
 }
 
 /// What encodings are called together that are too many to be told apart.
@@ -478,7 +292,7 @@ pub fn gather(
     });
     match cancel.is_cancelled() {
         // What was seen could no longer be looked up.
-        true => Err(Failure::new(FailureKind::Cancelled, name, "look at its events", "it was stopped")),
+        true => Err(Failure::cancelled(name, "look at its events")),
         false => Ok(shapes),
     }
 }

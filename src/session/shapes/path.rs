@@ -1,10 +1,10 @@
 //! From the tree of fields to a list, each with its path as jq writes it.
 
-use super::Field;
 use super::beside;
-use super::fields::{Fields, JsonKind, Label, Mark};
+use super::fields::{Fields, Label, Mark};
 use super::history::{self, Entry};
 use crate::domain::json::write_key;
+use crate::domain::shape::{Field, JsonKind};
 
 /// An object with fewer keys is none of a map, whatever they look like.
 const FEW: usize = 8;

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::Trouble;
+use crate::domain::shape::{Field, Happened, JsonKind};
+use crate::domain::{Position, Trouble, Version};
 
 /// Events of these types and payloads, a minute apart, in one stream.
 fn events(list: &[(&str, String)]) -> Vec<Event> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Cancel, EventPage, EventQuery, Failure, FailureKind, Scope, StreamName};
+use crate::domain::{Cancel, EventPage, EventQuery, Failure, Scope, StreamName};
 use crate::replay::{Advance, Budget, Counted, FoldError, Goal, Moment, StateCost, Suspension, Timeline};
 use crate::sources::Source;
 
@@ -146,7 +146,7 @@ pub(super) fn suspended(suspension: &Suspension) -> FoldError {
 }
 
 pub(super) fn stopped(source: &dyn Source) -> Failure {
-    Failure::new(FailureKind::Cancelled, source.about().name, "walk", "it was stopped")
+    Failure::cancelled(source.about().name, "walk")
 }
 
 /// The most events folded between two looks at the cancel token.

@@ -19,6 +19,7 @@ use super::feed::Feed;
 use super::input::Input;
 use super::tables::{Cell, Column, Database, OneFile, Row, Table, overwritten};
 use crate::domain::{Change, Failure, FailureKind};
+use crate::sources::indexed::CHANGED;
 
 /// A record larger than this is a fault, such as a quote that is never closed.
 const MAX_RECORD: usize = 64 << 20;
@@ -334,5 +335,3 @@ fn reason(bad: Found, place: u64) -> String {
         _ => format!("it is larger than {} MiB: a quote may not be closed", MAX_RECORD >> 20),
     }
 }
-
-const CHANGED: &str = "the file changed: this is not what stood here when it was opened";

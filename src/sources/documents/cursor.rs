@@ -108,8 +108,7 @@ impl<'a> Cursor<'a> {
         }
         let arrived = self.feed.wait_beyond(end, self.stop);
         if self.is_stopped() {
-            let why = "nobody wants it any more";
-            return Err(Failure::new(FailureKind::Cancelled, self.feed.name(), "read", why));
+            return Err(Failure::cancelled(self.feed.name(), "read"));
         }
         if arrived.upto <= end {
             self.all = true;

@@ -16,6 +16,7 @@ use crate::sources::files::envelope;
 use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;
 use crate::sources::index::Place;
+use crate::sources::indexed::CHANGED;
 
 /// The bits of a place that are an offset; those above number the feed.
 const OFFSET_BITS: u32 = 42;
@@ -406,8 +407,6 @@ fn without_bytes(text: &[u8]) -> Vec<u8> {
     }
     clean
 }
-
-const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 
 fn too_large(size: u64) -> String {
     let size = size as f64 / f64::from(1 << 20);

@@ -1,5 +1,6 @@
 //! Dumps in SQL text: the first pass, which finds where the rows of which table lie and reads none of them.
 
+use crate::domain::words;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::tokens::{Token, Tokens};
 use super::values;
 use super::walk::{Dialect, Syntax, Until, after_blanks, after_quoted, walk};
 use super::window::{Bytes, Halt, STRIDE, Window};
-use crate::domain::{Failure, FailureKind};
+use crate::domain::Failure;
 use crate::sources::input::Input;
 
 /// The longest statement that is read; of longer ones only the end is looked for.
@@ -63,8 +64,7 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
         Ok(()) => {}
         Err(Halt::Failed(failure)) => return Err(failure),
         Err(Halt::Unwanted) => {
-            let why = "nobody wants it any more";
-            return Err(Failure::new(FailureKind::Cancelled, input.feed.name(), "open", why));
+            return Err(Failure::cancelled(input.feed.name(), "open"));
         }
     }
     let Pass { mut catalogue, mut large, versions, open_dumps, .. } = pass;
@@ -81,8 +81,8 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
     dump.reasons = input.packed.iter().map(|packing| format!("unpacked from {packing}")).collect();
     dump.reasons.extend(versions);
     let tables = crate::sources::tables::Database::tables(&dump).len();
-    let are = if tables == 1 { "table" } else { "tables" };
-    dump.reasons.push(format!("{kind}: {tables} {are}, {rows} of them with rows"));
+    let tables = words::counted(tables as u64, "table");
+    dump.reasons.push(format!("{kind}: {tables}, {rows} of them with rows"));
     if objects > 0 {
         dump.reasons.push(format!("{objects} large objects"));
     }

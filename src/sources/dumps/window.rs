@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::domain::{Failure, FailureKind};
+use crate::domain::Failure;
 use crate::sources::feed::Feed;
 
 /// The largest row that is read whole.
@@ -98,7 +98,7 @@ impl Halt {
     pub fn failure(self, source: &str) -> Failure {
         match self {
             Self::Failed(failure) => failure,
-            Self::Unwanted => Failure::new(FailureKind::Cancelled, source, "open", "nobody wants it any more"),
+            Self::Unwanted => Failure::cancelled(source, "open"),
         }
     }
 }

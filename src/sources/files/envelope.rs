@@ -17,6 +17,7 @@ use super::value;
 use crate::domain::{Event, Form, Json, Note, NoteKind, Payload, Position, Trouble, Version};
 use crate::sources::fields;
 use crate::sources::index::{Entry, Place, PlacedEvent};
+use crate::sources::indexed::CHANGED;
 use crate::sources::lacking;
 
 /// The slot of the stream; both readings begin with these four.
@@ -513,8 +514,6 @@ pub fn position(raw: &[u8]) -> Option<Position> {
         None => value::name(raw).map(|text| Position::Text(Arc::from(&*text))),
     }
 }
-
-const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 
 /// Lists the fields of references after those already listed; gives where each reference has its own.
 pub fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> {

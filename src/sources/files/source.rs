@@ -13,9 +13,9 @@ use super::search::{Names, Search, can_search, joints};
 use super::skim::Skimmer;
 use super::stretch::MAX_LINE;
 use super::watch::Watch;
+use crate::domain::words;
 use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Pattern, Progress, Scope, SearchStep};
 use crate::sources::Source;
-use crate::sources::allowance::size;
 use crate::sources::feed::{FIRST, Feed};
 use crate::sources::index::{Index, Place};
 use crate::sources::indexed::{Backing, Indexed};
@@ -119,7 +119,7 @@ fn sample(input: &Input, head: &[u8], whole: bool, mut sample: Sample) -> Result
     };
     let far = match input.feed.arrived() {
         arrived if arrived.finished && searched >= arrived.upto => String::new(),
-        _ => format!("; its first {} were looked at", size(searched)),
+        _ => format!("; its first {} were looked at", words::size(searched)),
     };
     let why = format!("nothing in it is known, and it is not JSON Lines: {reason}{far}");
     if !input.packed.is_empty() && !far.is_empty() {
@@ -242,6 +242,10 @@ impl Backing for LinesFile {
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.build.index()
+    }
+
+    fn is_as_begun(&self) -> bool {
+        self.build.is_as_begun()
     }
 
     fn renew(&self) -> bool {

@@ -171,6 +171,14 @@ impl Index {
         self.kept.as_ref().is_some_and(|kept| kept.is_broken())
     }
 
+    /// What is kept of it is not what was written, though it reads as if it were. Gives whether anything of it is kept.
+    pub fn disbelieve(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| {
+            kept.disbelieve();
+            true
+        })
+    }
+
     /// Adds what was found in the next stretch of the file. Gives whether there was room for it.
     pub fn append(&mut self, part: &Part) -> bool {
         let first = self.offsets.len();

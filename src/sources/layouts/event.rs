@@ -18,6 +18,7 @@ use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, V
 use crate::sources::cache::{Kept, Sequence};
 use crate::sources::fields::Put;
 use crate::sources::index::Place;
+use crate::sources::indexed::CHANGED;
 use crate::sources::lacking;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
@@ -403,11 +404,7 @@ impl EventReader {
             Err(reason) => return self.unreadable(place, cells, reason),
         };
         let Some(placed) = place.event.as_ref().filter(|placed| placed.readable) else {
-            return self.unreadable(
-                place,
-                cells,
-                "the file changed: this is not what stood here when it was opened".into(),
-            );
+            return self.unreadable(place, cells, CHANGED.into());
         };
         let (read_type, time) = read;
         let content = self.layout.events.content.as_ref();

@@ -5,6 +5,7 @@
 //! like events; every candidate says why it was taken or refused. Equal scores are decided by the number of columns a
 //! layout asks for, then by its name.
 
+use crate::domain::words;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -456,8 +457,7 @@ fn versions(layout: &Layout, ground: Ground<'_>, rows: &[Vec<Cell<'static>>]) ->
     if let Some((stream, version)) = example.filter(|_| repeated * 100 > count * REPEATED) {
         return Err(format!("versions repeat: {repeated} of {count} do, first {version} of `{stream}`"));
     }
-    let streams = streams.len();
-    let within = if streams == 1 { "1 stream".to_owned() } else { format!("{streams} streams") };
+    let within = words::counted(streams.len() as u64, "stream");
     Ok((pairs > 0).then(|| format!("versions count up by one in {neighbours} of {pairs} steps within {within}")))
 }
 

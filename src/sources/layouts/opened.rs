@@ -1,6 +1,8 @@
 //! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
 
+use crate::domain::words;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -261,7 +263,7 @@ impl Opened {
     fn counted(&self) -> Vec<String> {
         let Some((counts, _)) = self.learnt.get() else { return Vec::new() };
         let layout = &self.found.layout;
-        let events = |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        let events = |count: u64| words::counted(count, "event");
         let mut told = Vec::new();
         if counts.outside > 0 {
             let all = layout.membership.as_ref().and_then(|membership| membership.all.as_ref());
@@ -420,7 +422,8 @@ fn parted<'a>(catalogue: &Catalogue, asked: &'a str) -> (&'a str, Option<&'a str
 ///
 /// # Errors
 /// When there is none of that name.
-pub fn exists(catalogue: &Catalogue, asked: &str) -> Result<(), Failure> {
+pub fn exists(catalogue: &Catalogue, asked: &OsStr) -> Result<(), Failure> {
+    let Some(asked) = asked.to_str() else { return catalogue.asked(asked).map(drop) };
     match generic_table(catalogue, asked) {
         Some(_) => Ok(()),
         None => catalogue.named(parted(catalogue, asked).0).map(drop),
@@ -440,13 +443,13 @@ fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<
 /// The layout that was asked for, and the table if that was said (`marten:shop.mt_events`).
 fn asked_for(
     catalogue: &Catalogue,
-    asked: &str,
+    asked: &OsStr,
     database: &dyn Database,
     overrides: Option<&Overrides>,
     (name, stem): (&str, &str),
     caveats: &mut Vec<String>,
 ) -> Result<Recognised, Failure> {
-    if let Some(table) = generic_table(catalogue, asked) {
+    if let Some(table) = asked.to_str().and_then(|asked| generic_table(catalogue, asked)) {
         return match generic::guess(database, overrides, (name, stem), table)? {
             Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
             None => {
@@ -456,8 +459,14 @@ fn asked_for(
             }
         };
     }
-    let (layout, table) = parted(catalogue, asked);
-    let entry = catalogue.named(layout)?;
+    let (layout, table) = match asked.to_str() {
+        Some(text) => {
+            let (layout, table) = parted(catalogue, text);
+            (OsStr::new(layout), table)
+        }
+        None => (asked, None),
+    };
+    let entry = catalogue.asked(layout)?;
     match found::try_only(&entry.layout, database, table)? {
         Some(Tried::Fits(mut found)) => {
             found.reasons.insert(0, "you asked for this layout".into());

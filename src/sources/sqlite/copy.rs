@@ -151,13 +151,13 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 fn failed(name: &str, error: &io::Error) -> Failure {
-    Failure::io(name, DOING, error).hint("stepback needs a directory with room for temporary files: see TMPDIR")
+    Failure::writing(name, DOING, error).hint("stepback needs a directory with room for temporary files: see TMPDIR")
 }
 
 fn wanted(name: &str, flow: ControlFlow<()>) -> Result<(), Failure> {
     match flow {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Failure::new(FailureKind::Cancelled, name, DOING, "nobody wants it any more")),
+        ControlFlow::Break(()) => Err(Failure::cancelled(name, DOING)),
     }
 }
 

@@ -1,10 +1,9 @@
 //! What follows from everything that was seen.
 
 use super::*;
-use crate::session::doctor::finding::several;
+use crate::domain::words;
 use crate::session::doctor::identities::Cause;
 use crate::session::doctor::runs::Gap;
-use crate::session::doctor::sizes::bytes;
 use crate::session::doctor::streams::Stream;
 
 /// Gaps that are more than half of all steps are no gaps, but numbers that do not count by one. Few prove nothing.
@@ -37,9 +36,10 @@ impl Examination {
         };
         let mut texts = BTreeMap::new();
         let mut severities = BTreeMap::new();
-        let records = format!("{} of {}", several(self.readable, "event"), several(report.streams, "stream"));
+        let records =
+            format!("{} of {}", words::counted(self.readable, "event"), words::counted(report.streams, "stream"));
         let beyond =
-            (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", grouped(self.beyond)));
+            (self.beyond > 0).then(|| format!("the last {} are too many to be looked at", words::count(self.beyond)));
         let beyond = beyond.as_slice();
         report.checks.push(Check::whole("records", records).but(beyond));
         self.conclude_versions(&mut report, &mut texts);
@@ -58,7 +58,7 @@ impl Examination {
         self.conclude_payloads(&mut report, &mut texts, &mut severities);
         self.conclude_declared(&mut report, look);
         if self.deleted_events > 0 {
-            texts.insert(Kind::DeletedStreams, several(self.deleted_events, "event"));
+            texts.insert(Kind::DeletedStreams, words::counted(self.deleted_events, "event"));
         }
         for (kind, tally) in std::mem::take(&mut self.tallies) {
             let mut text = kind.counted(tally.count);
@@ -101,15 +101,17 @@ impl Examination {
         let (mut untold, mut others) = (Vec::new(), Vec::new());
         let counted = self.streams.all().filter(|stream| stream.counted > 0).count() as u64;
         if counted > 0 {
-            untold
-                .push(format!("{} with versions that are counted here: gaps are not told", several(counted, "stream")));
+            untold.push(format!(
+                "{} with versions that are counted here: gaps are not told",
+                words::counted(counted, "stream")
+            ));
         }
         if self.streams.forgot {
             untold.push("too many gaps to remember them all".to_owned());
         }
         if self.streams.left_out > 0 {
-            let known = grouped(self.streams.len() as u64);
-            let left_out = several(self.streams.left_out, "event");
+            let known = words::count(self.streams.len() as u64);
+            let left_out = words::counted(self.streams.left_out, "event");
             untold.push(format!(
                 "only of the first {known} streams; {left_out} {} of others",
                 are(self.streams.left_out)
@@ -140,7 +142,8 @@ impl Examination {
             untold.push("the versions of streams do not count by one here: gaps are not told".into());
         } else if let Some(gap) = first {
             self.set(Kind::VersionGaps, gaps, gap.ordinal, gap.text());
-            let (versions, holed, of) = (several(missing, "version"), grouped(holed), several(streams, "stream"));
+            let (versions, holed, of) =
+                (words::counted(missing, "version"), words::count(holed), words::counted(streams, "stream"));
             let perhaps = self.perhaps_unreadable(missing);
             texts
                 .insert(Kind::VersionGaps, format!("{versions} {} missing, in {holed} of {of}{perhaps}", are(missing)));
@@ -170,13 +173,13 @@ impl Examination {
         let noted = self.tallies.get(&Kind::CountedVersions).map_or(0, |tally| tally.count);
         if !self.facts.one_stream && self.facts.counted_versions > noted {
             // They belong to no stream, or to one that is made of links.
-            let counted = several(self.facts.counted_versions - noted, "event");
+            let counted = words::counted(self.facts.counted_versions - noted, "event");
             others.push(format!("the versions of {counted} are counted here, for the store gives them none"));
         }
         self.all_gaps_told = !self.facts.counts_versions && untold.is_empty();
         let extent = match counted {
-            0 => several(streams, "stream"),
-            counted => format!("{} of {}", grouped(streams - counted), several(streams, "stream")),
+            0 => words::counted(streams, "stream"),
+            counted => format!("{} of {}", words::count(streams - counted), words::counted(streams, "stream")),
         };
         let check = Check::whole("versions", extent);
         report.checks.push(match self.facts.counts_versions {
@@ -194,7 +197,7 @@ impl Examination {
             0 => String::new(),
             unread => {
                 let it = if missing == 1 { "it" } else { "some" };
-                format!("; {} that could not be read may have {it}", several(unread, "record"))
+                format!("; {} that could not be read may have {it}", words::counted(unread, "record"))
             }
         }
     }
@@ -229,7 +232,7 @@ impl Examination {
         }
         if let (true, Some(gap)) = (reasons.is_empty(), first) {
             self.set(Kind::PositionGaps, gaps as u64, gap.ordinal, gap.text());
-            let mut text = format!("{} {} missing", several(missing, "position"), are(missing));
+            let mut text = format!("{} {} missing", words::counted(missing, "position"), are(missing));
             let unread = self.perhaps_unreadable(missing);
             let normal = about.normal.iter().any(|(kind, _)| kind == Kind::VersionGaps.name());
             // A number that was drawn and never used leaves no other trace; a lost event does, unless it was the last one.
@@ -246,8 +249,12 @@ impl Examination {
             texts.insert(Kind::PositionGaps, text);
         }
         let extent = match self.positions.len() {
-            0 | 1 => several(self.positions_seen, "position"),
-            n => format!("{} in {}", several(self.positions_seen, "position"), several(n as u64, "sequence")),
+            0 | 1 => words::counted(self.positions_seen, "position"),
+            n => format!(
+                "{} in {}",
+                words::counted(self.positions_seen, "position"),
+                words::counted(n as u64, "sequence")
+            ),
         };
         let check = Check::whole("positions", extent);
         report.checks.push(match self.positions_seen > 0 && !self.positions_wild {
@@ -285,11 +292,11 @@ impl Examination {
             let id = look(u64::from(later)).and_then(|event| event.id.clone()).unwrap_or_default();
             self.set(Kind::DuplicateIds, count, later, format!("id {id}{where_to}"));
         }
-        let check = Check::whole("ids", several(self.identities.seen.0, "id"));
+        let check = Check::whole("ids", words::counted(self.identities.seen.0, "id"));
         report.checks.push(match self.identities.is_whole().0 {
             _ if self.identities.seen.0 == 0 => check.unless(&["the events have no ids".into()]),
             true => check,
-            false => check.but(&[format!("checked the first {} of them", grouped(self.identities.kept()))]),
+            false => check.but(&[format!("checked the first {} of them", words::count(self.identities.kept()))]),
         });
     }
 
@@ -313,7 +320,7 @@ impl Examination {
         if !ids || !causes {
             reasons.push("too many events to remember all of their ids".to_owned());
         }
-        report.checks.push(Check::whole("causation", several(seen, "cause")).unless(&reasons));
+        report.checks.push(Check::whole("causation", words::counted(seen, "cause")).unless(&reasons));
         if !reasons.is_empty() {
             return;
         }
@@ -333,7 +340,7 @@ impl Examination {
         });
         let Some(ordinal) = first else { return };
         self.set(Kind::DanglingCausation, dangling, ordinal, String::new());
-        let mut text = format!("of {} that name one", grouped(seen));
+        let mut text = format!("of {} that name one", words::count(seen));
         if dangling * 2 > seen && dangling > 1 {
             text.push_str("; causes here may be commands, or events of another store");
             severities.insert(Kind::DanglingCausation, Severity::Note);
@@ -350,8 +357,8 @@ impl Examination {
         let check = Check::whole(
             "times",
             match self.timed < self.dated {
-                true => format!("{} of {}", grouped(self.timed), several(self.dated, "time")),
-                false => several(self.timed, "time"),
+                true => format!("{} of {}", words::count(self.timed), words::counted(self.dated, "time")),
+                false => words::counted(self.timed, "time"),
             },
         );
         report.checks.push(match (self.timed, self.dated - self.timed) {
@@ -360,10 +367,10 @@ impl Examination {
                 let mut reasons = Vec::new();
                 if without > 0 {
                     let have = if without == 1 { "has" } else { "have" };
-                    reasons.push(format!("{} {have} no time", several(without, "event")));
+                    reasons.push(format!("{} {have} no time", words::counted(without, "event")));
                 }
                 if self.times_apart > 0 {
-                    let sequences = grouped(SEQUENCES as u64);
+                    let sequences = words::count(SEQUENCES as u64);
                     reasons.push(format!("only of the first {sequences} sequences of positions"));
                 }
                 check.but(&reasons)
@@ -390,27 +397,27 @@ impl Examination {
         let outliers = self.sizes.outliers();
         if let Some(first) = outliers.first() {
             let like = if first.among_type { "events of its type" } else { "the events of this store" };
-            let text = format!("{}; {like} have {} (median)", bytes(first.size), bytes(first.median));
+            let text = format!("{}; {like} have {} (median)", words::size(first.size), words::size(first.median));
             let (count, ordinal) = (outliers.len() as u64, first.ordinal);
             let largest = outliers.iter().map(|outlier| outlier.size).max().unwrap_or(0);
-            texts.insert(Kind::PayloadOutliers, format!("the largest has {}", bytes(largest)));
+            texts.insert(Kind::PayloadOutliers, format!("the largest has {}", words::size(largest)));
             self.set(Kind::PayloadOutliers, count, ordinal, text);
         }
         if self.tallies.contains_key(&Kind::UnknownEncodings) {
             let mut named: Vec<String> =
-                self.encodings.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
+                self.encodings.iter().map(|(name, count)| format!("{} {name}", words::count(*count))).collect();
             if self.more_encodings > 0 {
-                named.push(format!("{} of other encodings", grouped(self.more_encodings)));
+                named.push(format!("{} of other encodings", words::count(self.more_encodings)));
             }
             if self.unnamed > 0 {
-                named.push(format!("{} of no known meaning", grouped(self.unnamed)));
+                named.push(format!("{} of no known meaning", words::count(self.unnamed)));
             } else {
                 severities.insert(Kind::UnknownEncodings, Severity::Note);
             }
             texts.insert(Kind::UnknownEncodings, named.join(", "));
         }
         let forgot = self.sizes.forgot.then(|| "too many large ones to judge the sizes of all".to_owned());
-        let check = Check::whole("payloads", several(self.payloads, "payload"));
+        let check = Check::whole("payloads", words::counted(self.payloads, "payload"));
         report.checks.push(check.but(forgot.as_slice()));
     }
 
@@ -418,7 +425,7 @@ impl Examination {
         if self.declared == 0 || self.facts.one_stream {
             return;
         }
-        let extent = format!("{} declared", several(self.declared, "stream"));
+        let extent = format!("{} declared", words::counted(self.declared, "stream"));
         report.checks.push(Check::whole("declared streams", extent));
         if self.listed == 0 {
             return;

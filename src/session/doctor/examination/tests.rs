@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::report::Severity;
 use crate::domain::{Note, Trouble, Version};
-use crate::session::doctor::Severity;
 
 const START: i64 = 1_740_000_000;
 

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
+use stepback::domain::report::{Kind, Report};
 use stepback::domain::{About, Cancel, EventQuery, FailureKind, Scope, StreamSummary};
-use stepback::session::doctor::{Kind, Questions, Report, examine};
+use stepback::session::doctor::{Questions, examine};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
@@ -44,7 +45,7 @@ impl<'a> Asked<'a> {
     fn open(self, path: &Path) -> Arc<dyn Source> {
         let options = OpenOptions {
             map: self.map.map(str::to_owned),
-            layout: self.layout.map(str::to_owned),
+            layout: self.layout.map(Into::into),
             ..OpenOptions::default()
         };
         let source = open(path.to_str().unwrap(), &options).unwrap_or_else(|e| panic!("{}: {e}", path.display()));

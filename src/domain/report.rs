@@ -1,6 +1,6 @@
 //! What the doctor says: findings, each with its first example, and what was looked at.
 
-use crate::domain::{Event, Position, StreamName, Timestamp, Version};
+use super::{Event, Position, StreamName, Timestamp, Version, words};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -53,7 +53,7 @@ macro_rules! kinds {
 
             /// So many of it, in words.
             pub fn counted(self, count: u64) -> String {
-                match self { $(Self::$kind => format!("{} {}", grouped(count), if count == 1 { $one } else { $many }),)+ }
+                match self { $(Self::$kind => format!("{} {}", words::count(count), if count == 1 { $one } else { $many }),)+ }
             }
         }
     };
@@ -188,6 +188,23 @@ impl Example {
         }
     }
 
+    /// It in a line, with its times as this door writes them.
+    pub fn line(&self, instant: impl Fn(Timestamp) -> String) -> String {
+        let mut parts = Vec::new();
+        match (&self.stream, self.version) {
+            (Some(stream), Some(version)) => parts.push(format!("{stream} version {version}")),
+            (Some(stream), None) => parts.push(stream.to_string()),
+            (None, _) => {}
+        }
+        parts.extend(self.position.as_ref().map(|position| format!("position {position}")));
+        parts.extend(self.time.map(instant));
+        match (parts.is_empty(), self.text.is_empty()) {
+            (true, _) => self.text.clone(),
+            (_, true) => parts.join(", "),
+            _ => format!("{}: {}", parts.join(", "), self.text),
+        }
+    }
+
     /// The example of a stream of which no event is named.
     pub fn of_stream(stream: &StreamName, version: Option<Version>, text: impl Into<String>) -> Self {
         Self { stream: Some(stream.clone()), version, text: text.into(), ..Self::default() }
@@ -278,28 +295,16 @@ impl Report {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
+    /// How many findings there are of each severity, in words.
+    pub fn counts(&self) -> String {
+        let count = |severity: Severity| words::counted(self.of(severity) as u64, severity.name());
+        [Severity::Error, Severity::Warning, Severity::Note].map(count).join(", ")
+    }
+
     /// The finding of a kind.
     pub fn finding(&self, kind: Kind) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.kind == kind)
     }
-}
-
-/// How many there are of a thing: `1 stream`, `2 streams`.
-pub fn several(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
-/// A count as it is read: `12,408,113`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -316,10 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_read_in_groups() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_408_113, "12,408,113")] {
-            assert_eq!(grouped(number), text);
-        }
+    fn one_of_a_kind_is_told_as_one() {
         assert_eq!(Kind::PositionGaps.counted(1), "1 gap in the positions");
     }
 }
