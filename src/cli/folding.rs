@@ -11,7 +11,7 @@ use super::missing::{Lack, Missing};
 use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
 use crate::domain::words;
-use crate::domain::{Event, Failure, Place, StreamName, text};
+use crate::domain::{Event, Failure, OtherKey, Place, StreamName, text};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
 use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
@@ -93,8 +93,9 @@ pub fn remarks(walker: &Walker, reached: &Reached) -> Vec<String> {
     if is_guess { walker.remarks().unwrap_or_default() } else { Vec::new() }
 }
 
-/// Adds what everything folded carries: its reducer, what is to be said of the choice of it, and how many events failed.
-pub fn push_folded(line: &mut String, walker: &Walker, reached: &Reached) {
+/// Adds what everything folded carries: its reducer, what is to be said of the choice of it, how many events failed, and what
+/// puts in doubt that its stream is one.
+pub fn push_folded(line: &mut String, source: &dyn Source, walker: &Walker, reached: &Reached) {
     let moment = &reached.moment;
     line.push_str("\"reducer\":");
     push_text(line, &moment.reducer.name);
@@ -112,6 +113,10 @@ pub fn push_folded(line: &mut String, walker: &Walker, reached: &Reached) {
         line.push_str(",\"line\":");
         push_optional(line, script_line(error).as_deref());
         line.push('}');
+    }
+    if let Some(key) = OtherKey::doubt(&source.about().other_keys) {
+        line.push_str(",\"key_doubt\":");
+        push_text(line, &key.caveat());
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::interrupt::{self, STOPPED};
 use super::meter::Meter;
 use super::output;
-use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, Than, text};
+use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, text};
 use crate::session::{Source, Steady, payloads};
 
 /// Answered, but not whole: records that could not be read, events whose fold failed.
@@ -147,8 +147,8 @@ impl Missing {
         about.doubts.into_iter().for_each(|doubt| self.lacks(Lack::Data, doubt));
         // Somebody may want these events only: it is said, and decides nothing.
         about.left_out.iter().for_each(|other| self.lacks(Lack::Allowed, other.caveat()));
-        // So is that several streams are folded into one.
-        if let Some(key) = OtherKey::first(&about.other_keys, Than::Parting) {
+        // So is that several streams are folded into one, or may be.
+        if let Some(key) = OtherKey::doubt(&about.other_keys) {
             self.lacks(Lack::Allowed, key.caveat());
         }
         // What the index counted and the walk did not meet: in other streams, or behind a limit.

@@ -50,7 +50,7 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
             None => line.push_str("null,\"position\":null"),
         }
         line.push(',');
-        folding::push_folded(&mut line, &walker, &reached);
+        folding::push_folded(&mut line, &*source, &walker, &reached);
         writeln!(out, "{line},\"state\":{}}}", moment.state.as_ref().unwrap_or(&Json::Null))?;
     } else {
         writeln!(out, "{}", heading(&*source, &reached))?;

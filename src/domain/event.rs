@@ -103,12 +103,14 @@ pub enum NoteKind {
     UnreadableTime,
     /// A key stands twice in one object of a payload.
     RepeatedKey,
+    /// Its stream may be several, or one of those that are one: what tells streams apart is in doubt.
+    DoubtfulKey,
     /// Anything else.
     Other,
 }
 
 impl NoteKind {
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::Link, "link"),
         (Self::BrokenLink, "broken-link"),
         (Self::Archived, "archived"),
@@ -118,12 +120,13 @@ impl NoteKind {
         (Self::Counted, "counted"),
         (Self::UnreadableTime, "unreadable-time"),
         (Self::RepeatedKey, "repeated-key"),
+        (Self::DoubtfulKey, "doubtful-key"),
         (Self::Other, "other"),
     ];
 
     /// Whether it is a remark on the record, of which nothing stands in the store.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Counted | Self::UnreadableTime | Self::RepeatedKey)
+        matches!(self, Self::Counted | Self::UnreadableTime | Self::RepeatedKey | Self::DoubtfulKey)
     }
 
     /// What it is called in JSON.

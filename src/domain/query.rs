@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::caveat::Caveat;
 use super::event::{Event, Version};
 use super::payload::Payload;
 use super::place::Place;
@@ -182,7 +183,7 @@ pub struct About {
     /// How it was recognised, and the mapping that was guessed, one sentence a line.
     pub reasons: Vec<String>,
     /// What the user must know about it: `no position: shown in file order`.
-    pub caveats: Vec<String>,
+    pub caveats: Vec<Caveat>,
     /// Why its answers may not be whole or not right, each also among the caveats: it was cut, a part of it is missing.
     /// Every command says them and ends with 65, and the doctor finds them.
     pub doubts: Vec<String>,

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::{Source, lacking};
 use crate::domain::address;
 use crate::domain::{
-    About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
-    Scope, StreamName, StreamPage, StreamSummary, Trouble,
+    About, Anchor, Cancel, Caveat, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position,
+    Progress, Scope, StreamName, StreamPage, StreamSummary, Trouble,
 };
 use crate::store::{Damage, StoreError, Viewer};
 
@@ -101,8 +101,7 @@ impl Source for Embedded {
         if let Some(error) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
             doubts.push(format!("no longer followed: {error}"));
         }
-        let mut caveats = doubts.clone();
-        caveats.extend(self.viewer.remarks());
+        let caveats = doubts.iter().cloned().chain(self.viewer.remarks()).map(Caveat::from).collect();
         About {
             name: self.name.clone(),
             kind: "stepback store".into(),

@@ -281,7 +281,7 @@ impl Feed {
 
     /// Adds what must be known about the bytes to what is known of a source in them.
     pub fn tell(&self, about: &mut About) {
-        about.caveats.extend(self.remarks());
+        about.caveats.extend(self.remarks().into_iter().map(crate::domain::Caveat::from));
         about.doubts.extend(self.damage());
     }
 

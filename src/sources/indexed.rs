@@ -176,6 +176,8 @@ pub struct Indexed<B: Backing> {
     put_in_order: OnceLock<u64>,
     /// What tells events apart that have one stream and one version, of so many events.
     parting: Mutex<Option<(usize, Option<OtherKey>)>>,
+    /// And what may tell apart events of streams whose versions do not repeat.
+    doubtful: Mutex<Option<(usize, Option<OtherKey>)>>,
 }
 
 impl<B: Backing> Drop for Indexed<B> {
@@ -236,6 +238,7 @@ impl<B: Backing> Indexed<B> {
             woven: Mutex::default(),
             put_in_order: OnceLock::new(),
             parting: Mutex::default(),
+            doubtful: Mutex::default(),
         }
     }
 

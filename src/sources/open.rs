@@ -211,6 +211,9 @@ fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
                 layouts::open_kept(input, &delimited::FILE, options)
             }
             Recognised::Document => documents::open(input, options),
+            Recognised::Lines if documents::is_mapped_into_text(&input, options)? => {
+                documents::lines_in_text(input, options)
+            }
             Recognised::Lines => {
                 grows = input.path.is_some();
                 files::open(input, options)

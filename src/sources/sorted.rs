@@ -566,7 +566,7 @@ impl<R: Records> Backing for Sorted<R> {
 
     fn about(&self) -> About {
         let mut about = self.records.about();
-        about.caveats.extend(self.records.keeper().and_then(Keeper::note));
+        about.caveats.extend(self.records.keeper().and_then(Keeper::note).map(crate::domain::Caveat::from));
         about
     }
 

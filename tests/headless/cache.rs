@@ -47,7 +47,7 @@ struct Answers {
     progress: Progress,
     streams: StreamPage,
     events: Vec<Arc<Event>>,
-    caveats: Vec<String>,
+    caveats: Vec<stepback::domain::Caveat>,
 }
 
 fn answers(source: &dyn Source) -> Answers {

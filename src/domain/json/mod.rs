@@ -258,6 +258,24 @@ mod tests {
     }
 
     #[test]
+    fn wide_objects_keep_their_order_whatever_is_removed() {
+        let text: Vec<String> = (0..500).rev().map(|n| format!(r#""k{:03}":{n}"#, n / 2)).collect();
+        let Json::Object(mut object) = json(&format!("{{{}}}", text.join(","))) else { panic!("an object") };
+        let numbers = |object: &Object| -> Vec<i64> {
+            object.in_order().iter().map(|entry| entry.value.as_i64().expect("a number")).collect()
+        };
+        assert_eq!(numbers(&object), (0..500).rev().collect::<Vec<_>>());
+        let both: Vec<i64> = object.all("k032").filter_map(|entry| entry.value.as_i64()).collect();
+        assert_eq!((both, object.all("k9").count(), object.all("").count()), (vec![64, 65], 0, 0));
+        for key in 20..250 {
+            while object.remove(&format!("k{key:03}")).is_some() {}
+            let (left, kept): (Vec<i64>, _) = ((0..40).rev().collect(), numbers(&object));
+            assert!(kept.ends_with(&left) && kept.is_sorted_by(|a, b| a > b), "{kept:?}");
+        }
+        assert_eq!(object.len(), 40);
+    }
+
+    #[test]
     fn duplicate_keys_are_kept_and_the_last_counts() {
         let value = json(r#"{"a":1,"b":2,"a":3}"#);
         assert_eq!(value.get("a").and_then(Json::as_i64), Some(3));

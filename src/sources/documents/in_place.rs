@@ -173,9 +173,9 @@ impl Backing for InPlace {
         let mut about = self.documents.about();
         match self.shared.asides.load(Ordering::Relaxed) {
             0 => {}
-            count => about.caveats.push(self.documents.format.asides(count)),
+            count => about.caveats.push(self.documents.format.asides(count).into()),
         }
-        about.caveats.extend(self.documents.keeper.as_ref().and_then(Keeper::note));
+        about.caveats.extend(self.documents.keeper.as_ref().and_then(Keeper::note).map(crate::domain::Caveat::from));
         about
     }
 

@@ -57,7 +57,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
-    let (key, spelled) = (mapping.key(), Some(mapping.spelled(&sample)));
+    let (key, spelled) = (mapping.key(), Some(mapping.spelled_into_text(&sample)));
     let counts_positions = mapping.position.is_none();
     let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
@@ -236,7 +236,7 @@ impl Backing for LinesFile {
 
     fn about(&self) -> About {
         let mut about = self.about.clone();
-        about.caveats.extend(self.build.note());
+        about.caveats.extend(self.build.note().map(crate::domain::Caveat::from));
         self.feed.tell(&mut about);
         about
     }
