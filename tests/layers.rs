@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 /// (module, modules of this crate it may use, outside names it must not use)
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("domain", &[], NO_IO),
-    ("regular", &["domain"], &["ratatui", "crossterm", "sled", "tokio", "rquickjs", "std::thread", "std::process", "std::env"]),
+    (
+        "regular",
+        &["domain"],
+        &["ratatui", "crossterm", "sled", "tokio", "rquickjs", "std::thread", "std::process", "std::env"],
+    ),
     // It reads what was written on a thread with a stack of its own.
     (
         "condition",

@@ -692,7 +692,8 @@ fn whichever_operation_fails_nothing_acknowledged_is_lost() {
 
 /// Appends until done, opening again where it must; gives the batches that were acknowledged.
 fn work(path: &Path, faults: Faults) -> Vec<u64> {
-    let open = || Store::open_with(path, Options { segment: 2 << 10, faults: Some(faults.clone()) });
+    let open =
+        || Store::open_with(path, Options { segment: 2 << 10, faults: Some(faults.clone()), ..Options::default() });
     let mut acknowledged = Vec::new();
     let mut store = open().ok();
     for batch in 0..24_u64 {

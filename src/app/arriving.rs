@@ -10,7 +10,7 @@ use super::panes::state::Against;
 use super::panes::streams::Narrowing;
 use super::walk::{Arrival, Fact, Wanted};
 use super::{App, Severity, words};
-use crate::domain::{Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
+use crate::domain::{Caveat, Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 impl App {
@@ -18,13 +18,13 @@ impl App {
     pub(super) fn learned(&mut self, msg: Msg, out: &mut Vec<Effect>) {
         match msg {
             Msg::SourceDescribed(mut about) => {
-                about.caveats.extend(self.catalogue.remarks.iter().cloned());
+                about.caveats.extend(self.catalogue.remarks.iter().cloned().map(Caveat::from));
                 self.catalogue.about = Some(*about);
             }
             Msg::ProjectRemarked(remarks) => {
                 if let Some(about) = &mut self.catalogue.about {
-                    about.caveats.retain(|caveat| !self.catalogue.remarks.contains(caveat));
-                    about.caveats.extend(remarks.iter().cloned());
+                    about.caveats.retain(|caveat| !self.catalogue.remarks.contains(&caveat.text));
+                    about.caveats.extend(remarks.iter().cloned().map(Caveat::from));
                 }
                 self.catalogue.remarks = remarks;
             }

@@ -99,7 +99,7 @@ impl App {
     fn event_line(&self, event: &Event) -> String {
         let key = self.catalogue.about.as_ref().and_then(|about| about.key.as_ref());
         let mut line = String::new();
-        line::push_event(&mut line, event, key, line::Payloads::Meaning);
+        line::push_event(&mut line, event, key, line::Written::default());
         line
     }
 

@@ -242,7 +242,10 @@ impl App {
             );
             section("How it was recognised", &about.reasons);
             let here = self.cautions().into_iter().filter_map(|caution| caution.whole);
-            section("What to be careful about", &here.chain(about.caveats.iter().cloned()).collect::<Vec<_>>());
+            section(
+                "What to be careful about",
+                &here.chain(about.caveats.iter().map(ToString::to_string)).collect::<Vec<_>>(),
+            );
             let mapping = about.mapping.iter().map(|(part, from)| format!("{part} = {from}"));
             section("What is read from where", &mapping.collect::<Vec<_>>());
             let beside = about.beside.iter().map(|table| match table.rows {

@@ -28,7 +28,7 @@ pub struct AppendArgs {
     /// What is said about it: JSON, stored byte for byte; `-` reads it from standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub metadata: Option<String>,
-    /// Its identity; appending the same event with the same id again changes nothing
+    /// Its identity, one in the whole store; appending the same event with the same id again changes nothing
     #[arg(long, value_name = "UUID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub id: Option<String>,
     /// Append only if the stream is so: `any`, `none` (it has no event), or the version of its last event

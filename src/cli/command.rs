@@ -14,16 +14,16 @@ pub(super) fn open(source: &SourceArgs, stream: Option<&str>, at: Option<Place>,
         None => source.source.clone(),
     };
     let mut words: Vec<OsString> = vec!["stepback".into(), name];
-    let mut option = |name: &str, value: Option<String>| {
+    let mut option = |name: &str, value: Option<OsString>| {
         if let Some(value) = value {
-            words.extend([name.into(), value.into()]);
+            words.extend([name.into(), value]);
         }
     };
-    option("--stream", stream.map(str::to_owned));
-    option("--at", at.map(|at| at.to_string()));
-    option("--map", source.map.clone());
+    option("--stream", stream.map(Into::into));
+    option("--at", at.map(|at| at.to_string().into()));
+    option("--map", source.map.clone().map(Into::into));
     option("--layout", source.layout.clone());
-    option("--allow-unpacked", source.allow_unpacked.map(|bytes| bytes.to_string()));
-    option("--reducer", reducer.map(|reducer| reducer.display().to_string()));
+    option("--allow-unpacked", source.allow_unpacked.map(|bytes| bytes.to_string().into()));
+    option("--reducer", reducer.map(Into::into));
     words.iter().map(|word| shell::word(word.as_bytes())).collect::<Vec<_>>().join(" ")
 }

@@ -12,7 +12,7 @@ use super::source_args::SourceArgs;
 use super::{state, tree};
 use crate::domain::Patch;
 use crate::domain::{Place, text};
-use crate::session::Reached;
+use crate::session::{Reached, Source, Walker};
 
 /// Compare the state of a stream at two places.
 #[derive(Args, Debug)]
@@ -41,7 +41,7 @@ pub(super) fn run(args: &DiffArgs, configuration: Option<PathBuf>, out: &mut dyn
     let patch = Patch::between(&before.moment.state, &after.moment.state);
     let sides = [&before, &after].map(|side| (side, folding::named(&*source, &side.moment.stream, side.moment.at)));
     if args.json {
-        writeln!(out, "{}", json(&sides, &patch))?;
+        writeln!(out, "{}", json(&*source, &sides, &walker, &patch))?;
     } else {
         table(out, &sides, &patch)?;
     }
@@ -79,12 +79,12 @@ fn number(place: &Place) -> String {
     }
 }
 
-fn json(sides: &[Side<'_>; 2], patch: &Patch) -> String {
+fn json(source: &dyn Source, sides: &[Side<'_>; 2], walker: &Walker, patch: &Patch) -> String {
     let [(before, from), (_, to)] = sides;
     let mut line = String::from("{\"stream\":");
     output::push_text(&mut line, before.moment.stream.as_str());
     line.push_str(&format!(",\"from\":{},\"to\":{},", number(from), number(to)));
-    folding::push_folded(&mut line, farther(sides));
+    folding::push_folded(&mut line, source, walker, farther(sides));
     line.push_str(",\"changes\":[");
     for (n, change) in patch.0.iter().enumerate() {
         line.push_str(if n == 0 { "{\"path\":" } else { ",{\"path\":" });

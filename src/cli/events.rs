@@ -9,11 +9,13 @@ use clap::Args;
 
 use super::filter_args::{FilterArgs, Filtering};
 use super::interrupt;
-use super::lines::{self, Payloads};
+use super::lines::{self, Payloads, Written};
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
-use crate::domain::{Anchor, Direction, Event, EventPage, EventQuery, FailureKind, Place, Scope};
+use crate::domain::{
+    Anchor, Direction, Event, EventPage, EventQuery, FailureKind, Note, NoteKind, OtherKey, Place, Scope,
+};
 use crate::session::Source;
 
 /// Events read at once.
@@ -78,7 +80,8 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
     };
     let payloads = if args.raw { Payloads::Stored } else { Payloads::Meaning };
-    let (mut found, mut key) = (0, None);
+    let written = Written { payloads, ..Written::default() };
+    let (mut found, mut key, mut doubt) = (0, None, Doubt::default());
     while found < limit
         && let Some(event) = walk.next(&*source)?
     {
@@ -88,7 +91,8 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         if args.json {
             // Of a store in tables it is known once events are.
             let key = key.get_or_insert_with(|| source.about().key);
-            lines::write_event(out, &event, key.as_ref(), payloads, &mut missing)?;
+            let event = doubt.noted(&*source, event);
+            lines::write_event(out, &event, key.as_ref(), written, &mut missing)?;
         } else {
             table.row(out, cells(&event, args.stream.is_some()))?;
             if event.trouble.is_some() {
@@ -105,6 +109,31 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
     }
     out.flush()?;
     Ok(missing.end(&*source))
+}
+
+/// What puts in doubt that each stream is one, as far as that is known when an event is written.
+#[derive(Default)]
+struct Doubt {
+    note: Option<Note>,
+    /// Whether the source was read to its end when it was asked.
+    is_final: bool,
+    is_asked: bool,
+}
+
+impl Doubt {
+    /// The event, with a note where its stream may be several.
+    fn noted(&mut self, source: &dyn Source, event: Arc<Event>) -> Arc<Event> {
+        if !self.is_asked || !self.is_final && source.progress().complete {
+            (self.is_asked, self.is_final) = (true, source.progress().complete);
+            let about = source.about();
+            let key = OtherKey::doubt(&about.other_keys);
+            self.note = key.map(|key| Note::new(NoteKind::DoubtfulKey, key.caveat()));
+        }
+        let Some(note) = self.note.clone().filter(|_| event.trouble.is_none()) else { return event };
+        let mut event = (*event).clone();
+        event.notes.push(note);
+        Arc::new(event)
+    }
 }
 
 /// A walk over pages, in either direction.

@@ -7,11 +7,11 @@ use clap::Args;
 
 use super::events::Walk;
 use super::filter_args::{FilterArgs, Filtering};
-use super::lines::{self, Payloads};
+use super::lines::{self, Written};
 use super::output::{self, Ended};
 use super::place;
 use super::source_args::SourceArgs;
-use crate::domain::Scope;
+use crate::domain::{NoteKind, Scope};
 
 /// Write events as JSON Lines.
 #[derive(Args, Debug)]
@@ -35,13 +35,18 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
     };
     let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
     let mut walk = Walk::over(scope);
-    let (mut written, key) = (0, source.about().key);
+    let (mut written, about) = (0, source.about());
+    let key = about.key.clone();
+    // What was counted here would be the store's own where the export is opened.
+    let counts_all = about.counted_versions > 0 && about.counted_versions >= source.progress().events;
     while let Some(event) = walk.next(&*source)? {
         if event.trouble.is_some() {
             // It could not be opened again as an event.
             missing.unreadable(&event);
         } else if filtering.wants(&event) {
-            lines::write_event(out, &event, key.as_ref(), Payloads::Meaning, &mut missing)?;
+            let without_version = counts_all || event.has(NoteKind::Counted);
+            let how = Written { without_version, ..Written::default() };
+            lines::write_event(out, &event, key.as_ref(), how, &mut missing)?;
             written += 1;
         }
     }

@@ -11,7 +11,7 @@ use super::missing::{Lack, Missing};
 use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
 use crate::domain::words;
-use crate::domain::{Event, Failure, Place, StreamName, text};
+use crate::domain::{Event, Failure, OtherKey, Place, StreamName, text};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
 use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
@@ -87,12 +87,24 @@ pub fn called(source: &dyn Source, stream: &StreamName, at: u64, event: &Event) 
     }
 }
 
-/// Adds what everything folded carries: its reducer, and how many events failed.
-pub fn push_folded(line: &mut String, reached: &Reached) {
+/// What in `stepback.toml` means nothing, where the generic fold was used: a reducer may have been meant.
+pub fn remarks(walker: &Walker, reached: &Reached) -> Vec<String> {
+    let is_guess = reached.moment.reducer.approximate;
+    if is_guess { walker.remarks().unwrap_or_default() } else { Vec::new() }
+}
+
+/// Adds what everything folded carries: its reducer, what is to be said of the choice of it, how many events failed, and what
+/// puts in doubt that its stream is one.
+pub fn push_folded(line: &mut String, source: &dyn Source, walker: &Walker, reached: &Reached) {
     let moment = &reached.moment;
     line.push_str("\"reducer\":");
     push_text(line, &moment.reducer.name);
     line.push_str(&format!(",\"approximate\":{},\"faults\":{}", moment.reducer.approximate, moment.faults.before));
+    let remarks = remarks(walker, reached);
+    if !remarks.is_empty() {
+        line.push_str(",\"remarks\":");
+        line.push_str(&serde_json::json!(remarks).to_string());
+    }
     if let Some(FirstFault { event, error, .. }) = &moment.faults.first {
         line.push_str(",\"first_fault\":");
         push_named(line, event);
@@ -101,6 +113,10 @@ pub fn push_folded(line: &mut String, reached: &Reached) {
         line.push_str(",\"line\":");
         push_optional(line, script_line(error).as_deref());
         line.push('}');
+    }
+    if let Some(key) = OtherKey::doubt(&source.about().other_keys) {
+        line.push_str(",\"key_doubt\":");
+        push_text(line, &key.caveat());
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::interrupt;
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::{About, Asked, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
+use crate::domain::{About, Asked, Caveat, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
 use crate::session::Source;
 
 /// Streams read at once.
@@ -46,7 +46,7 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<ExitCode, E
     }
     let counted = Counted::of(&*source)?;
     let mut about = source.about();
-    about.caveats.extend(opening.remarks(&*source)?);
+    about.caveats.extend(opening.remarks(&*source)?.into_iter().map(Caveat::from));
     match args.json {
         true => writeln!(out, "{}", as_json(&about, &counted))?,
         false => print(&about, &counted, out)?,
@@ -177,7 +177,8 @@ fn print(about: &About, counted: &Counted, out: &mut dyn Write) -> Result<(), En
         }
     }
     list(out, "why", &about.reasons)?;
-    list(out, "to know", &about.caveats)?;
+    let caveats: Vec<String> = about.caveats.iter().map(ToString::to_string).collect();
+    list(out, "to know", &caveats)?;
     let normal: Vec<String> = about.normal.iter().map(|(finding, why)| format!("{finding}: {why}")).collect();
     list(out, "normal here", &normal)?;
     if !about.mapping.is_empty() {
@@ -247,7 +248,7 @@ fn as_json(about: &About, counted: &Counted) -> Value {
         "left_out": left_out.collect::<Vec<_>>(),
         "payloads": {"looked_at": counted.looked_at, "data": counted.data, "metadata": counted.metadata},
         "reasons": about.reasons,
-        "caveats": about.caveats,
+        "caveats": about.caveats.iter().map(|caveat| &**caveat).collect::<Vec<_>>(),
         "doubts": about.doubts,
         "normal": pairs(&about.normal),
         "mapping": pairs(&about.mapping),

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::missing::Missing;
 pub(super) use crate::domain::line::push_named;
 use crate::domain::line::{self, push_text, push_trouble};
-pub use crate::domain::line::{Given, Payloads};
+pub use crate::domain::line::{Given, Payloads, Written};
 use crate::domain::payload::Form;
 use crate::domain::{Event, Payload, StreamKey};
 
@@ -29,11 +29,11 @@ pub fn write_event(
     out: &mut dyn Write,
     event: &Event,
     key: Option<&StreamKey>,
-    payloads: Payloads,
+    written: Written,
     missing: &mut Missing,
 ) -> io::Result<()> {
     let mut line = String::with_capacity(256 + event.payload_bytes() as usize);
-    note_lack(event, &line::push_event(&mut line, event, key, payloads), missing);
+    note_lack(event, &line::push_event(&mut line, event, key, written), missing);
     line.push('\n');
     out.write_all(line.as_bytes())
 }

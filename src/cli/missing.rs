@@ -4,9 +4,10 @@ use crate::domain::words;
 use std::process::ExitCode;
 
 use super::interrupt::{self, STOPPED};
+use super::meter::Meter;
 use super::output;
-use crate::domain::{Event, OtherKey, Than, text};
-use crate::session::{Source, Steady};
+use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, text};
+use crate::session::{Source, Steady, payloads};
 
 /// Answered, but not whole: records that could not be read, events whose fold failed.
 pub const NOT_WHOLE: u8 = 65;
@@ -80,6 +81,23 @@ impl Missing {
             .add(|| format!("position {}, version {} of {}: {why}", event.position, event.version, event.stream));
     }
 
+    /// Looks at the payloads of a scope, of which the answer was made without reading them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn look_into(&mut self, source: &dyn Source, scope: &Scope) -> Result<(), Failure> {
+        let mut meter = Meter::new();
+        let mut told = |done, total| meter.tell("payloads", done, total);
+        let looked = payloads::broken(source, scope, &interrupt::token(), &mut told, &mut |event, name, why| {
+            self.payload(event, &format!("its {name}: {why}"));
+        });
+        match looked {
+            // That it was stopped is said with the rest.
+            Err(failure) if failure.kind == FailureKind::Cancelled => Ok(()),
+            looked => looked,
+        }
+    }
+
     /// So many payloads, of which this is the first, could not be read as what they are stored as.
     pub fn payloads(&mut self, count: u64, first: impl FnOnce() -> String) {
         if count > 0 {
@@ -129,8 +147,8 @@ impl Missing {
         about.doubts.into_iter().for_each(|doubt| self.lacks(Lack::Data, doubt));
         // Somebody may want these events only: it is said, and decides nothing.
         about.left_out.iter().for_each(|other| self.lacks(Lack::Allowed, other.caveat()));
-        // So is that several streams are folded into one.
-        if let Some(key) = OtherKey::first(&about.other_keys, Than::Parting) {
+        // So is that several streams are folded into one, or may be.
+        if let Some(key) = OtherKey::doubt(&about.other_keys) {
             self.lacks(Lack::Allowed, key.caveat());
         }
         // What the index counted and the walk did not meet: in other streams, or behind a limit.

@@ -52,7 +52,7 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     let case = if args.ignore_case { Case::Ignored } else { Case::Smart };
     let pattern = pattern(&args.pattern, args.regex, case)
         .map_err(|problem| super::usage(problem.to_string(), "without --regex it is looked for as it is"))?;
-    let (source, missing) = args.source.open()?;
+    let (source, mut missing) = args.source.open()?;
     output::complete(&*source)?;
     let scope = match &args.stream {
         Some(name) => Scope::Stream(place::stream(&*source, name)?.stream),
@@ -112,6 +112,8 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<ExitCode, En
     if args.count {
         writeln!(shown.out, "{}", counted(found, interrupt::is_stopped()))?;
     }
+    shown.out.flush()?;
+    missing.look_into(&*source, &scope)?;
     if found == 0 && limit > 0 {
         let what = if args.regex { "matches" } else { "contains" };
         let so_far = if interrupt::is_stopped() { " so far: the search was stopped" } else { "" };

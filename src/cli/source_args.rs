@@ -21,7 +21,7 @@ pub struct SourceArgs {
     pub map: Option<String>,
     /// Read by this layout: one of `stepback layouts`, or a file of yours
     #[arg(long, value_name = "NAME|FILE")]
-    pub layout: Option<String>,
+    pub layout: Option<OsString>,
     /// Neither use nor keep an index of the source
     #[arg(long)]
     pub no_cache: bool,

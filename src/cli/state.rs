@@ -50,7 +50,7 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
             None => line.push_str("null,\"position\":null"),
         }
         line.push(',');
-        folding::push_folded(&mut line, &reached);
+        folding::push_folded(&mut line, &*source, &walker, &reached);
         writeln!(out, "{line},\"state\":{}}}", moment.state.as_ref().unwrap_or(&Json::Null))?;
     } else {
         writeln!(out, "{}", heading(&*source, &reached))?;
@@ -119,11 +119,9 @@ fn say_where_it_stood(source: &dyn Source, stream: &str, at: &Place) {
     }
 }
 
-/// Says what in `stepback.toml` means nothing, where the generic fold was used: a reducer may have been meant.
+/// Says what in `stepback.toml` means nothing for the state.
 pub(super) fn say_what_names_no_reducer(walker: &Walker, reached: &Reached) {
-    if reached.moment.reducer.approximate {
-        walker.remarks().into_iter().flatten().for_each(|remark| output::say(&remark));
-    }
+    folding::remarks(walker, reached).iter().for_each(|remark| output::say(remark));
 }
 
 fn place_of(reached: &Reached) -> String {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::{StreamKind, StreamSummary};
+use crate::domain::{Scope, StreamKind, StreamSummary};
 use crate::session::Source;
 
 /// Streams read at once.
@@ -39,7 +39,7 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
         })?),
         None => None,
     };
-    let (source, missing) = args.source.open()?;
+    let (source, mut missing) = args.source.open()?;
     output::complete(&*source)?;
     let wanted = |stream: &StreamSummary| {
         args.category.as_deref().is_none_or(|category| stream.stream.category() == category)
@@ -72,6 +72,7 @@ pub(super) fn run(args: &StreamsArgs, out: &mut dyn Write) -> Result<ExitCode, E
         })?;
     }
     table.write(out)?;
+    missing.look_into(&*source, &Scope::All)?;
     if found == 0 {
         let why = format!("no stream of {} matches", source.about().name);
         return Ok(missing.nothing(&*source, &why));

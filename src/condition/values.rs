@@ -68,6 +68,7 @@ impl Subject {
             "position" => match &event.position {
                 Position::Number(number) => count_of(*number),
                 Position::Text(text) => text_of(text),
+                Position::Nth(_) => text_of(&event.position.to_string()),
             },
             "id" => optional(&event.id),
             "correlation" => optional(&event.correlation),

@@ -74,11 +74,13 @@ impl Folders {
     /// The folders of this user (XDG base directories).
     pub fn of_user() -> Self {
         match etcetera::choose_base_strategy() {
-            Ok(base) => Self {
-                configuration: Some(base.config_dir().join("stepback")),
-                data: Some(base.data_dir().join("stepback")),
-                cache: Some(base.cache_dir().join("stepback")),
-            },
+            Ok(base) => {
+                let home = base.home_dir().to_path_buf();
+                // A home that is not there is not made: some accounts have none (`/nonexistent`), and root could.
+                let is_there = home.is_dir();
+                let of = |folder: PathBuf| (is_there || !folder.starts_with(&home)).then(|| folder.join("stepback"));
+                Self { configuration: of(base.config_dir()), data: of(base.data_dir()), cache: of(base.cache_dir()) }
+            }
             Err(_) => Self::default(),
         }
     }

@@ -27,6 +27,8 @@ pub enum Position {
     Number(u64),
     /// Anything else, verbatim.
     Text(Arc<str>),
+    /// None that could be read, in a store that has positions of its own: which of the store's records it is, from 1.
+    Nth(u64),
 }
 
 impl Position {
@@ -34,7 +36,7 @@ impl Position {
     pub fn number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Nth(_) => None,
         }
     }
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Position {
         match self {
             Self::Number(number) => number.fmt(f),
             Self::Text(text) => f.write_str(text),
+            Self::Nth(nth) => write!(f, "#{nth}"),
         }
     }
 }
@@ -98,12 +101,16 @@ pub enum NoteKind {
     Counted,
     /// What it says of its time cannot be read as one.
     UnreadableTime,
+    /// A key stands twice in one object of a payload.
+    RepeatedKey,
+    /// Its stream may be several, or one of those that are one: what tells streams apart is in doubt.
+    DoubtfulKey,
     /// Anything else.
     Other,
 }
 
 impl NoteKind {
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::Link, "link"),
         (Self::BrokenLink, "broken-link"),
         (Self::Archived, "archived"),
@@ -112,12 +119,14 @@ impl NoteKind {
         (Self::Outside, "outside"),
         (Self::Counted, "counted"),
         (Self::UnreadableTime, "unreadable-time"),
+        (Self::RepeatedKey, "repeated-key"),
+        (Self::DoubtfulKey, "doubtful-key"),
         (Self::Other, "other"),
     ];
 
     /// Whether it is a remark on the record, of which nothing stands in the store.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Counted | Self::UnreadableTime)
+        matches!(self, Self::Counted | Self::UnreadableTime | Self::RepeatedKey | Self::DoubtfulKey)
     }
 
     /// What it is called in JSON.

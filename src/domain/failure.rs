@@ -82,6 +82,21 @@ impl Failure {
         };
         Self::new(kind, source, doing, error.to_string())
     }
+
+    /// A failure to open a file that is named beside the source: one that is no regular file is as little one as a source
+    /// that is none.
+    pub fn opening(source: impl Into<String>, doing: impl Into<String>, error: &std::io::Error) -> Self {
+        let failure = Self::io(source, doing, error);
+        match error.kind() {
+            std::io::ErrorKind::InvalidInput => Self { kind: FailureKind::Unsupported, ..failure },
+            _ => failure,
+        }
+    }
+
+    /// A failure to write what is needed for a while, whatever is wrong with the place for it: the source is there.
+    pub fn writing(source: impl Into<String>, doing: impl Into<String>, error: &std::io::Error) -> Self {
+        Self::new(FailureKind::Io, source, doing, error.to_string())
+    }
 }
 
 impl Failure {

@@ -16,19 +16,28 @@ pub enum Payloads {
     Stored,
 }
 
+/// How an event is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    /// How its payloads are given.
+    pub payloads: Payloads,
+    /// Whether its version is left out because it is counted by us: what opens the line again would take it for the store's.
+    pub without_version: bool,
+}
+
 /// Adds an event as the JSON object it is everywhere. Gives how each of its payloads was given.
 pub fn push_event(
     line: &mut String,
     event: &Event,
     key: Option<&StreamKey>,
-    payloads: Payloads,
+    written: Written,
 ) -> Vec<(&'static str, Given)> {
-    push_named(line, event);
+    push_place(line, event, !written.without_version);
     push_key(line, event, key);
     let mut parts = Vec::new();
     for (name, payload) in event.payloads() {
         line.push_str(&format!(",\"{name}\":"));
-        parts.push((name, push_payload(line, payload, payloads)));
+        parts.push((name, push_payload(line, payload, written.payloads)));
     }
     for (name, value) in [("correlation", &event.correlation), ("causation", &event.causation)] {
         if let Some(value) = value {
@@ -45,13 +54,17 @@ pub fn push_event(
 
 /// Begins an object with the fields that name an event. Of a record that could not be read only its place is known.
 pub fn push_named(line: &mut String, event: &Event) {
+    push_place(line, event, true);
+}
+
+fn push_place(line: &mut String, event: &Event, with_version: bool) {
     let known = event.trouble.is_none() || !event.stream.as_str().is_empty();
     line.push_str("{\"position\":");
     push_position(line, &event.position);
     line.push_str(",\"stream\":");
     push_optional(line, known.then(|| event.stream.as_str()));
     line.push_str(",\"version\":");
-    line.push_str(&if known { event.version.to_string() } else { "null".into() });
+    line.push_str(&if known && with_version { event.version.to_string() } else { "null".into() });
     line.push_str(",\"id\":");
     push_optional(line, event.id.as_deref());
     line.push_str(",\"type\":");
@@ -178,8 +191,9 @@ fn push_payload(line: &mut String, payload: &Payload, payloads: Payloads) -> Giv
                 }
                 given
             }
+            // Also of JSON in a string it is what the string holds that was meant.
             Some(why) => {
-                push_text(line, &payload.text());
+                push_text(line, text);
                 Given::Broken(why)
             }
         },
@@ -232,6 +246,7 @@ pub fn push_position(line: &mut String, position: &Position) {
     match position {
         Position::Number(number) => line.push_str(&number.to_string()),
         Position::Text(text) => push_text(line, text),
+        Position::Nth(_) => push_text(line, &position.to_string()),
     }
 }
 
@@ -264,6 +279,10 @@ mod tests {
             assert_eq!((push_payload(&mut line, &payload, payloads), line.as_str()), (given, written));
         }
         line.clear();
+        let cut = Payload::new(Form::JsonText, r#""{\"a\":""#.into());
+        assert!(matches!(push_payload(&mut line, &cut, Payloads::Meaning), Given::Broken(_)));
+        assert_eq!(line, r#""{\"a\":""#);
+        line.clear();
         let given = push_payload(&mut line, &Payload::json_text("{\"a\":"), Payloads::Meaning);
         assert!(matches!(given, Given::Broken(_)), "{given:?}");
         assert_eq!(line, r#""{\"a\":""#);
@@ -290,10 +309,13 @@ mod tests {
             ..Event::new("a-1", crate::domain::Version(1), Position::Number(7), "T")
         };
         let mut line = String::new();
-        push_event(&mut line, &event, None, Payloads::Meaning);
+        push_event(&mut line, &event, None, Written::default());
         let (named, rest) = line.split_at(line.find(",\"data\"").expect("data"));
         assert_eq!(named, r#"{"position":7,"stream":"a-1","version":1,"id":null,"type":"T","time":null"#);
         let notes = r#""notes":[{"kind":"archived","text":"put away"}]}"#;
         assert_eq!(rest, format!(r#","data":null,"metadata":null,"correlation":"c","causation":"d",{notes}"#));
+        let mut line = String::new();
+        push_event(&mut line, &event, None, Written { without_version: true, ..Written::default() });
+        assert!(line.starts_with(r#"{"position":7,"stream":"a-1","version":null,"id":null"#), "{line}");
     }
 }

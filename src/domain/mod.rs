@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod cancel;
+pub mod caveat;
 pub mod event;
 pub mod failure;
 pub mod json;
@@ -25,6 +26,7 @@ pub mod unjudged;
 pub mod words;
 
 pub use cancel::Cancel;
+pub use caveat::{Caveat, CaveatKind};
 pub use event::{Event, Note, NoteKind, Position, Trouble, Version};
 pub use failure::{Failure, FailureKind};
 pub use json::{Json, JsonError, Number, Parser};

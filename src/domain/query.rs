@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::caveat::Caveat;
 use super::event::{Event, Version};
 use super::payload::Payload;
 use super::place::Place;
@@ -182,7 +183,7 @@ pub struct About {
     /// How it was recognised, and the mapping that was guessed, one sentence a line.
     pub reasons: Vec<String>,
     /// What the user must know about it: `no position: shown in file order`.
-    pub caveats: Vec<String>,
+    pub caveats: Vec<Caveat>,
     /// Why its answers may not be whole or not right, each also among the caveats: it was cut, a part of it is missing.
     /// Every command says them and ends with 65, and the doctor finds them.
     pub doubts: Vec<String>,
@@ -211,6 +212,8 @@ pub struct About {
     pub counts_positions: bool,
     /// Whether positions surely ascend from one event to the next, so that one is found without looking at all.
     pub positions_ascend: bool,
+    /// Whether its records are JSON that was read to its end when it was indexed, with all that its payloads are.
+    pub reads_payloads: bool,
     /// How many events say no version of their own, so that the reader counts it; as far as it has been read.
     pub counted_versions: u64,
     /// Where the tool that wrote it stood, when it says so: after the event of this version.

@@ -11,6 +11,14 @@ pub fn word(bytes: &[u8]) -> String {
     }
 }
 
+/// The same, in quotes also where it needs none: an expression of another language.
+pub fn quoted(text: &str) -> String {
+    match word(text.as_bytes()) {
+        word if word == text => format!("'{text}'"),
+        word => word,
+    }
+}
+
 fn escaped(bytes: &[u8]) -> String {
     let mut word = String::from("$'");
     for chunk in bytes.utf8_chunks() {

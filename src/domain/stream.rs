@@ -227,6 +227,8 @@ pub struct OtherKey {
     pub map: Option<String>,
     /// Than the key that was taken.
     pub than: Than,
+    /// In how many streams, of how many that were looked at, that field differs; where that was counted.
+    pub within: Option<(usize, usize)>,
 }
 
 /// How a key that was not taken differs from the one that was.
@@ -234,6 +236,9 @@ pub struct OtherKey {
 pub enum Than {
     /// It has a field more: nothing that was looked at needs it, but what comes later may.
     Wider,
+    /// It has a field more, and the events of some streams look as if they were of two: versions repeat, or only some of
+    /// them have the field. No proof, but a doubt.
+    Doubtful,
     /// It has a field more, and that field differs between events of one stream that cannot be of one: they have one
     /// version, or it names their tenants.
     Parting,
@@ -246,16 +251,29 @@ impl OtherKey {
     pub fn caveat(&self) -> String {
         let Self { field, map, .. } = self;
         let map = map.as_ref().map(|map| format!("`--map {map}`"));
+        let within = match self.within {
+            Some((differ, looked_at)) => format!(" ({differ} of the {looked_at} streams that were looked at)"),
+            None => String::new(),
+        };
         match (self.than, map) {
             (Than::Parting, Some(map)) => {
-                format!("several streams are shown as one: {field} differs within them, {map} tells them apart")
+                format!("several streams are shown as one: {field} differs within them{within}, {map} tells them apart")
             }
-            (Than::Parting, None) => format!("several streams are shown as one: {field} differs within them"),
-            (_, map) => {
+            (Than::Parting, None) => format!("several streams are shown as one: {field} differs within them{within}"),
+            (Than::Wider | Than::Doubtful, map) => {
                 let says = map.unwrap_or_else(|| "a map".into());
-                format!("two streams may be shown as one: where {field} tells streams apart, {says} says so")
+                format!("two streams may be shown as one{within}: where {field} tells streams apart, {says} says so")
+            }
+            (Than::Narrower, map) => {
+                let leaves = map.unwrap_or_else(|| "a map".into());
+                format!("events written twice would look the same: {leaves} leaves {field} out and shows them")
             }
         }
+    }
+
+    /// What puts in doubt that each stream is one: the surest first. A key that is merely possible does not.
+    pub fn doubt(keys: &[Self]) -> Option<&Self> {
+        [Than::Parting, Than::Doubtful, Than::Narrower].into_iter().find_map(|than| Self::first(keys, than))
     }
 
     /// The first of these that differs so.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Event;
 use super::words;
-use super::{Event, Position};
 
 /// Reasons that are told apart.
 const REASONS: usize = 16;
@@ -82,17 +82,13 @@ impl Unjudged {
 
 /// Where an event stands, in the store's own numbers.
 fn place(event: &Event) -> String {
-    let position = match &event.position {
-        Position::Number(number) => format!("position {number}"),
-        Position::Text(text) => format!("position {text}"),
-    };
-    format!("{position}, version {} of {}", event.version, event.stream)
+    format!("position {}, version {} of {}", event.position, event.version, event.stream)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Version;
+    use crate::domain::{Position, Version};
 
     fn event(n: u64) -> Event {
         Event::new("a-1", Version(n), Position::Number(10 * n), "T")

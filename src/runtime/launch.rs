@@ -57,7 +57,7 @@ fn start(interface: Interface, folders: &Folders, settings: &Settings) -> Result
     }
     let options = [
         option("--map", interface.map.clone()),
-        option("--layout", interface.layout.clone()),
+        option("--layout", interface.layout.as_ref().map(|layout| layout.to_string_lossy().into_owned())),
         option("--allow-unpacked", interface.allow_unpacked.map(|bytes| bytes.to_string())),
     ];
     let options = options.into_iter().flatten().flatten();

@@ -88,7 +88,15 @@ impl Cutter {
             // Pastes do not come as this single byte, a person who wants to get out does.
             State::Paste if read == [CTRL_C] => self.give_up_paste(),
             State::Reply { since, .. } if now.saturating_duration_since(since) > REPLY => self.forget(),
-            _ => {}
+            State::Ground
+            | State::Text(_)
+            | State::Escape
+            | State::Control
+            | State::Console
+            | State::OldMouse
+            | State::Single
+            | State::Reply { .. }
+            | State::Paste => {}
         }
         for &byte in read {
             self.take(byte, now);

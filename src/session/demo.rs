@@ -67,7 +67,7 @@ pub fn demo(data: Option<&Path>) -> Result<Demo, Failure> {
     let temporary = tempfile::Builder::new()
         .prefix("stepback-demo-")
         .tempdir()
-        .map_err(|error| Failure::io("the demo store", "make a temporary folder", &error))?;
+        .map_err(|error| Failure::writing("the demo store", "make a temporary folder", &error))?;
     fill(temporary.path())?;
     Ok(Demo { store: temporary.path().join("store"), _temporary: Some(temporary) })
 }

@@ -9,6 +9,7 @@ mod filter;
 mod find;
 mod open;
 mod pages;
+pub mod payloads;
 pub mod places;
 mod reducers;
 mod score;

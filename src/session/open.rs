@@ -23,7 +23,7 @@ pub struct Opening {
     /// The user's mapping of fields, see `OpenOptions`.
     pub map: Option<String>,
     /// The layout to read by: a name, or a file.
-    pub layout: Option<String>,
+    pub layout: Option<OsString>,
     /// Where indexes may be kept.
     pub cache: Option<PathBuf>,
     /// A reducer for every stream.

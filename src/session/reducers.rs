@@ -139,7 +139,7 @@ impl ReducerBook {
             self.look_again(&path);
         }
         let source = self.scripts.text(&path).map(str::to_owned).map_err(|error| {
-            Failure::io(&shown, "read the reducer", &error)
+            Failure::opening(&shown, "read the reducer", &error)
                 .hint(format!("streams of `{category}` are folded by this file; see `{PROJECT_FILE}` or --reducer"))
         })?;
         Ok(Definition::JavaScript { file_name: name, source, host: self.places.host.clone() }.build())

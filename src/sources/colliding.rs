@@ -1,13 +1,14 @@
-//! What tells apart events that have one stream and one version: a tenant or a type that is no part of the streams' key.
+//! What tells apart events of one stream that are not of one: a tenant or a type that is no part of the streams' key.
 //!
 //! The first records of a file decide its key. What comes later, lies deep inside an event, or is left out by the user's own
 //! map shows only once the file has been read: two events have one version of one stream. Some such pairs are looked at, in
-//! whatever format they lie.
+//! whatever format they lie. Where no version repeats, the first and the last event of some streams are: a tenant that only the
+//! last one names, or another one, is no proof, but a doubt.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::files::mapping::{FieldPath, Sample, is_tenant, is_type_of_streams, qualifier};
+use super::files::mapping::{FieldPath, Sample, is_tenant, is_tenant_anywhere, is_type_of_streams, qualifier};
 use super::files::value;
 use super::index::{Index, Place};
 use crate::domain::{Event, OtherKey, Payload, Spelled, Than};
@@ -18,6 +19,8 @@ const OF_A_STREAM: usize = 6;
 /// How many streams, and how many of their events, are looked through for them.
 const STREAMS: usize = 1 << 18;
 const EVENTS: usize = 1 << 20;
+/// How many streams are looked at whose versions do not repeat.
+const ENDS: usize = 48;
 
 /// Pairs of events that have one stream and one version, one after the other.
 pub fn pairs(index: &Index) -> Vec<Place> {
@@ -48,17 +51,69 @@ pub fn pairs(index: &Index) -> Vec<Place> {
     pairs
 }
 
+/// The first and the last events of some streams, one after the other.
+pub fn ends(index: &Index) -> Vec<Place> {
+    let mut ends = Vec::new();
+    if index.has_links() {
+        return ends;
+    }
+    let step = index.stream_count().div_ceil(ENDS).max(1);
+    for at in (0..index.stream_count()).step_by(step) {
+        let Some(stream) = index.streams(at, at + step).find(|stream| stream.len() > 1) else { continue };
+        if let [first, .., last] = *stream.rows()
+            && let (Some(first), Some(last)) = (index.place(first), index.place(last))
+        {
+            ends.extend([first, last]);
+        }
+    }
+    ends
+}
+
+/// The tenant that differs in such pairs, or that only the later ones name, of which there are several: a store of one tenant
+/// that began to write down which tells nothing apart.
+pub fn doubtful(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<OtherKey> {
+    let sample = sampled(events);
+    let pairs = events.len() / 2;
+    let mut best: Option<(usize, &FieldPath)> = None;
+    for field in sample.fields() {
+        let Some(path) = inner(&field.path) else { continue };
+        let is_sure = if field.path.keys()[0] == DATA { is_tenant_anywhere(&path) } else { is_tenant(&path) };
+        if !is_sure || field.said().any(|(_, value)| matches!(value.first(), Some(b'{' | b'['))) {
+            continue;
+        }
+        let said = |at: usize| field.values.get(at)?.as_deref().filter(|value| !value::is_nothing(value));
+        let differs = |pair: &usize| match (said(2 * pair), said(2 * pair + 1)) {
+            (Some(first), Some(last)) => first != last,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        let differ = (0..pairs).filter(differs).count();
+        let tenants: HashSet<&[u8]> = (0..events.len()).filter_map(said).collect();
+        if differ > 0 && tenants.len() > 1 && best.as_ref().is_none_or(|(most, _)| differ > *most) {
+            best = Some((differ, &field.path));
+        }
+    }
+    let (differ, path) = best?;
+    let key = other_key(path.keys(), spelled)?;
+    Some(OtherKey { than: Than::Doubtful, within: Some((differ, pairs)), ..key })
+}
+
+/// A field of a sample without what of an event it lies in.
+fn inner(path: &FieldPath) -> Option<FieldPath> {
+    let [_, inner @ ..] = path.keys() else { return None };
+    (!inner.is_empty()).then(|| FieldPath::new(inner.iter().map(String::as_str)))
+}
+
 /// The field that differs in such pairs, and how it becomes a part of the key.
 pub fn parting(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<OtherKey> {
     let sample = sampled(events);
     let pairs = events.len() / 2;
     let mut best: Option<(usize, Vec<String>)> = None;
     for field in sample.fields() {
-        let [within, inner @ ..] = field.path.keys() else { continue };
-        let path = FieldPath::new(inner.iter().map(String::as_str));
+        let Some(path) = inner(&field.path) else { continue };
         let is_sure = is_tenant(&path) || is_type_of_streams(&path);
         // What an event says may be about anything; only its tenant is its own whoever wrote it.
-        if inner.is_empty() || !is_sure && (within == DATA || qualifier(&path).is_none()) {
+        if !is_sure && (field.path.keys()[0] == DATA || qualifier(&path).is_none()) {
             continue;
         }
         // An object is no part of a name; what is inside it is looked at by itself.
@@ -77,6 +132,11 @@ pub fn parting(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<Other
         }
     }
     let (_, keys) = best?;
+    other_key(&keys, spelled)
+}
+
+/// A field of a sample as a part of a key.
+fn other_key(keys: &[String], spelled: Option<&Spelled>) -> Option<OtherKey> {
     let (within, inner) = keys.split_first()?;
     let inner = FieldPath::new(inner.iter().map(String::as_str)).to_string();
     let prefix = match (within.as_str(), spelled) {
@@ -89,7 +149,7 @@ pub fn parting(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<Other
         Some(prefix) => format!("{prefix}{inner}"),
         None => format!(".{within}{inner}"),
     };
-    Some(OtherKey { field, map, than: Than::Parting })
+    Some(OtherKey { field, map, than: Than::Parting, within: None })
 }
 
 const FIELDS: &str = "fields";

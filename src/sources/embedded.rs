@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Source;
+use super::{Source, lacking};
 use crate::domain::address;
 use crate::domain::{
-    About, Anchor, Cancel, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
-    Scope, StreamName, StreamPage, StreamSummary, Trouble,
+    About, Anchor, Cancel, Caveat, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position,
+    Progress, Scope, StreamName, StreamPage, StreamSummary, Trouble,
 };
 use crate::store::{Damage, StoreError, Viewer};
 
@@ -97,24 +97,17 @@ impl Embedded {
 
 impl Source for Embedded {
     fn about(&self) -> About {
-        let mut caveats = Vec::new();
-        if let Some(damage) = self.viewer.damage() {
-            caveats.push(format!("damaged: {damage}; only what comes before it is shown"));
-        }
-        if self.viewer.is_headless() {
-            caveats.push(
-                "journal/head is missing or unreadable: events lost at the end of the journal would not be noticed"
-                    .to_owned(),
-            );
-        }
+        let mut doubts = self.viewer.doubts();
         if let Some(error) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            caveats.push(format!("no longer followed: {error}"));
+            doubts.push(format!("no longer followed: {error}"));
         }
+        let caveats = doubts.iter().cloned().chain(self.viewer.remarks()).map(Caveat::from).collect();
         About {
             name: self.name.clone(),
             kind: "stepback store".into(),
             reasons: vec!["the directory has a journal (journal/000001.evj)".into()],
             caveats,
+            doubts,
             positions_ascend: true,
             ..About::default()
         }
@@ -169,7 +162,9 @@ impl Source for Embedded {
             Some(damage) => self.damaged_page(query, &damage, cancel),
             None => self.viewer.history().events(query, cancel),
         };
-        page.map(|page| EventPage { partial, ..page }).map_err(|error| self.failure("read events", &error))
+        let mut page = page.map_err(|error| self.failure("read events", &error))?;
+        page.events.iter_mut().for_each(lacking::note_repeated);
+        Ok(EventPage { partial, ..page })
     }
 
     fn look(&self) -> Result<Change, Failure> {

@@ -190,7 +190,7 @@ impl Feed {
         aside: Arc<Aside>,
     ) -> Result<Arc<Self>, Failure> {
         let failed = |e: io::Error| {
-            Failure::io(name, "keep what is read", &e)
+            Failure::writing(name, "keep what is read", &e)
                 .hint("stepback needs a directory for temporary files: see TMPDIR")
         };
         let file = tempfile::tempfile().map_err(failed)?;
@@ -221,7 +221,7 @@ impl Feed {
                     Ok(count) => match spool.write_all(&buffer[..count]) {
                         Ok(()) => (count, None),
                         Err(e) => {
-                            let failure = Failure::io(name.as_str(), "keep what is read", &e);
+                            let failure = Failure::writing(name.as_str(), "keep what is read", &e);
                             (0, Some(failure.hint("name a directory with more room for temporary files in TMPDIR")))
                         }
                     },
@@ -281,7 +281,7 @@ impl Feed {
 
     /// Adds what must be known about the bytes to what is known of a source in them.
     pub fn tell(&self, about: &mut About) {
-        about.caveats.extend(self.remarks());
+        about.caveats.extend(self.remarks().into_iter().map(crate::domain::Caveat::from));
         about.doubts.extend(self.damage());
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLockReadGuard};
 
 use super::Source;
 use super::index::{Index, Place, Stream};
+use super::lacking;
 use super::live::{Outline, Outlined, Sketch};
 use super::picking::Picking;
 use super::woven::Woven;
@@ -22,6 +23,8 @@ use crate::domain::{
 
 /// A page ends when its events have this many bytes.
 const PAGE: u64 = 64 << 20;
+/// Why a record is unreadable that is not what the index says of it. Where the file is what it was, the index is wrong.
+pub const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 /// How many places are looked up at a time.
 const BATCH: usize = 4096;
 
@@ -39,6 +42,11 @@ pub trait Backing: Send + Sync + 'static {
     /// Fills the index again, because it turned out broken, and waits for that. Gives whether there is an index now that
     /// cannot break.
     fn renew(&self) -> bool {
+        false
+    }
+
+    /// Whether what the index is of is certainly what it was when its reading began.
+    fn is_as_begun(&self) -> bool {
         false
     }
 
@@ -168,6 +176,8 @@ pub struct Indexed<B: Backing> {
     put_in_order: OnceLock<u64>,
     /// What tells events apart that have one stream and one version, of so many events.
     parting: Mutex<Option<(usize, Option<OtherKey>)>>,
+    /// And what may tell apart events of streams whose versions do not repeat.
+    doubtful: Mutex<Option<(usize, Option<OtherKey>)>>,
 }
 
 impl<B: Backing> Drop for Indexed<B> {
@@ -228,6 +238,7 @@ impl<B: Backing> Indexed<B> {
             woven: Mutex::default(),
             put_in_order: OnceLock::new(),
             parting: Mutex::default(),
+            doubtful: Mutex::default(),
         }
     }
 
@@ -283,6 +294,55 @@ impl<B: Backing> Indexed<B> {
 
     fn cancelled(&self, cancel: &Cancel) -> Result<(), Failure> {
         super::cancelled(&self.backing.name(), cancel)
+    }
+
+    /// Whether a record is not what the index says of it.
+    fn contradicts(&self, scope: &Scope, page: &EventPage) -> bool {
+        let is_elsewhere = |event: &Event| match scope {
+            Scope::Stream(name) => event.stream != *name && !self.backing.index().has_links(),
+            Scope::All | Scope::Category(_) => false,
+        };
+        page.events.iter().any(|event| match &event.trouble {
+            Some(trouble) => trouble.reason.contains(CHANGED),
+            None => is_elsewhere(event),
+        })
+    }
+
+    /// See `Source::events`.
+    fn page(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
+        self.cancelled(cancel)?;
+        let partial = !self.backing.progress().complete;
+        let start = self.start(query, cancel)?;
+        let mut page = EventPage {
+            total: self.over(&query.scope, |_, rows, _| rows.len() as u64)?,
+            partial,
+            ..EventPage::default()
+        };
+        let Some(start) = start else { return Ok(page) };
+        let mut budget = PAGE;
+        let mut at = Some(start);
+        while let Some(from) = at.filter(|_| page.events.len() < query.limit) {
+            let wanted = BATCH.min(query.limit - page.events.len());
+            let places = self.places(&query.scope, from, query.direction, wanted)?;
+            if places.is_empty() {
+                break;
+            }
+            let mut events = self.backing.events(&places, budget, cancel)?;
+            events.iter_mut().for_each(lacking::note_repeated);
+            let all = events.len() == places.len();
+            let read: u64 = events.iter().map(|event| event.payload_bytes()).sum();
+            at = match query.direction {
+                Direction::Forward => from.checked_add(events.len() as u64),
+                Direction::Backward => from.checked_sub(events.len() as u64),
+            };
+            page.events.extend(events);
+            budget = budget.saturating_sub(read);
+            if !all || budget == 0 {
+                break;
+            }
+        }
+        page.first = if page.events.is_empty() { 0 } else { start };
+        Ok(page)
     }
 
     /// Where a read begins; `None` when nothing is there.
@@ -433,38 +493,12 @@ impl<B: Backing> Source for Indexed<B> {
     }
 
     fn events(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
-        self.cancelled(cancel)?;
-        let partial = !self.backing.progress().complete;
-        let start = self.start(query, cancel)?;
-        let mut page = EventPage {
-            total: self.over(&query.scope, |_, rows, _| rows.len() as u64)?,
-            partial,
-            ..EventPage::default()
-        };
-        let Some(start) = start else { return Ok(page) };
-        let mut budget = PAGE;
-        let mut at = Some(start);
-        while let Some(from) = at.filter(|_| page.events.len() < query.limit) {
-            let wanted = BATCH.min(query.limit - page.events.len());
-            let places = self.places(&query.scope, from, query.direction, wanted)?;
-            if places.is_empty() {
-                break;
-            }
-            let events = self.backing.events(&places, budget, cancel)?;
-            let all = events.len() == places.len();
-            let read: u64 = events.iter().map(|event| event.payload_bytes()).sum();
-            at = match query.direction {
-                Direction::Forward => from.checked_add(events.len() as u64),
-                Direction::Backward => from.checked_sub(events.len() as u64),
-            };
-            page.events.extend(events);
-            budget = budget.saturating_sub(read);
-            if !all || budget == 0 {
-                break;
-            }
+        let page = self.page(query, cancel)?;
+        // What was kept is not of this file, whatever its sums say: it is thrown away, and the question asked again.
+        match self.contradicts(&query.scope, &page) && self.backing.is_as_begun() && self.backing.index().disbelieve() {
+            true => self.page(query, cancel),
+            false => Ok(page),
         }
-        page.first = if page.events.is_empty() { 0 } else { start };
-        Ok(page)
     }
 
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {

@@ -1,6 +1,10 @@
-//! What a record leaves unsaid that others of its store say, and what it says so that nobody can read it: notes of its event.
+//! What a record leaves unsaid that others of its store say, what it says so that nobody can read it, and what it says twice:
+//! notes of its event.
 
-use crate::domain::{Note, NoteKind, text};
+use std::sync::Arc;
+
+use crate::domain::json::repeated_key;
+use crate::domain::{Event, Form, Note, NoteKind, text};
 
 /// Cells what was found takes.
 const SHOWN: usize = 40;
@@ -14,6 +18,21 @@ pub fn note(notes: &mut Vec<Note>, version: Option<bool>, time: Option<&str>) {
     if let Some(said) = time.filter(|_| !has(notes, NoteKind::UnreadableTime)) {
         let text = format!("its time cannot be read: {} is no time", text::fit(said, SHOWN));
         notes.push(Note::new(NoteKind::UnreadableTime, text));
+    }
+}
+
+/// Notes that a key stands twice in a payload of an event: which of its values was meant nobody knows.
+pub fn note_repeated(event: &mut Arc<Event>) {
+    if event.trouble.is_some() || event.has(NoteKind::RepeatedKey) {
+        return;
+    }
+    let repeated = event.payloads().find_map(|(name, payload)| {
+        let json = if payload.form() == Form::Opaque { None } else { payload.json_bytes().ok() };
+        Some((name, repeated_key(&json?)?))
+    });
+    if let Some((name, key)) = repeated {
+        let text = format!("{} stands more than once in its {name}: the last counts", text::fit(&key, SHOWN));
+        Arc::make_mut(event).notes.push(Note::new(NoteKind::RepeatedKey, text));
     }
 }
 

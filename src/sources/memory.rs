@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::Source;
+use super::{Source, lacking};
 use crate::domain::{
     About, Anchor, Cancel, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind, NoteKind,
     Progress, Scope, StoredSnapshot, StreamName, StreamPage, StreamSummary,
@@ -26,7 +26,7 @@ pub struct Memory {
 impl Memory {
     /// A source of these events, in the order of the store.
     pub fn new(name: impl Into<String>, events: Vec<Event>) -> Self {
-        let (name, events) = (name.into(), RwLock::new(events.into_iter().map(Arc::new).collect()));
+        let (name, events) = (name.into(), RwLock::new(events.into_iter().map(kept).collect()));
         let about = About { name: name.clone(), kind: "memory".into(), ..About::default() };
         Self { name, events, about, snapshots: Vec::new(), declared: Vec::new() }
     }
@@ -44,7 +44,7 @@ impl Memory {
     /// Adds events at the end.
     pub fn append(&self, events: impl IntoIterator<Item = Event>) {
         let mut all = self.events.write().unwrap_or_else(PoisonError::into_inner);
-        all.extend(events.into_iter().map(Arc::new));
+        all.extend(events.into_iter().map(kept));
     }
 
     fn all(&self) -> RwLockReadGuard<'_, Vec<Arc<Event>>> {
@@ -54,6 +54,13 @@ impl Memory {
     fn scope(&self, scope: &Scope) -> Vec<Arc<Event>> {
         self.all().iter().filter(|event| is_in(scope, event)).cloned().collect()
     }
+}
+
+/// An event as every source gives it.
+fn kept(event: Event) -> Arc<Event> {
+    let mut event = Arc::new(event);
+    lacking::note_repeated(&mut event);
+    event
 }
 
 /// Whether an event belongs to a scope.

@@ -1,6 +1,6 @@
 //! From an address to an opened source.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct OpenOptions {
     /// Which fields of a file hold the parts of an event, as the user wrote it: `stream=.aggregate.id,type=.kind`.
     pub map: Option<String>,
     /// The layout to read by, whatever is recognised: a name, or a file of the user's.
-    pub layout: Option<String>,
+    pub layout: Option<OsString>,
     /// Where the user's own layouts are.
     pub layouts: Option<PathBuf>,
     /// Where indexes may be kept; none is when it is left out.
@@ -196,7 +196,8 @@ fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
                 continue;
             }
             Recognised::Packed(_) => {
-                Err(failure(FailureKind::Unsupported, &format!("it is packed more than {PACKED} times")))
+                Err(failure(FailureKind::Malformed, &format!("it is packed more than {PACKED} times"))
+                    .hint("unpack it once and open what comes out"))
             }
             Recognised::Sqlite => layouts::open_kept(input, &sqlite::FILE, options),
             Recognised::PostgresCustom => layouts::open_kept(input, &dumps::CUSTOM, options),
@@ -210,6 +211,9 @@ fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
                 layouts::open_kept(input, &delimited::FILE, options)
             }
             Recognised::Document => documents::open(input, options),
+            Recognised::Lines if documents::is_mapped_into_text(&input, options)? => {
+                documents::lines_in_text(input, options)
+            }
             Recognised::Lines => {
                 grows = input.path.is_some();
                 files::open(input, options)

@@ -566,7 +566,7 @@ impl<R: Records> Backing for Sorted<R> {
 
     fn about(&self) -> About {
         let mut about = self.records.about();
-        about.caveats.extend(self.records.keeper().and_then(Keeper::note));
+        about.caveats.extend(self.records.keeper().and_then(Keeper::note).map(crate::domain::Caveat::from));
         about
     }
 
@@ -574,10 +574,17 @@ impl<R: Records> Backing for Sorted<R> {
         self.shared.index()
     }
 
+    fn is_as_begun(&self) -> bool {
+        self.records.keeper().is_some_and(Keeper::is_as_begun)
+    }
+
     fn renew(&self) -> bool {
         let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.index().is_broken() {
             return true;
+        }
+        if let Some(keeper) = self.records.keeper() {
+            keeper.discard();
         }
         let again = Shared::default();
         let scanned = catch_unwind(AssertUnwindSafe(|| scan(&*self.records, &again)));

@@ -70,6 +70,8 @@ pub fn unpacked(input: &Input, packing: Packing) -> Result<Input, Failure> {
         state: State::Between(BufReader::with_capacity(BUFFER, packed)),
         members: 0,
         out: 0,
+        began: (0, 0),
+        empty: Empty::default(),
         aside: aside.clone(),
     };
     let feed = Feed::of_reader(unpacking, input.feed.name(), "unpack", aside)?;
@@ -132,13 +134,58 @@ struct Unpacking {
     state: State,
     members: u64,
     out: u64,
+    /// Where the member began that is read, and how much had come out before it.
+    began: (u64, u64),
+    empty: Empty,
     aside: Arc<Aside>,
+}
+
+/// Members from which nothing comes. To unpack one takes as long as to unpack a little, and a file may be full of them.
+#[derive(Default)]
+struct Empty {
+    /// The bytes of some of them: the same bytes are empty again.
+    known: Vec<Vec<u8>>,
+    /// How many were unpacked since something came out.
+    in_a_row: u64,
+}
+
+impl Empty {
+    /// So many kinds are known.
+    const KINDS: usize = 8;
+    /// The longest that are known.
+    const LONGEST: u64 = 64;
+    /// So many of other kinds are unpacked in a row.
+    const MOST: u64 = 50_000;
+
+    /// Learns one that lies there.
+    fn learn(&mut self, packed: &Packed, from: u64, until: u64) -> io::Result<()> {
+        self.in_a_row += 1;
+        if self.known.len() < Self::KINDS && until - from <= Self::LONGEST {
+            let mut bytes = vec![0; (until - from) as usize];
+            if packed.feed.read_at(from, &mut bytes)? == bytes.len() {
+                self.known.push(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over those that are known.
+    fn pass(&self, packed: &mut BufReader<Packed>) -> io::Result<()> {
+        loop {
+            let buffer = packed.fill_buf()?;
+            let known = self.known.iter().find(|bytes| buffer.starts_with(bytes));
+            let Some(length) = known.map(Vec::len) else { return Ok(()) };
+            packed.consume(length);
+        }
+    }
 }
 
 impl Unpacking {
     /// Begins the next member or frame, if there is one.
     fn next(&mut self, mut packed: BufReader<Packed>) -> io::Result<State> {
+        self.empty.pass(&mut packed)?;
         let at = position(&packed);
+        self.began = (at, self.out);
         if self.members > 0 {
             if packed.fill_buf()?.is_empty() {
                 return Ok(State::Ended);
@@ -155,6 +202,15 @@ impl Unpacking {
                 });
                 return Ok(State::Ended);
             }
+        }
+        if self.empty.in_a_row > Empty::MOST {
+            let name = self.packing.name();
+            let why = format!("more than {} parts of the {name} data in a row are empty", Empty::MOST);
+            if self.out == 0 {
+                return Err(self.failure(FailureKind::Malformed, why));
+            }
+            self.aside.remark(Remark::Damage(format!("{why}: what follows packed byte {at} is left out")));
+            return Ok(State::Ended);
         }
         self.members += 1;
         Ok(match self.packing {
@@ -226,11 +282,18 @@ impl Read for Unpacking {
             };
             match read {
                 Ok(0) => {
-                    self.state = match std::mem::replace(&mut self.state, State::Ended) {
-                        State::Gzip(decoder) => State::Between(decoder.into_inner()),
-                        State::Zstd(decoder) => State::Between(decoder.finish()),
-                        other => other,
+                    let packed = match std::mem::replace(&mut self.state, State::Ended) {
+                        State::Gzip(decoder) => decoder.into_inner(),
+                        State::Zstd(decoder) => decoder.finish(),
+                        State::Between(packed) => packed,
+                        State::Ended => return Ok(0),
                     };
+                    let (from, before) = self.began;
+                    match self.out == before {
+                        true => self.empty.learn(packed.get_ref(), from, position(&packed))?,
+                        false => self.empty.in_a_row = 0,
+                    }
+                    self.state = State::Between(packed);
                 }
                 Ok(count) => return self.count(count, at),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -386,6 +449,28 @@ mod tests {
             let (found, _, failed) = out(packed, packing, Limits::allowed(Some(8 << 20)));
             assert_eq!((found.len(), failed), (8 << 20, None), "what the user allows comes out");
         }
+    }
+
+    #[test]
+    fn empty_members_are_passed_over_and_not_unpacked_one_by_one() {
+        for (packing, empty, text) in
+            [(Packing::Gzip, gzip(b""), gzip(b"{}\n")), (Packing::Zstd, zstd(b""), zstd(b"{}\n"))]
+        {
+            let many = empty.repeat(200_000);
+            let (found, said, failed) = out([many.clone(), text.clone(), many].concat(), packing, Limits::default());
+            assert_eq!((found.as_slice(), said, failed.is_none()), (&b"{}\n"[..], vec![], true));
+        }
+        // Empty ones that all differ, by their names.
+        let named = |n: u32| {
+            let encoder = flate2::GzBuilder::new().filename(n.to_string()).write(Vec::new(), Compression::fast());
+            encoder.finish().unwrap()
+        };
+        let many: Vec<u8> = (0..Empty::MOST as u32 + 10).flat_map(named).collect();
+        let (found, said, failed) = out([gzip(b"{}\n"), many.clone()].concat(), Packing::Gzip, Limits::default());
+        assert_eq!((found.as_slice(), failed.is_none()), (&b"{}\n"[..], true));
+        assert!(said[0].contains("in a row are empty"), "{said:?}");
+        let (_, _, failed) = out(many, Packing::Gzip, Limits::default());
+        assert!(failed.unwrap().why.contains("in a row are empty"));
     }
 
     #[test]

@@ -178,23 +178,27 @@ impl Appender {
         })
     }
 
-    /// The event of the stream that has this id: the same one where there is it, otherwise the first.
+    /// The event that has this id: the very same one where the stream has it, otherwise the first of the stream, otherwise
+    /// the first of the store.
     fn same_id(&self, stream: &StreamName, event: &NewEvent, id: &str) -> Result<Option<Event>, Undecided> {
         let hash = hash_id(id);
         let mut candidates = self.lookup.ids(hash)?;
         candidates.extend(self.tail.ids.get(&hash).into_iter().flatten());
-        let mut other = None;
+        let (mut other, mut elsewhere) = (None, None);
         for ordinal in candidates {
             let old = self.event(ordinal)?;
-            if old.id.as_deref() != Some(id) || old.stream != *stream {
+            if old.id.as_deref() != Some(id) {
                 continue;
             }
-            if append::is_same(event, &old) {
+            if old.stream != *stream {
+                elsewhere.get_or_insert(old);
+            } else if append::is_same(event, &old) {
                 return Ok(Some(old));
+            } else {
+                other.get_or_insert(old);
             }
-            other.get_or_insert(old);
         }
-        Ok(other)
+        Ok(other.or(elsewhere))
     }
 
     /// The answer for an event whose id is there already.
@@ -206,8 +210,8 @@ impl Appender {
         expected: Expected,
     ) -> Result<Appended, Undecided> {
         let Position::Number(position) = old.position else { return Err(Undecided::Leave) };
-        if !append::is_same(event, old) {
-            return Err(StoreError::id_taken(event, old, expected, self.last_version(stream)?).into());
+        if old.stream != *stream || !append::is_same(event, old) {
+            return Err(StoreError::id_taken(stream, event, old, expected, self.last_version(stream)?).into());
         }
         Ok(Appended {
             first_version: old.version.0,

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustix::fs::OFlags;
+
 use super::error::StoreError;
 use crate::domain::Timestamp;
 
@@ -42,11 +44,13 @@ pub struct Options {
     pub segment: u64,
     /// What happens instead of changes of the disk.
     pub faults: Option<Faults>,
+    /// The clock that must say a possible time before anything is done.
+    pub clock: fn() -> SystemTime,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: 64 << 20, faults: None }
+        Self { segment: 64 << 20, faults: None, clock: SystemTime::now }
     }
 }
 
@@ -116,9 +120,45 @@ pub(super) fn recorded(clock: SystemTime) -> Result<Timestamp, StoreError> {
     })
 }
 
+/// Opens a file of the store to be written, as the options say beyond that: a regular file, and never through a link,
+/// which may lead to a file of somebody else.
+pub(super) fn open_to_write(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = options.read(true).write(true).mode(0o600).custom_flags(flags).open(path).map_err(|error| {
+        match error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+            true => io::Error::new(io::ErrorKind::InvalidInput, format!("{} {LINK}", path.display())),
+            false => error,
+        }
+    })?;
+    crate::regular::check(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
 /// Makes a file that only its owner can read. One that is there is emptied and keeps its rights.
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+    let file = open_to_write(path, OpenOptions::new().create(true).truncate(false))?;
+    // Only now it is known that it is ours to empty.
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// What is said of a file of the store that is a link.
+const LINK: &str = "is a link, and nothing is written through links";
+
+/// Which files of a store are links, a sentence each. They can be read.
+pub(super) fn links(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["", "journal", "index"] {
+        for entry in std::fs::read_dir(directory.join(folder)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_symlink() && !path.is_dir() {
+                let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string();
+                found.push(format!("{name} {LINK}"));
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Makes a folder that only its owner can look into, and those above it that are missing.

@@ -47,7 +47,7 @@ pub enum StoreError {
         /// The machine it runs on.
         host: String,
     },
-    /// The stream is not where the writer believed it to be, or an event with this id is already in the stream and is a
+    /// The stream is not where the writer believed it to be, or an event with this id is already in the store and is a
     /// different one.
     #[error("stream `{stream}`: {}", taken.clone().unwrap_or_else(|| format!("expected {expected}, but {}", was(.actual))))]
     WrongExpectedVersion {
@@ -57,7 +57,7 @@ pub enum StoreError {
         expected: Expected,
         /// The version of its last event; `None` when it has no event.
         actual: Option<u64>,
-        /// Which id is taken by which other event of the stream, when that is why.
+        /// Which id is taken by which other event of the store, when that is why.
         taken: Option<String>,
     },
     /// What was to be appended cannot be appended by anybody.
@@ -109,8 +109,14 @@ impl StoreError {
         Self::Io { doing, error: Arc::new(error) }
     }
 
-    /// The id of an event that is to happen is that of one that has happened in its stream.
-    pub(super) fn id_taken(event: &NewEvent, old: &Event, expected: Expected, actual: Option<u64>) -> Self {
+    /// The id of an event that is to happen in a stream is that of another one that has happened, there or elsewhere.
+    pub(super) fn id_taken(
+        stream: &StreamName,
+        event: &NewEvent,
+        old: &Event,
+        expected: Expected,
+        actual: Option<u64>,
+    ) -> Self {
         let differs = [
             ("type", event.event_type != old.event_type),
             ("data", event.data != old.data),
@@ -123,8 +129,12 @@ impl StoreError {
             if differs.is_empty() { String::new() } else { format!(", which has another {}", differs.join(" and ")) };
         let id = old.id.as_deref().unwrap_or_default();
         let (version, position, event_type) = (old.version, &old.position, &old.event_type);
-        let taken = format!("the id `{id}` is taken by version {version} ({event_type}, position {position}){how}");
-        Self::WrongExpectedVersion { stream: old.stream.clone(), expected, actual, taken: Some(taken) }
+        let at = match old.stream == *stream {
+            true => format!("version {version}"),
+            false => format!("version {version} of stream `{}`", old.stream),
+        };
+        let taken = format!("the id `{id}` is taken by {at} ({event_type}, position {position}){how}");
+        Self::WrongExpectedVersion { stream: stream.clone(), expected, actual, taken: Some(taken) }
     }
 
     /// The same as a failure of the source `name` while `doing` something.

@@ -3,13 +3,18 @@
 //! It is written after the fdatasync of the journal and without one of its own, so it never runs ahead of what is on
 //! disk. Viewers follow it (and so never show what is not acknowledged yet), and a journal that is shorter than it says
 //! has lost something. Losing the head itself loses nothing: it is rewritten from the journal.
+//!
+//! What it says is kept a second time beside the index (`index/told`, with the store's id), as of when the index was
+//! written last. Where the head is lost together with the end of the journal, that is who tells.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::codec::{u32_at, u64_at};
+use super::disk::open_to_write;
+use super::index;
 
 const MAGIC: &[u8; 8] = b"SBHEAD1\n";
 const SIZE: usize = 48;
@@ -69,6 +74,25 @@ impl Head {
         }
         Ok(None)
     }
+
+    /// Keeps it a second time, beside the index. Failing to costs what it might have told once, and nothing else.
+    pub(super) fn keep(&self, directory: &Path, store: &[u8; 16]) {
+        let bytes = [&self.bytes()[..], store].concat();
+        let file = open_to_write(&kept_at(directory), OpenOptions::new().create(true).truncate(false));
+        drop(file.and_then(|file| file.write_all_at(&bytes, 0)));
+    }
+
+    /// What was kept of this store.
+    pub(super) fn kept(directory: &Path, store: &[u8; 16]) -> Option<Self> {
+        let file = crate::regular::open(&kept_at(directory)).ok()?;
+        let mut id = [0; 16];
+        file.read_exact_at(&mut id, SIZE as u64).ok()?;
+        if id != *store { None } else { Self::read(&file).ok()? }
+    }
+}
+
+fn kept_at(directory: &Path) -> PathBuf {
+    index::path(directory).join("told")
 }
 
 #[cfg(test)]

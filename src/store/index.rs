@@ -10,14 +10,14 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional, TransactionalTree};
 
 use super::append::Origin;
 use super::catalog::{Catalog, End};
 use super::codec::{Cursor, put, u32_at, u64_at};
-use super::disk::{create_private_folder, keep_private};
+use super::disk::{create_private_folder, keep_private, recorded};
 use super::error::StoreError;
 use super::journal::Grows;
 
@@ -111,10 +111,42 @@ pub(super) fn path(directory: &Path) -> PathBuf {
     directory.join("index")
 }
 
+/// What can be told of an index without opening it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Presence {
+    /// Its database is there.
+    There,
+    /// There is none. An emptied folder is none.
+    Missing,
+    /// It has lost its database.
+    Broken,
+}
+
+impl Presence {
+    /// What is to be said of it, as verifying says it.
+    pub(super) fn words(self) -> Option<&'static str> {
+        match self {
+            Self::There => None,
+            Self::Missing => Some("missing; it is built by the next writer"),
+            Self::Broken => Some("damaged: its database is missing; it is set aside and rebuilt by the next writer"),
+        }
+    }
+}
+
+/// Whether there is one.
+pub(super) fn presence(directory: &Path) -> Presence {
+    let path = path(directory);
+    let is_there = |name: &str| path.join(name).is_file();
+    match is_there("db") {
+        true => Presence::There,
+        false if is_there("lookup") || is_there("told") => Presence::Broken,
+        false => Presence::Missing,
+    }
+}
+
 /// Whether there is one, in whole or in part.
 pub(super) fn is_index(directory: &Path) -> bool {
-    let path = path(directory);
-    path.join("db").is_file() || path.join("lookup").is_file()
+    presence(directory) != Presence::Missing
 }
 
 /// Moves an index out of the way; nothing is removed.
@@ -134,6 +166,13 @@ impl Index {
     /// Opens it, or makes an empty one.
     pub(super) fn open(directory: &Path) -> Result<Self, Trouble> {
         let path = path(directory);
+        // A clock that sled panics at says nothing about what is in the files.
+        recorded(SystemTime::now()).map_err(|error| Trouble::Unavailable(error.to_string()))?;
+        let linked = std::fs::read_dir(&path).into_iter().flatten().flatten().find(|entry| entry.path().is_symlink());
+        if let Some(entry) = linked {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            return Err(Trouble::Damaged(format!("its file {name} is a link, and nothing is written through links")));
+        }
         // sled makes its files as open as the user's mask says; nobody else gets as far as them.
         drop(create_private_folder(&path));
         remove_half_snapshots(&path);

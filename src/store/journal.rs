@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch;
 use super::catalog::End;
-use super::disk::{Disk, create_private_folder};
+use super::disk::{Disk, create_private_folder, open_to_write};
 use super::error::{Damage, StoreError};
 use super::head::Head;
 use super::segment::{self, FRAME, HEADER, Next, Records, SegmentHeader};
@@ -295,7 +295,7 @@ impl Journal {
         let End { segment, offset } = catalog.end();
         let doing = |error| StoreError::io("open the journal for writing", error);
         let path = segment::path(&segments.directory, segment);
-        let file = File::options().read(true).write(true).open(path).map_err(doing)?;
+        let file = open_to_write(&path, &mut File::options()).map_err(doing)?;
         if torn {
             disk.cut(&file, offset).map_err(doing)?;
         }
@@ -315,9 +315,14 @@ impl Journal {
         }
         let path = Head::path(&segments.directory);
         let head_file = match head {
-            Some(_) => File::options().read(true).write(true).open(path).ok(),
-            // On a full disk it stays missing; the journal does not need it.
-            None => write_head(&path, &now, &disk).ok(),
+            Some(_) => open_to_write(&path, &mut File::options()),
+            None => write_head(&path, &now, &disk),
+        };
+        let head_file = match head_file {
+            // A link is not one of ours, and an old head behind it would tell what is not so.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(doing(error)),
+            // On a full disk it stays as it is; the journal does not need it.
+            other => other.ok(),
         };
         let mut journal = Self { segments, disk, file, head_file, head: now, stopped: None };
         journal.tell();
@@ -389,6 +394,11 @@ impl Journal {
     pub(super) fn indexed(&mut self, events: u64) {
         self.head.indexed = events;
         self.tell();
+    }
+
+    /// How far it is acknowledged.
+    pub(super) fn head(&self) -> &Head {
+        &self.head
     }
 
     /// Tells viewers how far the journal is acknowledged. Failing to costs them a while, and nothing else.

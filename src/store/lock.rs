@@ -3,11 +3,12 @@
 //! The file says who holds it. It stays behind afterwards and means nothing then.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Read;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::disk::open_to_write;
 use super::error::StoreError;
 
 /// The lock, held as long as this lives.
@@ -21,11 +22,9 @@ impl Lock {
     /// Takes it, or says who has it.
     pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
         let doing = |error| StoreError::io("take the lock", error);
-        let path = path(directory);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).map_err(doing)?;
-        crate::regular::check(file.metadata().map_err(doing)?.file_type()).map_err(doing)?;
+        options.create(true).truncate(false);
+        let file = open_to_write(&path(directory), &mut options).map_err(doing)?;
         // A viewer that looks whether somebody is writing holds it for a moment.
         for _ in 0..10 {
             match file.try_lock() {
@@ -46,10 +45,21 @@ impl Lock {
         Err(StoreError::Locked { pid, host: words.next().unwrap_or("this machine").to_owned() })
     }
 
-    /// Whether somebody is writing now.
-    pub(super) fn is_held(directory: &Path) -> bool {
-        let Ok(file) = crate::regular::open(&path(directory)) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    /// Whether somebody is writing now. Nobody is where there is no lock.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub(super) fn is_held(directory: &Path) -> io::Result<bool> {
+        let file = match crate::regular::open(&path(directory)) {
+            Ok(file) => file,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! STORE/journal/head           how far it is acknowledged (`head`)
 //! STORE/index/                 sled: columns in blocks, snapshots, read models (`index`, `snapshot`, `projection`)
 //! STORE/index/lookup           where one append finds a stream and an id (`lookup`, `appender`)
+//! STORE/index/told             the head as of when the index was written (`head`)
 //! STORE/lock                   who is writing (`lock`)
 //! ```
 //!
@@ -56,7 +57,7 @@ pub use verify::{IndexState, Report, verify};
 pub use viewer::Viewer;
 
 use crate::domain::{Cancel, Event, StreamName, Version};
-use disk::Disk;
+use disk::{Disk, recorded};
 use index::Index;
 use journal::{Grows, Journal, Segments};
 use lock::Lock;
@@ -89,7 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// `Locked` when somebody else is writing, `Damaged` when the journal is (viewers still read what comes before),
-    /// `NotAStore`, `Io`.
+    /// `Refused` when the clock of the machine cannot be right, `NotAStore`, `Io`.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(directory, Options::default())
     }
@@ -100,6 +101,8 @@ impl Store {
     /// As for [`Self::open`].
     pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let directory = directory.as_ref();
+        // Before anything is made: events are stamped with it, and sled panics where it says a time before 1970.
+        recorded((options.clock)())?;
         let disk = Disk { options };
         prepare(directory)?;
         let lock = Lock::take(directory)?;
@@ -173,10 +176,10 @@ impl Store {
     /// last, or begin at 1.
     ///
     /// A batch whose ids, types, data and metadata are in the stream already, in a row, is answered as it was the first
-    /// time, whatever is expected.
+    /// time, whatever is expected. An id that any other event of the store has is refused.
     ///
     /// # Errors
-    /// `WrongExpectedVersion` when the stream is elsewhere or has other events with these ids, `Refused` (also when the
+    /// `WrongExpectedVersion` when the stream is elsewhere or other events have these ids, `Refused` (also when the
     /// clock of the machine cannot be right and is needed), `Io`, `Stopped`.
     pub fn append(
         &self,

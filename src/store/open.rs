@@ -7,7 +7,7 @@ use super::catalog::{Catalog, End};
 use super::disk::create_private_folder;
 use super::error::{Damage, Notice, StoreError};
 use super::head::Head;
-use super::index::{self, Applied, Index, Trouble};
+use super::index::{self, Applied, Index, Presence, Trouble};
 use super::is_store;
 use super::journal::{Grows, Limit, Segments, Stop, extend};
 use super::lookup::Lookup;
@@ -53,11 +53,17 @@ pub(super) fn read_head(journal: &Path) -> Result<Option<Head>, StoreError> {
     }
 }
 
-/// How many events the store had when its lookup was written, 0 where there is none. Where the head is lost too, it is the
-/// last to tell that the journal had more.
+/// How many events the store had when its lookup was written, 0 where there is none.
 pub(super) fn looked_up(directory: &Path, segments: &Segments) -> u64 {
     let covered = Lookup::covered(directory).filter(|covered| covered.store == segments.store);
     covered.map_or(0, |covered| covered.events)
+}
+
+/// How many events the store had when last told beside the journal, 0 where nothing tells. Where the head is lost too,
+/// that is who tells that the journal had more.
+pub(super) fn told_before(directory: &Path, segments: &Segments) -> u64 {
+    let kept = Head::kept(directory, &segments.store).map_or(0, |head| head.events);
+    kept.max(looked_up(directory, segments))
 }
 
 /// The damage of a journal that ends with fewer events than were indexed.
@@ -85,11 +91,12 @@ pub(super) fn open_index(
     head: Option<Head>,
     notices: &mut Vec<Notice>,
 ) -> Result<Opened, StoreError> {
-    let was_there = index::path(directory).exists();
+    let presence = index::presence(directory);
+    let was_there = presence != Presence::Missing;
     let mut index = Index::open(directory);
     let mut catalog = Catalog::default();
     let mut applied = Applied::default();
-    let mut known = looked_up(directory, segments);
+    let mut known = told_before(directory, segments);
     if let Ok(opened) = &index {
         match opened.load(&segments.store, &mut catalog) {
             Ok(Some(loaded)) => {
@@ -99,7 +106,7 @@ pub(super) fn open_index(
                     Err(why) => index = Err(Trouble::Damaged(why)),
                 }
             }
-            Ok(None) if was_there && head.is_some_and(|head| head.indexed > 0) => {
+            Ok(None) if presence == Presence::Broken || (was_there && head.is_some_and(|head| head.indexed > 0)) => {
                 index = Err(Trouble::Damaged("it has lost everything it held".into()));
             }
             Ok(None) => {}

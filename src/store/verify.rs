@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::batch::Batch;
 use super::catalog::Catalog;
-use super::disk::open_paths;
+use super::disk::{links, open_paths};
 use super::error::{Damage, StoreError};
-use super::index::{self, Index, Trouble};
+use super::index::{self, Index, Presence, Trouble};
 use super::journal::{Grows, Limit, Segments, Stop, extend};
 use super::lock::Lock;
 use super::lookup::{self, Lookup};
-use super::open::{SLICE, looked_up, lost_behind, read_head};
+use super::open::{SLICE, lost_behind, read_head, told_before};
 use super::segment::{HEADER, Next, Records, body_at};
+use super::viewer::unlocked;
 use crate::domain::{Cancel, Progress};
 
 /// How the index stands to the journal.
@@ -51,8 +52,12 @@ pub struct Report {
     pub records_behind: u64,
     /// What is wrong with `journal/head`, which is rewritten by the next writer.
     pub head: Option<String>,
+    /// Why it cannot be told whether somebody is writing.
+    pub lock: Option<String>,
     /// The index.
     pub index: IndexState,
+    /// Files of it that are links, which nothing is written through: no damage.
+    pub links: Vec<String>,
     /// What of the store others than its owner have a right to: no damage.
     pub open_to_others: Vec<PathBuf>,
     /// Where the store lies.
@@ -62,7 +67,8 @@ pub struct Report {
 impl Report {
     /// Whether anything is not as it was written.
     pub fn is_damaged(&self) -> bool {
-        self.damage.is_some() || self.head.is_some() || matches!(self.index, IndexState::Damaged(_))
+        let is_index_damaged = matches!(self.index, IndexState::Damaged(_));
+        self.damage.is_some() || self.head.is_some() || self.lock.is_some() || is_index_damaged
     }
 }
 
@@ -96,6 +102,12 @@ impl fmt::Display for Report {
             }
             IndexState::NotChecked(why) => writeln!(f, "index     not checked: {why}"),
         }?;
+        if let Some(why) = &self.lock {
+            writeln!(f, "lock      {}", unlocked(why))?;
+        }
+        for link in &self.links {
+            writeln!(f, "links     {link}")?;
+        }
         if let [first, ..] = self.open_to_others.as_slice() {
             let first = first.strip_prefix(&self.directory).ok().filter(|path| !path.as_os_str().is_empty());
             let first = first.map_or_else(|| "the folder itself".to_owned(), |path| path.display().to_string());
@@ -126,7 +138,9 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
         damage: None,
         records_behind: 0,
         head: None,
+        lock: None,
         index: IndexState::Missing,
+        links: links(directory),
         open_to_others: open_paths(directory),
         directory: directory.to_path_buf(),
     };
@@ -155,9 +169,12 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
         }
         Err(error) => return Err(error),
     };
-    let limit = match (&lock, head) {
-        (Err(StoreError::Locked { .. }), Some(head)) => Limit::Acknowledged(head),
-        (_, head) => Limit::Everything(head),
+    // Who may not take it may still see that nobody has it.
+    let held = if lock.is_ok() { Ok(false) } else { Lock::is_held(directory) };
+    report.lock = held.as_ref().err().map(ToString::to_string);
+    let limit = match head {
+        Some(head) if held.unwrap_or(true) => Limit::Acknowledged(head),
+        head => Limit::Everything(head),
     };
     let mut catalog = Catalog::default();
     let mut looked = 0;
@@ -193,7 +210,7 @@ pub fn verify(directory: &Path, cancel: &Cancel, told: &mut dyn FnMut(Progress))
         Stop::End | Stop::Budget => {}
     }
     if head.is_none() && report.damage.is_none() {
-        report.damage = lost_behind(&catalog, looked_up(directory, &segments));
+        report.damage = lost_behind(&catalog, told_before(directory, &segments));
     }
     report.index = match lock {
         Ok(_lock) => look_at_index(directory, &segments, &catalog),
@@ -249,8 +266,10 @@ fn behind(segments: &Segments, damage: &Damage, mut seq: u64) -> Result<u64, Sto
 }
 
 fn look_at_index(directory: &Path, segments: &Segments, journal: &Catalog) -> IndexState {
-    if !index::path(directory).exists() {
-        return IndexState::Missing;
+    match index::presence(directory) {
+        Presence::There => {}
+        Presence::Missing => return IndexState::Missing,
+        Presence::Broken => return IndexState::Damaged("its database is missing".into()),
     }
     let looked = Index::open(directory).and_then(|index| {
         let mut catalog = Catalog::default();

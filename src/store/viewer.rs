@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use super::catalog::Catalog;
+use super::disk::links;
 use super::error::{Damage, StoreError};
 use super::head::Head;
 use super::history::History;
+use super::index;
 use super::journal::{Grows, Limit, Segments, Stop, extend};
 use super::lock::Lock;
-use super::open::{looked_up, lost_behind};
+use super::open::{lost_behind, told_before};
 use crate::domain::{Cancel, Progress};
 
 /// Bytes of journal looked at in one go, so that readers get their turn.
@@ -22,11 +24,21 @@ const SLICE: u64 = 2 << 20;
 /// Bytes looked at when a store is opened: enough for a first screen.
 const FIRST: u64 = 128 << 10;
 
+/// What is said of a store without a head.
+pub(super) const HEADLESS: &str = "journal/head is missing or unreadable";
+
+/// What is said of a store whose lock cannot be looked at.
+pub(super) fn unlocked(why: &str) -> String {
+    format!("whether somebody is writing cannot be told ({why}): only what is known to be acknowledged is looked at")
+}
+
 /// How a viewer learns what was appended.
 pub(super) struct Follower {
     directory: PathBuf,
     head: Option<File>,
     limit: Limit,
+    /// Why it cannot be told whether somebody is writing.
+    lock: Option<String>,
     complete: bool,
     damage: Option<Damage>,
 }
@@ -37,6 +49,7 @@ impl Follower {
             directory: directory.to_path_buf(),
             head: None,
             limit: Limit::Everything(None),
+            lock: None,
             complete: false,
             damage: None,
         };
@@ -61,8 +74,10 @@ impl Follower {
     /// come to tell of: the next writer keeps it.
     fn look(&mut self) -> Result<Limit, StoreError> {
         let held = Lock::is_held(&self.directory);
+        self.lock = held.as_ref().err().map(ToString::to_string);
         Ok(match self.head()? {
-            Some(head) if held => Limit::Acknowledged(head),
+            // Where nobody can tell, somebody may be writing.
+            Some(head) if held.unwrap_or(true) => Limit::Acknowledged(head),
             head => Limit::Everything(head),
         })
     }
@@ -96,7 +111,7 @@ impl History {
                 follower.complete = true;
                 // Where no head tells how far the journal went, what was indexed may.
                 if matches!(follower.limit, Limit::Everything(None)) {
-                    let known = looked_up(&follower.directory, &self.segments);
+                    let known = told_before(&follower.directory, &self.segments);
                     follower.damage = lost_behind(&self.catalog(), known);
                 }
             }
@@ -208,8 +223,36 @@ impl Viewer {
     pub fn is_headless(&self) -> bool {
         let follower = self.history.follower.as_ref();
         follower.is_some_and(|it| {
-            matches!(it.lock().unwrap_or_else(PoisonError::into_inner).limit, Limit::Everything(None))
+            let mut follower = it.lock().unwrap_or_else(PoisonError::into_inner);
+            // A writer may have written it since.
+            matches!(follower.limit, Limit::Everything(None)) && !matches!(follower.head(), Ok(Some(_)))
         })
+    }
+
+    /// Why what is shown may not be all there is, a sentence each, as verifying says it.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let damage = self.damage();
+        if let Some(damage) = &damage {
+            doubts.push(format!("damaged: {damage}; only what comes before it is shown"));
+        }
+        if self.is_headless() {
+            doubts.push(match damage {
+                Some(_) => HEADLESS.to_owned(),
+                None => format!("{HEADLESS}: events lost at the end of the journal would not be noticed"),
+            });
+        }
+        let follower = self.history.follower.as_ref().map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(why) = follower.as_ref().and_then(|follower| follower.lock.as_deref()) {
+            doubts.push(unlocked(why));
+        }
+        doubts
+    }
+
+    /// What else is to be known of the store, a sentence each, as verifying says it: what is shown does not depend on it.
+    pub fn remarks(&self) -> Vec<String> {
+        let index = index::presence(&self.directory).words().filter(|_| self.history.events_known() > 0);
+        index.map(|words| format!("the index is {words}")).into_iter().chain(links(&self.directory)).collect()
     }
 
     /// Where the journal is damaged, if it was found to be so far. Everything before is readable.

@@ -145,7 +145,7 @@ impl Writer {
             Repetition::New => {}
             Repetition::Same(appended) => return Ok(Decision::Answered(Ok(Answer::Appended(appended)))),
             Repetition::Other(event, old) => {
-                let taken = StoreError::id_taken(event, &old, expected, actual);
+                let taken = StoreError::id_taken(stream, event, &old, expected, actual);
                 return Ok(Decision::Answered(Err(taken)));
             }
         }
@@ -174,18 +174,24 @@ impl Writer {
         })))
     }
 
-    /// Whether a batch is in its stream already, as a whole, in part, or not at all.
+    /// Whether a batch is in its stream already, as a whole, in part, or not at all; and whether an event of any other
+    /// stream has one of its ids, which are those of one event in the whole store.
     fn repetition<'e>(&self, stream: &StreamName, events: &'e [NewEvent]) -> Result<Repetition<'e>, StoreError> {
-        let mut taken = None;
+        let (mut here, mut elsewhere) = (None, None);
         for event in events {
             let Some(id) = &event.id else { continue };
             for ordinal in self.history.with_id(id)? {
-                if taken.is_none() && self.history.catalog().stream_of(ordinal) == stream {
-                    taken = Some((event, Box::new(self.history.at(ordinal)?)));
+                let found = match self.history.catalog().stream_of(ordinal) == stream {
+                    true => &mut here,
+                    false => &mut elsewhere,
+                };
+                if found.is_none() {
+                    *found = Some((event, ordinal));
                 }
             }
         }
-        let Some((event, old)) = taken else { return Ok(Repetition::New) };
+        let Some((event, old)) = here.or(elsewhere) else { return Ok(Repetition::New) };
+        let old = Box::new(self.history.at(old)?);
         let Some(first) = events[0].id.as_deref() else { return Ok(Repetition::Other(event, old)) };
         for ordinal in self.history.with_id(first)? {
             let place = {
@@ -371,7 +377,10 @@ impl Writer {
         self.index(true);
         if let Some(index) = self.index.as_ref().filter(|_| self.index_trouble.is_none()) {
             match index.flush() {
-                Ok(()) => self.journal.indexed(self.applied.events),
+                Ok(()) => {
+                    self.journal.indexed(self.applied.events);
+                    self.journal.head().keep(&self.directory, &self.journal.segments.store);
+                }
                 Err(trouble) => self.index_trouble = Some(StoreError::from(trouble).to_string()),
             }
             keep_private(&index::path(&self.directory));

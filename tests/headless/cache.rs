@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use stepback::domain::{Cancel, Event, EventQuery, Progress, Scope, StreamPage};
 use stepback::sources::Source;
-use stepback::sources::cache::Cache;
+use stepback::sources::cache::{Blocks, Cache, Kept};
 use stepback::sources::open::{OpenOptions, open};
 
 const CANARY: &str = "canary-7c1f";
@@ -47,7 +47,7 @@ struct Answers {
     progress: Progress,
     streams: StreamPage,
     events: Vec<Arc<Event>>,
-    caveats: Vec<String>,
+    caveats: Vec<stepback::domain::Caveat>,
 }
 
 fn answers(source: &dyn Source) -> Answers {
@@ -167,6 +167,45 @@ fn whatever_bit_turns_the_answers_are_the_same() {
     let again = fs::read(entry(&cache)).unwrap();
     let differs = again.iter().zip(&kept).position(|(a, b)| a != b);
     assert_eq!((differs, again.len()), (None, kept.len()), "it was rewritten");
+}
+
+#[test]
+fn an_index_that_says_something_else_than_its_file_is_thrown_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    let path = directory.path().join("dump.jsonl");
+    let line = |n: usize, data: &str| {
+        format!(r#"{{"stream":"a-{}","type":"T{}","version":{n},"data":"{data}"}}"#, n % 3, n % 2) + "\n"
+    };
+    let small: String = (0..40).map(|n| line(n, "")).collect();
+    fs::write(&path, small + &line(40, &"x".repeat(5 << 20)) + &line(41, "")).unwrap();
+    settle(&path);
+    let options = OpenOptions { cache: Some(cache.clone()), keep_from: Some(1), ..OpenOptions::default() };
+    let opened = || open(path.to_str().unwrap(), &options).unwrap();
+    let plain = answers(&*opened());
+    let file = entry(&cache);
+    let read = Blocks::open(&file).unwrap();
+    let good: Vec<Vec<u8>> = (0..).map_while(|number| read.get(number)).collect();
+    let mut disbelieved = 0;
+    // Every block but the one that says of what it is; the sums are right, what is in it is not.
+    for (number, block) in good.iter().enumerate().skip(1) {
+        for at in (0..block.len()).step_by(23) {
+            let mut wrong = good.clone();
+            wrong[number][at] ^= 1;
+            let out = File::create(&file).unwrap();
+            let mut kept = Kept::new(&out).unwrap();
+            wrong.iter().for_each(|block| kept.block(block).unwrap());
+            kept.end().unwrap();
+            let source = opened();
+            source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+            // Of an index that says nonsense nothing may be had at all.
+            let Ok(page) = source.events(&EventQuery::first(Scope::All, 100), &Cancel::default()) else { continue };
+            let changed = |event: &Arc<Event>| event.trouble.as_ref().is_some_and(|it| it.reason.contains("changed"));
+            assert!(!page.events.iter().any(changed), "block {number}, byte {at}: told as if the file had changed");
+            disbelieved += u32::from(page.events == plain.events);
+        }
+    }
+    assert!(disbelieved > 20, "{disbelieved}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl Desk {
         OpenOptions {
             cache: Some(self.cache()),
             keep_from: Some(1),
-            layout: self.layout.map(String::from),
+            layout: self.layout.map(Into::into),
             ..OpenOptions::default()
         }
     }

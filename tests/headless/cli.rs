@@ -96,7 +96,7 @@ fn events_keep_every_byte_of_data_and_metadata() {
     let text = stdout(&output);
     assert_eq!(
         text.lines().next(),
-        Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata},\"correlation\":\"c\"}}").as_str())
+        Some(format!("{{\"position\":1,\"stream\":\"a-1\",\"version\":0,\"id\":\"e1\",\"type\":\"Made\",\"time\":\"2025-01-01T00:00:00Z\",\"data\":{data},\"metadata\":{metadata},\"correlation\":\"c\",\"notes\":[{{\"kind\":\"repeated-key\",\"text\":\"b stands more than once in its data: the last counts\"}}]}}").as_str())
     );
     let versions = |arguments: &[&str]| -> Vec<i64> {
         let all: Vec<&str> =
@@ -163,6 +163,10 @@ fn every_end_has_its_exit_code_and_says_what_to_do() {
         (&["state", &sample("accounts.jsonl"), "nosuch-1"], 1, "no stream"),
         (&["streams", &sample("accounts.jsonl"), "--match", "["], 2, "pattern"),
         (&["state", &sample("accounts.jsonl"), "nosuch-1", "--reducer", "/nonexistent.js"], 69, "reducer"),
+        // What is named beside a source and is not there, or is nothing that can be read, is as unavailable as a source.
+        (&["streams", &sample("accounts.jsonl"), "--layout", "/nonexistent.toml"], 69, "layout"),
+        (&["streams", &sample("accounts.jsonl"), "--layout", "/dev/zero"], 69, "it is a device"),
+        (&["streams", "/dev/zero"], 69, "it is a device"),
     ];
     for (arguments, expected, words) in cases {
         let output = run(arguments);
@@ -170,6 +174,80 @@ fn every_end_has_its_exit_code_and_says_what_to_do() {
         assert!(stderr(&output).contains(words), "{arguments:?}: {}", stderr(&output));
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_layout_and_a_folder_for_copies_are_what_they_are() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let printed = run(&["layouts", "marten"]);
+    // A name that is no text is that of a file.
+    let path = folder.path().join(std::ffi::OsStr::from_bytes(b"m\xff.toml"));
+    let with = |path: &Path| {
+        let mut command = command(&["streams", &sample("accounts.jsonl"), "--layout"]);
+        command.arg(path).output().expect("stepback runs")
+    };
+    let missing = with(&path);
+    assert_eq!(code(&missing), 69, "{}", stderr(&missing));
+    assert!(stderr(&missing).contains("cannot read the layout: No such file"), "{}", stderr(&missing));
+    std::fs::write(&path, &printed.stdout).expect("written");
+    let output = with(&path);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("a layout is for tables"), "{}", stderr(&output));
+    // What is packed needs a place to be unpacked to, whatever is wrong with the one there is.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&std::fs::read(sample("accounts.jsonl")).expect("readable")).expect("packed");
+    let once = folder.path().join("once.gz");
+    std::fs::write(&once, packed.finish().expect("packed")).expect("written");
+    for place in ["/dev/full", "/nonexistent"] {
+        let mut command = command(&["streams", once.to_str().expect("text")]);
+        let output = command.env("TMPDIR", place).output().expect("stepback runs");
+        assert_eq!(code(&output), 74, "{place}: {}", stderr(&output));
+        assert!(stderr(&output).contains("TMPDIR"), "{place}: {}", stderr(&output));
+    }
+    let mut often = std::fs::read(&once).expect("readable");
+    for _ in 0..3 {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&often).expect("packed");
+        often = packed.finish().expect("packed");
+    }
+    std::fs::write(&once, often).expect("written");
+    let output = run(&["streams", once.to_str().expect("text")]);
+    assert_eq!(code(&output), 65, "{}", stderr(&output));
+    assert!(stderr(&output).contains("packed more than 3 times"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_home_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    for arguments in [&["streams", "demo"][..], &["doctor", "--self"], &["cache", "list"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
+        command.args(arguments).stdin(Stdio::null()).env("HOME", &home);
+        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+            command.env_remove(name);
+        }
+        command.output().expect("stepback runs");
+        assert!(!home.exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_names_no_reducer_is_said_in_json_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump.jsonl").display().to_string();
+    std::fs::copy(sample("accounts.jsonl"), &path).expect("copied");
+    std::fs::write(folder.path().join("stepback.toml"), "[reducers]\nnosuch = \"x.js\"\n").expect("written");
+    let state = ["state", &path, "account-5010", "--json"];
+    let diff = ["diff", &path, "account-5010", "1", "2", "--json"];
+    for arguments in [&state[..], &diff] {
+        let output = run(arguments);
+        let line = &lines(&output)[0];
+        assert!(line.get("remarks").expect("said").to_string().contains("nosuch"), "{line}");
+        assert!(stderr(&output).contains("nosuch"), "{}", stderr(&output));
+    }
+    std::fs::remove_file(folder.path().join("stepback.toml")).expect("removed");
+    assert!(lines(&run(&state))[0].get("remarks").is_none());
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn message_db() {
 
     let positions = dump.events.iter().map(|event| match event.position {
         Position::Number(number) => number,
-        Position::Text(_) => panic!("positions are numbers"),
+        Position::Text(_) | Position::Nth(_) => panic!("positions are numbers"),
     });
     let positions: Vec<u64> = positions.collect();
     assert_eq!(positions.first(), Some(&dump.number("min_global_position")));

@@ -175,7 +175,7 @@ fn kafka_records_are_none_of_them_lost() {
     assert!(source.about().caveats.iter().any(|caveat| caveat.starts_with("no order across partitions")));
     let partitions = counts(&events, |event| match &event.position {
         Position::Text(place) => place.split_once('/').unwrap().0.to_owned(),
-        Position::Number(_) => panic!("a partition and an offset"),
+        Position::Number(_) | Position::Nth(_) => panic!("a partition and an offset"),
     });
     assert_eq!(partitions, numbers(&truth["by_partition"]));
     let mut keys = counts(&events, |event| event.stream.to_string());

@@ -286,6 +286,16 @@ export function evolve(state, event) {
         assert_eq!(fold(&mut reducer, &list[at..]), [] as [String; 0], "from {at}");
         assert_eq!(text(&mut reducer), end, "from {at}");
     }
+    // A state that was kept as text and never looked at goes on as it was, in another process too.
+    begin(&mut reducer).expect("it starts");
+    fold(&mut reducer, &list[..2]);
+    let kept = reducer.state_text().expect("a state");
+    let mut other = script(source);
+    for reducer in [&mut reducer, &mut other] {
+        reducer.start_from_text(&stream(), &kept).expect("it resumes");
+        assert_eq!(fold(reducer, &list[2..]), [] as [String; 0]);
+        assert_eq!(text(reducer), end);
+    }
 }
 
 #[test]

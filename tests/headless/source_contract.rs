@@ -262,7 +262,11 @@ fn write_lines(events: &[Event], style: &Style) -> (Vec<u8>, Vec<Event>) {
         line += 1;
         let mut event = event.clone();
         let position = number as u64 * 3 + 5;
-        event.position = Position::Number(if style.positions && event.trouble.is_none() { position } else { line });
+        event.position = match (style.positions, &event.trouble) {
+            (true, None) => Position::Number(position),
+            (true, Some(_)) => Position::Nth(number as u64 + 1),
+            (false, _) => Position::Number(line),
+        };
         match &mut event.trouble {
             Some(trouble) => {
                 trouble.place = format!("line {line}");

@@ -287,3 +287,62 @@ fn damage_is_told_and_the_rest_is_read() {
     assert!(progress.troubles > 0, "{progress:?}");
     assert!(progress.events > 500, "{progress:?}");
 }
+
+/// A store of 2,000 events in small rows, some twenty to a page.
+fn small_rows(path: &Path) -> usize {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA page_size = 4096;
+             CREATE TABLE events (id INTEGER PRIMARY KEY, stream_id TEXT NOT NULL, version INTEGER NOT NULL,
+                 type TEXT NOT NULL, data TEXT NOT NULL, created_at TEXT);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+             INSERT INTO events SELECT i, 'a-' || (i % 50), (i + 49) / 50, 'T',
+                 '{\"n\":' || i || ',\"pad\":\"' || hex(zeroblob(60)) || '\"}', '2025-01-01T00:00:00Z' FROM n;",
+        )
+        .unwrap();
+    4096
+}
+
+#[test]
+fn a_damaged_page_is_one_fault_and_what_lies_behind_it_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.sqlite");
+    let size = small_rows(&path);
+    let bytes = fs::read(&path).unwrap();
+    type Damage = fn(&mut [u8]);
+    let zeroed: Damage = |page| page.fill(0);
+    let filled: Damage = |page| page.fill(0xff);
+    // The numbers of the rows behind can still be read.
+    let cells: Damage = |page| page[8..12].copy_from_slice(&[0xff, 0xff, 0, 1]);
+    let leaves: Vec<usize> = (2..bytes.len() / size).filter(|page| bytes[page * size] == 0x0d).collect();
+    for (damage, pages) in
+        [(zeroed, &leaves[20..21]), (filled, &leaves[20..21]), (zeroed, &leaves[10..12]), (cells, &leaves[30..31])]
+    {
+        let mut damaged = bytes.clone();
+        pages.iter().for_each(|page| damage(&mut damaged[page * size..(page + 1) * size]));
+        fs::write(&path, damaged).unwrap();
+        let source = opened(&path);
+        let progress = source.progress();
+        // A page has some twenty rows; of two pages side by side one fault is told.
+        let lost = 2000 - progress.events;
+        assert!((1..=2 * 25).contains(&lost) && progress.troubles == 1, "{progress:?}");
+        let doubts = source.about().doubts;
+        assert!(doubts.len() == 1 && doubts[0].contains("cannot be read, the file is damaged there"), "{doubts:?}");
+        let page = source.events(&EventQuery::first(Scope::All, 3000), &Cancel::default()).unwrap();
+        let unreadable: Vec<_> = page.events.iter().filter_map(|event| event.trouble.as_ref()).collect();
+        assert_eq!((page.events.len() as u64, unreadable.len()), (progress.events + 1, 1));
+        assert!(unreadable[0].reason.contains("cannot be read, the file is damaged there"), "{unreadable:?}");
+        let last = page.events.last().unwrap();
+        assert!(last.data.text().contains("\"n\":2000"), "{last:?}");
+        for arguments in [&["streams"][..], &["events"], &["export"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_stepback"))
+                .args([arguments, &[path.to_str().unwrap(), "--no-cache"]].concat())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(65), "{said}");
+            assert!(said.contains("table events: row"), "{said}");
+        }
+    }
+}

@@ -192,9 +192,62 @@ fn the_same_batch_again_is_answered_as_the_first_time() {
         assert!(store.append(&name, [one], Expected::Any).expect("known").repeated);
         assert_eq!(store.history().events_known(), 4);
     }
-    // Another stream may have events of the same id.
+    // An id is one event's in the whole store, whichever stream it would go to.
     let store = Store::open(directory.path()).expect("the store");
-    assert!(!store.append(&stream("b-1"), batch(), Expected::NoStream).expect("new there").repeated);
+    for batch in [batch().to_vec(), vec![NewEvent::new("T", "new").id("three"), NewEvent::new("T", "1").id("one")]] {
+        let elsewhere = store.append(&stream("b-1"), batch, Expected::NoStream).expect_err("taken").to_string();
+        assert_eq!(elsewhere, "stream `b-1`: the id `one` is taken by version 2 of stream `a-1` (T, position 2)");
+    }
+    assert_eq!(store.history().events_known(), 4);
+    assert!(!store.append(&stream("b-1"), [NewEvent::new("T", "1").id("four")], Expected::Any).expect("free").repeated);
+}
+
+#[test]
+fn two_streams_that_take_one_id_at_once_have_one_winner() {
+    const THREADS: usize = 8;
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Arc::new(Store::open(directory.path()).expect("a new store"));
+    let start = Arc::new(std::sync::Barrier::new(THREADS));
+    let threads = (0..THREADS).map(|thread| {
+        let (store, start) = (store.clone(), start.clone());
+        std::thread::spawn(move || {
+            start.wait();
+            let name = stream(&format!("s-{thread}"));
+            store.append(&name, [NewEvent::new("T", "1").id("mine")], Expected::Any).is_ok()
+        })
+    });
+    let threads: Vec<_> = threads.collect();
+    let won = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+    assert_eq!(won.filter(|won| *won).count(), 1);
+    assert_eq!(store.history().events_known(), 1);
+}
+
+#[test]
+fn a_clock_that_cannot_be_right_refuses_before_anything_is_made_or_moved() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (new, old) = (directory.path().join("new"), directory.path().join("old"));
+    drop(Store::open(&old).expect("a new store").append(&stream("a"), [NewEvent::new("T", "1")], Expected::Any));
+    let names = |of: &std::path::Path| {
+        let names = std::fs::read_dir(of).expect("readable").map(|entry| entry.expect("readable").file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    let before = names(&old);
+    let clocks: [fn() -> std::time::SystemTime; 2] = [
+        || std::time::SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(1),
+        || std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_800),
+    ];
+    for clock in clocks {
+        for path in [&new, &old] {
+            let refused =
+                Store::open_with(path, Options { clock, ..Options::default() }).map(drop).expect_err("refused");
+            assert!(refused.to_string().contains("the clock of this machine"), "{refused}");
+        }
+    }
+    assert!(!new.exists());
+    assert_eq!(names(&old), before);
+    assert!(Store::open(&old).expect("whole").notices().is_empty());
 }
 
 #[test]
@@ -577,10 +630,12 @@ fn an_append_to_a_large_store_is_decided_as_by_the_store_itself() {
         ("account-9", known("{\"n\":9}").id("id-9"), Expected::Any),
         ("account-9", known("{\"n\":8}").id("id-9"), Expected::Any),
         ("account-10", known("{\"n\":9}").id("id-9"), Expected::Any),
+        ("nobody", known("{\"n\":9}").id("id-9"), Expected::NoStream),
         ("nobody", event("5").id("mine"), Expected::Exact(1)),
         ("nobody", event("5").id("mine"), Expected::NoStream),
         ("nobody", event("5").id("mine"), Expected::NoStream),
         ("nobody", event("6").id("mine"), Expected::Any),
+        ("account-11", event("5").id("mine"), Expected::Any),
         ("nobody", event("7"), Expected::Exact(1)),
         ("", event("8"), Expected::Any),
     ];

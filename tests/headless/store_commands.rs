@@ -12,7 +12,7 @@ use stepback::domain::{
 use stepback::session::embedded::{ImportProgress, Imported, import};
 use stepback::sources::embedded::Embedded;
 use stepback::sources::{Source, open};
-use stepback::store::{Expected, NewEvent, Store};
+use stepback::store::{Expected, NewEvent, Options, Store};
 
 /// A source that is a list.
 struct Listed(Vec<Arc<Event>>);
@@ -417,4 +417,140 @@ fn metadata_may_come_from_standard_input_too() {
     assert_eq!(&*stored(&path)[0].metadata.text(), "{\"by\": \"me\"}");
     let (code, _, err) = stepback(&[&append[..], &["-"]].concat(), "{}");
     assert!(code == Some(2) && err.contains("both"), "{err}");
+}
+
+/// A store of five events, the last in a record of its own, that was closed.
+fn five(path: &Path) {
+    let store = Store::open(path).expect("a new store");
+    for n in 1..=5 {
+        let event = NewEvent::new("T", n.to_string());
+        store.append(&StreamName::from("a-1"), [event], Expected::Any).expect("appended");
+    }
+}
+
+#[test]
+fn every_command_says_of_a_store_what_verify_says() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store");
+    let store = path.to_str().expect("a path");
+    let (segment, head, lock) = (path.join("journal/000001.evj"), path.join("journal/head"), path.join("lock"));
+    let cut = |bytes: u64| {
+        let file = fs::File::options().write(true).open(&segment).expect("there");
+        file.set_len(bytes).expect("cut");
+    };
+    let emptied = || {
+        for entry in fs::read_dir(path.join("index")).expect("there") {
+            let entry = entry.expect("readable").path();
+            drop(if entry.is_dir() { fs::remove_dir_all(entry) } else { fs::remove_file(entry) });
+        }
+    };
+    let headless = "journal/head is missing or unreadable";
+    type Break<'a> = Box<dyn Fn() + 'a>;
+    let without_head: Break<'_> = Box::new(|| fs::remove_file(&head).expect("there"));
+    // What is done to it, what is said of it, and whether that is something wrong.
+    let cases: Vec<(&str, Break<'_>, &str, bool)> = vec![
+        ("nothing", Box::new(|| ()), "", false),
+        ("the head is lost", without_head, headless, true),
+        ("the head is no head", Box::new(|| fs::write(&head, "none").expect("written")), headless, true),
+        ("the index is emptied", Box::new(emptied), "missing; it is built by the next writer", false),
+        (
+            "the last record and the head are lost",
+            Box::new(|| {
+                cut(last_record(&segment));
+                fs::remove_file(&head).expect("there");
+            }),
+            "the journal ends here, but 1 more events were indexed",
+            true,
+        ),
+        (
+            "of the index, only what was told beside it is left",
+            Box::new(|| {
+                cut(last_record(&segment));
+                fs::remove_file(&head).expect("there");
+                fs::remove_file(path.join("index/lookup")).expect("there");
+            }),
+            "the journal ends here, but 1 more events were indexed",
+            true,
+        ),
+        (
+            "half a record and the head are lost",
+            Box::new(|| {
+                cut(fs::metadata(&segment).expect("there").len() - 3);
+                fs::remove_file(&head).expect("there");
+            }),
+            "the journal ends here, but 1 more events were indexed",
+            true,
+        ),
+        (
+            "the lock is a folder",
+            Box::new(|| {
+                fs::remove_file(&lock).expect("there");
+                fs::create_dir(&lock).expect("made");
+            }),
+            "whether somebody is writing cannot be told",
+            true,
+        ),
+    ];
+    for (what, broken, said, is_wrong) in cases {
+        five(&path);
+        broken();
+        let (code, out, _) = stepback(&["verify", store], "");
+        assert_eq!(code, Some(if is_wrong { 1 } else { 0 }), "{what}: {out}");
+        assert!(out.contains(said), "{what}: {out}");
+        let (code, out, err) = stepback(&["doctor", store], "");
+        assert_eq!(code, Some(if is_wrong { 1 } else { 0 }), "{what}: {out} {err}");
+        assert!(!is_wrong || out.contains(said), "{what}: {out}");
+        assert!(stepback(&["inspect", store], "").1.contains(said), "{what}");
+        for arguments in [&["events", store][..], &["streams", store], &["state", store, "a-1"], &["export", store]] {
+            let (code, _, err) = stepback(arguments, "");
+            assert_eq!(code, Some(if is_wrong { 65 } else { 0 }), "{what}: {arguments:?}: {err}");
+            assert!(!is_wrong || err.contains(said), "{what}: {arguments:?}: {err}");
+        }
+        fs::remove_dir_all(&path).expect("removed");
+    }
+}
+
+/// Where the last record of a segment begins.
+fn last_record(segment: &Path) -> u64 {
+    let bytes = fs::read(segment).expect("readable");
+    let (mut at, mut last) = (56, 56);
+    while at < bytes.len() {
+        last = at;
+        at += 16 + u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+    }
+    last as u64
+}
+
+#[test]
+fn nothing_is_written_through_links() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (path, elsewhere) = (directory.path().join("store"), directory.path().join("elsewhere"));
+    let store = path.to_str().expect("a path");
+    for name in ["lock", "journal/head", "journal/000001.evj", "journal/000002.evj.new", "index/db"] {
+        {
+            let small = Options { segment: 512, ..Options::default() };
+            let store = Store::open_with(&path, small).expect("a new store");
+            store.append(&StreamName::from("a-1"), [NewEvent::new("T", "1")], Expected::Any).expect("appended");
+        }
+        let linked = path.join(name);
+        let kept = fs::read(&linked).unwrap_or_else(|_| b"precious".to_vec());
+        drop(fs::remove_file(&linked));
+        fs::write(&elsewhere, &kept).expect("written");
+        std::os::unix::fs::symlink(&elsewhere, &linked).expect("linked");
+        let (_, out, _) = stepback(&["verify", store], "");
+        assert!(out.contains(&format!("{name} is a link")), "{name}: {out}");
+        assert!(stepback(&["inspect", store], "").1.contains(&format!("{name} is a link")), "{name}");
+        let refused = stepback(&["append", store, "a-1", "--type", "T", "--data", "1"], "");
+        // An index is built again, and so is a segment that was never finished.
+        let goes_on = name == "index/db" || name.ends_with(".new");
+        assert_eq!(refused.0, Some(if goes_on { 0 } else { 74 }), "{name}: {refused:?}");
+        assert!(goes_on || refused.2.contains("is a link, and nothing is written through links"), "{refused:?}");
+        let small = Options { segment: 64, ..Options::default() };
+        let grown = Store::open_with(&path, small)
+            .and_then(|store| store.append(&StreamName::from("a-1"), [NewEvent::new("T", "2")], Expected::Any));
+        assert_eq!(grown.is_ok(), name == "index/db", "{name}: {grown:?}");
+        assert_eq!(fs::read(&elsewhere).expect("there"), kept, "{name}");
+        assert_eq!(stepback(&["events", store], "").0, Some(0), "{name}: it can be read");
+        fs::remove_dir_all(&path).expect("removed");
+    }
 }

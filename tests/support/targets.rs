@@ -88,7 +88,7 @@ pub fn layout(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     put(folder.path(), "layout.toml", bytes);
     let layout = folder.path().join("layout.toml").display().to_string();
-    let options = OpenOptions { layout: Some(layout), ..OpenOptions::default() };
+    let options = OpenOptions { layout: Some(layout.into()), ..OpenOptions::default() };
     let table = "id,stream,version,type,data\n1,a-1,1,T,{}\n2,a-1,2,T,{}\n";
     opened(open_pipe(std::io::Cursor::new(table), "fuzz", &options));
 }

@@ -2,11 +2,12 @@
 //!
 //! One recursion over value, folds and marks at once. Nothing here scrolls or selects; it never lists more than [`ROWS`].
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::app::overlay::{Happened, Overlay};
-use crate::domain::json::Entry;
+use crate::domain::json::{Array, Entry, Object};
 use crate::domain::{Json, Step, text};
 
 /// Containers with more children are shown as ranges of this many.
@@ -142,16 +143,17 @@ impl Flattening {
         overlay: Option<&Overlay>,
         inherited: Inherited,
     ) {
-        let children = list(value);
         let gone = overlay.map_or(&[][..], |overlay| &overlay.gone);
-        if children.len() <= RANGE {
-            self.listed(&children, gone, parent, depth, folds, overlay, inherited);
+        let (children, count) = (Children::of(value), value.children());
+        if count <= RANGE {
+            self.listed(&children.between(0, count), gone, parent, depth, folds, overlay, inherited);
             return;
         }
-        for (n, chunk) in children.chunks(RANGE).enumerate() {
-            let label = Label::Range(n * RANGE, n * RANGE + chunk.len());
-            let marked = |overlay: &Overlay| chunk.iter().filter(|child| overlay.has(&child.label)).count();
-            let marks = overlay.filter(|overlay| !overlay.inside.is_empty()).map_or(0, marked);
+        let marked = overlay.map_or_else(Vec::new, |overlay| children.marked(overlay));
+        for first in (0..count).step_by(RANGE) {
+            let end = (first + RANGE).min(count);
+            let label = Label::Range(first, end);
+            let marks = marked.partition_point(|at| *at < end) - marked.partition_point(|at| *at < first);
             let here = folds.and_then(|folds| folds.inside.get(&label));
             let open = here.and_then(|folds| folds.open).unwrap_or(self.unfolding == Unfolding::All);
             let mark = match (inherited, marks) {
@@ -167,7 +169,7 @@ impl Flattening {
             }
             let parent = (self.rows.len() - 1) as u32;
             if open {
-                self.listed(chunk, &[], parent, depth + 1, here, overlay, inherited);
+                self.listed(&children.between(first, end), &[], parent, depth + 1, here, overlay, inherited);
             }
         }
         for (step, value) in gone {
@@ -268,37 +270,74 @@ impl Flattening {
     }
 }
 
-impl Overlay {
-    fn has(&self, label: &Label) -> bool {
-        step(label.clone()).is_some_and(|step| self.inside.contains_key(&step))
+/// The children of a container in their order. Of one with many, most of which are folded away, only what is asked for
+/// is made: a frame has no time for a list of a hundred thousand.
+enum Children<'a> {
+    Entries { object: &'a Object, in_order: OnceCell<Vec<&'a Entry>>, twice: OnceCell<HashSet<&'a str>> },
+    Elements(&'a Array),
+    None,
+}
+
+impl<'a> Children<'a> {
+    fn of(value: &'a Json) -> Self {
+        match value {
+            Json::Object(object) => Self::Entries { object, in_order: OnceCell::new(), twice: OnceCell::new() },
+            Json::Array(array) => Self::Elements(array),
+            _ => Self::None,
+        }
+    }
+
+    /// The children from this one to before that one.
+    fn between(&self, first: usize, end: usize) -> Vec<Child<'a>> {
+        match self {
+            Self::Entries { object, in_order, twice } => {
+                let in_order = in_order.get_or_init(|| object.in_order());
+                let twice = twice.get_or_init(|| keys_that_stand_twice(object));
+                let child = |entry: &&'a Entry| Child {
+                    label: Label::Key(entry.key.clone()),
+                    value: &entry.value,
+                    duplicate: twice.contains(entry.key.as_ref()),
+                };
+                in_order.get(first..end).unwrap_or_default().iter().map(child).collect()
+            }
+            Self::Elements(array) => (first..end)
+                .filter_map(|n| Some(Child { label: Label::Index(n), value: array.get(n)?, duplicate: false }))
+                .collect(),
+            Self::None => Vec::new(),
+        }
+    }
+
+    /// The places of the children that have marks, ascending.
+    fn marked(&self, overlay: &Overlay) -> Vec<usize> {
+        let mut marked: Vec<usize> = match self {
+            _ if overlay.inside.is_empty() => Vec::new(),
+            Self::Entries { object, in_order, .. } => {
+                let in_order = in_order.get_or_init(|| object.in_order());
+                let keys = overlay.inside.keys().filter_map(|step| match step {
+                    Step::Key(key) => Some(key),
+                    Step::Index(_) => None,
+                });
+                let orders = keys.flat_map(|key| object.all(key)).map(|entry| entry.order);
+                orders.filter_map(|order| in_order.binary_search_by_key(&order, |entry| entry.order).ok()).collect()
+            }
+            Self::Elements(array) => {
+                let places = overlay.inside.keys().filter_map(|step| match step {
+                    Step::Index(index) => Some(*index),
+                    Step::Key(_) => None,
+                });
+                places.filter(|index| *index < array.len()).collect()
+            }
+            Self::None => Vec::new(),
+        };
+        marked.sort_unstable();
+        marked
     }
 }
 
-fn list<'a>(value: &'a Json) -> Vec<Child<'a>> {
-    match value {
-        Json::Object(object) => {
-            let mut twice: HashSet<&str> = HashSet::new();
-            let mut previous: Option<&str> = None;
-            for entry in object.sorted() {
-                if previous == Some(&entry.key) {
-                    twice.insert(&entry.key);
-                }
-                previous = Some(&entry.key);
-            }
-            let child = |entry: &'a Entry| Child {
-                label: Label::Key(entry.key.clone()),
-                value: &entry.value,
-                duplicate: twice.contains(entry.key.as_ref()),
-            };
-            object.in_order().into_iter().map(child).collect()
-        }
-        Json::Array(array) => array
-            .iter()
-            .enumerate()
-            .map(|(n, value)| Child { label: Label::Index(n), value, duplicate: false })
-            .collect(),
-        _ => Vec::new(),
-    }
+fn keys_that_stand_twice(object: &Object) -> HashSet<&str> {
+    let later = object.sorted().skip(1);
+    let neighbours = object.sorted().zip(later);
+    neighbours.filter(|(one, next)| one.key == next.key).map(|(one, _)| &*one.key).collect()
 }
 
 /// How wide a label is on the screen.

@@ -108,3 +108,32 @@ fn duplicate_keys_and_scalars_are_rows() {
     assert_eq!(shown(&tree("42")), ["root"]);
     assert_eq!(shown(&tree("{}")), ["root"]);
 }
+
+#[test]
+fn a_wide_object_marks_the_ranges_its_changes_stand_in() {
+    // Written the other way round than sorted, and one key twice.
+    let text = |changed: u32| {
+        let fields: Vec<String> = (0..2500).rev().map(|n| format!(r#""k{n:04}":{}"#, n * changed)).collect();
+        format!(r#"{{"k0100":0,{}}}"#, fields.join(","))
+    };
+    let mut tree = Tree::default();
+    let (one, other) = (json(&text(1)), json(&text(1).replace(r#""k0100":100"#, r#""k0100":7"#)));
+    let (overlay, tally) = Overlay::of(&Patch::between(&Some(one), &Some(other.clone())));
+    assert_eq!(tally.total(), 1);
+    tree.show(Some(other), overlay);
+    let whole = ["> [0..1000] *", "> [1000..2000]", "> [2000..2501] *"];
+    assert_eq!(shown(&tree), whole, "both of the key that stands twice are rows of it");
+    let (before, after) = (json(&text(1)), json(&text(2)));
+    let (overlay, _) = Overlay::of(&Patch::between(&Some(before), &Some(after.clone())));
+    tree.show(Some(after), overlay);
+    let marks: Vec<usize> = tree
+        .rows()
+        .iter()
+        .map(|row| match row.mark {
+            Mark::Inside(marks) => marks,
+            Mark::Same | Mark::Added | Mark::Changed(_) | Mark::Removed => 0,
+        })
+        .collect();
+    // All but k0000 differ; the first of the ranges holds k0100 once more.
+    assert_eq!(marks, [1000, 1000, 500]);
+}

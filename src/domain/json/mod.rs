@@ -17,6 +17,7 @@ mod object;
 mod pairs;
 mod parse;
 mod print;
+mod repeated;
 mod weight;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use object::{Entry, Object};
 pub use pairs::Pair;
 pub use parse::{JsonError, MAX_DEPTH, Parser};
 pub use print::{write_key, write_string};
+pub use repeated::repeated_key;
 
 use super::path::{Path, Step};
 
@@ -253,6 +255,24 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(json(&deep).to_string(), deep);
         assert!(Json::parse(&deep.as_bytes()[..1_999_999]).is_err());
+    }
+
+    #[test]
+    fn wide_objects_keep_their_order_whatever_is_removed() {
+        let text: Vec<String> = (0..500).rev().map(|n| format!(r#""k{:03}":{n}"#, n / 2)).collect();
+        let Json::Object(mut object) = json(&format!("{{{}}}", text.join(","))) else { panic!("an object") };
+        let numbers = |object: &Object| -> Vec<i64> {
+            object.in_order().iter().map(|entry| entry.value.as_i64().expect("a number")).collect()
+        };
+        assert_eq!(numbers(&object), (0..500).rev().collect::<Vec<_>>());
+        let both: Vec<i64> = object.all("k032").filter_map(|entry| entry.value.as_i64()).collect();
+        assert_eq!((both, object.all("k9").count(), object.all("").count()), (vec![64, 65], 0, 0));
+        for key in 20..250 {
+            while object.remove(&format!("k{key:03}")).is_some() {}
+            let (left, kept): (Vec<i64>, _) = ((0..40).rev().collect(), numbers(&object));
+            assert!(kept.ends_with(&left) && kept.is_sorted_by(|a, b| a > b), "{kept:?}");
+        }
+        assert_eq!(object.len(), 40);
     }
 
     #[test]

@@ -49,6 +49,17 @@ impl Object {
         Some(&self.chunks()[chunk][at].value)
     }
 
+    /// All entries of a key, the last one first.
+    pub fn all(&self, key: &str) -> impl Iterator<Item = &Entry> {
+        let (chunk, end) = self.find(key).map_or((0, 0), |(chunk, at)| (chunk, at + 1));
+        let chunks = self.chunks().get(..=chunk).unwrap_or_default();
+        let entries = chunks.iter().enumerate().rev().flat_map(move |(n, entries)| {
+            let end = if n == chunk { end } else { entries.len() };
+            entries[..end].iter().rev()
+        });
+        entries.take_while(move |entry| *entry.key == *key)
+    }
+
     /// The value of a key, to be changed; the path to it is copied where it is shared.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Json> {
         let (chunk, at) = self.find(key).ok()?;
@@ -62,6 +73,20 @@ impl Object {
 
     /// The entries in the order they were written in.
     pub fn in_order(&self) -> Vec<&Entry> {
+        // Where few were removed their numbers are nearly their places.
+        let last = self.next as usize;
+        if self.len() > CHUNK && last <= 4 * self.len() {
+            let mut places: Vec<Option<&Entry>> = vec![None; last];
+            for entry in self.sorted() {
+                if let Some(place) = places.get_mut(entry.order as usize) {
+                    *place = Some(entry);
+                }
+            }
+            let entries: Vec<&Entry> = places.into_iter().flatten().collect();
+            if entries.len() == self.len() {
+                return entries;
+            }
+        }
         let mut entries: Vec<&Entry> = self.sorted().collect();
         entries.sort_unstable_by_key(|entry| entry.order);
         entries

@@ -52,6 +52,10 @@ fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: us
         std::str::from_utf8(&time[..time.len() - left]).ok()
     });
     let (mut decoded_data, mut decoded_metadata, mut decoded_fields) = (Vec::new(), Vec::new(), Vec::new());
+    let position = match &event.position {
+        Position::Nth(_) => Some(event.position.to_string()),
+        Position::Number(_) | Position::Text(_) => None,
+    };
     write_event(
         out,
         &EventRecord {
@@ -62,6 +66,7 @@ fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: us
             position: match &event.position {
                 Position::Number(number) => PositionRecord::Number(*number),
                 Position::Text(text) => PositionRecord::Text(text),
+                Position::Nth(_) => PositionRecord::Text(position.as_deref().unwrap_or_default()),
             },
             id: event.id.as_deref(),
             time,

@@ -201,6 +201,9 @@ impl Examination {
         if event.has(NoteKind::UnreadableTime) {
             self.find(Kind::UnreadableTimes, ordinal, || note(event, NoteKind::UnreadableTime));
         }
+        if event.has(NoteKind::RepeatedKey) {
+            self.find(Kind::RepeatedKeys, ordinal, || note(event, NoteKind::RepeatedKey));
+        }
         if event.has(NoteKind::Outside) {
             self.find(Kind::OutsideOrder, ordinal, || note(event, NoteKind::Outside));
         } else {
@@ -341,6 +344,8 @@ impl Examination {
                     return;
                 }
             },
+            // It is none of the store's.
+            Position::Nth(_) => return,
         };
         self.positions_seen += 1;
         if !self.positions.contains_key(sequence) {

@@ -1,4 +1,5 @@
-//! Whether the reducers of the user fold what they are used for: every stream of theirs, from its first event to its last.
+//! Whether the reducers of the user fold what they are used for, and whether what was recorded did: every stream of theirs, from
+//! its first event to its last.
 
 use crate::domain::words;
 use std::collections::BTreeMap;
@@ -92,10 +93,10 @@ pub(super) fn look(
     Ok(Some(Check::whole("reducers", extent).but(&reasons)))
 }
 
-/// What is done with a stream and the script that folds it.
+/// What is done with a stream and what folds it.
 type Visit<'a> = &'a mut dyn FnMut(&mut Walker, &StreamSummary, &Path) -> Result<(), Failure>;
 
-/// Hands out the streams that a script folds; says whether there was one.
+/// Hands out the streams that a script folds, or whose states were recorded; says whether there was one.
 fn each(
     source: &dyn Source,
     walker: &mut Walker,
@@ -104,7 +105,10 @@ fn each(
 ) -> Result<bool, Failure> {
     let mut any = false;
     let mut one = |walker: &mut Walker, summary: &StreamSummary| {
-        let Some(script) = walker.script(summary.stream.category()).map(Path::to_path_buf) else { return Ok(()) };
+        // What the store recorded itself is looked up as any fold is, with the failures it recorded.
+        let recorded = || source.recorded(&summary.stream).map(|states| PathBuf::from(&states.name));
+        let script = walker.script(summary.stream.category()).map(Path::to_path_buf);
+        let Some(script) = script.or_else(recorded) else { return Ok(()) };
         any = true;
         visit(walker, summary, &script)
     };

@@ -66,14 +66,10 @@ pub fn examine(
         for left_out in &about.left_out {
             examination.elsewhere(Kind::LeftOut, 1, Example { text: left_out.caveat(), ..Example::default() });
         }
-        if let Some(OtherKey { field, map, .. }) = OtherKey::first(&about.other_keys, Than::Narrower) {
-            let map = map.as_deref().unwrap_or_default();
-            let text =
-                format!("events written twice would look the same: `--map {map}` leaves {field} out and shows them");
-            examination.elsewhere(Kind::DoubtfulKey, 1, Example { text, ..Example::default() });
-        }
-        if let Some(key) = OtherKey::first(&about.other_keys, Than::Parting) {
-            examination.elsewhere(Kind::DoubtfulKey, 1, Example { text: key.caveat(), ..Example::default() });
+        for than in [Than::Narrower, Than::Parting] {
+            if let Some(key) = OtherKey::first(&about.other_keys, than) {
+                examination.elsewhere(Kind::DoubtfulKey, 1, Example { text: key.caveat(), ..Example::default() });
+            }
         }
     }
     let mut checks = Vec::new();

@@ -64,7 +64,7 @@ fn place(reached: Result<Reached, Failure>) -> (Scope, u64, Option<u64>) {
     let reached = reached.expect("there is such a place");
     let number = reached.moment.event.as_ref().map(|event| match event.position {
         Position::Number(number) => number,
-        Position::Text(_) => panic!("positions are numbers here"),
+        Position::Text(_) | Position::Nth(_) => panic!("positions are numbers here"),
     });
     (reached.scope, reached.scope_at, number)
 }

@@ -118,6 +118,19 @@ impl Keeper {
         self.lock().begun = key;
     }
 
+    /// Removes the entry, which turned out broken: another one is kept when the file was read again, if it comes to that.
+    pub fn discard(&self) {
+        if let Some(begun) = &self.lock().begun {
+            self.cache.discard(&begun.identity, &self.reading);
+        }
+    }
+
+    /// Whether the file, and what belongs to it, is what it was when its reading began.
+    pub fn is_as_begun(&self) -> bool {
+        let now = self.key();
+        now.is_some() && self.lock().begun == now
+    }
+
     /// What the file is now, but for its sample; `None` when that cannot be told.
     fn key(&self) -> Option<Key> {
         let identity = Identity::of(&self.feed, self.feed.arrived().upto).ok()?;

@@ -115,6 +115,11 @@ impl Cache {
         Ok(())
     }
 
+    /// Removes the entry of a file for this reading of it. That it cannot be removed costs the next run as much as this one.
+    pub fn discard(&self, identity: &Identity, reading: &str) {
+        drop(remove(&self.place(identity, reading)));
+    }
+
     /// The entries, those used last first.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ use super::scan::{LINK, Learnt, REFERENCE, Scan, number, target};
 use super::verify::verify;
 use crate::domain::address;
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, StreamKind, Version,
+    About, Cancel, Caveat, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, StreamKind,
+    Version,
 };
 use crate::regular;
 use crate::sources::index::{Place, PlacedEvent};
@@ -227,6 +228,7 @@ impl Records for Log {
             ("correlation", "metadata.$correlationId"),
             ("causation", "metadata.$causationId, metadata.$causedBy"),
         ];
+        let caveats = caveats.into_iter().map(Caveat::from).collect();
         About {
             name: self.name.clone(),
             kind: "KurrentDB / EventStoreDB database folder".into(),
@@ -243,6 +245,7 @@ impl Records for Log {
             ],
             first_version: Some(0),
             counts_positions: false,
+            reads_payloads: false,
             positions_ascend: true,
             counted_versions: 0,
             key: None,

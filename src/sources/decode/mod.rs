@@ -26,6 +26,7 @@ use bytes::Bytes;
 
 pub use akka::akka_envelope;
 pub use protobuf::protobuf_struct;
+pub use text::{is_document, is_meant_as_json};
 
 use crate::domain::{Form, Payload};
 

@@ -17,21 +17,33 @@ const LENIENT: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// JSON text, or a JSON string that holds JSON. An object needs only to begin with a key, in text: where it stops being
-/// JSON is said when it is read. Other values must be JSON from beginning to end, for much that is not begins like them.
+/// JSON text, or a JSON string that holds JSON. What is [meant](is_meant_as_json) as JSON needs only to be text: where it
+/// stops being JSON is said when it is read. Other values must be JSON from beginning to end, for much that is not begins
+/// like them.
 pub fn json_document(bytes: &Bytes) -> Option<Found> {
     let text = bytes.trim_ascii();
     let fits = match text {
-        [b'{', rest @ ..] => match rest.trim_ascii_start().first() {
-            Some(b'"') => is_text(text),
-            Some(b'}') => is_json(text),
-            _ => false,
-        },
+        _ if is_meant_as_json(text) => is_text(text),
         [b'"', ..] => return is_json(text).then(|| json_string(bytes, text)),
-        [b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => is_json(text),
+        [b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => is_json(text),
         _ => false,
     };
     fits.then(|| Found::Json(bytes.clone()))
+}
+
+/// Whether text is meant as JSON, though it may stop being it: an object up to its first key, alone or first in a list.
+/// What is for people hardly begins so.
+pub fn is_meant_as_json(text: &[u8]) -> bool {
+    match text.trim_ascii_start() {
+        [b'{', rest @ ..] => matches!(rest.trim_ascii_start().first(), None | Some(b'"')),
+        [b'[', rest @ ..] => rest.trim_ascii_start().first() == Some(&b'{') && is_meant_as_json(rest),
+        _ => false,
+    }
+}
+
+/// Whether text is an object or a list, or is meant as one.
+pub fn is_document(text: &[u8]) -> bool {
+    is_meant_as_json(text) || matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) && is_json(text)
 }
 
 /// JSON because a layout says so, even where it is broken; `None` where it does not even begin as JSON.
@@ -50,8 +62,7 @@ fn json_string(bytes: &Bytes, text: &[u8]) -> Found {
     // What such a string holds begins with a brace or a bracket, escaped in no writer known.
     if matches!(text.get(1), Some(b'{' | b'[' | b' ' | b'\\'))
         && let Ok(inner) = serde_json::from_slice::<String>(text)
-        && matches!(inner.trim_start().bytes().next(), Some(b'{' | b'['))
-        && is_json(inner.as_bytes())
+        && is_document(inner.as_bytes())
     {
         return Found::JsonText(inner.into());
     }

@@ -19,6 +19,7 @@ use super::feed::Feed;
 use super::input::Input;
 use super::tables::{Cell, Column, Database, OneFile, Row, Table, overwritten};
 use crate::domain::{Change, Failure, FailureKind};
+use crate::sources::indexed::CHANGED;
 
 /// A record larger than this is a fault, such as a quote that is never closed.
 const MAX_RECORD: usize = 64 << 20;
@@ -28,6 +29,9 @@ const BUFFER: usize = 256 << 10;
 const NEAR: usize = 16 << 10;
 /// How much of a file is looked at to tell how it is written, where its head says nothing.
 const CLOSER: u64 = 8 << 20;
+
+/// What is to be said of a file whose last row is not whole.
+const CUT: &str = "its last row has no line end, which COPY writes behind every row: it was cut";
 
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
@@ -117,6 +121,16 @@ impl Delimited {
         }
     }
 
+    /// Whether all of the file is there, and no line end behind its last row.
+    fn ends_in_a_row(&self) -> bool {
+        let arrived = self.feed.arrived();
+        let mut last = [b'\n'];
+        arrived.finished
+            && arrived.upto > self.start
+            && matches!(self.feed.read_at(arrived.upto - 1, &mut last), Ok(1))
+            && !matches!(last, [b'\n' | b'\r'])
+    }
+
     /// Tells a row, or why it is none.
     fn tell<'a>(
         &self,
@@ -202,6 +216,10 @@ impl Database for Delimited {
 
     fn caveats(&self) -> Vec<String> {
         let mut caveats = self.feed.remarks();
+        caveats.extend(self.ends_in_a_row().then(|| match self.dialect.quoting {
+            Quoting::Backslash => CUT.to_owned(),
+            Quoting::Doubled => "its last row has no line end: if whoever wrote it ends every row, it was cut".into(),
+        }));
         if self.named.is_some() && self.tables[0].column("c1").is_some() {
             caveats.push("the columns have no names: say which is which with --map or --layout".into());
         }
@@ -209,7 +227,11 @@ impl Database for Delimited {
     }
 
     fn losses(&self) -> Vec<String> {
-        self.feed.damage()
+        let mut losses = self.feed.damage();
+        if self.dialect.quoting == Quoting::Backslash && self.ends_in_a_row() {
+            losses.push(CUT.into());
+        }
+        losses
     }
 
     fn tables(&self) -> &[Table] {
@@ -334,5 +356,3 @@ fn reason(bad: Found, place: u64) -> String {
         _ => format!("it is larger than {} MiB: a quote may not be closed", MAX_RECORD >> 20),
     }
 }
-
-const CHANGED: &str = "the file changed: this is not what stood here when it was opened";

@@ -17,7 +17,12 @@ pub fn bytes_of(text: &str) -> Option<Vec<u8>> {
 /// A payload that is written as base64. `content` is what the document says it is: a media type, an encoding.
 pub fn base64(text: &str, content: Option<&str>) -> Payload {
     let stored = Bytes::copy_from_slice(text.as_bytes());
-    let Some(bytes) = bytes_of(text) else { return Payload::named(stored, "not base64") };
+    let Some(bytes) = bytes_of(text) else {
+        return match cut(text) {
+            Some(json) => Payload::decoded(stored, "base64, JSON", json.into()),
+            None => Payload::named(stored, "not base64"),
+        };
+    };
     let named = |name: &str| match content {
         Some(content) if !content.is_empty() => format!("base64, {content}"),
         _ => format!("base64, {name}"),
@@ -31,6 +36,13 @@ pub fn base64(text: &str, content: Option<&str>) -> Payload {
         Ok(text) => Payload::decoded(stored, &named("text"), json_string(text).into()),
         Err(_) => Payload::named(bytes.into(), &named("bytes")),
     }
+}
+
+/// The beginning of the JSON that a text stood for which was cut somewhere.
+fn cut(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let whole = text.get(..text.len() / 4 * 4)?;
+    STANDARD.decode(whole).or_else(|_| URL_SAFE.decode(whole)).ok().filter(|bytes| decode::is_meant_as_json(bytes))
 }
 
 /// Whether bytes are JSON.
@@ -59,5 +71,12 @@ mod tests {
             assert_eq!((read.encoding(), &*read.text()), (Some(encoding), text));
         }
         assert_eq!(base64("%%", None).encoding(), Some("not base64"));
+        for whole in [r#"{"amount":1}"#, r#"[{"amount":1}]"#] {
+            let encoded = encode(whole.as_bytes());
+            for length in 4..encoded.len() - 2 {
+                let read = base64(&encoded[..length], None);
+                assert!(read.json().is_err() && read.form() == Form::Encoded, "{}", &encoded[..length]);
+            }
+        }
     }
 }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
-use crate::domain::{About, Form, Payload};
+use crate::domain::About;
+pub use crate::sources::files::envelope::payload;
 use crate::sources::files::envelope::{
     self, DATA, ID, METADATA, NOTES, POSITION, REFERENCES, STREAM, Said, TIME, TYPE, UNREAD, VERSION, first,
-    is_json_text,
 };
 use crate::sources::files::mapping::{FieldPath, Mapping, StreamFrom};
 use crate::sources::files::value;
@@ -46,15 +46,6 @@ impl Generic {
     fn first_part(&self) -> usize {
         REFERENCES + self.fields.len()
     }
-}
-
-/// A value as a payload.
-pub fn payload(raw: Bytes) -> Payload {
-    if raw.is_empty() {
-        return Payload::default();
-    }
-    let form = if is_json_text(&raw) { Form::JsonText } else { Form::Json };
-    Payload::new(form, raw)
 }
 
 /// Why a part of the envelope cannot be used.

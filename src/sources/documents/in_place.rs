@@ -173,9 +173,9 @@ impl Backing for InPlace {
         let mut about = self.documents.about();
         match self.shared.asides.load(Ordering::Relaxed) {
             0 => {}
-            count => about.caveats.push(self.documents.format.asides(count)),
+            count => about.caveats.push(self.documents.format.asides(count).into()),
         }
-        about.caveats.extend(self.documents.keeper.as_ref().and_then(Keeper::note));
+        about.caveats.extend(self.documents.keeper.as_ref().and_then(Keeper::note).map(crate::domain::Caveat::from));
         about
     }
 
@@ -183,10 +183,17 @@ impl Backing for InPlace {
         self.shared.index()
     }
 
+    fn is_as_begun(&self) -> bool {
+        self.documents.keeper.as_ref().is_some_and(Keeper::is_as_begun)
+    }
+
     fn renew(&self) -> bool {
         let _one = self.shared.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.index().is_broken() {
             return true;
+        }
+        if let Some(keeper) = &self.documents.keeper {
+            keeper.discard();
         }
         let again = Shared::default();
         let scanned = catch_unwind(AssertUnwindSafe(|| scan(&self.documents, &again)));

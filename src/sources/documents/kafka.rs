@@ -10,7 +10,8 @@ use bytes::Bytes;
 use super::encoded::is_json;
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Unreadable};
 use super::generic::{payload, unusable};
-use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKey};
+use crate::domain::{About, Form, Note, NoteKind, Payload, Position, StreamKey, Timestamp};
+use crate::sources::decode;
 use crate::sources::fields;
 use crate::sources::files::envelope;
 use crate::sources::files::mapping::{FieldPath, Role};
@@ -33,6 +34,14 @@ const TYPES: [&str; 6] = ["ce_type", "eventType", "event_type", "event-type", "t
 const OWN_TYPES: [&[u8]; 5] = [b"\"eventType\"", b"\"event_type\"", b"\"type\"", b"\"@type\"", b"\"eventName\""];
 /// The headers that hold the id.
 const IDS: [&str; 5] = ["ce_id", "id", "eventId", "event_id", "event-id"];
+
+/// What kcat writes where a record has no time.
+const NO_TIME: &[u8] = b"-1";
+
+/// The time of a record.
+fn time(raw: &[u8]) -> Option<Timestamp> {
+    if raw == NO_TIME { None } else { value::instant(raw) }
+}
 
 /// Records of `kcat -J`.
 pub struct Kcat {
@@ -162,7 +171,7 @@ fn data(raw: Bytes) -> Payload {
         let bytes = unquoted(&raw);
         if let [0, a, b, c, d, rest @ ..] = &bytes[..] {
             let schema = u32::from_be_bytes([*a, *b, *c, *d]);
-            return match is_json(rest) {
+            return match is_json(rest) || decode::is_document(rest) {
                 true => Payload::decoded(raw, &format!("schema {schema}, JSON"), Bytes::copy_from_slice(rest)),
                 false => Payload::named(bytes.into(), &format!("schema {schema}, Avro or Protobuf")),
             };
@@ -208,8 +217,7 @@ impl Format for Kcat {
         let event_type = header(&headers(record.slot(HEADERS)), &TYPES)
             .or_else(|| own_type(payload).map(Cow::Owned))
             .unwrap_or(if value::is_nothing(payload) { Cow::Borrowed("tombstone") } else { topic });
-        // Without a time kcat writes -1.
-        let time = value::whole(record.slot(TIME)).and_then(|_| value::instant(record.slot(TIME)));
+        let time = time(record.slot(TIME));
         Reading::Event(Basics { stream, event_type, version: None, time, order: Order::default() })
     }
 
@@ -225,9 +233,8 @@ impl Format for Kcat {
         let headers = headers(skimmed.slot(HEADERS));
         let text = |slot: usize| String::from_utf8_lossy(skimmed.slot(slot)).into_owned();
         let mut used = vec![PARTITION, OFFSET, HEADERS, KEY, PAYLOAD];
-        let time = skimmed.slot(TIME);
-        // Without a time kcat writes -1.
-        if time == b"-1" || value::whole(time).and_then(|_| value::instant(time)).is_some() {
+        let said = skimmed.slot(TIME);
+        if said == NO_TIME || time(said).is_some() {
             used.push(TIME);
         }
         if self.topics || key(skimmed.slot(KEY)).is_none() {
@@ -245,8 +252,8 @@ impl Format for Kcat {
             causation: header_like(&headers, "causationid").map(|id| id.as_ref().into()),
             ..Parts::default()
         };
-        if time != b"-1" {
-            envelope::note_lacking(&mut parts.notes, None, time);
+        if said != NO_TIME {
+            envelope::note_lacking(&mut parts.notes, None, said);
         }
         match value::is_nothing(skimmed.slot(PAYLOAD)) {
             true => parts.notes.push(Note::new(NoteKind::Deleted, "tombstone: the key was deleted")),

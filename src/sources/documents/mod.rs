@@ -67,6 +67,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
     let framing = if glance.by_line { Framing::Lines } else { Framing::Values };
     match glance.kind {
         Kind::Generic => opening::generic(input, framing, options),
+        Kind::Lines if opening::is_mapped_into_text(&input, options)? => lines_in_text(input, options),
         Kind::Lines => super::files::open(input, options),
         Kind::CloudEvents => opening::cloud_events(input, glance, framing, options),
         Kind::Kcat => opening::kcat(input, framing, options),
@@ -85,6 +86,16 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         Kind::ReduxLifted => redux::open(&input, false),
         Kind::ReduxExport => redux::open(&input, true),
     }
+}
+
+pub use opening::is_mapped_into_text;
+
+/// Opens a file of lines by a map that leads into JSON that stands in them as text.
+///
+/// # Errors
+/// As [`open`].
+pub fn lines_in_text(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
+    opening::generic(input, Framing::Lines, options)
 }
 
 fn failure(input: &Input, kind: FailureKind, why: &str) -> Failure {

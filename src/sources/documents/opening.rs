@@ -15,7 +15,7 @@ use super::refined::{Refined, has_path, unfolded};
 use super::temporal::{Temporal, workflow};
 use super::walker::Framing;
 use super::{failure, sample, source};
-use crate::domain::{About, Failure, FailureKind, Spelled, StreamKey};
+use crate::domain::{About, Caveat, CaveatKind, Failure, FailureKind, Spelled, StreamKey};
 use crate::sources::Source;
 use crate::sources::files::mapping::{
     FieldPath, Guessed, Mapping, Overrides, Reference, Role, Sample, StreamFrom, guess, judged, mapped,
@@ -45,6 +45,10 @@ fn sampled(records: &[Vec<u8>], overrides: &Overrides) -> Sample {
         sample.add(record);
     }
     sample
+}
+
+fn no_versions() -> Caveat {
+    Caveat::new(CaveatKind::NoVersions, "no versions: counted from 1 in each stream")
 }
 
 fn has(sample: &Sample, keys: &[&str]) -> bool {
@@ -94,16 +98,27 @@ fn refined(
 /// Records of any shape, by a guess.
 pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc<dyn Source>, Failure> {
     let overrides = overrides(options)?;
-    let sample = sampled(&sample(&input, &framing)?, &overrides);
+    let records = sample(&input, &framing)?;
+    let sample = sampled(&records, &overrides);
+    if leads_into_text(&records, &sample, &overrides) {
+        return in_text(input, framing, (&records, &sample), &overrides, options);
+    }
     let guessed = guessed(&input, &sample, &overrides)?;
+    let (about, mapping) = described(&input, &sample, guessed)?;
+    source(&[input], framing, Generic::new(mapping, about), options)
+}
+
+/// What is known of records of any shape.
+fn described(input: &Input, sample: &Sample, guessed: Guessed) -> Result<(About, Mapping), Failure> {
     let (head, _) = input.head()?;
     let is_array = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start().starts_with(b"[");
     let kind = if is_array { "JSON array" } else { "JSON objects" };
     let mut reasons = vec![format!("{kind}: {} records looked at", sample.records())];
     reasons.extend(guessed.reasons);
-    let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("by line", "by record")).collect();
+    let caveats = guessed.caveats.into_iter();
+    let caveats = caveats.map(|caveat| caveat.said(CaveatKind::NoPosition, "by line", "by record")).collect();
     let counts_positions = guessed.mapping.position.is_none();
-    let (key, spelled) = (guessed.mapping.key(), Some(guessed.mapping.spelled(&sample)));
+    let (key, spelled) = (guessed.mapping.key(), Some(guessed.mapping.spelled_into_text(sample)));
     // What is counted are records, and they are shown as they lie.
     let (positions_ascend, other_keys, kind) = (counts_positions, guessed.other_keys, kind.into());
     let about = About {
@@ -112,12 +127,66 @@ pub fn generic(input: Input, framing: Framing, options: &OpenOptions) -> Result<
         caveats,
         counts_positions,
         positions_ascend,
+        reads_payloads: true,
         key,
         other_keys,
         spelled,
         ..About::default()
     };
-    source(&[input], framing, Generic::new(guessed.mapping, about), options)
+    Ok((about, guessed.mapping))
+}
+
+/// Whether the user's map leads to what no record has but in JSON that stands in it as text.
+pub fn leads_into_text(records: &[Vec<u8>], sample: &Sample, overrides: &Overrides) -> bool {
+    let mut absent = overrides.paths().filter(|(_, path)| path.keys().len() > 1 && sample.watched(path) == Some(0));
+    absent.any(|(_, path)| records.iter().any(|record| has_path(record, path)))
+}
+
+/// The same of a file of lines.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn is_mapped_into_text(input: &Input, options: &OpenOptions) -> Result<bool, Failure> {
+    // A map that is wrong is told by whoever opens the lines.
+    let Ok(overrides) = overrides(options) else { return Ok(false) };
+    if overrides.paths().all(|(_, path)| path.keys().len() < 2) {
+        return Ok(false);
+    }
+    let records = sample(input, &Framing::Lines)?;
+    Ok(leads_into_text(&records, &sampled(&records, &overrides), &overrides))
+}
+
+/// Records of any shape by a map that leads into JSON that stands in them as text.
+fn in_text(
+    input: Input,
+    framing: Framing,
+    (records, plain): (&[Vec<u8>], &Sample),
+    overrides: &Overrides,
+    options: &OpenOptions,
+) -> Result<Arc<dyn Source>, Failure> {
+    let mut sample = Sample::default();
+    records.iter().for_each(|record| _ = sample.add(&unfolded(record)));
+    for (_, path) in overrides.paths() {
+        sample.found(path, records.iter().filter(|record| has_path(record, path)).count());
+    }
+    let mut guessed = guessed(&input, &sample, overrides)?;
+    // Only what the user names is looked for in text; what was guessed there is not known.
+    let mapping = &mut guessed.mapping;
+    let parts = [
+        (Role::Version, &mut mapping.version),
+        (Role::Time, &mut mapping.time),
+        (Role::Id, &mut mapping.id),
+        (Role::Position, &mut mapping.position),
+    ];
+    for (role, path) in parts {
+        if !overrides.says(role) && path.take_if(|path| plain.field(path).is_none()).is_some() {
+            let about = format!("{} = ", role.name());
+            guessed.reasons.retain(|reason| !reason.starts_with(&about));
+        }
+    }
+    let (about, mapping) = described(&input, plain, guessed)?;
+    let format = Refined::new(Generic::new(mapping, about), overrides, Vec::new(), &input.stem);
+    source(&[input], framing, format, options)
 }
 
 /// CloudEvents: what `sequence` counts is told from how it grows.
@@ -160,11 +229,11 @@ pub fn cloud_events(
     match sequence {
         _ if has(&sample, &["streamversion"]) => mapping.push(("version".into(), "streamversion".into())),
         Sequence::Subject => mapping.push(("version".into(), "sequence: it grows within each stream".into())),
-        _ => caveats.push("no versions: counted from 1 in each stream".into()),
+        _ => caveats.push(no_versions()),
     }
     match sequence {
         Sequence::Store => mapping.push(("position".into(), "sequence: it grows through the file".into())),
-        _ => caveats.push("no position: shown in file order".into()),
+        _ => caveats.push(Caveat::new(CaveatKind::NoPosition, "no position: shown in file order")),
     }
     let shape = if glance.by_line { "one a line" } else { "not one a line" };
     let reasons = vec![format!("CloudEvents, {shape}: `specversion`, `id`, `source` and `type` in each")];
@@ -204,10 +273,7 @@ pub fn kcat(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
     let about = About {
         kind: "Kafka records of kcat".into(),
         reasons: vec!["`topic`, `partition`, `offset`, `key` and `payload` in each, as `kcat -J` writes them".into()],
-        caveats: vec![
-            "no order across partitions: shown in file order".into(),
-            "no versions: counted from 1 in each stream".into(),
-        ],
+        caveats: vec!["no order across partitions: shown in file order".into(), no_versions()],
         mapping: pairs.iter().map(|(part, from)| ((*part).to_owned(), (*from).to_owned())).collect(),
         layout: Some("kafka-kcat".into()),
         normal: vec![
@@ -295,9 +361,8 @@ pub fn debezium(input: Input, framing: Framing, options: &OpenOptions) -> Result
     let has_log = ["lsn", "pos"]
         .iter()
         .any(|part| values(&records, &envelope.path(&["source", part])).any(|raw| value::whole(raw).is_some()));
-    let mut caveats: Vec<String> =
-        guessed.caveats.into_iter().filter(|caveat| !caveat.starts_with("no position")).collect();
-    caveats.retain(|caveat| caveat != "no times");
+    let mut caveats = guessed.caveats;
+    caveats.retain(|caveat| !caveat.is(&[CaveatKind::NoPosition, CaveatKind::NoTimes]));
     match has_log {
         true => {}
         false => caveats.push("no place in the database's log (source.lsn, source.pos): shown in file order".into()),
@@ -357,17 +422,14 @@ pub fn dynamo_db(
     };
     let mut reasons = vec![format!("{kind}: attributes with their types, shown as plain JSON")];
     reasons.extend(guessed.reasons);
-    let mut caveats: Vec<String> = guessed
-        .caveats
-        .into_iter()
-        .filter(|caveat| !caveat.starts_with("no position") && !caveat.starts_with("positions ("))
-        .collect();
-    caveats.push(match guessed.mapping.time {
+    let mut caveats = guessed.caveats;
+    caveats.retain(|caveat| !caveat.is(&[CaveatKind::NoPosition, CaveatKind::PositionsBack]));
+    caveats.push(Caveat::from(match guessed.mapping.time {
         Some(_) => {
-            "no global order: each stream by its versions where none repeats, streams against each other by time".into()
+            "no global order: each stream by its versions where none repeats, streams against each other by time"
         }
-        None => "no global order and no times: stream after stream".into(),
-    });
+        None => "no global order and no times: stream after stream",
+    }));
     if shape == Shape::Incremental {
         caveats.push("an incremental export holds the last image of each item that changed, not every item".into());
     }
@@ -404,6 +466,7 @@ pub fn atom(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
         reasons: vec!["`entries` with `eventType` and `eventNumber`, as AtomPub feeds have them, newest first".into()],
         caveats,
         layout: Some("eventstoredb-atom".into()),
+        counts_positions: feeds.is_empty(),
         normal: vec![("version-gaps".into(), "a page is a part of a stream".into())],
         ..About::default()
     };

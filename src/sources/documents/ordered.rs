@@ -39,7 +39,7 @@ impl Records for Ordered {
         let mut about = self.documents.about();
         match self.asides.load(Ordering::Relaxed) {
             0 => {}
-            count => about.caveats.push(self.documents.format.asides(count)),
+            count => about.caveats.push(self.documents.format.asides(count).into()),
         }
         about
     }

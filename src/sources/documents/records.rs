@@ -9,13 +9,14 @@ use bytes::Bytes;
 use super::cursor::{Cursor, MAX_RECORD, Value};
 use super::format::{Format, Reading, Skimmed, Sorting, Unreadable};
 use super::walker::{Framing, Step, Walker};
-use crate::domain::{About, Cancel, Change, Event, Failure, Position, Version};
+use crate::domain::{About, Cancel, Change, Event, Failure, Version};
 use crate::sources::cache::Keeper;
 use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
 use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;
 use crate::sources::index::Place;
+use crate::sources::indexed::CHANGED;
 
 /// The bits of a place that are an offset; those above number the feed.
 const OFFSET_BITS: u32 = 42;
@@ -315,7 +316,7 @@ impl Documents {
             ..Event::new(
                 placed.stream.clone(),
                 Version(placed.version),
-                parts.position.unwrap_or(Position::Number(place.line)),
+                parts.position.unwrap_or_else(|| place.position(self.about.counts_positions)),
                 placed.event_type.clone().unwrap_or_else(|| Arc::from(&*basics.event_type)),
             )
         })
@@ -360,7 +361,7 @@ impl Documents {
     }
 
     fn trouble(&self, place: &Place, reason: String, raw: Bytes) -> Event {
-        let mut event = envelope::trouble(place, reason, raw);
+        let mut event = envelope::trouble(place, reason, raw, self.about.counts_positions);
         if let Some(trouble) = &mut event.trouble
             && self.framing != Framing::Lines
         {
@@ -406,8 +407,6 @@ fn without_bytes(text: &[u8]) -> Vec<u8> {
     }
     clean
 }
-
-const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 
 fn too_large(size: u64) -> String {
     let size = size as f64 / f64::from(1 << 20);

@@ -280,14 +280,17 @@ impl Redux {
             n => about.caveats.push(format!(
                 "{n} actions are switched off in the tool ({}): they stand in the stream `{SKIPPED}`, not in `{STREAM}`",
                 numbers(State::Skipped)
-            )),
+            ).into()),
         }
         match count(State::Unstaged) {
             0 => {}
-            n => about.caveats.push(format!(
-                "{n} actions are no longer staged ({}): they stand in the stream `{SKIPPED}`",
-                numbers(State::Unstaged)
-            )),
+            n => about.caveats.push(
+                format!(
+                    "{n} actions are no longer staged ({}): they stand in the stream `{SKIPPED}`",
+                    numbers(State::Unstaged)
+                )
+                .into(),
+            ),
         }
         if count(State::Skipped) + count(State::Unstaged) > 0 {
             about.normal.push(("version-gaps".into(), "actions that are switched off keep their numbers".into()));
@@ -299,7 +302,7 @@ impl Redux {
         about.stood_at = here.map(|action| (STREAM.into(), Version(action.number)));
         let stood = current.filter(|&current| current + 1 < self.actions.len() as u64);
         if let Some(action) = stood.and_then(|current| self.actions.get(usize::try_from(current).ok()?)) {
-            about.caveats.push(format!("the tool stood after the action {}, not after the last", action.number));
+            about.caveats.push(format!("the tool stood after the action {}, not after the last", action.number).into());
         }
         match (&self.before, shape) {
             (Some(_), "export") => about.caveats.push("the actions begin on `preloadedState`, not on nothing".into()),
@@ -419,7 +422,7 @@ impl Records for Redux {
             read += data.len() as u64;
             let event_type = match action.state {
                 State::Bad(reason) => {
-                    let mut event = envelope::trouble(place, reason.into(), data);
+                    let mut event = envelope::trouble(place, reason.into(), data, false);
                     if let Some(trouble) = &mut event.trouble {
                         trouble.place = format!("action {}", action.number);
                     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{payload, unusable};
-use crate::domain::{About, Note, NoteKind, Payload, StreamKind};
+use crate::domain::{About, Caveat, CaveatKind, Note, NoteKind, Payload, StreamKind};
 use crate::sources::fields;
 use crate::sources::files::envelope::{self, is_json_text};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role, StreamFrom, Template};
@@ -35,23 +35,36 @@ impl<F: Format> Refined<F> {
         let roles: Vec<_> =
             Role::ALL.into_iter().filter_map(|role| Some((role, overrides.get(role)?.cloned()))).collect();
         let mut about = inner.about();
-        about.caveats.extend(caveats);
+        about.caveats.extend(caveats.into_iter().map(Caveat::from));
         for (role, path) in &roles {
             let name = role.name();
             about.mapping.retain(|(part, _)| part != name);
             let from = path.as_ref().map_or_else(|| "none".into(), ToString::to_string);
-            about.reasons.push(match path {
+            let reason = match path {
                 Some(path) => format!("{name} = {path}: you said so"),
                 None => format!("no {name}: you said so"),
-            });
+            };
+            if !about.reasons.contains(&reason) {
+                about.reasons.push(reason);
+            }
             about.mapping.push((name.into(), from));
             match role {
-                Role::Version if path.is_some() => about.caveats.retain(|caveat| !caveat.starts_with("no versions")),
+                Role::Version if path.is_some() => {
+                    about.caveats.retain(|caveat| caveat.kind != CaveatKind::NoVersions);
+                }
                 Role::Position => {
                     (about.counts_positions, about.positions_ascend) =
                         (path.is_none() && about.counts_positions, false);
                 }
-                _ => {}
+                Role::Version
+                | Role::Stream
+                | Role::Type
+                | Role::Time
+                | Role::Id
+                | Role::Data
+                | Role::Metadata
+                | Role::Correlation
+                | Role::Causation => {}
             }
         }
         let template = match overrides.stream() {
@@ -61,7 +74,10 @@ impl<F: Format> Refined<F> {
         if let Some(template) = &template {
             about.mapping.retain(|(part, _)| part != Role::Stream.name());
             about.mapping.push((Role::Stream.name().into(), template.to_string()));
-            about.reasons.push(format!("stream = {template}: you said so"));
+            let reason = format!("stream = {template}: you said so");
+            if !about.reasons.contains(&reason) {
+                about.reasons.push(reason);
+            }
             about.key = template.key();
         } else if overrides.says(Role::Stream) {
             about.key = None;

@@ -117,6 +117,8 @@ pub struct Catalogue {
     pub caveats: Vec<String>,
     /// Those of the caveats that say that rows are missing.
     pub losses: Vec<String>,
+    /// Whether it is told that the dump ends before its end.
+    pub is_cut: bool,
 }
 
 impl Catalogue {
@@ -136,6 +138,7 @@ impl Catalogue {
             left_out: LeftOut::default(),
             caveats: Vec::new(),
             losses: Vec::new(),
+            is_cut: false,
         }
     }
 
@@ -150,6 +153,12 @@ impl Catalogue {
         let loss = loss.into();
         note(&mut self.losses, loss.clone());
         self.caveat(loss);
+    }
+
+    /// Notes that the dump ends before its end.
+    pub fn cut(&mut self, loss: impl Into<String>) {
+        self.is_cut = true;
+        self.loss(loss);
     }
 
     /// What follows is in this database.

@@ -213,7 +213,7 @@ fn key_columns(tokens: &mut Tokens<'_>) -> Option<Vec<String>> {
                 },
                 token if token.is_one_of(&["asc", "desc", "nulls", "first", "last", "collate"]) => {}
                 Token::Mark(_) => return None,
-                _ => {}
+                Token::Word(_) | Token::Quoted(_) | Token::Text(_) => {}
             }
         }
     }

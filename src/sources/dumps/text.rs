@@ -68,8 +68,8 @@ pub fn open(input: &Input, looked: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) 
         }
     }
     let Pass { mut catalogue, mut large, versions, open_dumps, .. } = pass;
-    if open_dumps > 0 && !catalogue.caveats.iter().any(|caveat| caveat.ends_with("it was cut")) {
-        catalogue.loss("it does not end as a dump ends: it was cut");
+    if open_dumps > 0 && !catalogue.is_cut {
+        catalogue.cut("it does not end as a dump ends: it was cut");
     }
     let stored = catalogue.finish();
     let objects = large.finish();
@@ -303,7 +303,7 @@ impl Pass {
         let start = window.find(b'\n', after)?.map_or_else(|end| end, |feed| feed + 1);
         let lines = lines(window, start)?;
         if !lines.ended {
-            self.catalogue.loss(format!("it ends in the middle of the rows of `{}`: it was cut", copy.name.name));
+            self.catalogue.cut(format!("it ends in the middle of the rows of `{}`: it was cut", copy.name.name));
         }
         match copy.unreadable {
             Some(why) => self.catalogue.loss(format!("the rows of `{}` are left out: {why}", copy.name.name)),
@@ -356,7 +356,7 @@ impl Pass {
         window.limit(0);
         let ending = walk(window, walked, self.syntax, Until::Semicolon)?;
         if !ending.found {
-            self.catalogue.loss(format!("it ends in the middle of the rows of `{}`: it was cut", head.name.name));
+            self.catalogue.cut(format!("it ends in the middle of the rows of `{}`: it was cut", head.name.name));
         }
         self.add(head, Form::Inserts, at..ending.at, values, None);
         Ok(ending.at)

@@ -173,6 +173,11 @@ impl Build {
         &self.check
     }
 
+    /// Whether the file is certainly what it was when its reading began.
+    pub fn is_as_begun(&self) -> bool {
+        self.keeper.as_ref().is_some_and(Keeper::is_as_begun)
+    }
+
     /// Why no index is kept, if one should be.
     pub fn note(&self) -> Option<String> {
         self.keeper.as_ref()?.note()

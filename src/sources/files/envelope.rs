@@ -15,8 +15,10 @@ use super::scan::Fault;
 use super::skim::Skimmer;
 use super::value;
 use crate::domain::{Event, Form, Json, Note, NoteKind, Payload, Position, Trouble, Version};
+use crate::sources::decode;
 use crate::sources::fields;
 use crate::sources::index::{Entry, Place, PlacedEvent};
+use crate::sources::indexed::CHANGED;
 use crate::sources::lacking;
 
 /// The slot of the stream; both readings begin with these four.
@@ -390,7 +392,7 @@ impl Reader {
         let Some(placed) = &place.event else {
             // What was no event when it was indexed has changed when it is one now.
             let reason = read.err().unwrap_or_else(|| CHANGED.into());
-            return Read::Trouble(self.at_home(trouble(place, reason, line.clone()), line, is_json));
+            return Read::Trouble(self.at_home(self.trouble(place, reason, line.clone()), line, is_json));
         };
         if !placed.readable {
             let same = belongs(&mapping, &self.skimmer, line, self.parts, !is_json)
@@ -402,7 +404,7 @@ impl Reader {
                 _ => CHANGED.into(),
             };
             let event_type = event_type.unwrap_or_else(|| "".into());
-            let unreadable = Event { event_type, ..broken(place, placed, reason, line.clone()) };
+            let unreadable = Event { event_type, ..self.broken(place, placed, reason, line.clone()) };
             return Read::Trouble(self.at_home(unreadable, line, is_json));
         }
         let reason = match read {
@@ -414,9 +416,20 @@ impl Reader {
         let same = self.front.front(line).is_ok()
             && basics(&mapping, &self.front, line, ID).is_ok_and(|basics| is_placed(placed, &basics));
         Read::Broken(match same {
-            true => broken(place, placed, reason, line.clone()),
-            false => broken(place, placed, CHANGED.into(), line.clone()),
+            true => self.broken(place, placed, reason, line.clone()),
+            false => self.broken(place, placed, CHANGED.into(), line.clone()),
         })
+    }
+
+    /// A record that is no event.
+    pub fn trouble(&self, place: &Place, reason: String, line: Bytes) -> Event {
+        trouble(place, reason, line, self.mapping.position.is_none())
+    }
+
+    /// A record that cannot be read, or of which only the front can: it stands in its stream.
+    fn broken(&self, place: &Place, placed: &PlacedEvent, reason: String, line: Bytes) -> Event {
+        let event_type = placed.event_type.clone().unwrap_or_else(|| "".into());
+        Event { event_type, ..self.trouble(place, reason, line) }
     }
 
     /// What cannot be read, at the position its line says it has, where that is JSON throughout.
@@ -464,7 +477,7 @@ impl Reader {
             ..Event::new(
                 placed.stream.clone(),
                 Version(placed.version),
-                position.unwrap_or(Position::Number(place.line)),
+                position.unwrap_or_else(|| place.position(self.mapping.position.is_none())),
                 event_type,
             )
         }
@@ -472,12 +485,7 @@ impl Reader {
 
     fn payload(&self, line: &Bytes, slot: usize) -> Payload {
         let span = self.skimmer.slot(slot);
-        if span.is_empty() {
-            return Payload::default();
-        }
-        let stored = line.slice(span.start as usize..span.end as usize);
-        let form = if is_json_text(&stored) { Form::JsonText } else { Form::Json };
-        Payload::new(form, stored)
+        payload(line.slice(span.start as usize..span.end as usize))
     }
 
     /// Correlation and causation inside metadata that is JSON as text.
@@ -494,9 +502,10 @@ impl Reader {
     }
 }
 
-/// Whether a record says its version, where the mapping knows of versions.
+/// Whether a record says its version, where the mapping knows of versions. An export says in its notes which of its events
+/// had none where others had.
 pub fn says_version(mapping: &Mapping, version: Option<u64>) -> Option<bool> {
-    mapping.version.as_ref().map(|_| version.is_some())
+    mapping.version.as_ref().filter(|_| mapping.fields.is_none()).map(|_| version.is_some())
 }
 
 /// Notes what a record lacks, given what stands where its time is.
@@ -513,8 +522,6 @@ pub fn position(raw: &[u8]) -> Option<Position> {
         None => value::name(raw).map(|text| Position::Text(Arc::from(&*text))),
     }
 }
-
-const CHANGED: &str = "the file changed: this is not what stood here when it was opened";
 
 /// Lists the fields of references after those already listed; gives where each reference has its own.
 pub fn said(references: &[Reference], fields: &mut Vec<FieldPath>) -> Vec<Said> {
@@ -583,14 +590,26 @@ fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok().filter(|_| pair.len() == 2)).collect()
 }
 
-/// Whether a value is a string that holds a JSON object or array.
-pub fn is_json_text(raw: &[u8]) -> bool {
-    if !matches!(raw, [b'"', b'{' | b'[' | b' ' | b'\\', ..]) {
-        return false;
+/// A value of a record as a payload. A string that holds JSON, or is meant to, is read as that: one that was cut is no text
+/// among the others.
+pub fn payload(raw: Bytes) -> Payload {
+    if raw.is_empty() {
+        return Payload::default();
     }
-    value::string(raw).is_some_and(|text| {
-        text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()
-    })
+    let is_document = |text: Cow<'_, str>| decode::is_document(text.as_bytes());
+    let form = if document_text(&raw).is_some_and(is_document) { Form::JsonText } else { Form::Json };
+    Payload::new(form, raw)
+}
+
+/// The text of a value that is a string which begins as a JSON object or list may.
+fn document_text(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let begins = matches!(raw, [b'"', b'{' | b'[' | b' ' | b'\\', ..]);
+    begins.then(|| value::string(raw)).flatten().filter(|text| text.trim_start().starts_with(['{', '[']))
+}
+
+/// Whether a value is a string that holds a JSON object or list from beginning to end.
+pub fn is_json_text(raw: &[u8]) -> bool {
+    document_text(raw).is_some_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok())
 }
 
 /// What became of a line that was read.
@@ -610,16 +629,10 @@ fn is_placed(placed: &PlacedEvent, basics: &Basics<'_>) -> bool {
         && placed.event_type.as_ref().is_none_or(|kept| kept.as_bytes() == &*basics.event_type)
 }
 
-/// A record that cannot be read, or of which only the front can: it stands in its stream.
-fn broken(place: &Place, placed: &PlacedEvent, reason: String, line: Bytes) -> Event {
-    let event_type = placed.event_type.clone().unwrap_or_else(|| "".into());
-    Event { event_type, ..trouble(place, reason, line) }
-}
-
 /// A record that is no event: it stands in its stream, where that is known.
-pub fn trouble(place: &Place, reason: String, line: Bytes) -> Event {
+pub fn trouble(place: &Place, reason: String, line: Bytes, counts_positions: bool) -> Event {
     let form = if line.is_empty() { Form::Absent } else { Form::Opaque };
     let trouble = Trouble { place: format!("line {}", place.line), reason };
-    let event = Event::unreadable(Position::Number(place.line), trouble, Payload::new(form, line));
+    let event = Event::unreadable(place.position(counts_positions), trouble, Payload::new(form, line));
     place.belonging(event)
 }

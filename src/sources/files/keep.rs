@@ -48,6 +48,11 @@ impl Keeper {
         self.keeper.note()
     }
 
+    /// Whether the file is what it was when its reading began.
+    pub fn is_as_begun(&self) -> bool {
+        self.keeper.is_as_begun()
+    }
+
     /// Notes what the file is before it is read.
     pub fn begin(&self) {
         self.keeper.begin();
@@ -87,6 +92,7 @@ impl Keeper {
 
     /// Whatever is kept is of no use: the index made next is kept in its place.
     pub fn forget(&self) {
+        self.keeper.discard();
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

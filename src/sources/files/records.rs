@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use super::build::Build;
-use super::envelope::{Read, Reader, trouble};
+use super::envelope::{Read, Reader};
 use super::mapping::Mapping;
 use crate::domain::{Cancel, Event, Failure};
 use crate::sources::feed::Feed;
@@ -83,7 +83,7 @@ impl<'a> Records<'a> {
         let build = self.build;
         self.each(places, Lines::Kept, cancel, |reader, place, line| {
             events.push(Arc::new(match place.oversize {
-                Some(size) => trouble(place, too_large(size), Bytes::new()),
+                Some(size) => reader.trouble(place, too_large(size), Bytes::new()),
                 None => event(build, reader, place, &line),
             }));
             read += line.text.len() as u64;

@@ -57,7 +57,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         head.len() as u64
     };
     let mapping = Arc::new(guessed.mapping);
-    let (key, spelled) = (mapping.key(), Some(mapping.spelled(&sample)));
+    let (key, spelled) = (mapping.key(), Some(mapping.spelled_into_text(&sample)));
     let counts_positions = mapping.position.is_none();
     let build = Build::open(feed.clone(), mapping.clone(), upto, Keeper::new(options, &input, &mapping))?;
     let mut reasons = packed.iter().map(|packing| format!("unpacked from {packing}")).collect::<Vec<_>>();
@@ -74,6 +74,7 @@ pub fn open(input: Input, options: &OpenOptions) -> Result<Arc<dyn Source>, Fail
         caveats,
         counts_positions,
         positions_ascend,
+        reads_payloads: true,
         key,
         other_keys,
         spelled,
@@ -235,13 +236,17 @@ impl Backing for LinesFile {
 
     fn about(&self) -> About {
         let mut about = self.about.clone();
-        about.caveats.extend(self.build.note());
+        about.caveats.extend(self.build.note().map(crate::domain::Caveat::from));
         self.feed.tell(&mut about);
         about
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.build.index()
+    }
+
+    fn is_as_begun(&self) -> bool {
+        self.build.is_as_begun()
     }
 
     fn renew(&self) -> bool {

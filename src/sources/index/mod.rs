@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::domain::{Event, StreamKey, StreamName, Version};
+use crate::domain::{Event, Position, StreamKey, StreamName, Version};
 use column::Column;
 use pieces::{Kept, Numbers};
 use streams::{Streams, hash};
@@ -38,6 +38,8 @@ const UNREADABLE: u16 = u16::MAX - 1;
 pub struct Place {
     /// The number of its line in a file of lines; of its record elsewhere; from 1.
     pub line: u64,
+    /// Which of the store's records it is, from 1.
+    pub nth: u64,
     /// Its first byte, or whatever else its source calls a place.
     pub offset: u64,
     /// Where the next record begins, or where the file has been looked at so far: in a file of lines it ends before that.
@@ -49,6 +51,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where a record stands that says no position: in a store without positions its number, elsewhere its place, which is
+    /// no position of another.
+    pub fn position(&self, counts_positions: bool) -> Position {
+        if counts_positions { Position::Number(self.line) } else { Position::Nth(self.nth) }
+    }
+
     /// A record that cannot be read, in the stream it belongs to, where that is known.
     pub fn belonging(&self, event: Event) -> Event {
         match &self.event {
@@ -169,6 +177,14 @@ impl Index {
     /// opened is not to be relied on then.
     pub fn is_broken(&self) -> bool {
         self.kept.as_ref().is_some_and(|kept| kept.is_broken())
+    }
+
+    /// What is kept of it is not what was written, though it reads as if it were. Gives whether anything of it is kept.
+    pub fn disbelieve(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| {
+            kept.disbelieve();
+            true
+        })
     }
 
     /// Adds what was found in the next stretch of the file. Gives whether there was room for it.
@@ -450,7 +466,8 @@ impl Index {
             version: stream.rank(row).map_or(0, |rank| stream.version(rank)),
             readable: self.type_of.get(row as usize) != Some(UNREADABLE),
         });
-        Some(Place { line: u64::from(row) + 1 + blank, offset, limit, oversize, event })
+        let nth = u64::from(row) + 1;
+        Some(Place { line: nth + blank, nth, offset, limit, oversize, event })
     }
 }
 

@@ -56,6 +56,11 @@ impl Kept {
         self.stored.count().saturating_sub(self.first)
     }
 
+    /// It is not to be relied on.
+    pub fn disbelieve(&self) {
+        self.broken.store(true, Ordering::Release);
+    }
+
     /// Whether something that was asked for was not what it should be.
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)

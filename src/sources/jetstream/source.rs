@@ -13,8 +13,8 @@ use super::record::{Record, record};
 use super::scan::{Found, Scan, prefix};
 use crate::domain::address;
 use crate::domain::{
-    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, StreamKind, Trouble,
-    Version,
+    About, Cancel, Caveat, CaveatKind, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position,
+    StreamKind, Trouble, Version,
 };
 use crate::sources::index::{Place, PlacedEvent};
 use crate::sources::sorted::{Records, Walk};
@@ -145,7 +145,7 @@ impl Store {
         let stored = stored.unwrap_or_default();
         let form = if stored.is_empty() { Form::Absent } else { Form::Opaque };
         Event::unreadable(
-            Position::Text(self.place(found, place.offset).into()),
+            place.position(false),
             Trouble { place: self.place(found, place.offset), reason },
             Payload::new(form, stored),
         )
@@ -180,7 +180,8 @@ impl Records for Store {
             reasons.push(format!("and {} streams more", self.streams.len() - 20));
         }
         reasons.extend(found.reasons.iter().cloned());
-        let mut caveats = vec!["no versions: counted for each subject over the messages that are left".to_owned()];
+        let no_versions = "no versions: counted for each subject over the messages that are left";
+        let mut caveats = vec![Caveat::new(CaveatKind::NoVersions, no_versions)];
         if self.streams.len() > 1 {
             caveats.push("several streams have no common order: shown by time".into());
         }
@@ -189,7 +190,7 @@ impl Records for Store {
                 "the same subjects occur in several streams: shown with the name of the stream before them".into(),
             );
         }
-        caveats.extend(found.losses.iter().chain(&found.caveats).cloned());
+        caveats.extend(found.losses.iter().chain(&found.caveats).cloned().map(Caveat::from));
         let mapping = [
             ("stream", "the subject"),
             ("version", "counted"),
@@ -215,6 +216,7 @@ impl Records for Store {
             normal: vec![("position-gaps".into(), "deleted, purged and expired messages leave gaps".into())],
             first_version: Some(1),
             counts_positions: false,
+            reads_payloads: false,
             positions_ascend: false,
             counted_versions: 0,
             key: None,

@@ -68,7 +68,7 @@ fn role(found: &Found, number: usize, table: &Table) -> String {
     if let Some((name, _)) = found.others.iter().find(|(_, other)| **other == number) {
         return layout.tables.get(name).map(|table| table.role.clone()).unwrap_or_default();
     }
-    if found.also.contains(&number) {
+    if found.also.contains(&number) || found.unusual.iter().any(|(other, _)| *other == number) {
         return "events".into();
     }
     // The longest pattern says most.

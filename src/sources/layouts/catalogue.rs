@@ -1,5 +1,6 @@
 //! The layouts there are: those that come with the program, and the user's own.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -103,6 +104,18 @@ impl Catalogue {
     ///
     /// # Errors
     /// `Usage` when there is none, or the file is no layout.
+    pub fn asked(&self, name: &OsStr) -> Result<Entry, Failure> {
+        match name.to_str() {
+            Some(name) => self.named(name),
+            // No layout is called so.
+            None => read_file(Path::new(name)),
+        }
+    }
+
+    /// The same of a name that is text.
+    ///
+    /// # Errors
+    /// As [`Self::asked`].
     pub fn named(&self, name: &str) -> Result<Entry, Failure> {
         if let Some(entry) = self.find(name) {
             return Ok(entry.clone());
@@ -130,7 +143,7 @@ fn built_in() -> &'static [Entry] {
 
 fn read_file(path: &Path) -> Result<Entry, Failure> {
     let name = path.display().to_string();
-    let text = regular::read_text(path, LARGEST).map_err(|error| Failure::io(&name, "read the layout", &error))?;
+    let text = regular::read_text(path, LARGEST).map_err(|error| Failure::opening(&name, "read the layout", &error))?;
     let layout = Layout::parse(&text).map_err(|why| {
         Failure::new(FailureKind::Usage, &name, "read the layout", why)
             .hint("`stepback layouts NAME` prints one to start from")

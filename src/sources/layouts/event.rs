@@ -18,6 +18,7 @@ use crate::domain::{Event, Form, Note, NoteKind, Payload, Position, Timestamp, V
 use crate::sources::cache::{Kept, Sequence};
 use crate::sources::fields::Put;
 use crate::sources::index::Place;
+use crate::sources::indexed::CHANGED;
 use crate::sources::lacking;
 use crate::sources::sorted::Order;
 use crate::sources::tables::{Cell, Table};
@@ -403,11 +404,7 @@ impl EventReader {
             Err(reason) => return self.unreadable(place, cells, reason),
         };
         let Some(placed) = place.event.as_ref().filter(|placed| placed.readable) else {
-            return self.unreadable(
-                place,
-                cells,
-                "the file changed: this is not what stood here when it was opened".into(),
-            );
+            return self.unreadable(place, cells, CHANGED.into());
         };
         let (read_type, time) = read;
         let content = self.layout.events.content.as_ref();
@@ -467,7 +464,7 @@ impl EventReader {
                     (Some(position), _) => Position::Number(position),
                     // It has none, and a number would look like one.
                     (None, Some(_)) => Position::Text("-".into()),
-                    (None, None) => position(&self.reader.raw(POSITION, cells), place),
+                    (None, None) => self.position(cells, place),
                 },
                 placed.event_type.clone().unwrap_or_else(|| read_type.into()),
             )
@@ -489,8 +486,23 @@ impl EventReader {
 
     fn unreadable(&self, place: &Place, cells: &[Cell<'_>], reason: String) -> Event {
         let row = row_json(&self.columns.columns, cells);
-        let position = position(&self.reader.raw(POSITION, cells), place);
-        Event { position, ..trouble(place, &self.table, reason, Payload::new(Form::Json, row.into())) }
+        let position = self.position(cells, place);
+        Event { position, ..self.trouble(place, reason, Payload::new(Form::Json, row.into())) }
+    }
+
+    /// A row that is no event.
+    pub fn trouble(&self, place: &Place, reason: String, data: Payload) -> Event {
+        trouble(place, &self.table, reason, data, self.counts_positions())
+    }
+
+    fn position(&self, cells: &[Cell<'_>], place: &Place) -> Position {
+        position(&self.reader.raw(POSITION, cells)).unwrap_or_else(|| place.position(self.counts_positions()))
+    }
+
+    /// Whether no row of the table says where it stands in the store, and nothing else does.
+    fn counts_positions(&self) -> bool {
+        let is_all = self.layout.membership.as_ref().is_some_and(|membership| membership.all.is_some());
+        !is_all && !self.has_position()
     }
 }
 

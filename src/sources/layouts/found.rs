@@ -41,6 +41,8 @@ pub struct Found {
     pub others: BTreeMap<String, usize>,
     /// Tables that hold events as well and are not read.
     pub also: Vec<usize>,
+    /// Tables whose rows behave as events do though their columns are not called so, with the map that reads them.
+    pub unusual: Vec<(usize, String)>,
     /// How many more tables were not looked at, for there are too many.
     pub unlooked: usize,
     /// Those of them that fit the layout.
@@ -262,6 +264,7 @@ fn try_one(
         others,
         fits: also.clone(),
         also,
+        unusual: Vec::new(),
         unlooked: 0,
         reasons,
         score,

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::beside::is_unknown;
 use super::expression::{Expression, Origin, Part, Value};
 use super::found::{self, Found};
 use super::mapped;
 use super::reader::row_json;
 use super::spec::{Events, Layout, Ordering, Qualifier, Sources};
-use crate::domain::{Failure, Json, LeftOut, OtherKey};
+use crate::domain::{Caveat, CaveatKind, Failure, Json, LeftOut, OtherKey, shell};
 use crate::sources::files::mapping::{self, FieldPath, Mapping, Overrides, Piece, Reference, Role, Sample, StreamFrom};
 use crate::sources::tables::{Database, Table};
 
@@ -29,9 +30,26 @@ pub struct Guess {
     /// The tables and how they are read.
     pub found: Found,
     /// What is made up for.
-    pub caveats: Vec<String>,
+    pub caveats: Vec<Caveat>,
     /// Wider keys of streams that are possible and were not taken.
     pub other_keys: Vec<OtherKey>,
+}
+
+/// What was found by looking at tables.
+pub struct Looked {
+    /// Those that look like events by the names of their columns.
+    candidates: Vec<Candidate>,
+    /// Those that are events by how their rows behave, with the map that reads them.
+    pub unusual: Vec<(usize, String)>,
+    /// How many there was no time for.
+    pub unlooked: usize,
+}
+
+impl Looked {
+    /// Those that look like events beyond doubt.
+    pub fn sure(&self) -> impl Iterator<Item = usize> {
+        self.candidates.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number)
+    }
 }
 
 /// A table that looks like events.
@@ -62,7 +80,7 @@ pub fn guess(
         only.is_none_or(|only| table.full_name() == only || table.name == only)
     };
     let is_said = overrides.is_some() || only.is_some();
-    let (candidates, unlooked) = candidates(database, said, is_said, stem, &is_meant)?;
+    let Looked { candidates, mut unusual, unlooked } = look(database, said, is_said, stem, &is_meant)?;
     // The one whose rows have all that the user names and that looks most like events is meant, of those the longest, of
     // those the first.
     let order = |candidate: &&Candidate| {
@@ -102,8 +120,9 @@ pub fn guess(
     if overrides.is_some() && only.is_none() {
         // Without the columns a map names a table may hold events all the same.
         let is_other = |number: usize| !also.contains(&number);
-        let (others, _) = beside(database, stem, &is_other)?;
-        also.extend(others);
+        let others = beside(database, stem, &is_other)?;
+        also.extend(others.sure());
+        unusual = others.unusual;
     }
     also.retain(|number| !events.contains(number));
     let layout = Arc::new(layout(&guessed.mapping, events.len()));
@@ -113,26 +132,32 @@ pub fn guess(
         (_, []) => "shown in the order of the rows",
         _ => "shown in the order of the rows, each stream by its versions where none repeats",
     };
-    let caveats = guessed.caveats.iter().map(|caveat| caveat.replace("shown in file order, by line", rows));
-    let caveats = caveats.filter(|caveat| !caveat.starts_with("positions (")).collect();
+    let caveats = guessed.caveats.iter().filter(|caveat| caveat.kind != CaveatKind::PositionsBack).cloned();
+    let caveats =
+        caveats.map(|caveat| caveat.said(CaveatKind::NoPosition, "shown in file order, by line", rows)).collect();
     let other_keys = guessed.other_keys.clone();
-    let found =
-        Found { layout, events, others: BTreeMap::new(), also, unlooked, fits: Vec::new(), reasons, score: best.score };
+    let mut found = Found {
+        layout,
+        events,
+        others: BTreeMap::new(),
+        also,
+        unusual: Vec::new(),
+        unlooked,
+        fits: Vec::new(),
+        reasons,
+        score: best.score,
+    };
+    unusual.retain(|(number, _)| is_unknown(&found, database, *number));
+    found.unusual = unusual;
     Ok(Some(Guess { found, caveats, other_keys }))
 }
 
-/// Tables that a known layout does not name and that look like events beyond doubt; and how many were not looked at.
+/// Looks at tables that a known layout does not name, or that nobody names.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn beside(
-    database: &dyn Database,
-    stem: &str,
-    is_asked: &dyn Fn(usize) -> bool,
-) -> Result<(Vec<usize>, usize), Failure> {
-    let (found, unlooked) = candidates(database, &Overrides::default(), false, stem, is_asked)?;
-    let sure = found.iter().filter(|candidate| candidate.score >= SURE).map(|candidate| candidate.number);
-    Ok((sure.collect(), unlooked))
+pub fn beside(database: &dyn Database, stem: &str, is_asked: &dyn Fn(usize) -> bool) -> Result<Looked, Failure> {
+    look(database, &Overrides::default(), false, stem, is_asked)
 }
 
 /// How many tables there is no time for where nobody says which is meant.
@@ -167,15 +192,15 @@ fn looked_at(database: &dyn Database, is_said: bool, is_asked: &dyn Fn(usize) ->
     (numbers, unlooked)
 }
 
-fn candidates(
+fn look(
     database: &dyn Database,
     said: &Overrides,
     is_said: bool,
     stem: &str,
     is_asked: &dyn Fn(usize) -> bool,
-) -> Result<(Vec<Candidate>, usize), Failure> {
-    let mut candidates = Vec::new();
+) -> Result<Looked, Failure> {
     let (numbers, unlooked) = looked_at(database, is_said, is_asked);
+    let mut looked = Looked { candidates: Vec::new(), unusual: Vec::new(), unlooked };
     for number in numbers {
         // What the user names must be in the table.
         if !mapped::has_columns(said, &database.tables()[number]) {
@@ -185,12 +210,39 @@ fn candidates(
         if sample.records() == 0 {
             continue;
         }
-        let Ok(guessed) = mapping::guess(&sample, said, stem) else { continue };
-        let Some(score) = judge(&guessed.mapping, &sample, is_said) else { continue };
-        let has_all = said.paths().all(|(_, path)| sample.watched(path) != Some(0));
-        candidates.push(Candidate { number, score, has_all, rows, guessed });
+        let guessed = mapping::guess(&sample, said, stem).ok();
+        let judged = guessed.and_then(|guessed| Some((judge(&guessed.mapping, &sample, is_said)?, guessed)));
+        match judged {
+            Some((score, guessed)) => {
+                let has_all = said.paths().all(|(_, path)| sample.watched(path) != Some(0));
+                looked.candidates.push(Candidate { number, score, has_all, rows, guessed });
+            }
+            None if is_said => {}
+            None => {
+                let is_named = is_called_events(&database.tables()[number].name);
+                looked.unusual.extend(mapping::proven(&sample, stem, is_named).map(|map| (number, map)));
+            }
+        }
     }
-    Ok((candidates, unlooked))
+    Ok(looked)
+}
+
+/// Whether a table is called as those are in which events are kept.
+fn is_called_events(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    ["event", "log", "journal", "history", "audit", "ledger"].iter().any(|word| lower.contains(word))
+}
+
+/// How a table of events that is not read would be.
+pub fn chosen(database: &dyn Database, (number, map): &(usize, String)) -> String {
+    let map = shell::word(map.as_bytes());
+    match database.tables() {
+        [_] => format!("--map {map}"),
+        tables => format!(
+            "--layout {} --map {map}",
+            shell::word(format!("{SHORT}:{}", tables[*number].full_name()).as_bytes())
+        ),
+    }
 }
 
 /// The first rows of a table as records, and a sample of them that watches what the user names.
@@ -285,8 +337,8 @@ fn together(database: &dyn Database, tables: &[&Candidate], said: &Overrides, st
     if guessed.mapping.position.as_ref().is_some_and(repeats) {
         guessed.mapping.position = None;
         guessed.reasons.retain(|reason| !reason.starts_with("position = "));
-        guessed.caveats.retain(|caveat| !caveat.starts_with("positions ("));
-        guessed.caveats.push("no position: shown in file order, by line".into());
+        guessed.caveats.retain(|caveat| caveat.kind != CaveatKind::PositionsBack);
+        guessed.caveats.push(Caveat::new(CaveatKind::NoPosition, "no position: shown in file order, by line"));
     }
     Some(guessed)
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::words;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +18,7 @@ use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{
-    About, Candidate, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
+    About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
 };
 use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
@@ -38,7 +39,7 @@ pub struct Opened {
     /// Rows of other tables.
     pub lookups: Arc<Lookups>,
     candidates: Vec<Candidate>,
-    caveats: Vec<String>,
+    caveats: Vec<Caveat>,
     /// Wider keys of streams that are possible and were not taken.
     other_keys: Vec<OtherKey>,
     /// Streams that are declared archived or deleted.
@@ -69,23 +70,25 @@ impl Opened {
             mapped::check(overrides, &database.tables().iter().collect::<Vec<_>>(), name)?;
         }
         let catalogue = Catalogue::read(options.layouts.as_deref());
-        let mut caveats: Vec<String> =
-            catalogue.problems.iter().map(|problem| format!("a layout of yours is not used: {problem}")).collect();
+        let problems = catalogue.problems.iter();
+        let mut caveats: Vec<Caveat> =
+            problems.map(|problem| format!("a layout of yours is not used: {problem}").into()).collect();
         let (mut found, candidates, other_keys) = match &options.layout {
             Some(asked) => asked_for(&catalogue, asked, &*database, overrides.as_ref(), (name, stem), &mut caveats)?,
             None => best(&catalogue, &*database, overrides.as_ref(), (name, stem), &mut caveats)?,
         };
         if found.layout.name != generic::NAME {
             let is_asked = |table: usize| beside::is_unknown(&found, &*database, table);
-            let (also, unlooked) = generic::beside(&*database, stem, &is_asked)?;
-            found.also.extend(also);
-            found.unlooked = unlooked;
+            let looked = generic::beside(&*database, stem, &is_asked)?;
+            found.also.extend(looked.sure());
+            (found.unusual, found.unlooked) = (looked.unusual, looked.unlooked);
         }
         let found = match &overrides {
             Some(overrides) => {
                 let tables: Vec<_> = found.events.iter().map(|&table| &database.tables()[table]).collect();
                 mapped::check(overrides, &tables, name)?;
-                caveats.extend(mapped::judged(overrides, &*database, &found.events, name)?);
+                let judged = mapped::judged(overrides, &*database, &found.events, name)?;
+                caveats.extend(judged.into_iter().map(Caveat::from));
                 overridden(found, overrides, stem)
             }
             None => found,
@@ -220,11 +223,10 @@ impl Opened {
     /// What is known of the store.
     pub fn about(&self) -> About {
         let layout = &self.found.layout;
-        let mut caveats = self.database.caveats();
+        let mut caveats: Vec<Caveat> = self.database.caveats().into_iter().map(Caveat::from).collect();
         caveats.extend(self.caveats.iter().cloned());
-        caveats.extend(layout.caveats.iter().cloned());
-        caveats.extend(self.counted());
-        caveats.extend(self.left_out().iter().map(LeftOut::caveat));
+        let rest = layout.caveats.iter().cloned().chain(self.counted());
+        caveats.extend(rest.chain(self.left_out().iter().map(LeftOut::caveat)).map(Caveat::from));
         let mut reasons = self.database.reasons();
         reasons.push(format!("read as {} ({} %)", layout.title, self.found.score));
         reasons.extend(self.found.reasons.iter().cloned());
@@ -245,6 +247,7 @@ impl Opened {
             normal: layout.normal.iter().map(|(finding, why)| (finding.name().to_owned(), why.clone())).collect(),
             first_version: layout.first_version,
             counts_positions: self.counts_positions(),
+            reads_payloads: false,
             positions_ascend: self.is_direct() && self.is_ordered(),
             counted_versions: self.learnt.get().map_or(0, |(counts, _)| counts.counted),
             stood_at: None,
@@ -322,8 +325,14 @@ impl Opened {
             let choose = format!("--layout {layout}:{name}");
             LeftOut { rows: self.database.rows(table), choose, name, is_known: true }
         });
+        let unusual = self.found.unusual.iter().map(|unusual| LeftOut {
+            name: self.database.tables()[unusual.0].full_name(),
+            rows: self.database.rows(unusual.0),
+            choose: generic::chosen(&*self.database, unusual),
+            is_known: true,
+        });
         let unlooked = (self.found.unlooked > 0).then(|| generic::unlooked(self.found.unlooked));
-        tables.chain(unlooked).collect()
+        tables.chain(unusual).chain(unlooked).collect()
     }
 
     /// A stream's name with where its category stands.
@@ -421,7 +430,8 @@ fn parted<'a>(catalogue: &Catalogue, asked: &'a str) -> (&'a str, Option<&'a str
 ///
 /// # Errors
 /// When there is none of that name.
-pub fn exists(catalogue: &Catalogue, asked: &str) -> Result<(), Failure> {
+pub fn exists(catalogue: &Catalogue, asked: &OsStr) -> Result<(), Failure> {
+    let Some(asked) = asked.to_str() else { return catalogue.asked(asked).map(drop) };
     match generic_table(catalogue, asked) {
         Some(_) => Ok(()),
         None => catalogue.named(parted(catalogue, asked).0).map(drop),
@@ -429,7 +439,7 @@ pub fn exists(catalogue: &Catalogue, asked: &str) -> Result<(), Failure> {
 }
 
 /// What was guessed, in front of what else was considered.
-fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<String>) -> Recognised {
+fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<Caveat>) -> Recognised {
     let generic::Guess { found, caveats: more, other_keys } = guess;
     caveats.extend(more);
     let reasons = found.reasons.clone();
@@ -441,13 +451,13 @@ fn guessed(guess: generic::Guess, considered: Vec<Candidate>, caveats: &mut Vec<
 /// The layout that was asked for, and the table if that was said (`marten:shop.mt_events`).
 fn asked_for(
     catalogue: &Catalogue,
-    asked: &str,
+    asked: &OsStr,
     database: &dyn Database,
     overrides: Option<&Overrides>,
     (name, stem): (&str, &str),
-    caveats: &mut Vec<String>,
+    caveats: &mut Vec<Caveat>,
 ) -> Result<Recognised, Failure> {
-    if let Some(table) = generic_table(catalogue, asked) {
+    if let Some(table) = asked.to_str().and_then(|asked| generic_table(catalogue, asked)) {
         return match generic::guess(database, overrides, (name, stem), table)? {
             Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
             None => {
@@ -457,8 +467,14 @@ fn asked_for(
             }
         };
     }
-    let (layout, table) = parted(catalogue, asked);
-    let entry = catalogue.named(layout)?;
+    let (layout, table) = match asked.to_str() {
+        Some(text) => {
+            let (layout, table) = parted(catalogue, text);
+            (OsStr::new(layout), table)
+        }
+        None => (asked, None),
+    };
+    let entry = catalogue.asked(layout)?;
     match found::try_only(&entry.layout, database, table)? {
         Some(Tried::Fits(mut found)) => {
             found.reasons.insert(0, "you asked for this layout".into());
@@ -483,7 +499,7 @@ fn best(
     database: &dyn Database,
     overrides: Option<&Overrides>,
     (name, stem): (&str, &str),
-    caveats: &mut Vec<String>,
+    caveats: &mut Vec<Caveat>,
 ) -> Result<Recognised, Failure> {
     let layouts: Vec<_> = catalogue.entries.iter().map(|entry| entry.layout.clone()).collect();
     let mut tried = found::try_all(&layouts, database)?;
@@ -495,12 +511,12 @@ fn best(
     }
     match generic::guess(database, overrides, (name, stem), None)? {
         Some(guess) => Ok(guessed(guess, candidates, caveats)),
-        None => Err(unknown(database, name, candidates.first())),
+        None => Err(unknown(database, (name, stem), candidates.first())),
     }
 }
 
 /// Nothing fits.
-fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> Failure {
+fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<&Candidate>) -> Failure {
     let mut why = "its tables follow no layout of an event store that is known".to_owned();
     let unlooked = generic::unlooked_at(database);
     if unlooked > 0 {
@@ -512,10 +528,21 @@ fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>) -> 
     }
     why.push('\n');
     why.push_str(&listing(database));
-    Failure::new(FailureKind::Malformed, name, "read it as an event store", why).hint(
-        "name the columns with --map stream=.column,type=.column,… or write a layout: `stepback layouts NAME` prints one \
-         to start from, and --layout FILE.toml reads by it",
-    )
+    let failure = Failure::new(FailureKind::Malformed, name, "read it as an event store", why);
+    // What cannot be read again is told by whoever reads it.
+    let unusual = generic::beside(database, stem, &|_| true).map(|looked| looked.unusual).unwrap_or_default();
+    let ways: Vec<String> = unusual
+        .iter()
+        .map(|one| {
+            format!("`{}` looks like events: {}", database.tables()[one.0].full_name(), generic::chosen(database, one))
+        })
+        .collect();
+    failure.hint(match ways.is_empty() {
+        false => ways.join("\n  "),
+        true => "name the columns with --map stream=.column,type=.column,… or write a layout: `stepback layouts NAME` prints \
+                 one to start from, and --layout FILE.toml reads by it"
+            .into(),
+    })
 }
 
 /// The tables with their columns.

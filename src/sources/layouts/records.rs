@@ -165,7 +165,7 @@ impl Records for Tables {
             let slot = first >> ROW_BITS;
             if slot >= opened.found.events.len() as u64 {
                 let why = "the kept index names a table that is not there: `stepback cache clear` removes it";
-                events.push(Arc::new(trouble(&rest[0], "the store", why.into(), Payload::default())));
+                events.push(Arc::new(trouble(&rest[0], "the store", why.into(), Payload::default(), false)));
                 continue;
             }
             let run: Vec<u64> =
@@ -180,7 +180,7 @@ impl Records for Tables {
                 };
                 let mut event = match row {
                     Row::Cells(number, cells) => reader.event(opened, place, row_place, number, cells),
-                    Row::Bad(_, reason) => trouble(place, &reader.table, reason, Payload::default()),
+                    Row::Bad(_, reason) => reader.trouble(place, reason, Payload::default()),
                 };
                 if place.offset >> ROW_BITS == LINKS && event.trouble.is_none() {
                     event.notes.insert(0, Note::new(NoteKind::Link, links.says(place.offset & ROW)));
@@ -321,14 +321,14 @@ fn scan_directly(opened: &Opened, walk: &mut Walk<'_>) -> Result<Counts, Failure
 pub const LAST: Order = Order(i64::MAX, i64::MAX);
 
 /// A record that is no event: it stands in its stream, where that is known.
-pub fn trouble(place: &Place, table: &str, reason: String, data: Payload) -> Event {
+pub fn trouble(place: &Place, table: &str, reason: String, data: Payload, counts_positions: bool) -> Event {
     let trouble = Trouble { place: format!("{table}, record {}", place.line), reason };
-    place.belonging(Event::unreadable(Position::Number(place.line), trouble, data))
+    place.belonging(Event::unreadable(place.position(counts_positions), trouble, data))
 }
 
 /// A link whose event is not there.
 fn broken_link(place: &Place) -> Event {
-    let mut event = trouble(place, "", String::new(), Payload::default());
+    let mut event = trouble(place, "", String::new(), Payload::default(), false);
     event.trouble = None;
     if let Some(placed) = &place.event {
         event.stream = placed.stream.clone();
@@ -340,10 +340,9 @@ fn broken_link(place: &Place) -> Event {
 }
 
 /// The position of an event: a number, or whatever the store writes.
-pub fn position(raw: &Raw<'_>, place: &Place) -> Position {
+pub fn position(raw: &Raw<'_>) -> Option<Position> {
     match (raw.whole(), raw.text(false)) {
-        (Some(number), _) => Position::Number(number),
-        (None, Some(text)) => Position::Text(Arc::from(&*text)),
-        (None, None) => Position::Number(place.line),
+        (Some(number), _) => Some(Position::Number(number)),
+        (None, text) => text.map(|text| Position::Text(Arc::from(&*text))),
     }
 }

@@ -151,7 +151,7 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 fn failed(name: &str, error: &io::Error) -> Failure {
-    Failure::io(name, DOING, error).hint("stepback needs a directory with room for temporary files: see TMPDIR")
+    Failure::writing(name, DOING, error).hint("stepback needs a directory with room for temporary files: see TMPDIR")
 }
 
 fn wanted(name: &str, flow: ControlFlow<()>) -> Result<(), Failure> {

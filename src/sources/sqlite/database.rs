@@ -30,6 +30,8 @@ const WAIT: Duration = Duration::from_secs(30);
 const STEPS: i32 = 10_000;
 /// A row that takes so many calls of the handler is given up: it is computed by something without an end.
 const PATIENCE: u32 = 20_000;
+/// So many damaged parts of a table are told one by one.
+const FAULTS: usize = 5;
 /// What a connection keeps of the file, in KiB.
 const CACHE: i64 = 4 << 10;
 
@@ -158,8 +160,13 @@ impl Sqlite {
         Ok(Used { database: self, lane: Some(lane) })
     }
 
+    /// Whether somebody wrote to the file since it was opened, so that what was read of it may be anything.
+    pub(super) fn is_moved(&self) -> bool {
+        self.untouched.is_moved(self.original.as_deref())
+    }
+
     pub(super) fn failure(&self, error: &rusqlite::Error) -> Failure {
-        match self.untouched.is_moved(self.original.as_deref()) {
+        match self.is_moved() {
             // The file is as its writer wants it; what was read of it is not.
             true => {
                 let why = "somebody wrote to it while it was read";
@@ -257,11 +264,19 @@ impl Database for Sqlite {
     }
 
     fn caveats(&self) -> Vec<String> {
-        self.untouched.caveats.iter().chain(&self.schema.unread).cloned().collect()
+        let untouched = self.untouched.caveats.iter().chain(&self.schema.unread).cloned();
+        // What was lost before it was opened is among these already.
+        untouched.chain(self.losses().split_off(self.untouched.losses.len())).collect()
     }
 
     fn losses(&self) -> Vec<String> {
-        self.untouched.losses.clone()
+        let mut losses = self.untouched.losses.clone();
+        for (table, places) in self.schema.tables.iter().zip(&self.places) {
+            let places = places.lock().unwrap_or_else(PoisonError::into_inner);
+            // Of very many the first ones show what it is about; every one is an unreadable record too.
+            losses.extend(places.faults().take(FAULTS).map(|why| format!("table {}: {why}", table.name)));
+        }
+        losses
     }
 
     fn tables(&self) -> &[Table] {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is open never changes, so every scan gives the same row the same number.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use rusqlite::types::Value;
@@ -23,6 +24,8 @@ pub struct Places {
     keys: Vec<(usize, Box<[Value]>)>,
     /// How many rows were given a place by their keys.
     given: usize,
+    /// The places of what the scan could not read, and why: of many rows that lie in one damaged part, the first.
+    faults: BTreeMap<u64, String>,
 }
 
 /// Where a place leads to.
@@ -32,6 +35,8 @@ pub enum Leads {
     Row(i64),
     /// To the n-th row of a scan, which is at or behind the one with the number and the key given.
     Key(usize, usize, Box<[Value]>),
+    /// To what could not be read when it was scanned, and why.
+    Fault(String),
     /// Nowhere: it was never given out.
     Nowhere,
 }
@@ -67,8 +72,21 @@ impl Places {
         given(nth)
     }
 
+    /// Notes what cannot be read.
+    pub fn note(&mut self, place: u64, why: &str) {
+        self.faults.insert(place, why.to_owned());
+    }
+
+    /// Why parts of the table cannot be read.
+    pub fn faults(&self) -> impl Iterator<Item = &str> {
+        self.faults.values().map(String::as_str)
+    }
+
     /// Where a place leads to.
     pub fn leads(&self, place: u64) -> Leads {
+        if let Some(why) = self.faults.get(&place) {
+            return Leads::Fault(why.clone());
+        }
         let Some(nth) = place.checked_sub(GIVEN) else { return Leads::Row(place as i64) };
         let Ok(nth) = usize::try_from(nth) else { return Leads::Nowhere };
         if let Some(row) = self.rows.get(nth) {
@@ -91,6 +109,11 @@ impl Places {
         out.list(&self.keys, |out, (nth, key)| {
             out.number(*nth as u64);
             key.iter().for_each(|value| write_value(out, value));
+        })?;
+        let faults: Vec<_> = self.faults.iter().collect();
+        out.list(&faults, |out, (place, why)| {
+            out.number(**place);
+            out.bytes(why.as_bytes());
         })
     }
 
@@ -102,9 +125,10 @@ impl Places {
             let nth = usize::try_from(read.number()?).ok()?;
             Some((nth, (0..width).map(|_| read_value(read)).collect::<Option<Box<[Value]>>>()?))
         })?;
+        let faults = front.list(|read| Some((read.number()?, String::from_utf8(read.bytes()?.to_vec()).ok()?)))?;
         let ascend = keys.is_sorted_by(|(a, _), (b, _)| a < b) && keys.last().is_none_or(|(last, _)| *last < given);
         let kind = if width == 0 { given == 0 && keys.is_empty() } else { rows.is_empty() };
-        (ascend && kind).then_some(Self { rows, keys, given })
+        (ascend && kind).then(|| Self { rows, keys, given, faults: faults.into_iter().collect() })
     }
 }
 
@@ -147,6 +171,8 @@ mod tests {
         for (nth, row) in [-1, i64::MIN, i64::MAX].into_iter().enumerate() {
             rows.give_row(nth, row);
         }
+        rows.note(5, "rows 5 to 9 cannot be read");
+        assert_eq!(rows.leads(5), Leads::Fault("rows 5 to 9 cannot be read".into()));
         let mut keys = Places::default();
         let values = [
             [Value::Integer(i64::MIN), Value::Text("a ❤".into())],

@@ -1,13 +1,15 @@
 //! Rows of a table: all of them in the order they lie, or some again by their places.
 //!
-//! A row that SQLite cannot read is a bad row, and reading goes on behind it where that is possible.
+//! A row that SQLite cannot read is a bad row, and reading goes on behind it where that is possible. A damaged part of the
+//! file is one fault, however many rows lie in it, and stands at the place of the first of them. What could be read when it
+//! was scanned and cannot when it is looked up was written over meanwhile: that is a failure, and no record.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::PoisonError;
 
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{ErrorCode, params_from_iter};
+use rusqlite::{ErrorCode, OptionalExtension, params_from_iter};
 
 use super::database::{LARGEST, Sqlite, Used};
 use super::places::{KEPT, Leads, given, usual};
@@ -18,7 +20,7 @@ use crate::sources::tables::{Cell, Row};
 /// After so many rows it is told how far the scan is.
 const OFTEN: u64 = 256;
 /// After so many bad rows the rest of a table is given up.
-const BAD: usize = 1000;
+const BAD: usize = 20_000;
 /// Rows so near behind the last one are reached by walking on, not by looking them up.
 const NEAR: i64 = 8;
 
@@ -33,7 +35,24 @@ enum Ended {
     /// There are no more rows, or nobody wants them.
     Done,
     /// A row could not be read.
-    Bad(String),
+    Bad(Fault),
+}
+
+/// Why a row cannot be read.
+enum Fault {
+    /// It is this one's own.
+    Own(String),
+    /// The file is damaged where it lies.
+    Damaged(String),
+}
+
+/// Rows that lie in a damaged part of the file.
+struct Part {
+    /// The place of the first of them.
+    place: u64,
+    first: i64,
+    last: i64,
+    why: String,
 }
 
 /// See `Database::scan`.
@@ -56,6 +75,7 @@ pub fn scan(
         bytes: 0,
         unusual: 0,
         ends: None,
+        part: None,
     };
     match &reading.key {
         Key::Row(_) => scan.by_row(),
@@ -77,6 +97,8 @@ struct Scan<'a> {
     unusual: usize,
     /// The lowest and the highest row number.
     ends: Option<(i64, i64)>,
+    /// The damaged part the scan is in.
+    part: Option<Part>,
 }
 
 impl Scan<'_> {
@@ -93,31 +115,121 @@ impl Scan<'_> {
                 Some(i64::MAX) => return Ok(()),
                 Some(last) => last + 1,
             };
-            let Ended::Bad(why) = self.rows_from(from, &mut last)? else { return Ok(()) };
+            let fault = match self.rows_from(from, &mut last)? {
+                Ended::Bad(fault) => fault,
+                Ended::Done => {
+                    let _ = self.tell_part();
+                    return Ok(());
+                }
+            };
             // The row that failed is the first one behind the last good one, if its number at least can be read.
             let from = last.map_or(i64::MIN, |last| last.saturating_add(1));
-            let found = self.reading.next().map(|sql| {
-                self.connection.begin_row();
-                self.connection.query_row(&sql, [from], |row| row.get::<_, i64>(0))
-            });
-            match found {
-                Some(Ok(row)) if row >= from => {
-                    let place = self.place(row);
-                    if (self.told)(Row::Bad(place, why)).is_break() {
-                        return Ok(());
-                    }
+            let found = self.next(from).and_then(Result::ok).flatten();
+            let flow = match (fault, found) {
+                (Fault::Own(why), Some(row)) => {
                     last = Some(row);
+                    let told = self.tell_part();
+                    if told.is_break() { told } else { self.tell_bad(row, &why) }
                 }
-                _ => return self.give_up(from, &why),
+                (Fault::Own(why), None) => return self.give_up(from, &why),
+                (Fault::Damaged(why), Some(row)) => {
+                    last = Some(row);
+                    // Those before it, if there were any, are not found any more.
+                    self.damaged(from.max(self.low()), row, &why)
+                }
+                // Not even the numbers of the rows can be read: the next ones that can lie in another part of the file.
+                (Fault::Damaged(why), None) => match self.behind(from) {
+                    Some(row) => {
+                        let until = row - 1;
+                        last = Some(until);
+                        self.damaged(from.max(self.low()), until, &why)
+                    }
+                    None => return self.give_up(from, &why),
+                },
+            };
+            if flow.is_break() {
+                return Ok(());
             }
         }
         self.give_up(last.map_or(0, |last| last.saturating_add(1)), "too many of its rows cannot be read")
     }
 
+    /// The first row number from one on: none where there are no more rows.
+    fn next(&self, from: i64) -> Option<rusqlite::Result<Option<i64>>> {
+        let sql = self.reading.next()?;
+        self.connection.begin_row();
+        let found = self.connection.query_row(&sql, [from], |row| row.get::<_, i64>(0)).optional();
+        // A damaged tree may lead anywhere.
+        Some(found.map(|row| row.filter(|row| *row >= from)))
+    }
+
+    /// The first row number behind a part of the file in which not even these can be read, near enough: rows before it may
+    /// be looked for in steps that grow, and then in halves.
+    fn behind(&self, from: i64) -> Option<i64> {
+        let readable = |from: i64| self.next(from).and_then(Result::ok).flatten();
+        let (mut bad, mut step) = (from.max(self.low()), 1_i64);
+        let mut good = loop {
+            let probed = bad.checked_add(step)?;
+            match readable(probed) {
+                Some(row) => break row,
+                // Where there are no more rows, they end within the damaged part.
+                None if self.ends.is_some_and(|(_, high)| probed > high) => return None,
+                None => (bad, step) = (probed, step.checked_mul(2)?),
+            }
+        };
+        let mut probed = good;
+        while probed - bad > 1 {
+            let middle = bad + (probed - bad) / 2;
+            match readable(middle) {
+                Some(row) => (good, probed) = (row, middle),
+                None => bad = middle,
+            }
+        }
+        Some(good)
+    }
+
+    /// The lowest row number there may be.
+    fn low(&self) -> i64 {
+        self.ends.map_or(0, |(low, _)| low)
+    }
+
+    /// Rows that lie in a damaged part of the file: in the one before, if no row between could be read.
+    fn damaged(&mut self, first: i64, last: i64, why: &str) -> ControlFlow<()> {
+        match &mut self.part {
+            Some(part) => part.last = last,
+            None => {
+                let place = self.place(first);
+                self.part = Some(Part { place, first, last, why: why.to_owned() });
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells of the damaged part the scan was in.
+    fn tell_part(&mut self) -> ControlFlow<()> {
+        let Some(Part { place, first, last, why }) = self.part.take() else { return ControlFlow::Continue(()) };
+        let rows = if first == last { format!("row {first}") } else { format!("rows {first} to {last}") };
+        self.note(place, format!("{rows} cannot be read, the file is damaged there: {why}"))
+    }
+
+    /// Tells of one row that cannot be read.
+    fn tell_bad(&mut self, row: i64, why: &str) -> ControlFlow<()> {
+        let place = self.place(row);
+        (self.told)(Row::Bad(place, why.to_owned()))
+    }
+
+    fn note(&mut self, place: u64, why: String) -> ControlFlow<()> {
+        self.places().note(place, &why);
+        (self.told)(Row::Bad(place, why))
+    }
+
     /// Tells that the rest cannot be read.
     fn give_up(&mut self, from: i64, why: &str) -> Result<(), Failure> {
-        let place = self.place(from);
-        let _ = (self.told)(Row::Bad(place, format!("{REST}: {why}")));
+        let (place, from) = match self.part.take() {
+            Some(part) => (part.place, part.first),
+            None => (self.place(from.max(self.low())), from.max(self.low())),
+        };
+        let _ = self.note(place, format!("{REST}, from row {from} on: {why}"));
         Ok(())
     }
 
@@ -133,14 +245,17 @@ impl Scan<'_> {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
                 Ok(None) => return Ok(Ended::Done),
-                Err(e) => return bad(&e).map(Ended::Bad).ok_or_else(|| failed(&e)),
+                Err(e) => return self.fault(&e).map(Ended::Bad),
             };
             let number: i64 = row.get(self.reading.width).map_err(|e| failed(&e))?;
             // A damaged tree may lead in a circle.
             if number < from || last.is_some_and(|last| number <= last) {
-                return Ok(Ended::Bad("its rows are out of order".into()));
+                return Ok(Ended::Bad(Fault::Damaged("its rows are out of order".into())));
             }
             *last = Some(number);
+            if self.tell_part().is_break() {
+                return Ok(Ended::Done);
+            }
             let place = self.place(number);
             if self.tell(place, row).is_break() || self.look(Some(number)).is_break() {
                 return Ok(Ended::Done);
@@ -162,14 +277,14 @@ impl Scan<'_> {
                 Ok(Some(row)) => row,
                 Ok(None) => return Ok(()),
                 Err(e) => {
-                    let why = bad(&e).ok_or_else(|| failed(&e))?;
-                    let _ = (self.told)(Row::Bad(given(nth), format!("{REST}: {why}")));
+                    let (Fault::Own(why) | Fault::Damaged(why)) = self.fault(&e)?;
+                    let _ = self.note(given(nth), format!("{REST}: {why}"));
                     return Ok(());
                 }
             };
             // A damaged tree may lead in a circle; one that does not has no more rows than have room in the file.
             if self.rows > database.size / SMALLEST {
-                let _ = (self.told)(Row::Bad(given(nth), format!("{REST}: its rows are out of order")));
+                let _ = self.note(given(nth), format!("{REST}: its rows are out of order"));
                 return Ok(());
             }
             let width = self.reading.width;
@@ -179,6 +294,18 @@ impl Scan<'_> {
             if self.tell(place, row).is_break() || self.look(None).is_break() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Why a row cannot be read.
+    ///
+    /// # Errors
+    /// Where it is not the row's fault, nor that of the file as it lay there when it was opened.
+    fn fault(&self, error: &rusqlite::Error) -> Result<Fault, Failure> {
+        match bad(error) {
+            Some(Fault::Damaged(_)) if self.database.is_moved() => Err(self.database.failure(error)),
+            Some(fault) => Ok(fault),
+            None => Err(self.database.failure(error)),
         }
     }
 
@@ -238,15 +365,21 @@ pub fn fetch(
     while let Some((place, leads)) = places.next() {
         let flow = match leads {
             Leads::Nowhere => told(Row::Bad(place, GONE.into())),
+            Leads::Fault(why) => told(Row::Bad(place, why)),
             Leads::Key(nth, first, key) => {
                 let rows = statement.query(params_from_iter(key.iter())).map_err(failed)?;
                 let walk = Walk { database, connection: &connection, reading, rows, number: Some(first as i64) };
-                walk.tell((place, nth as i64), &mut places, told)?
+                walk.tell((place, nth as i64), &mut places, &mut None, told)?
             }
             Leads::Row(row) => {
-                let rows = statement.query([row]).map_err(failed)?;
-                let walk = Walk { database, connection: &connection, reading, rows, number: None };
-                walk.tell((place, row), &mut places, told)?
+                let mut from = Some((place, row));
+                let mut flow = ControlFlow::Continue(());
+                while let Some(wanted) = from.take() {
+                    let rows = statement.query([wanted.1]).map_err(failed)?;
+                    let walk = Walk { database, connection: &connection, reading, rows, number: None };
+                    flow = walk.tell(wanted, &mut places, &mut from, told)?;
+                }
+                flow
             }
         };
         if flow.is_break() {
@@ -267,17 +400,24 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Tells the row wanted, and those near behind it that are wanted next.
+    /// Tells the row wanted, and those near behind it that are wanted next. One that is not reached because something on the
+    /// way to it is damaged is put into `again`: it is to be looked up.
     fn tell(
         mut self,
         mut wanted: (u64, i64),
         places: &mut std::iter::Peekable<impl Iterator<Item = (u64, Leads)>>,
+        again: &mut Option<(u64, i64)>,
         told: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Failure> {
-        let mut between = 0;
+        let (mut between, mut is_first) = (0, true);
         loop {
             self.connection.begin_row();
             let found = self.rows.next();
+            if !is_first && self.number.is_none() && found.is_err() {
+                *again = Some(wanted);
+                return Ok(ControlFlow::Continue(()));
+            }
+            is_first = false;
             let number = match (&found, &mut self.number) {
                 (Ok(Some(_)), Some(next)) => {
                     *next += 1;
@@ -306,7 +446,7 @@ impl Walk<'_> {
             let near = |next: &(u64, Leads)| match next.1 {
                 Leads::Row(row) => walks_on && row > wanted.1 && row.saturating_sub(wanted.1) <= NEAR,
                 Leads::Key(nth, ..) => walks_along && nth as i64 > wanted.1 && nth as i64 - wanted.1 <= KEPT as i64,
-                Leads::Nowhere => false,
+                Leads::Nowhere | Leads::Fault(_) => false,
             };
             wanted = match places.next_if(near) {
                 Some((place, Leads::Row(row))) => (place, row),
@@ -330,19 +470,21 @@ fn tell(
         Ok(Some(cells)) => Ok(told(Row::Cells(place, &cells))),
         Ok(None) => Ok(told(Row::Bad(place, GONE.into()))),
         Err(e) => match bad(&e) {
-            Some(why) => Ok(told(Row::Bad(place, why))),
-            None => Err(database.failure(&e)),
+            Some(Fault::Own(why)) => Ok(told(Row::Bad(place, why))),
+            // The scan read it.
+            Some(Fault::Damaged(_)) | None => Err(database.failure(&e)),
         },
     }
 }
 
 /// Why a row cannot be read; `None` when it is not the row's fault.
-fn bad(error: &rusqlite::Error) -> Option<String> {
+fn bad(error: &rusqlite::Error) -> Option<Fault> {
     Some(match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory | ErrorCode::CannotOpen) => return None,
-        Some(ErrorCode::TooBig) => format!("it has a value of more than {} MiB", LARGEST >> 20),
-        Some(ErrorCode::OperationInterrupted) => "it takes too long to be computed".into(),
-        _ => format!("SQLite says: {error}"),
+        Some(ErrorCode::TooBig) => Fault::Own(format!("it has a value of more than {} MiB", LARGEST >> 20)),
+        Some(ErrorCode::OperationInterrupted) => Fault::Own("it takes too long to be computed".into()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Fault::Damaged(format!("SQLite says: {error}")),
+        _ => Fault::Own(format!("SQLite says: {error}")),
     })
 }
 

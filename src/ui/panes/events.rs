@@ -155,8 +155,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             return say(words, Role::Muted, theme, list, buffer);
         }
         let about = app.catalogue.about.as_ref();
-        let lines = about.map_or(Vec::new(), |about| about.caveats.iter().chain(&about.reasons).collect());
-        let lines: Vec<&str> = ["No events.", ""].into_iter().chain(lines.into_iter().map(String::as_str)).collect();
+        let lines: Vec<&str> = about.map_or(Vec::new(), |about| {
+            let caveats = about.caveats.iter().map(|caveat| &**caveat);
+            caveats.chain(about.reasons.iter().map(String::as_str)).collect()
+        });
+        let lines: Vec<&str> = ["No events.", ""].into_iter().chain(lines).collect();
         return say(&lines, Role::Muted, theme, list, buffer);
     };
     let style = theme.style(Role::Muted);

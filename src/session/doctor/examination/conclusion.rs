@@ -44,6 +44,12 @@ impl Examination {
         report.checks.push(Check::whole("records", records).but(beyond));
         self.conclude_versions(&mut report, &mut texts);
         let wider = |than| OtherKey::first(&about.other_keys, than);
+        // Where versions repeat, that finding says it.
+        if let (false, false, Some(key)) =
+            (self.facts.one_stream, self.tallies.contains_key(&Kind::DuplicateVersions), wider(Than::Doubtful))
+        {
+            self.elsewhere(Kind::DoubtfulKey, 1, Example { text: key.caveat(), ..Example::default() });
+        }
         if let (true, Some(OtherKey { field, map: Some(map), .. })) =
             (self.tallies.contains_key(&Kind::DuplicateVersions), wider(Than::Parting).or_else(|| wider(Than::Wider)))
         {

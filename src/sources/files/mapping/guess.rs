@@ -5,18 +5,17 @@
 //! and says why.
 
 mod behaviour;
+mod numbers;
+mod roles;
 
-use hashbrown::HashMap;
 use std::borrow::Cow;
-
-use behaviour::{is_dated, is_epoch, is_of_the_store, is_uuid, repeats};
 
 use super::exported;
 use super::key::{Key, Keys, Why};
 use super::names::{self, rank};
-use super::sample::{Field, Growth, Sample};
+use super::sample::{Field, Sample};
 use super::{FieldPath, Mapping, Overrides, Owner, Reference, Role, StreamFrom, Template};
-use crate::domain::{OtherKey, text};
+use crate::domain::{Caveat, CaveatKind, OtherKey, text};
 use crate::sources::files::value;
 
 /// A candidate below this is none.
@@ -30,7 +29,7 @@ pub struct Guessed {
     /// One sentence a part.
     pub reasons: Vec<String>,
     /// What is missing and how it is made up for.
-    pub caveats: Vec<String>,
+    pub caveats: Vec<Caveat>,
     /// Wider keys of streams that are possible and were not taken.
     pub other_keys: Vec<OtherKey>,
 }
@@ -85,20 +84,24 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
         guesser.reasons.push((Role::Data, "data = the whole record: no field holds a payload".into()));
     }
     if version.is_none() {
-        caveats.push(guesser.no_versions());
+        caveats.push(Caveat::new(CaveatKind::NoVersions, guesser.no_versions()));
     }
     match &position {
-        None => caveats.push(guesser.no_position(&stream, version.as_ref())),
+        None => {
+            let text = guesser.no_position(&stream, version.as_ref());
+            caveats.push(Caveat::new(CaveatKind::NoPosition, text));
+        }
         Some(path) => {
             let growth = sample.field(path).map(|field| field.growth(|_| Some(0))).unwrap_or_default();
             if growth.grow < growth.pairs {
                 let what = if growth.repeated > 0 { "go back or repeat" } else { "go back" };
-                caveats.push(format!("positions ({path}) {what}: shown in file order"));
+                let text = format!("positions ({path}) {what}: shown in file order");
+                caveats.push(Caveat::new(CaveatKind::PositionsBack, text));
             }
         }
     }
     if time.is_none() {
-        caveats.push("no times".into());
+        caveats.push(Caveat::new(CaveatKind::NoTimes, "no times"));
     }
     let fields = is_exported.then(exported::fields);
     let key_of_export = exported::key(sample).filter(|_| is_exported && overrides.stream().is_none());
@@ -120,13 +123,13 @@ pub fn guess(sample: &Sample, overrides: &Overrides, name: &str) -> Result<Guess
     let keys = guesser.keys(&stream, [&mapping.time, &mapping.id]);
     let mut other_keys = keys.others(&key, mapping.version.as_ref());
     if let Some(folded) = keys.folded(&stream, &key, mapping.version.as_ref()) {
-        caveats.push(folded.caveat());
+        caveats.push(folded.caveat().into());
         other_keys.push(folded);
     }
     drop(keys);
     if let (StreamFrom::Field(narrow), false) = (&mapping.stream, key.beside.is_empty()) {
         let narrow = narrow.clone();
-        caveats.extend(guesser.widen(&mut mapping, &narrow, &key));
+        caveats.extend(guesser.widen(&mut mapping, &narrow, &key).map(Caveat::from));
     }
     let mut usual = guesser.keys(&stream, [&mapping.time, &mapping.id]).usual(mapping.version.as_ref());
     // What is a part of every name is no part of some.
@@ -357,237 +360,6 @@ impl Guesser<'_> {
     fn coverage(&self, field: &Field) -> Option<i32> {
         let percent = field.count() * 100 / self.sample.records().max(1);
         (percent >= 50).then_some((percent as i32 - 100) / 2)
-    }
-
-    fn payload(&self, role: Role, field: &Field) -> Option<(i32, Cow<'static, str>)> {
-        if self.data.as_ref().is_some_and(|data| data.is_prefix_of(&field.path)) {
-            return None;
-        }
-        let there = field.values.iter().filter(|value| value.is_some()).count();
-        if there * 2 < self.sample.records() {
-            return None;
-        }
-        let objects = field.share(|value| value[0] == b'{');
-        let texts = field.share(|value| matches!(value, [b'"', b'{' | b'[', ..] | [b'"', b' ', b'{', ..]));
-        if objects >= 50 {
-            return Some((30, "objects".into()));
-        }
-        if texts >= 50 {
-            return Some((25, "JSON as text".into()));
-        }
-        // A plain value may be a payload only under a name that can mean nothing else.
-        let sure = rank(role, &field.path).is_some_and(|rank| rank < 10);
-        let plain = if field.count() == 0 { "always null so far" } else { "plain values" };
-        (sure && field.path.keys().len() == 1).then_some((-30, plain.into()))
-    }
-
-    fn stream(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
-        let points = self.coverage(field)?;
-        if !field.nearly_all(|value| value::name(value).is_some()) || field.share(is_dated) > 10 {
-            return None;
-        }
-        let (count, distinct) = (field.count(), field.distinct());
-        let why = Cow::Owned(format!("{distinct} names in {count} records"));
-        match count {
-            _ if distinct < count => Some((points + 20, why)),
-            8.. => Some((points - 30, why)),
-            _ => Some((points, why)),
-        }
-    }
-
-    /// Whether a field of a name that may mean anything (`name`, `kind`) says what its stream is of, or who, and not what
-    /// happened: it is the same throughout each stream, and differs between them.
-    fn describes_the_stream(&self, field: &Field) -> bool {
-        /// How many of the names of a type can mean nothing else.
-        const SURE: usize = 8;
-        if rank(Role::Type, &field.path).is_none_or(|rank| rank < SURE) {
-            return false;
-        }
-        let names = |field: &&Field| rank(Role::Stream, &field.path).is_some() && self.stream(field).is_some();
-        let streams = self.sample.fields().iter().filter(|other| other.path != field.path).filter(names);
-        let Some(streams) = streams.min_by_key(|field| rank(Role::Stream, &field.path)) else { return false };
-        let (mut said, mut again): (HashMap<&[u8], &[u8]>, bool) = (HashMap::new(), false);
-        for (stream, value) in streams.values.iter().zip(&field.values) {
-            let (Some(stream), Some(value)) = (stream, value) else { continue };
-            match said.get(&stream[..]) {
-                Some(before) if *before != &value[..] => return false,
-                Some(_) => again = true,
-                None => _ = said.insert(stream, value),
-            }
-        }
-        again && field.distinct() > 1
-    }
-
-    fn event_type(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
-        if self.describes_the_stream(field) {
-            return None;
-        }
-        // Beside what says that it is the type of the payload, a plain `type` is that of the aggregate.
-        let is_payload_type = |other: &Field| {
-            let (path, key) = (other.path.keys(), other.path.keys().last());
-            path.split_last().map(|(_, above)| above) == field.path.keys().split_last().map(|(_, above)| above)
-                && key.is_some_and(|key| names::plain(key) == "payloadtype")
-                && other.count() == self.sample.records()
-        };
-        if field.path.keys().last().is_some_and(|key| names::plain(key) == "type")
-            && self.sample.fields().iter().any(is_payload_type)
-        {
-            return None;
-        }
-        // The type of an aggregate is not what happened to it.
-        if let [.., above, _] = field.path.keys()
-            && matches!(
-                names::plain(above).as_str(),
-                "aggregate" | "stream" | "entity" | "subject" | "actor" | "source"
-            )
-        {
-            return None;
-        }
-        let points = self.coverage(field)?;
-        if !field.nearly_all(|value| value[0] == b'"') || field.share(is_dated) > 10 || field.share(is_uuid) > 10 {
-            return None;
-        }
-        let words = field.share(|value| {
-            value[1..].first().is_some_and(|b| b.is_ascii_alphabetic() || !b.is_ascii()) && !value.contains(&b' ')
-        });
-        let (count, distinct) = (field.count(), field.distinct());
-        let types = if distinct == 1 { "type" } else { "types" };
-        let why = Cow::Owned(format!("{distinct} {types} in {count} records"));
-        let points = points + words as i32 * 15 / 100;
-        match count {
-            _ if distinct < count => Some((points + 15, why)),
-            8.. => Some((points - 40, why)),
-            _ => Some((points, why)),
-        }
-    }
-
-    fn time(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
-        let points = self.coverage(field)?;
-        if !field.nearly_all(|value| is_dated(value) || is_epoch(value)) {
-            return None;
-        }
-        let iso = field.share(is_dated) >= 50;
-        Some((points, if iso { "ISO 8601" } else { "epoch numbers" }.into()))
-    }
-
-    fn id(&self, field: &Field) -> Option<(i32, Cow<'static, str>)> {
-        let points = self.coverage(field)?;
-        if !field.nearly_all(|value| value::name(value).is_some()) {
-            return None;
-        }
-        // A few repeated deliveries are no reason to have no ids at all, nor is an event that stands twice.
-        let field = self.sample.once(field);
-        let (count, distinct) = (field.count(), field.distinct());
-        let why = match count - distinct {
-            0 => "different in every record".into(),
-            1 => "different in every record but one".into(),
-            n => format!("different in every record but {n}").into(),
-        };
-        (distinct * 10 >= count * 9).then_some((points, why))
-    }
-
-    /// The version, and what streams are told apart by for it to be one.
-    fn version(&mut self, stream: &StreamFrom, taken: [&Option<FieldPath>; 2]) -> (Option<FieldPath>, Key) {
-        // How each number grows under the key that suits it best.
-        let mut judged: HashMap<FieldPath, (Key, Growth)> = HashMap::new();
-        let mut constrained: Vec<FieldPath> = Vec::new();
-        {
-            let keys = self.keys(stream, taken);
-            let said = self.overrides.get(Role::Version).flatten();
-            for field in self.sample.fields() {
-                let is_asked = rank(Role::Version, &field.path).is_some() || said == Some(&field.path);
-                let is_number = || field.nearly_all(|value| value::whole(value).is_some());
-                if is_asked && self.coverage(field).is_some() && is_number() {
-                    judged.insert(field.path.clone(), keys.of_version(stream, field));
-                    constrained.extend(keys.is_constrained(&field.path).then(|| field.path.clone()));
-                }
-            }
-        }
-        for field in self.sample.fields() {
-            let Some((_, growth)) = judged.get(&field.path) else { continue };
-            if constrained.contains(&field.path) || self.is_exported {
-                // The store itself says that it counts within streams, or stepback did when it exported them.
-            } else if is_of_the_store(&self.sample.once(field), growth) {
-                self.global.push(field.path.clone());
-            } else if repeats(field, growth) && growth.grow > 0 {
-                self.refused.push(field.path.clone());
-            }
-        }
-        // Beside a number that is called a version, one that is called a place and never repeats is none, however alike
-        // they grow: otherwise it would hide that a version stands twice.
-        let is_version = |(path, (_, growth)): (&FieldPath, &(Key, Growth))| {
-            names::is_a_version(path) && self.sample.field(path).is_some_and(|field| !repeats(field, growth))
-        };
-        let has_version = judged.iter().any(is_version);
-        let version = self.choose_by(Role::Version, |guesser, field| {
-            let points = guesser.coverage(field)?;
-            if has_version && names::is_a_place(&field.path) && field.growth(|_| Some(0)).repeated == 0 {
-                return None;
-            }
-            let (_, growth) = judged.get(&field.path).filter(|_| !guesser.global.contains(&field.path))?;
-            let from_start = 10 * growth.from_zero_or_one as i32 / growth.starts.max(1) as i32;
-            if growth.pairs == 0 {
-                return Some((points - 10 + from_start, "whole numbers; no stream repeats so far".into()));
-            }
-            if repeats(field, growth) {
-                return None;
-            }
-            let (grow, by_one) = (growth.grow * 100 / growth.pairs, growth.by_one * 100 / growth.pairs);
-            let points = points + by_one as i32 * 40 / 100 + from_start;
-            let why = match growth.repeated {
-                0 if grow < 80 => "different in each event of a stream".into(),
-                0 => "grows within each stream".into(),
-                n => {
-                    let (records, copies) = (guesser.sample.records(), guesser.sample.copies());
-                    let has = if n == 1 { "has" } else { "have" };
-                    let but = if copies == 0 { String::new() } else { format!(", beside {copies} copies of whole records") };
-                    format!(
-                        "grows within each stream; of the {records} records looked at, {n} {has} a version that was there \
-                         before{but}"
-                    )
-                    .into()
-                }
-            };
-            Some((if grow < 80 { points - 20 } else { points }, why))
-        });
-        let key = match version.as_ref().and_then(|path| judged.remove(path)) {
-            Some((key, _)) => key,
-            None => self.keys(stream, taken).without_versions(stream),
-        };
-        (version, key)
-    }
-
-    fn position(&mut self, version: Option<&FieldPath>) -> Option<FieldPath> {
-        let found = self.position_by_name(version);
-        let first = self
-            .global
-            .first()
-            .filter(|path| found.is_none() && self.overrides.get(Role::Position).is_none() && version != Some(path));
-        let Some(path) = first.cloned() else { return found };
-        self.reasons.push((Role::Position, format!("position = {path}: it counts over all streams")));
-        Some(path)
-    }
-
-    fn position_by_name(&mut self, version: Option<&FieldPath>) -> Option<FieldPath> {
-        self.choose_by(Role::Position, |guesser, field| {
-            let points = guesser.coverage(field)?;
-            if version == Some(&field.path) || !field.nearly_all(|value| value::whole(value).is_some()) {
-                return None;
-            }
-            let growth = guesser.sample.once(field).growth(|_| Some(0));
-            let why = match growth.pairs - growth.grow {
-                0 => "grows through the file".into(),
-                1 => "grows through the file, but for one step".into(),
-                n => format!("grows through the file, but for {n} steps").into(),
-            };
-            // A number that stands twice or a step back is the store's own fault, and told as such.
-            if growth.pairs > 0 && growth.grow * 10 >= growth.pairs * 9 && growth.repeated * 10 <= growth.pairs {
-                return Some((points + 20, why));
-            }
-            // The tables of some stores are dumped in another order than they were written.
-            let sure = rank(Role::Position, &field.path).is_some_and(|rank| rank < 11);
-            sure.then_some((points - 20, "by its name".into()))
-        })
     }
 
     /// All usual places of a correlation or a causation: a record may have any of them, and the first may have none.

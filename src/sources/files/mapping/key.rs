@@ -14,6 +14,7 @@ use super::sample::{Field, Growth, Sample, TEXT};
 use super::template::{Owner, Template};
 use super::{FieldPath, StreamFrom};
 use crate::domain::{OtherKey, Than};
+use crate::sources::files::envelope::is_json_text;
 use crate::sources::files::value;
 
 /// Fields considered beside the usual one.
@@ -325,7 +326,7 @@ impl<'a> Keys<'a> {
         let path = &self.sample.fields().iter().find(differs)?.path;
         let beside = in_order(key.beside.iter().chain([path]).cloned().collect());
         let map = format!("stream={}/{}", Template::joined(beside), stream.spelled());
-        Some(OtherKey { field: path.to_string(), map: Some(map), than: Than::Parting })
+        Some(OtherKey { field: path.to_string(), map: Some(map), than: Than::Parting, within: None })
     }
 
     fn varies(&self, path: &FieldPath) -> bool {
@@ -403,7 +404,7 @@ impl<'a> Keys<'a> {
                 _ => format!("stream={}", Template::joined(known)),
             };
             let field = named.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            return vec![OtherKey { field, map: Some(map), than: Than::Narrower }];
+            return vec![OtherKey { field, map: Some(map), than: Than::Narrower, within: None }];
         }
         if version.is_some_and(|version| self.constrained(version).is_some()) {
             return Vec::new();
@@ -416,7 +417,7 @@ impl<'a> Keys<'a> {
             .map(|path| {
                 let beside: Vec<FieldPath> = key.beside.iter().chain([path]).cloned().collect();
                 let map = format!("stream={}", Template::joined(in_order(beside).into_iter().chain([narrow.clone()])));
-                OtherKey { field: path.to_string(), map: Some(map), than: Than::Wider }
+                OtherKey { field: path.to_string(), map: Some(map), than: Than::Wider, within: None }
             })
             .collect()
     }
@@ -488,7 +489,9 @@ fn is_part(value: &[u8]) -> bool {
     value.len() <= 128 && is_long_part(value)
 }
 
-/// The same of any length, as long as all of it is in the sample: what has the name of a part may be long.
+/// The same of any length, as long as all of it is in the sample: what has the name of a part may be long. An object or a
+/// list that stands there as text is no part of a name.
 fn is_long_part(value: &[u8]) -> bool {
-    value.len() < TEXT && (value.first() == Some(&b'"') || value::whole(value).is_some())
+    let is_text = || value.first() == Some(&b'"') && !is_json_text(value);
+    value.len() < TEXT && (is_text() || value::whole(value).is_some())
 }

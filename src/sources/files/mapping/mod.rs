@@ -16,10 +16,11 @@ mod template;
 use std::fmt;
 
 pub use guess::{Guessed, guess};
-pub use names::{Qualifier, alike, is_named, is_tenant, is_type_of_streams, qualifier};
+pub use names::{Qualifier, alike, is_named, is_tenant, is_tenant_anywhere, is_type_of_streams, qualifier};
 pub use parse::Overrides;
 pub use refusal::{judged, mapped, nearest};
 pub use sample::Sample;
+pub use suggest::proven;
 pub use template::{Need, Owner, Piece, Template};
 
 use crate::domain::{Spelled, StreamKey};
@@ -216,6 +217,14 @@ impl Mapping {
         };
         let data = self.data.as_ref().map_or(Some(String::new()), leading);
         Spelled { stream: self.stream.spelled(), data, metadata: self.metadata.as_ref().and_then(leading) }
+    }
+
+    /// The same where a map leads also into JSON that stands in a field of the record as text.
+    pub fn spelled_into_text(&self, sample: &Sample) -> Spelled {
+        let plain = self.spelled(sample);
+        let leading = |path: &FieldPath| (path.keys().len() == 1).then(|| path.to_string());
+        let data = plain.data.or_else(|| self.data.as_ref().and_then(leading));
+        Spelled { metadata: plain.metadata.or_else(|| self.metadata.as_ref().and_then(leading)), data, ..plain }
     }
 
     /// Takes a role from another field.

@@ -6,7 +6,7 @@
 use super::names;
 use super::suggest::suggested;
 use super::{FieldPath, Guessed, Mapping, Overrides, Role, Sample, guess};
-use crate::domain::{Failure, FailureKind, shell, text};
+use crate::domain::{Caveat, Failure, FailureKind, shell, text};
 
 /// How many fields are named instead of one that is not there.
 const NEAREST: usize = 3;
@@ -21,7 +21,7 @@ pub fn mapped(sample: &Sample, overrides: &Overrides, source: &str, stem: &str) 
     let caveats = judged(sample, overrides, source)?;
     let mut guessed =
         guess(sample, overrides, stem).map_err(|fields| unknown(sample, overrides, source, stem, &fields))?;
-    guessed.caveats.extend(caveats);
+    guessed.caveats.extend(caveats.into_iter().map(Caveat::from));
     guessed.reasons.extend(left(sample, &guessed.mapping));
     Ok(guessed)
 }
@@ -157,11 +157,26 @@ fn unknown(sample: &Sample, overrides: &Overrides, source: &str, stem: &str, fie
         fields => format!("no events were recognised in it; its records have these fields:\n  {}", fields.join("\n  ")),
     };
     let failure = Failure::new(FailureKind::Malformed, source, "open", why);
-    if let Some(path) = wrapped(sample) {
-        return failure.hint(format!(
-            "if they are the elements of {path}, make them lines first: jq -c '{path}[]' {} | stepback -",
-            shell::word(source.as_bytes())
-        ));
+    let file = shell::word(source.as_bytes());
+    match &wrapped(sample)[..] {
+        [] => {}
+        [path] => {
+            return failure.hint(format!(
+                "if they are the elements of {path}, make them lines first: jq -c {} {file} | stepback -",
+                shell::quoted(&elements(path))
+            ));
+        }
+        // Records that each hold several lists are told apart by their fields, not by their lists.
+        _ if sample.records() > 1 => {}
+        paths => {
+            let lists: Vec<String> = paths.iter().map(|path| elements(path)).collect();
+            let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
+            return failure.hint(format!(
+                "if they are the elements of {}, make them lines first: jq -c {} {file} > out.jsonl",
+                names.join(" and "),
+                shell::quoted(&lists.join(","))
+            ));
+        }
     }
     failure.hint(match suggested(sample, overrides, stem) {
         Some(map) => format!("say which is which, as in --map '{map}'"),
@@ -171,9 +186,23 @@ fn unknown(sample: &Sample, overrides: &Overrides, source: &str, stem: &str, fie
     })
 }
 
-/// The field of the records that is a list of objects, and the only one.
-fn wrapped(sample: &Sample) -> Option<&FieldPath> {
+/// The fields of the records that are lists of objects.
+fn wrapped(sample: &Sample) -> Vec<&FieldPath> {
     let is_list = |value: &[u8]| value.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"));
-    let mut lists = sample.fields().iter().filter(|field| field.said().next().is_some_and(|(_, value)| is_list(value)));
-    lists.next().filter(|_| lists.next().is_none()).map(|field| &field.path)
+    let lists = sample.fields().iter().filter(|field| field.said().any(|(_, value)| is_list(value)));
+    lists.map(|field| &field.path).collect()
+}
+
+/// The elements of a list as jq writes them, which takes more characters for operators than a map does.
+fn elements(path: &FieldPath) -> String {
+    let is_plain = |key: &str| {
+        !key.starts_with(|c: char| c.is_ascii_digit())
+            && !key.is_empty()
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let keys = path.keys().iter().map(|key| match is_plain(key) {
+        true => format!(".{key}"),
+        false => format!(".{}", crate::domain::Json::from(key.as_str())),
+    });
+    format!("{}[]", keys.collect::<String>())
 }

@@ -1,6 +1,7 @@
 //! Records that cannot be read: they stand in their stream wherever it is known, count there, and are said.
 
 mod formats;
+mod payloads;
 mod round_trip;
 
 use formats::Row;

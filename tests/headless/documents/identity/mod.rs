@@ -1,5 +1,6 @@
 //! Which stream, which version, which order: told right from what stands in a file, in every format alike.
 
+mod doubts;
 mod folded;
 mod keys;
 mod maps;
@@ -45,7 +46,7 @@ impl<'a> Asked<'a> {
     fn open(self, path: &Path) -> Arc<dyn Source> {
         let options = OpenOptions {
             map: self.map.map(str::to_owned),
-            layout: self.layout.map(str::to_owned),
+            layout: self.layout.map(Into::into),
             ..OpenOptions::default()
         };
         let source = open(path.to_str().unwrap(), &options).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -98,7 +99,7 @@ fn skipped(report: &Report, what: &str) -> Option<String> {
 
 fn caveat(about: &About, part: &str) -> String {
     let found = about.caveats.iter().find(|caveat| caveat.contains(part));
-    found.unwrap_or_else(|| panic!("no `{part}` in {:#?}", about.caveats)).clone()
+    found.unwrap_or_else(|| panic!("no `{part}` in {:#?}", about.caveats)).to_string()
 }
 
 /// The same records in every format a table or a list of objects can have.
