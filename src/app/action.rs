@@ -4,7 +4,7 @@
 //! [`ACTIONS`] and the live keymap alone.
 
 use super::panes::Pane;
-use super::panes::survey::Survey;
+use crate::ask::Survey;
 
 /// Where a binding holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -38,7 +38,7 @@ pub mod walk;
 pub mod words;
 
 pub use action::Action;
-pub use effect::{Effect, Generation};
+pub use effect::Effect;
 pub use key::{Key, KeyCode, Modifiers, Mouse, MouseKind};
 pub use keymap::Keymap;
 pub use msg::Msg;
@@ -351,17 +351,7 @@ impl App {
             Msg::Resumed => out.push(Effect::Repaint),
             Msg::PlayTicked => self.play_ticked(&mut out),
             Msg::Copied(result) => self.copied(result),
-            Msg::PlaceNoticed(text) => self.say(Severity::Warning, text),
-            Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
-            Msg::ReducerRefused(text) => self.reducer_refused(text, &mut out),
-            Msg::SaveCompared(text) => self.say(Severity::Info, text),
-            Msg::JobFailed { generation, failure } => {
-                self.job_failed(generation, &failure);
-                self.open_elsewhere(&mut out);
-            }
-            Msg::SourceChanged(change) => self.source_changed(change),
-            Msg::Reopened => self.reopened(),
-            msg => self.learned(msg, &mut out),
+            Msg::Told(told) => self.told(told, &mut out),
         }
         self.settle(&mut out);
         out

@@ -2,12 +2,13 @@
 
 use super::App;
 use super::action::Motion;
-use super::effect::{Effect, Generation};
+use super::effect::Effect;
 use super::key::{Mouse, MouseKind};
 use super::layout;
 use super::mode::Mode;
 use super::panes::Pane;
-use super::panes::survey::{Answer, Goal, Sheet, Survey, Target};
+use super::panes::survey::{Goal, Sheet, Target};
+use crate::ask::{Answer, Ask, Generation, Survey};
 use crate::domain::{Destination, Place, Scope};
 
 use ratatui::layout::{Position, Rect};
@@ -21,7 +22,7 @@ impl App {
             Some(sheet) if sheet.asked_of == events => sheet,
             _ => {
                 let generation = self.jobs.number();
-                out.push(Effect::Survey { generation, survey });
+                out.push(Effect::Ask(Ask::Survey { generation, survey }));
                 Box::new(Sheet::asked(survey, generation, events))
             }
         });
@@ -76,7 +77,7 @@ impl App {
             return;
         }
         if sheet.running().is_some() {
-            out.push(Effect::StopSurvey);
+            out.push(Effect::Ask(Ask::StopSurvey));
         }
         self.keep_survey();
     }

@@ -1,5 +1,6 @@
 //! Keys: counts, chords, prompts, and the typing inside the help.
 
+use crate::ask::Ask;
 use tui_input::Input;
 
 use super::action::{ACTIONS, Action, Context, Editing, Motion, Session, Viewing};
@@ -278,7 +279,7 @@ impl App {
         match prompt.asking {
             Asking::Find { scope, place, .. } => {
                 if self.jobs.is_searching() {
-                    out.push(Effect::StopSearch);
+                    out.push(Effect::Ask(Ask::StopSearch));
                 }
                 self.jobs.drop_search();
                 self.go_to_place(scope, place, out);
@@ -293,7 +294,7 @@ impl App {
             }
             Asking::Sift => {
                 if self.jobs.sift.take().is_some() {
-                    out.push(Effect::StopSift);
+                    out.push(Effect::Ask(Ask::StopSift));
                 }
             }
             Asking::GoTo => {}

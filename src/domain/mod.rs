@@ -8,7 +8,6 @@ pub mod caveat;
 pub mod event;
 pub mod failure;
 pub mod json;
-pub mod line;
 pub mod names;
 pub mod patch;
 pub mod path;

@@ -8,9 +8,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::sifted::Sifted;
-use crate::app::effect::{Effect, Generation};
+use crate::app::effect::Effect;
 use crate::app::walk::{Fact, Facts};
 use crate::app::words::{self, Span, has_fraction, together};
+use crate::ask::{Ask, Generation};
 use crate::domain::names::Common;
 use crate::domain::{Event, EventPage, EventQuery, Scope, text};
 
@@ -339,7 +340,7 @@ impl EventsPane {
         let limit = (ordinals.end - ordinals.start) as usize;
         let query = EventQuery::at(window.scope.clone(), ordinals.start, limit);
         self.loading = Some(Loading { generation, scope: window.scope.clone(), ordinals });
-        Some(Effect::LoadEvents { generation, query })
+        Some(Effect::Ask(Ask::LoadEvents { generation, query }))
     }
 
     /// An answer. One that nobody waits for any more is dropped.

@@ -3,46 +3,12 @@
 //! The answer is kept as it came and laid out as rows for a width, whenever that changes; nothing is cut that a person has
 //! to read, only wrapped. Leaving keeps the list, so that coming back from an event is coming back to where one was.
 
-use std::sync::Arc;
+use crate::ask::{Answer, Generation, Survey};
 
 use super::{doctor, types};
 use super::{keep_visible, moved};
 use crate::app::action::Motion;
-use crate::app::effect::Generation;
-use crate::domain::report::Report;
-use crate::domain::shape::Shapes;
 use crate::domain::{StreamName, Version};
-
-/// What is looked for in a whole store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Survey {
-    /// What is out of order.
-    Doctor,
-    /// Which types of events there are, and what they look like.
-    Types,
-}
-
-impl Survey {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Doctor, Self::Types];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Doctor => "Doctor",
-            Self::Types => "Types",
-        }
-    }
-}
-
-/// What a survey gives.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Answer {
-    /// The doctor's.
-    Doctor(Arc<Report>),
-    /// Of the types.
-    Types(Arc<Shapes>),
-}
 
 /// An event to go to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

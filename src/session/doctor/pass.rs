@@ -1,6 +1,5 @@
 //! A whole source through an examination, in one pass over its events; then what is kept beside them.
 
-use crate::domain::words;
 use std::ops::ControlFlow;
 
 use super::examination::{Examination, Facts, GONE};
@@ -8,6 +7,7 @@ use super::faults;
 use super::snapshots;
 use super::streams::Streams;
 use crate::domain::report::{Check, Example, Kind, Report};
+use crate::domain::words;
 use crate::domain::{
     Cancel, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, StreamName, StreamSummary, Than,
 };
