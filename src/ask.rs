@@ -340,7 +340,7 @@ pub enum Told {
 }
 
 /// What is looked for in a whole store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Survey {
     /// What is out of order.
     Doctor,
@@ -349,9 +349,6 @@ pub enum Survey {
 }
 
 impl Survey {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Doctor, Self::Types];
-
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::effect::Effect;
 use super::folding::Fold;
-use super::panes::Pane;
+use super::ids::Pane;
 use super::panes::state::Against;
 use super::panes::streams::Narrowing;
 use super::walk::{Fact, Wanted};

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::action::Copying;
 use super::effect::Effect;
-use super::panes::Pane;
+use super::ids::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity};
 use crate::ask::{Ask, Generation};

@@ -149,7 +149,7 @@ impl App {
         self.follow = Follow { on: self.follow.on, ..Follow::default() };
         self.keys.held = None;
         self.keys.waiting.clear();
-        self.surveys = [None, None];
+        self.surveys.clear();
         self.mode = Mode::Normal;
         self.say(Severity::Info, "opened again");
     }

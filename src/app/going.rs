@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use super::action::{Action, Motion, Stepping, Watching};
+use super::action::{Action, Stepping, Watching};
 use super::effect::Effect;
 use super::folding::Fold;
 use super::goto::Goto;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::state::Against;
 use super::panes::streams::{Narrowing, Row};
-use super::panes::{self, Pane};
+use super::panes::{self};
 use super::walk::{Across, Pin, Play, Wanted};
 use super::{App, Severity, words};
 use crate::ask::{Ask, Generation};

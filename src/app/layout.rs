@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::panes::Pane;
+use super::ids::{Pane, Slots};
 
 /// Smaller windows show nothing but a word about it.
 pub const SMALLEST: (u16, u16) = (40, 10);
@@ -18,13 +18,13 @@ pub struct Areas {
     pub status: Rect,
     /// The keys that work now.
     pub hints: Rect,
-    panes: [Option<Rect>; 4],
+    panes: Slots<Option<Rect>>,
 }
 
 impl Areas {
     /// The place of a pane, when it is on the screen.
     pub fn pane(&self, pane: Pane) -> Option<Rect> {
-        self.panes[pane as usize]
+        *self.panes.of(pane)
     }
 
     /// The panes on the screen.
@@ -131,9 +131,9 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
         timeline: row(body.bottom(), timeline),
         status: row(height - 2, 1),
         hints: row(height - 1, 1),
-        panes: [None; 4],
+        panes: Slots::default(),
     };
-    let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
+    let mut place = |pane: Pane, area: Rect| areas.panes.set(pane, Some(area));
     let streams = room.streams.clamp(22, 36);
     if zoomed || width < 80 || height < 20 {
         place(focus, body);

@@ -5,9 +5,9 @@
 
 use super::action::{Action, Finding, Stepping};
 use super::effect::Effect;
+use super::ids::Pane;
 use super::jobs::{Hits, Search};
 use super::mode::{Asking, Mode, Prompt};
-use super::panes::Pane;
 use super::{App, Severity};
 use crate::ask::{Ask, Generation};
 use crate::domain::{Destination, Direction, Scope};

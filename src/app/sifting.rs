@@ -3,11 +3,12 @@
 //! A filter hides rows and changes nothing else: every state is still the fold over all events. It stays when another
 //! scope is opened, and is looked for there again.
 
-use super::action::Motion;
 use super::effect::Effect;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::sifted::Sifted;
-use super::panes::{self, Pane};
+use super::panes::{self};
 use super::{App, Severity, words};
 use crate::ask::{Ask, Generation};
 use crate::domain::{Scope, Unjudged};

@@ -3,13 +3,15 @@
 use crate::ask::Ask;
 use tui_input::Input;
 
-use super::action::{ACTIONS, Action, Context, Editing, Motion, Session, Viewing};
+use super::action::{ACTIONS, Action, Context, Editing, Session, Viewing};
 use super::effect::Effect;
 use super::goto::Goto;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::key::{Key, KeyCode};
 use super::keymap::Meaning;
 use super::mode::{self, Asking, Entry, Help, Mode, Prompt};
-use super::panes::{Pane, keep_visible, moved};
+use super::panes::{keep_visible, moved};
 use super::{App, Severity, layout, words};
 use crate::domain::Direction;
 use crate::domain::Place;

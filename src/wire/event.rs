@@ -273,7 +273,7 @@ mod tests {
             correlation: Some("c".into()),
             causation: Some("d".into()),
             notes: vec![crate::domain::Note::new(crate::domain::NoteKind::Archived, "put away")],
-            ..Event::new("a-1", crate::domain::Version(1), Position::Number(7), "T")
+            ..Event::new("a-1", crate::domain::Version(1), crate::domain::Position::Number(7), "T")
         };
         let mut line = String::new();
         push_event(&mut line, &event, None, Written::default());

@@ -6,7 +6,7 @@ use stepback::ask::{Ask, Generation, Told};
 use crate::support::desk::{Desk, event, numbered, shop, unreadable};
 use bytes::Bytes;
 use ratatui::style::Color;
-use stepback::app::panes::Pane;
+use stepback::app::ids::Pane;
 use stepback::app::{Effect, Msg};
 use stepback::domain::{Change, Event, Failure, FailureKind, Payload, text, time};
 use stepback::replay::{FoldError, ScriptPlace, Stale};

@@ -6,8 +6,8 @@ use stepback::ask::{Answer, Ask, Survey, Told};
 
 use crate::support::desk::{Desk, shop};
 use crate::support::live::Live;
+use stepback::app::ids::Pane;
 use stepback::app::mode::Mode;
-use stepback::app::panes::Pane;
 use stepback::app::{Effect, Msg, Setup};
 use stepback::domain::report::{Check, Example, Finding, Kind, Report, Severity};
 use stepback::domain::{Failure, FailureKind, Scope};

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::events::{EventRow, Extent};
+use super::event_rows::{EventRow, Extent};
 use super::keep_visible;
 use crate::app::effect::Effect;
 use crate::app::walk::{Fact, Facts};

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::app::action::Motion;
 use crate::app::catalogue::Catalogue;
+use crate::app::ids::Motion;
 use crate::ask::Generation;
 use crate::domain::{Scope, StreamKind};
 

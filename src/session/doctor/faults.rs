@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Told;
 use super::examination::Examination;
-use super::pass::Told;
 use crate::domain::report::{Check, Example, Kind};
 use crate::domain::words;
 use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary};

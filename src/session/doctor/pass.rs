@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::Told;
 use super::examination::{Examination, Facts, GONE};
 use super::faults;
 use super::snapshots;
@@ -16,9 +17,6 @@ use crate::sources::Source;
 
 /// Streams listed at once.
 const LISTED: usize = 4096;
-
-/// Hears what is being done, and how much of how much is.
-pub type Told<'a> = &'a mut dyn FnMut(&'static str, u64, u64);
 
 /// What is to be looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
