@@ -11,6 +11,7 @@ use super::{App, Severity};
 use crate::ask::{Ask, Generation};
 use crate::domain::Patch;
 use crate::domain::{Event, Json, Path, Place, Scope, Step, StreamName, json::write_key, shell};
+use crate::replay::Moment;
 use crate::wire;
 
 /// What a command is called when it is copied.
@@ -57,10 +58,18 @@ impl App {
             Copying::Event => ("the event", self.walk.event().map(|event| self.event_line(event))),
             Copying::State => (
                 "the state",
-                self.walk.here().map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
+                // A state that is not known is not that of an entity that does not exist.
+                self.walk
+                    .here()
+                    .filter(|moment| moment.unknown.is_none())
+                    .map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
             ),
             Copying::Diff => {
-                let moment = self.walk.here();
+                let known = |moment: &&Moment| match self.panes.state.against {
+                    Against::Before => !moment.uncompared,
+                    Against::Pinned => moment.unknown.is_none(),
+                };
+                let moment = self.walk.here().filter(known);
                 ("the changes", moment.map(|_| changes(&self.panes.state.patch)))
             }
             Copying::Command => match self.command() {

@@ -44,6 +44,11 @@ impl Version {
         Self { event, fault, before, given, patch: None, bytes }
     }
 
+    /// Whether it cannot be told what the event changed.
+    pub fn is_uncompared(&self) -> bool {
+        self.event.is_some() && (self.before.is_err() || self.given.is_err())
+    }
+
     /// What the event changed. Nothing, where one of the two states could not be given.
     pub fn patch(&mut self) -> Arc<Patch> {
         let (before, given) = (&self.before, &self.given);
