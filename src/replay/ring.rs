@@ -45,6 +45,11 @@ impl Version {
         Self { event, fault, before, given, patch: OnceCell::new(), bytes }
     }
 
+    /// Whether it cannot be told what the event changed.
+    pub fn is_uncompared(&self) -> bool {
+        self.event.is_some() && (self.before.is_err() || self.given.is_err())
+    }
+
     /// What the event changed. Nothing, where one of the two states could not be given.
     pub fn patch(&self) -> Arc<Patch> {
         let make = || match (&self.before, &self.given) {

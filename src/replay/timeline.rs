@@ -139,7 +139,8 @@ impl Timeline {
             event: None,
             state: None,
             patch: Arc::default(),
-            unknown: false,
+            uncompared: false,
+            unknown: None,
             suspended: None,
             urged: false,
             fault: None,
@@ -331,7 +332,6 @@ impl Timeline {
     /// Stands at a place, when what is so there is known.
     fn arrive(&mut self, place: u64) -> bool {
         let Some(version) = self.ring.get(place) else { return false };
-        let unknown = version.given.as_ref().err().cloned();
         self.shown = Moment {
             stream: self.stream.clone(),
             at: place,
@@ -339,10 +339,11 @@ impl Timeline {
             event: version.event.clone(),
             state: version.given.clone().unwrap_or_default(),
             patch: version.patch(),
-            unknown: version.given.is_err(),
+            uncompared: version.is_uncompared(),
+            unknown: version.given.as_ref().err().map(|why| (**why).clone()),
             suspended: None,
             urged: false,
-            fault: version.fault.clone().or(unknown).map(Arc::unwrap_or_clone),
+            fault: version.fault.clone().map(Arc::unwrap_or_clone),
             faults: self.faults.before(place),
             reducer: self.info.clone(),
         };

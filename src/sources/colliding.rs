@@ -113,7 +113,9 @@ pub fn parting(events: &[Arc<Event>], spelled: Option<&Spelled>) -> Option<Other
         let Some(path) = inner(&field.path) else { continue };
         let is_sure = is_tenant(&path) || is_type_of_streams(&path);
         // What an event says may be about anything; only its tenant is its own whoever wrote it.
-        if !is_sure && (field.path.keys()[0] == DATA || qualifier(&path).is_none()) {
+        // CloudEvents name a subject within its source.
+        let is_source = matches!(path.keys(), [source] if source == "source");
+        if !is_sure && (field.path.keys()[0] == DATA || qualifier(&path).is_none() && !is_source) {
             continue;
         }
         // An object is no part of a name; what is inside it is looked at by itself.

@@ -46,6 +46,8 @@ pub(super) struct Opened {
     pub source: Arc<dyn Source>,
     /// Whether it is lines in a file of text, every one of which ends when it is whole.
     pub lines: bool,
+    /// Whether it is a database, whose file may become shorter while every row stays.
+    pub paged: bool,
     /// The bytes that come out, where it was packed.
     pub packed: Option<Arc<Feed>>,
     /// Whether what is added to it is found by the source itself.
@@ -55,7 +57,7 @@ pub(super) struct Opened {
 impl Opened {
     /// What lies in a folder.
     fn folder(source: Arc<dyn Source>, grows: bool) -> Self {
-        Self { source, lines: false, packed: None, grows }
+        Self { source, lines: false, paged: false, packed: None, grows }
     }
 }
 
@@ -224,7 +226,8 @@ fn open_input(input: Input, options: &OpenOptions) -> Result<Opened, Failure> {
         if !recognised.is_certain() {
             no_layout(options, &recognised.words())?;
         }
-        return Ok(Opened { source, lines, packed, grows });
+        let paged = recognised == Recognised::Sqlite && packed.is_none();
+        return Ok(Opened { source, lines, paged, packed, grows });
     }
 }
 

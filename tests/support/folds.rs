@@ -300,11 +300,13 @@ pub fn assert_plain(moment: &Moment, found: &[Found]) -> Result<(), TestCaseErro
     let at = moment.at as usize;
     let here = &found[at];
     prop_assert_eq!(&moment.state, &here.state.clone().unwrap_or_default(), "state at {}", at);
-    let fault = here.fault.clone().or(here.state.clone().err());
-    prop_assert_eq!(&moment.fault, &fault, "fault at {}", at);
+    prop_assert_eq!(&moment.fault, &here.fault, "fault at {}", at);
+    prop_assert_eq!(&moment.unknown, &here.state.clone().err(), "why there is no state at {}", at);
     assert_counted(&moment.faults, found, at)?;
     prop_assert_eq!(&moment.event, &here.event, "event at {}", at);
     prop_assert_eq!(moment.patch.as_ref(), &patch_at(found, at), "patch at {}", at);
+    let uncompared = at.checked_sub(1).is_some_and(|before| found[before].state.is_err() || here.state.is_err());
+    prop_assert_eq!(moment.uncompared, uncompared, "whether anything was compared at {}", at);
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 mod asked;
 mod breaks;
 mod damage;
+mod documents;
 mod records;
 mod stores;
 

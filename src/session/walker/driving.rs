@@ -185,7 +185,8 @@ fn unfolded(
         None => None,
     };
     let reducer = timeline.reducer().clone();
-    let (patch, fault, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
-    let (state, suspended, urged) = (None, None, timeline.patience().is_urged());
-    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, urged, fault, faults, reducer })
+    let (patch, unknown, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
+    let (state, suspended, urged, fault) = (None, None, timeline.patience().is_urged(), None);
+    let uncompared = event.is_some();
+    Ok(Moment { stream, at, total, event, state, patch, uncompared, unknown, suspended, urged, fault, faults, reducer })
 }

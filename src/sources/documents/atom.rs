@@ -149,7 +149,8 @@ impl Format for Atom {
         }
         Parts {
             fields: fields::left(skimmed.text, skimmed.skimmer, &used),
-            position: link.map(|(_, number)| Position::Number(number)),
+            // Each feed numbers its own entries: among several such a number is no place.
+            position: link.filter(|_| self.one_feed).map(|(_, number)| Position::Number(number)),
             id: value::name(skimmed.slot(ID)).map(|id| id.as_ref().into()),
             data: payload(data),
             correlation: reference(&metadata, b"\"$correlationId\""),

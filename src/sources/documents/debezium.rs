@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::format::{Basics, Format, Parts, Reading, Skimmed, Sorting, Unreadable};
 use super::generic::{Generic, unusable};
-use crate::domain::{About, Position};
+use crate::domain::{About, Position, words};
 use crate::sources::fields;
 use crate::sources::files::mapping::FieldPath;
 use crate::sources::files::value;
@@ -167,8 +167,15 @@ impl Format for Debezium {
 
     fn asides(&self, count: u64) -> String {
         match self.outbox {
-            true => format!("{count} records are the outbox's clean-up (deletions): left out"),
-            false => format!("{count} records are updates or deletions of rows, and no new events: left out"),
+            true => format!("{} left out: the outbox's clean-up (deletions)", words::counted(count, "record")),
+            false => {
+                format!("{} left out: updates or deletions of rows, and no new events", words::counted(count, "record"))
+            }
         }
+    }
+
+    fn misses_asides(&self) -> bool {
+        // Events that were changed or deleted after they were written are shown as they were.
+        !self.outbox
     }
 }

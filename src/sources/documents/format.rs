@@ -172,6 +172,11 @@ pub trait Format: Send + Sync + 'static {
         None
     }
 
+    /// Whether such records say something of events that is not shown, so that an answer without them is not whole.
+    fn misses_asides(&self) -> bool {
+        false
+    }
+
     /// What is to be said about so many records that are no events.
     fn asides(&self, count: u64) -> String {
         format!("{count} records are no events: left out")

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::format::Reading;
-use super::records::{Documents, Found};
+use super::records::{Documents, Found, Remarked};
 use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Progress, StreamKind};
 use crate::sources::Source;
 use crate::sources::cache::Keeper;
@@ -29,7 +29,6 @@ struct Shared {
     begun: AtomicBool,
     complete: AtomicBool,
     done: AtomicU64,
-    asides: AtomicU64,
     ended: Mutex<Ended>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -104,6 +103,7 @@ fn fill(documents: &Documents, shared: &Shared) -> Result<bool, Failure> {
 
 /// Fills the index from the documents.
 fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
+    documents.remarked.clear();
     shared.index.write().unwrap_or_else(PoisonError::into_inner).set_key(documents.about.key.clone());
     let hasher = shared.index().hasher().clone();
     let feed = documents.feeds[0].clone();
@@ -117,7 +117,7 @@ fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
                 None => part.trouble(offset),
             },
             Found::Record(_, Reading::Aside) => {
-                shared.asides.fetch_add(1, Ordering::Relaxed);
+                documents.remarked.asides.fetch_add(1, Ordering::Relaxed);
                 part.blank();
             }
             Found::Record(offset, Reading::Event(basics)) => {
@@ -144,11 +144,11 @@ fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
 /// Takes the index from the cache; nothing is shown before that was tried.
 fn take_over(documents: &Documents, keeper: &Keeper, shared: &Shared) -> Option<()> {
     let mut entry = keeper.find()?;
-    let asides = entry.front.read(|read| read.number())?;
+    let remarked = Remarked::restored(&mut entry.front)?;
     let hasher = shared.index().hasher().clone();
     let mut index = entry.index(&hasher)?;
     index.set_key(documents.about.key.clone());
-    shared.asides.store(asides, Ordering::Relaxed);
+    documents.remarked.set(remarked);
     *shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
     Some(())
 }
@@ -156,7 +156,7 @@ fn take_over(documents: &Documents, keeper: &Keeper, shared: &Shared) -> Option<
 /// Keeps the index, which is complete.
 fn keep(documents: &Documents, shared: &Shared) {
     if let Some(keeper) = &documents.keeper {
-        keeper.keep(&shared.index(), |out| out.written(|out| out.number(shared.asides.load(Ordering::Relaxed))));
+        keeper.keep(&shared.index(), |out| documents.remarked.save(out));
     }
 }
 
@@ -171,10 +171,6 @@ impl Backing for InPlace {
 
     fn about(&self) -> About {
         let mut about = self.documents.about();
-        match self.shared.asides.load(Ordering::Relaxed) {
-            0 => {}
-            count => about.caveats.push(self.documents.format.asides(count).into()),
-        }
         about.caveats.extend(self.documents.keeper.as_ref().and_then(Keeper::note).map(crate::domain::Caveat::from));
         about
     }
@@ -202,7 +198,6 @@ impl Backing for InPlace {
         }
         let index = std::mem::take(&mut *again.index.write().unwrap_or_else(PoisonError::into_inner));
         *self.shared.index.write().unwrap_or_else(PoisonError::into_inner) = index;
-        self.shared.asides.store(again.asides.load(Ordering::Relaxed), Ordering::Relaxed);
         keep(&self.documents, &self.shared);
         true
     }

@@ -1,6 +1,7 @@
 //! Records of Kafka as `kcat -J` writes them, one a line.
 //!
-//! The stream is the key, the type a header, the place `partition/offset`. Keys and payloads are whatever bytes they are:
+//! The stream is the key, the type a header, the place `partition/offset`; keys and offsets of several topics stand behind
+//! the topic. Keys and payloads are whatever bytes they are:
 //! kcat writes those that are no UTF-8 as they are, so such a line is no JSON, and an event all the same.
 
 use std::borrow::Cow;
@@ -47,8 +48,9 @@ fn time(raw: &[u8]) -> Option<Timestamp> {
 pub struct Kcat {
     /// What is known of them.
     pub about: About,
-    /// Whether there are several topics, which must not share the streams of a key.
-    pub topics: bool,
+    /// The topic whose streams go by their keys alone: the only one among the first records. Topics must share neither the
+    /// streams of a key nor the numbers of a partition.
+    pub only: Option<String>,
 }
 
 /// The headers: a flat array in which names can repeat and values can be null.
@@ -237,12 +239,18 @@ impl Format for Kcat {
         if said == NO_TIME || time(said).is_some() {
             used.push(TIME);
         }
-        if self.topics || key(skimmed.slot(KEY)).is_none() {
+        let topic = value::name(skimmed.slot(TOPIC)).unwrap_or_default();
+        let place = format!("{}/{}", text(PARTITION), text(OFFSET));
+        let is_named = self.is_named(&topic);
+        if is_named || key(skimmed.slot(KEY)).is_none() {
             used.push(TOPIC);
         }
         let mut parts = Parts {
             fields: fields::left(skimmed.text, skimmed.skimmer, &used),
-            position: Some(Position::Text(format!("{}/{}", text(PARTITION), text(OFFSET)).into())),
+            position: Some(match is_named {
+                true => Position::Text(format!("{topic}/{place}").into()),
+                false => Position::Text(place.into()),
+            }),
             id: header(&headers, &IDS).map(|id| id.as_ref().into()),
             metadata: match skimmed.slot(HEADERS) {
                 [] | b"null" => Payload::default(),
@@ -267,8 +275,13 @@ impl Format for Kcat {
 }
 
 impl Kcat {
+    /// Whether streams and places of a topic are named by it.
+    fn is_named(&self, topic: &str) -> bool {
+        self.only.as_deref() != Some(topic)
+    }
+
     fn stream<'a>(&self, record: Skimmed<'a>, topic: &Cow<'a, str>) -> Cow<'a, str> {
-        match (key(record.slot(KEY)), self.topics) {
+        match (key(record.slot(KEY)), self.is_named(topic)) {
             (Some(key), false) => key,
             (Some(key), true) => Cow::Owned(StreamKey::join(&[topic, &key])),
             (None, _) => topic.clone(),

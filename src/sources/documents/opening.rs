@@ -260,19 +260,26 @@ pub fn kcat(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
     let records = sample(&input, &framing)?;
     let topics: HashSet<&[u8]> = values(&records, &FieldPath::new(["topic"])).collect();
     let several = topics.len() > 1;
+    let only =
+        topics.iter().next().filter(|_| !several).and_then(|topic| value::name(topic)).map(|topic| topic.to_string());
     let stream = if several { "topic/key" } else { "key, else topic" };
     let pairs = [
         ("stream", stream),
         ("type", "a header (ce_type, eventType, type, __TypeId__), else a field of the payload, else topic"),
         ("version", "counted in each stream"),
-        ("position", "partition/offset"),
+        ("position", if several { "topic/partition/offset" } else { "partition/offset" }),
         ("time", "ts"),
         ("metadata", "headers"),
         ("data", "payload"),
     ];
+    let mut reasons =
+        vec!["`topic`, `partition`, `offset`, `key` and `payload` in each, as `kcat -J` writes them".into()];
+    if let Some(only) = &only {
+        reasons.push(format!("where the topic is not `{only}`, it stands before the stream's name and the position"));
+    }
     let about = About {
         kind: "Kafka records of kcat".into(),
-        reasons: vec!["`topic`, `partition`, `offset`, `key` and `payload` in each, as `kcat -J` writes them".into()],
+        reasons,
         caveats: vec!["no order across partitions: shown in file order".into(), no_versions()],
         mapping: pairs.iter().map(|(part, from)| ((*part).to_owned(), (*from).to_owned())).collect(),
         layout: Some("kafka-kcat".into()),
@@ -288,7 +295,7 @@ pub fn kcat(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
         key: several.then(|| StreamKey { parts: vec!["topic".into(), "key".into()], category: Some(0) }),
         ..About::default()
     };
-    refined(input, framing, Kcat { about, topics: several }, &records, options)
+    refined(input, framing, Kcat { about, only }, &records, options)
 }
 
 /// A mapping whose paths begin with others.
@@ -466,7 +473,7 @@ pub fn atom(input: Input, framing: Framing, options: &OpenOptions) -> Result<Arc
         reasons: vec!["`entries` with `eventType` and `eventNumber`, as AtomPub feeds have them, newest first".into()],
         caveats,
         layout: Some("eventstoredb-atom".into()),
-        counts_positions: feeds.is_empty(),
+        counts_positions: !one_feed || is_all,
         normal: vec![("version-gaps".into(), "a page is a part of a stream".into())],
         ..About::default()
     };

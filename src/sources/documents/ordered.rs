@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::format::{Basics, Reading, Sorting};
-use super::records::{Documents, Found};
+use super::records::{Documents, Found, Remarked};
 use crate::domain::{About, Cancel, Change, Event, Failure, StreamKind, Timestamp};
 use crate::sources::Source;
 use crate::sources::cache::{self, Keeper, Sequence};
@@ -15,7 +15,6 @@ use crate::sources::sorted::{self, Draft, Order, Records, Restored, Walk};
 
 struct Ordered {
     documents: Documents,
-    asides: AtomicU64,
 }
 
 /// Opens documents as a source.
@@ -23,7 +22,7 @@ struct Ordered {
 /// # Errors
 /// When a small file cannot be read.
 pub fn open(documents: Documents) -> Result<Arc<dyn Source>, Failure> {
-    sorted::open(Ordered { documents, asides: AtomicU64::new(0) })
+    sorted::open(Ordered { documents })
 }
 
 impl Records for Ordered {
@@ -36,12 +35,7 @@ impl Records for Ordered {
     }
 
     fn about(&self) -> About {
-        let mut about = self.documents.about();
-        match self.asides.load(Ordering::Relaxed) {
-            0 => {}
-            count => about.caveats.push(self.documents.format.asides(count).into()),
-        }
-        about
+        self.documents.about()
     }
 
     fn scan(&self, walk: &mut Walk<'_>) -> Result<(), Failure> {
@@ -52,7 +46,7 @@ impl Records for Ordered {
             arrived.map(|arrived| if arrived.finished { arrived.upto } else { 0 }).sum::<u64>()
         };
         let mut before = 0;
-        self.asides.store(0, Ordering::Relaxed);
+        self.documents.remarked.clear();
         for feed in 0..self.documents.feeds.len() {
             let stop = walk.stop();
             let end = self.documents.scan(feed, stop, &mut |found, upto| {
@@ -65,7 +59,7 @@ impl Records for Ordered {
                         Some(stream) => walk.unreadable(at, bad.order, stream.as_bytes(), bad.version),
                     },
                     Found::Record(_, Reading::Aside) => {
-                        self.asides.fetch_add(1, Ordering::Relaxed);
+                        self.documents.remarked.asides.fetch_add(1, Ordering::Relaxed);
                     }
                     Found::Record(at, Reading::Event(basics)) if by_version => {
                         let Basics { stream, event_type, version, time, .. } = &basics;
@@ -102,12 +96,12 @@ impl Records for Ordered {
     }
 
     fn save(&self, out: &mut cache::Kept<'_>) -> io::Result<()> {
-        out.written(|out| out.number(self.asides.load(Ordering::Relaxed)))
+        self.documents.remarked.save(out)
     }
 
     fn restore<'a>(&'a self, front: &mut Sequence, _stop: &AtomicBool) -> Option<Restored<'a>> {
-        let asides = front.read(|read| read.number())?;
-        Some(Box::new(move || self.asides.store(asides, Ordering::Relaxed)))
+        let remarked = Remarked::restored(front)?;
+        Some(Box::new(move || self.documents.remarked.set(remarked)))
     }
 }
 

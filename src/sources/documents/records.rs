@@ -1,7 +1,8 @@
 //! The records of documents, by a format: read once for an index, and again by their places.
 
 use std::borrow::Cow;
-use std::sync::atomic::AtomicBool;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::cursor::{Cursor, MAX_RECORD, Value};
 use super::format::{Format, Reading, Skimmed, Sorting, Unreadable};
 use super::walker::{Framing, Step, Walker};
 use crate::domain::{About, Cancel, Change, Event, Failure, Version};
-use crate::sources::cache::Keeper;
+use crate::sources::cache::{self, Keeper, Sequence};
 use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
 use crate::sources::files::plan::Plan;
@@ -37,7 +38,45 @@ pub struct Documents {
     pub about: About,
     /// What keeps the index between two runs; none for several files, and for what is not worth it.
     pub keeper: Option<Keeper>,
+    /// What was found when they were read to their ends.
+    pub remarked: Remarked,
     skimmers: Mutex<Vec<Skimmer>>,
+}
+
+/// What is said of documents only once they were read to their ends.
+#[derive(Debug, Default)]
+pub struct Remarked {
+    /// Records that are no events.
+    pub asides: AtomicU64,
+    /// Whether one of them says that there is more than it holds.
+    goes_on: AtomicBool,
+}
+
+impl Remarked {
+    /// Forgets all, before they are read again.
+    pub fn clear(&self) {
+        self.set((0, false));
+    }
+
+    /// What is kept of it.
+    pub fn save(&self, out: &mut cache::Kept<'_>) -> io::Result<()> {
+        let goes_on = u64::from(self.goes_on.load(Ordering::Relaxed));
+        out.written(|out| {
+            out.number(self.asides.load(Ordering::Relaxed));
+            out.number(goes_on);
+        })
+    }
+
+    /// What was kept.
+    pub fn restored(front: &mut Sequence) -> Option<(u64, bool)> {
+        front.read(|read| Some((read.number()?, read.number()? != 0)))
+    }
+
+    /// Says again what was kept.
+    pub fn set(&self, (asides, goes_on): (u64, bool)) {
+        self.asides.store(asides, Ordering::Relaxed);
+        self.goes_on.store(goes_on, Ordering::Relaxed);
+    }
 }
 
 /// What the scan of a document finds.
@@ -74,13 +113,26 @@ impl Documents {
         about: About,
         keeper: Option<Keeper>,
     ) -> Self {
-        Self { name, feeds, framing, format, about, keeper, skimmers: Mutex::default() }
+        Self { name, feeds, framing, format, about, keeper, remarked: Remarked::default(), skimmers: Mutex::default() }
     }
 
     /// What is known of them, with what is remarked on the bytes.
     pub fn about(&self) -> About {
+        let asides = self.remarked.asides.load(Ordering::Relaxed);
         let mut about = self.about.clone();
         self.feeds.iter().for_each(|feed| feed.tell(&mut about));
+        if asides > 0 {
+            let text = self.format.asides(asides);
+            if self.format.misses_asides() {
+                about.doubts.push(text.clone());
+            }
+            about.caveats.push(text.into());
+        }
+        if self.remarked.goes_on.load(Ordering::Relaxed) {
+            let text = "it is a page of a longer answer: it says itself that more follows, which is not here";
+            about.doubts.push(text.into());
+            about.caveats.push(text.into());
+        }
         about
     }
 
@@ -150,6 +202,7 @@ impl Documents {
         }
         self.give_back(skimmer);
         self.give_back(probe);
+        self.remarked.goes_on.fetch_or(walker.goes_on(), Ordering::Relaxed);
         Ok(walker.offset())
     }
 

@@ -321,6 +321,10 @@ impl<F: Format> Format for Refined<F> {
         self.inner.kind_of(stream)
     }
 
+    fn misses_asides(&self) -> bool {
+        self.inner.misses_asides()
+    }
+
     fn asides(&self, count: u64) -> String {
         self.inner.asides(count)
     }

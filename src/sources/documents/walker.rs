@@ -57,7 +57,12 @@ pub struct Walker<'a> {
     spare: u64,
     /// A piece of the file and where it begins.
     piece: (u64, Vec<u8>),
+    /// Whether the last document says that there is more than it holds.
+    goes_on: bool,
 }
+
+/// What a page of an answer says where more follow: DynamoDB, its command line, Temporal.
+const CONTINUED: [&[u8]; 4] = [b"\"LastEvaluatedKey\"", b"\"NextToken\"", b"\"nextToken\"", b"\"nextPageToken\""];
 
 /// How much of the file is read to see how lines begin.
 const PIECE: usize = 16 << 10;
@@ -90,6 +95,7 @@ impl<'a> Walker<'a> {
             begun: start,
             spare: SPARE,
             piece: (0, Vec::new()),
+            goes_on: false,
         }
     }
 
@@ -103,6 +109,11 @@ impl<'a> Walker<'a> {
     /// How far it has come.
     pub fn offset(&self) -> u64 {
         self.cursor.offset()
+    }
+
+    /// Whether the last document says that there is more than it holds.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// The next record. `is_event` tells whether a text can be read as one; it is asked after faults.
@@ -312,6 +323,7 @@ impl<'a> Walker<'a> {
                 Some(b'[' | b',' | b']') => self.cursor.step(),
                 Some(b'{') => {
                     self.cursor.step();
+                    self.goes_on = false;
                     if let Some(step) = self.members(key)? {
                         return Ok(Some(step));
                     }
@@ -357,8 +369,9 @@ impl<'a> Walker<'a> {
                 _ => return Ok(Some(self.broken(at))),
             }
             let Value::Whole(range, _) = self.cursor.value()? else { return Ok(Some(self.broken(at))) };
-            let wanted = self.cursor.bytes(range).strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""))
-                == Some(key.as_bytes());
+            let name = self.cursor.bytes(range);
+            let continued = CONTINUED.contains(&name);
+            let wanted = name.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) == Some(key.as_bytes());
             if self.cursor.space()? != Some(b':') {
                 return Ok(Some(self.broken(at)));
             }
@@ -368,7 +381,10 @@ impl<'a> Walker<'a> {
                 return Ok(None);
             }
             match self.cursor.value()? {
-                Value::Whole(..) | Value::Large(_) => {}
+                Value::Whole(range, _) => {
+                    self.goes_on |= continued && !matches!(self.cursor.bytes(range), b"null" | b"\"\"" | b"{}");
+                }
+                Value::Large(_) => {}
                 Value::Fault(at, _) => return Ok(Some(self.broken(at))),
                 Value::Cut => {
                     let at = self.feed.arrived().upto;

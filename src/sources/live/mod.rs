@@ -63,6 +63,8 @@ pub struct Live {
     path: PathBuf,
     options: OpenOptions,
     parts: Parts,
+    /// Whether its file may become shorter while every record stays: that says nothing before it was read again.
+    paged: bool,
     shown: Mutex<Shown>,
     state: Mutex<State>,
     /// Ends what goes on in the background.
@@ -116,18 +118,32 @@ pub fn watched(
     before: &Before,
     opened: Opened,
 ) -> Arc<dyn Source> {
-    let shown = Shown::new(address, opened);
-    let state =
-        State { known: before.0.clone(), running: None, rest: None, pause: None, refused: None, told: Change::Same };
-    Arc::new(Live {
-        address: address.into(),
-        path: address.into(),
-        options: options.clone(),
-        parts,
-        shown: Mutex::new(shown),
-        state: Mutex::new(state),
-        ending: Cancel::default(),
-    })
+    Arc::new(Live::new(address, options, parts, before, opened))
+}
+
+impl Live {
+    fn new(address: &OsStr, options: &OpenOptions, parts: Parts, before: &Before, opened: Opened) -> Self {
+        let paged = opened.paged;
+        let shown = Shown::new(address, opened);
+        let state = State {
+            known: before.0.clone(),
+            running: None,
+            rest: None,
+            pause: None,
+            refused: None,
+            told: Change::Same,
+        };
+        Self {
+            address: address.into(),
+            path: address.into(),
+            options: options.clone(),
+            parts,
+            paged,
+            shown: Mutex::new(shown),
+            state: Mutex::new(state),
+            ending: Cancel::default(),
+        }
+    }
 }
 
 /// What the files of a store looked like before it was opened.
@@ -265,7 +281,7 @@ impl Source for Live {
         }
         let rest = state.rest.and_then(|rest| rest.checked_duration_since(Instant::now())).unwrap_or_default();
         let is_slow = state.running.is_some() || rest > SOON;
-        if is_slow && known.as_ref().is_some_and(|known| now.is_cut_from(known)) {
+        if is_slow && !self.paged && known.as_ref().is_some_and(|known| now.is_cut_from(known)) {
             // A large file, of which it takes long to know more: what is shown cannot be read meanwhile.
             return Ok(state.tell(Change::Truncated));
         }
@@ -396,5 +412,48 @@ impl Source for Live {
         told: &mut dyn FnMut(SearchStep) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         self.current().search(pattern, scope, cancel, told)
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::open::opened;
+    use super::*;
+
+    /// What is told of a file that became shorter, while it cannot be read again before long.
+    fn told(path: &std::path::Path, shorten: impl FnOnce()) -> Change {
+        let options = OpenOptions::default();
+        let before = Before::of(path.as_os_str(), file);
+        let live = Live::new(path.as_os_str(), &options, file, &before, opened(path.as_os_str(), &options).unwrap());
+        live.complete(&Cancel::default(), &mut |_| ()).unwrap();
+        assert_eq!(live.look().unwrap(), Change::Same);
+        let length = std::fs::metadata(path).unwrap().len();
+        shorten();
+        assert!(std::fs::metadata(path).unwrap().len() < length);
+        live.state.lock().unwrap().rest = Instant::now().checked_add(Duration::from_secs(600));
+        live.look().unwrap()
+    }
+
+    #[test]
+    fn a_database_that_gives_back_room_is_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let writer = rusqlite::Connection::open(&path).unwrap();
+        writer
+            .execute_batch(
+                "CREATE TABLE events (position INTEGER PRIMARY KEY, stream_id TEXT NOT NULL, version INTEGER NOT NULL,
+                 type TEXT NOT NULL, data TEXT NOT NULL, created_at TEXT NOT NULL);
+                 INSERT INTO events VALUES (1, 'a-1', 1, 'T', '{}', '2025-01-01'), (2, 'a-1', 2, 'T', '{}', '2025-01-01');
+                 CREATE TABLE other (a); INSERT INTO other VALUES (zeroblob(100000)); DROP TABLE other;",
+            )
+            .unwrap();
+        assert_eq!(told(&path, || writer.execute_batch("VACUUM").unwrap()), Change::Same);
+
+        let path = directory.path().join("events.csv");
+        std::fs::write(&path, "stream,version,type,data\na-1,1,T,{}\na-1,2,T,{}\n").unwrap();
+        let cut = || std::fs::File::options().write(true).open(&path).unwrap().set_len(36).unwrap();
+        assert_eq!(told(&path, cut), Change::Truncated, "its records are where they were, or gone");
     }
 }
