@@ -36,14 +36,9 @@ impl App {
             let whole = format!("there is no state here: {suspension}");
             add(Severity::Error, "suspended".into(), "", Some(whole), 1);
         }
-        if moment.is_some_and(|moment| moment.unknown && moment.suspended.is_none()) {
-            add(
-                Severity::Error,
-                "! no state".into(),
-                "",
-                Some("nothing could be folded here: there is no state".into()),
-                1,
-            );
+        if let Some(why) = moment.filter(|moment| moment.suspended.is_none()).and_then(|moment| moment.unknown.as_ref())
+        {
+            add(Severity::Error, "! no state".into(), "", Some(format!("there is no state here: {why}")), 1);
         }
         let troubles = self.catalogue.progress.troubles;
         if troubles > 0 {

@@ -14,6 +14,7 @@ use crate::domain::{
     json::{write_key, write_string},
     line, shell,
 };
+use crate::replay::Moment;
 
 /// What a command is called when it is copied.
 const COMMAND: &str = "the command";
@@ -59,10 +60,18 @@ impl App {
             Copying::Event => ("the event", self.walk.event().map(|event| self.event_line(event))),
             Copying::State => (
                 "the state",
-                self.walk.here().map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
+                // A state that is not known is not that of an entity that does not exist.
+                self.walk
+                    .here()
+                    .filter(|moment| moment.unknown.is_none())
+                    .map(|moment| moment.state.as_ref().map_or("null".into(), Json::to_string)),
             ),
             Copying::Diff => {
-                let moment = self.walk.here();
+                let known = |moment: &&Moment| match self.panes.state.against {
+                    Against::Before => !moment.uncompared,
+                    Against::Pinned => moment.unknown.is_none(),
+                };
+                let moment = self.walk.here().filter(known);
                 ("the changes", moment.map(|_| changes_json(&self.panes.state.patch)))
             }
             Copying::Command => match self.command() {

@@ -226,7 +226,7 @@ impl App {
     /// Events that failed are counted so far.
     pub(super) fn faults_counted(&mut self, failing: Failing) {
         // Where nothing folds at all State says why.
-        let folds = self.walk.here().is_none_or(|moment| !moment.unknown);
+        let folds = self.walk.here().is_none_or(|moment| moment.unknown.is_none());
         if let Some(why) = failing.why.as_ref().filter(|_| folds && self.walk.stream() == Some(&failing.stream)) {
             self.say(Severity::Warning, format!("the events that fail are not counted on: {why}"));
         }

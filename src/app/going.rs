@@ -393,6 +393,9 @@ impl App {
                 let Some(moment) = self.walk.here() else {
                     return self.say(Severity::Warning, "there is no state here yet to pin");
                 };
+                if moment.unknown.is_some() {
+                    return self.say(Severity::Warning, "there is no state here to pin");
+                }
                 let name = match &moment.event {
                     Some(event) => format!("{}@{}", moment.stream, event.version),
                     None => format!("{} at its start", moment.stream),

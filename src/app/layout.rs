@@ -46,6 +46,8 @@ pub struct Room {
     pub streams: u16,
     /// Columns of Events without the data, with times to the second.
     pub events: u16,
+    /// Columns in which the times of Events stand, and its names are told from each other though they are cut.
+    pub telling: u16,
     /// Columns that times to the millisecond take beside them.
     pub milliseconds: u16,
     /// Columns of the longest data.
@@ -60,7 +62,8 @@ pub struct Room {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { streams: 28, events: 40, milliseconds: 4, data: 0, state: u16::MAX, state_cut: u16::MAX, event: 3 }
+        let wide = u16::MAX;
+        Self { streams: 28, events: 40, telling: 0, milliseconds: 4, data: 0, state: wide, state_cut: wide, event: 3 }
     }
 }
 
@@ -68,6 +71,12 @@ impl Default for Room {
 pub const BEFORE_DATA: u16 = 2;
 /// Data in fewer columns than this is not drawn: it would say nothing.
 pub const LEAST_DATA: u16 = 12;
+
+/// State is never narrower than this for what Events would like to show, and than that for the times of the events.
+const ROOMY_STATE: u16 = 34;
+const LEAST_STATE: u16 = 28;
+/// Streams is never narrower than this for the sake of Events.
+const CUT_STREAMS: u16 = 28;
 
 /// What gets the most room where several panes are side by side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -134,7 +143,10 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
         panes: [None; 4],
     };
     let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
+    // Streams is narrower than its names where Events would have no times.
     let streams = room.streams.clamp(22, 36);
+    let for_others = room.telling + if width < 110 { 0 } else { LEAST_STATE };
+    let streams = streams.min(width.saturating_sub(for_others).max(CUT_STREAMS));
     if zoomed || width < 80 || height < 20 {
         place(focus, body);
     } else if width < 110 && focus == Pane::Streams {
@@ -160,18 +172,20 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
 }
 
 /// How many columns Events gets: what its columns need, then the least of its data, then milliseconds and more data, as long
-/// as State keeps its part, or what it needs of it.
+/// as State keeps its part, or what it needs of it. For its times Events takes of that too.
 fn columns_of_events(width: u16, layout: Layout, room: &Room) -> u16 {
     const NARROWEST: u16 = 24;
-    /// State is never narrower for what the others ask.
-    const LEAST_STATE: u16 = 34;
     const WITH_DATA: u16 = BEFORE_DATA + LEAST_DATA;
     let part = part(width, layout.choose(55, 36, 70));
     let beside = |state: u16| match layout {
         Layout::StateWide => part,
-        Layout::Balanced | Layout::EventsWide => part.max(width.saturating_sub(state.max(LEAST_STATE))),
+        Layout::Balanced | Layout::EventsWide => part.max(width.saturating_sub(state.max(ROOMY_STATE))),
     };
-    let (most, roomy) = (beside(room.state_cut), beside(room.state));
+    let timed = match layout {
+        Layout::StateWide => 0,
+        Layout::Balanced | Layout::EventsWide => room.telling.min(width.saturating_sub(LEAST_STATE)),
+    };
+    let (most, roomy) = (beside(room.state_cut).max(timed), beside(room.state));
     let mut columns = room.events.clamp(NARROWEST, most.max(NARROWEST));
     let data = if room.data > 0 && columns + WITH_DATA <= most { BEFORE_DATA + room.data.max(LEAST_DATA) } else { 0 };
     columns += data.min(WITH_DATA);
@@ -279,7 +293,9 @@ mod tests {
                             2 => [28, 44, 30, 20, 6],
                             _ => [28, 44, 30, 70, 6],
                         };
-                        let room = Room { streams, events, milliseconds: 4, data, state, state_cut: state / 2, event };
+                        let telling = events.min(52);
+                        let state_cut = state / 2;
+                        let room = Room { streams, events, telling, milliseconds: 4, data, state, state_cut, event };
                         let Some(areas) = arrange(width, height, focus, zoomed, layout, &room) else {
                             assert!(width < 40 || height < 10);
                             continue;
@@ -303,7 +319,16 @@ mod tests {
 
     #[test]
     fn panes_are_as_large_as_what_they_show_and_state_has_the_rest() {
-        let room = Room { streams: 27, events: 44, milliseconds: 4, data: 26, state: 90, state_cut: 90, event: 4 };
+        let room = Room {
+            streams: 27,
+            events: 44,
+            telling: 40,
+            milliseconds: 4,
+            data: 26,
+            state: 90,
+            state_cut: 90,
+            event: 4,
+        };
         let areas = |width, height, room: &Room| {
             arrange(width, height, Pane::Events, false, Layout::Balanced, room).expect("large enough")
         };
@@ -328,6 +353,26 @@ mod tests {
         let tall = Room { event: 90, ..room };
         let tall = areas(160, 45, &tall);
         assert_eq!(of(&tall, Pane::Event).height, part(tall.body().height, 45));
+    }
+
+    #[test]
+    fn events_have_their_times_before_streams_and_state_have_all_they_ask() {
+        let wide = u16::MAX / 2;
+        let room =
+            Room { streams: 36, events: 90, telling: 52, data: 40, state: wide, state_cut: 60, ..Room::default() };
+        for (width, focus, layout, expected) in [
+            (80, Pane::Events, Layout::Balanced, [0, 52, 28]),
+            (80, Pane::Streams, Layout::Balanced, [28, 52, 52]),
+            (110, Pane::Events, Layout::Balanced, [30, 52, 28]),
+            (120, Pane::Events, Layout::Balanced, [36, 52, 32]),
+            (120, Pane::Events, Layout::StateWide, [36, 30, 54]),
+            (160, Pane::Events, Layout::Balanced, [36, 68, 56]),
+        ] {
+            let areas = arrange(width, 24, focus, false, layout, &room).expect("large enough");
+            let widths =
+                [Pane::Streams, Pane::Events, Pane::State].map(|pane| areas.pane(pane).map_or(0, |area| area.width));
+            assert_eq!(widths, expected, "{width} {focus:?} {layout:?}");
+        }
     }
 
     #[test]

@@ -394,6 +394,9 @@ impl App {
             let error = self.walk.here().and_then(|moment| Some(moment.suspended.as_ref()?.error.to_string()));
             return Some(format!("There is no state here, {words}:\n\n{}\n\n{help}.", error.unwrap_or_default()));
         }
+        if let Some(why) = self.walk.here().and_then(|moment| moment.unknown.as_ref()) {
+            return Some(format!("There is no state here:\n\n{why}"));
+        }
         if let (Some(moment), Some(fault)) =
             (self.walk.here(), self.walk.here().and_then(|moment| moment.fault.as_ref()))
         {

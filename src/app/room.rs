@@ -65,7 +65,9 @@ impl App {
         let (before, data_before) = rooms.events[kind].unwrap_or_default();
         let now = (columns.max(before), data.max(data_before));
         rooms.events[kind] = Some(now);
-        rooms.asked = Room { events: now.0, data: now.1, milliseconds, ..rooms.asked };
+        // Of what there is now alone: for the length of a name that is gone no pane gives way.
+        let telling = cells(BORDER + asked.telling());
+        rooms.asked = Room { events: now.0, data: now.1, telling, milliseconds, ..rooms.asked };
     }
 
     fn measure_event(&mut self) {

@@ -28,6 +28,8 @@ pub enum Fact {
     Ended,
     /// It could not be folded.
     Faulted,
+    /// It was folded, but the state after it, or the one before, could not be given.
+    Uncompared,
 }
 
 impl Fact {
@@ -36,6 +38,7 @@ impl Fact {
         let began = moment.patch.0.iter().any(|change| change.path.0.is_empty() && change.before.is_none());
         match (&moment.fault, &moment.state) {
             (Some(_), _) => Self::Faulted,
+            (None, _) if moment.uncompared => Self::Uncompared,
             (None, _) if moment.patch.0.is_empty() => Self::Idle,
             (None, None) => Self::Ended,
             (None, Some(_)) if began => Self::Began,
@@ -229,7 +232,9 @@ impl Walk {
     /// is known.
     pub fn before(&self) -> Option<&Moment> {
         let running = matches!(self.fold, Fold::Running { .. });
-        self.moment.as_deref().filter(|moment| running && !moment.unknown && self.stream() == Some(&moment.stream))
+        self.moment
+            .as_deref()
+            .filter(|moment| running && moment.unknown.is_none() && self.stream() == Some(&moment.stream))
     }
 
     /// Whether somebody said to go on with a fold of this stream that was suspended: who folds it again must say so too.

@@ -96,16 +96,24 @@ pub(super) fn walk(source: &dyn Source, walker: &mut Walker, name: &str, at: &Pl
         return cannot(format!("its payload is {sealed}: its state cannot be folded"));
     }
     if reached.moment.suspended.is_some()
-        && let Some(fault) = &reached.moment.fault
+        && let Some(why) = &reached.moment.unknown
     {
         let doing = format!("fold {}", place_of(&reached));
         let reducer = &reached.moment.reducer.name;
-        return Err(Failure::new(FailureKind::Malformed, reducer, doing, fault.to_string()).hint(KEEP_GOING).into());
+        return Err(Failure::new(FailureKind::Malformed, reducer, doing, why.to_string()).hint(KEEP_GOING).into());
     }
-    match &reached.moment.fault {
+    match &reached.moment.unknown {
         // An unknown state must not pass for that of an entity that does not exist.
-        Some(fault) if reached.moment.unknown => cannot(fault.to_string()),
-        _ => Ok(reached),
+        Some(why) => {
+            let stream = text::safe(reached.moment.stream.as_str());
+            let doing = match &reached.moment.event {
+                Some(event) => format!("give the state of {stream} at version {}", event.version),
+                None => format!("give the state of {stream} before its first event"),
+            };
+            let reducer = &reached.moment.reducer.name;
+            Err(Failure::new(FailureKind::Malformed, reducer, doing, why.to_string()).into())
+        }
+        None => Ok(reached),
     }
 }
 

@@ -19,17 +19,18 @@ pub struct Moment {
     pub event: Option<Arc<Event>>,
     /// The state after it.
     pub state: State,
-    /// What it changed; nothing when the state here or the one before could not be given.
+    /// What it changed.
     pub patch: Arc<Patch>,
-    /// Whether it is not known what the state is: the reducer could not give it, and `fault` says why. An absent state
-    /// says otherwise that there is no such entity here.
-    pub unknown: bool,
+    /// Whether that is not known, because the state here or the one before could not be given: the patch is empty then.
+    pub uncompared: bool,
+    /// Why it is not known what the state is, when it is not: the reducer could not give it. An absent state says otherwise
+    /// that there is no such entity here. The event need not have failed, and the states behind it may be known again.
+    pub unknown: Option<FoldError>,
     /// Why the fold stands still before this place, when it does: the state is then not known.
     pub suspended: Option<Suspension>,
     /// Whether somebody said to go on after the fold had been suspended: who asks for the same again must say so too.
     pub urged: bool,
-    /// Why it could not be folded, when it could not: the state is then that of the event before. Or why the state is
-    /// not known.
+    /// Why the event could not be folded, when it could not: the state is then that of the event before.
     pub fault: Option<FoldError>,
     /// How many events failed up to here: the state does not contain them. Exact: a walk folds all that lie before.
     pub faults: FaultCount,
@@ -44,7 +45,7 @@ impl Moment {
     pub fn sealed(&self) -> Option<&str> {
         let event = self.event.as_ref().filter(|event| event.trouble.is_none())?;
         let data = Some(&event.data).filter(|data| data.form() == Form::Opaque)?;
-        (!self.unknown && self.fault.is_some() && self.state.is_none())
+        (self.unknown.is_none() && self.fault.is_some() && self.state.is_none())
             .then(|| data.encoding().unwrap_or("bytes that are no JSON"))
     }
 }

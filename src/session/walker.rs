@@ -69,7 +69,7 @@ pub struct Walker {
     limits: Limits,
     /// What all walks share; each has its own otherwise.
     patience: Option<Patience>,
-    current: State,
+    current: Option<State>,
     pinned: Option<State>,
 }
 
@@ -120,7 +120,7 @@ impl Walker {
             }
             _ => self.reach_among_many(&scope, place, cancel, told)?,
         };
-        self.current = moment.state.clone();
+        self.current = moment.unknown.is_none().then(|| moment.state.clone());
         Ok(Reached { scope, scope_at, moment, notice })
     }
 
@@ -180,9 +180,10 @@ impl Walker {
         self.pinned = None;
     }
 
-    /// From the pinned state to the current one, when something is pinned.
+    /// From the pinned state to the current one, when something is pinned and it is known what the state is here.
     pub fn difference(&self) -> Option<Patch> {
-        self.pinned.as_ref().map(|pinned| Patch::between(pinned, &self.current))
+        let (pinned, current) = (self.pinned.as_ref()?, self.current.as_ref()?);
+        Some(Patch::between(pinned, current))
     }
 
     /// How many events of a stream failed, and how far the count has come; `None` for a stream that was not walked lately.
@@ -495,7 +496,8 @@ fn outside(event: Option<Arc<Event>>) -> Moment {
         event,
         state: None,
         patch: Arc::default(),
-        unknown: false,
+        uncompared: false,
+        unknown: None,
         suspended: None,
         urged: false,
         fault,

@@ -479,6 +479,18 @@ fn a_state_that_is_not_known_is_no_answer() {
             assert!(stderr(&output).contains(why), "{arguments:?}: {}", stderr(&output));
         }
     }
+    // A state that cannot be written where it is asked for is none there, and no fault of anything: behind it there is one.
+    let tied = script(
+        "tied.js",
+        "export const initialState = { n: 0 };\nexport function evolve(state, event) {\n  const next = { n: state.n + 1 };\n  return event.type === 'Made' ? { ...next, get self() { throw new Error('boom'); } } : next;\n}",
+    );
+    let output = run(&["state", &dump, "a-1", "--reducer", &tied, "--at", "1", "--json"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (65, ""), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("tied.js: cannot give the state of a-1 at version 1: ") && said.contains("boom"), "{said}");
+    let output = run(&["state", &dump, "a-1", "--reducer", &tied, "--json"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(stdout(&output).ends_with("\"faults\":0,\"state\":{\"n\":2}}\n"), "{}", stdout(&output));
     // One event that cannot be folded leaves the state of the event before, which is said to be not whole.
     let one = script(
         "one.js",

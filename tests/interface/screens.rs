@@ -381,7 +381,7 @@ fn what_an_event_did_is_not_told_before_somebody_stood_there() {
 }
 
 #[test]
-fn names_are_whole_beside_state_and_the_times_that_give_way_are_told() {
+fn the_whole_store_shows_times_and_cuts_its_names_for_them() {
     let long = || {
         let mut events: Vec<Event> = Vec::new();
         for (day, kind) in (1..).zip(["PaymentAuthorised", "PaymentCaptured", "MoneyWithdrawn"]) {
@@ -393,10 +393,60 @@ fn names_are_whole_beside_state_and_the_times_that_give_way_are_told() {
     };
     let mut desk = Desk::open_in(long(), 80, 24);
     desk.type_keys("<enter>0");
-    for row in ["account-5001 PaymentAuthorised", "account-5002 PaymentCaptured", "… time, data┃"] {
+    for row in ["03-01 12:49:31 account-5001 PaymentA…sed", "03-03 12:49:33 account-5003 MoneyWit…awn", "… data┃"]
+    {
         assert!(desk.text().contains(row), "{row}\n{}", desk.text());
     }
-    assert!(desk.lines_with("position 1  2025-03-01 12:49:31").len() == 1, "{}", desk.text());
+    // What has no room is told.
+    let mut desk = Desk::open_in(long(), 40, 12);
+    desk.type_keys("<enter>0");
+    assert!(desk.text().contains("… time, data┃"), "{}", desk.text());
+    assert_eq!(desk.lines_with("position 1  2025-03-01 12:49:31").len(), 1, "{}", desk.text());
+}
+
+#[test]
+fn long_names_leave_the_whole_store_its_times_beside_streams_and_state() {
+    let events = numbered(
+        (1..60)
+            .map(|number| {
+                let (stream, kind) = (number % 7, ["HostRegistered", "CapacityAdjusted"][number % 2]);
+                let stream = format!("cloudinventory-host-5821ae93-89cb-4a2f-b0d1-0a9fe21{stream}c54");
+                let mut event = event(&stream, &format!("CloudHostInventoryPhysical{kind}"), r#"{"cpu":42,"mem":861}"#);
+                event.time =
+                    time::parse(&format!("2025-03-0{}T12:49:{number:02}.250Z", 1 + number / 30)).or(event.time);
+                event
+            })
+            .collect(),
+    );
+    for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+        for keys in ["<enter>0", "<enter>01"] {
+            let mut desk = Desk::open_in(events.clone(), width, height);
+            desk.type_keys(keys);
+            assert!(desk.text().contains(" 57 03-02 12:49:57"), "{width} {keys}\n{}", desk.text());
+            assert!(!desk.text().contains("… time"), "{width} {keys}\n{}", desk.text());
+        }
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_given_is_no_fault_of_its_event() {
+    let mut desk = Desk::open_in(shop(), 120, 36);
+    desk.ungiven = vec![2];
+    desk.type_keys("<enter>:2<enter>");
+    let text = desk.text();
+    assert!(text.contains("There is no state here.") && text.contains("! no state here: circular reference"), "{text}");
+    assert!(text.contains("›?  2") && !text.contains("could not be folded"), "{text}");
+    desk.type_keys("ys");
+    assert!(desk.text().contains("the state cannot be copied: there is none here"), "{}", desk.text());
+    desk.type_keys("P");
+    assert!(desk.text().contains("there is no state here to pin"), "{}", desk.text());
+    // Behind it the state is whole again; what the event there changed is not known, which is not nothing.
+    desk.type_keys("<esc>.");
+    let text = desk.text();
+    assert!(text.contains("no state before") && !text.contains("unchanged"), "{text}");
+    assert!(text.contains(" ?  2") && text.contains("›?  3") && !text.contains("no state here"), "{text}");
+    desk.type_keys("yd");
+    assert!(desk.text().contains("the changes cannot be copied"), "{}", desk.text());
 }
 
 #[test]

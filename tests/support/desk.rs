@@ -19,7 +19,9 @@ use stepback::domain::{
     Scope, StreamName, Timestamp, Trouble, Unjudged, Version, time,
 };
 use stepback::domain::{Patch, State};
-use stepback::replay::{FaultCount, Fingerprint, FirstFault, Moment, ReducerInfo, Stale, StateCost, Suspension};
+use stepback::replay::{
+    FaultCount, Fingerprint, FirstFault, FoldError, Moment, ReducerInfo, Stale, StateCost, Suspension,
+};
 use stepback::session::search::EventFilter;
 use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
@@ -125,6 +127,8 @@ pub struct Desk {
     pub stale: Option<Arc<Stale>>,
     /// Why no state is folded.
     pub suspended: Option<Suspension>,
+    /// After which versions the state cannot be given, though their events were folded.
+    pub ungiven: Vec<u64>,
     /// Whether somebody said to go on with it.
     urged: bool,
     unfolded: Vec<Msg>,
@@ -173,6 +177,7 @@ impl Desk {
             stale: None,
             suspended: None,
             urged: false,
+            ungiven: Vec::new(),
             unfolded: Vec::new(),
             events,
             approximate: true,
@@ -603,15 +608,19 @@ impl Desk {
                 }
             }
         }
-        let patch = if at == 0 { Patch::default() } else { difference(&before, &state) };
+        let suspended = self.suspended.is_some();
+        let unknown = (suspended || self.ungiven.contains(&at)).then(|| FoldError::new("circular reference"));
+        let uncompared = at > 0 && (unknown.is_some() || self.ungiven.contains(&(at - 1)));
+        let patch = if at == 0 || uncompared { Patch::default() } else { difference(&before, &state) };
         Moment {
             stream,
             at,
             total: of_stream.len() as u64,
             event,
-            state: state.filter(|_| self.suspended.is_none()),
-            patch: Arc::new(if self.suspended.is_some() { Patch::default() } else { patch }),
-            unknown: self.suspended.is_some(),
+            state: state.filter(|_| unknown.is_none()),
+            patch: Arc::new(patch),
+            uncompared,
+            unknown,
             suspended: self.suspended.clone(),
             urged: self.urged,
             fault,

@@ -5,7 +5,7 @@
 
 use super::events::{Extent, Window};
 use crate::app::layout::{BEFORE_DATA, LEAST_DATA};
-use crate::app::words::{Instants, Precision, count, together};
+use crate::app::words::{Instants, Precision, together};
 use crate::app::{App, Times};
 use crate::domain::{Scope, Timestamp};
 
@@ -13,7 +13,10 @@ use crate::domain::{Scope, Timestamp};
 const SIGNS: usize = 2;
 /// A type or a stream in fewer cells says nothing.
 const LEAST_NAME: usize = 7;
-/// In so many cells most streams and types are told from the others, though cut: the time does not stand where they have fewer.
+/// In so many cells many streams and types are told from the others, though cut: the time does not stand where they have fewer.
+const LEAST_STREAM: usize = 8;
+const LEAST_KIND: usize = 11;
+/// In so many most are: the list asks for that much before it gives columns to other panes.
 const TELLING_STREAM: usize = 10;
 const TELLING_KIND: usize = 14;
 /// A type or a stream asks for no more than this.
@@ -76,6 +79,13 @@ impl Asked {
         SIGNS + number + 1 + with_blank(time) + with_blank(stream.min(MOST_NAME)) + kind.clamp(4, MOST_NAME)
     }
 
+    /// Cells in which the times stand, and names that are cut are still told from each other.
+    pub fn telling(self) -> usize {
+        let stream = self.stream.min(TELLING_STREAM);
+        let kind = self.kind.clamp(4, TELLING_KIND);
+        SIGNS + self.number + 1 + with_blank(self.time) + with_blank(stream) + kind
+    }
+
     /// Cells that milliseconds take beside that.
     pub fn milliseconds(self) -> usize {
         self.milliseconds
@@ -91,7 +101,7 @@ impl Asked {
         let Self { number, stream, whole, kind, data, .. } = self;
         let names = match stream {
             0 => kind.clamp(4, LEAST_NAME),
-            _ => stream.min(TELLING_STREAM) + 1 + kind.clamp(4, TELLING_KIND),
+            _ => stream.min(LEAST_STREAM) + 1 + kind.clamp(4, LEAST_KIND),
         };
         let fixed = SIGNS + number + 1;
         let mut time = if fixed + with_blank(self.time) + names <= width { self.time } else { 0 };
@@ -128,6 +138,10 @@ impl Asked {
 
 /// The most a position takes.
 const LONGEST_POSITION: usize = 24;
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
+}
 
 fn with_blank(column: usize) -> usize {
     column + usize::from(column > 0)
@@ -173,10 +187,10 @@ impl App {
         let Extent { kind: whole, common, stream, data, version, position, span, fractions } = self.extent(window);
         let kind = if whole > MOST_NAME { whole - common.spared() } else { whole };
         let (number, stream) = match window.scope {
-            Scope::Stream(_) => (version.max(window.total.checked_ilog10().unwrap_or(0) as usize + 1), 0),
+            Scope::Stream(_) => (version.max(digits(window.total)), 0),
             // The number `:` goes to there; a long text is cut.
             Scope::Category(_) | Scope::All => {
-                (position.min(LONGEST_POSITION).max(count(window.total).len()), stream.max(LEAST_NAME))
+                (position.min(LONGEST_POSITION).max(digits(window.total)), stream.max(LEAST_NAME))
             }
         };
         let instants = self.instants_in(&window.scope);
@@ -199,14 +213,14 @@ mod tests {
     #[test]
     fn telling_names_come_before_times_whole_names_after_them_and_data_last() {
         let asked = Asked { number: 5, time: 14, milliseconds: 4, stream: 12, whole: 17, kind: 17, data: 80 };
-        assert_eq!(asked.narrow(), 53);
+        assert_eq!((asked.narrow(), asked.telling()), (53, 48));
         for width in 0..160 {
             let columns = asked.within(width);
             let Columns { number, time, stream, kind, data, .. } = columns;
             let used = SIGNS + number + 1 + with_blank(time) + with_blank(stream) + kind;
             assert!(used + data <= width.max(SIGNS + number + 1 + with_blank(stream) + kind), "{columns:?} in {width}");
-            assert_eq!(time > 0, width >= 48, "{columns:?} in {width}");
-            let whole = (38..48).contains(&width) || width >= 53;
+            assert_eq!(time > 0, width >= 43, "{columns:?} in {width}");
+            let whole = (38..43).contains(&width) || width >= 53;
             assert_eq!(stream == 12 && kind == 17, whole, "{columns:?} in {width}");
             assert_eq!(columns.hides_time, time == 0, "what is not drawn is told");
             assert!(data == 0 || data >= usize::from(LEAST_DATA), "{columns:?} in {width}");

@@ -51,7 +51,7 @@ pub fn columns(window: &Window, walk: &Walk, pace: &Pace, total: u64, width: u16
             Some(Fact::Began) => Mark::Began,
             Some(Fact::Ended) => Mark::Ended,
             Some(Fact::Changed) => Mark::Changed,
-            Some(Fact::Idle) => Mark::Seen,
+            Some(Fact::Idle | Fact::Uncompared) => Mark::Seen,
             None => Mark::Unseen,
         };
         column.mark = column.mark.max(mark);

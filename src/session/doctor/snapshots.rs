@@ -159,6 +159,9 @@ fn one(
     let Some(event) = moment.event.as_deref().filter(|event| event.version == *version) else {
         return astray(missing());
     };
+    if let Some(why) = &moment.unknown {
+        return found(Kind::SnapshotsUnread, Some(event), format!("there is no state at version {version}: {why}"));
+    }
     if let Some(fault) = &moment.fault {
         return found(Kind::SnapshotsUnread, Some(event), format!("version {version} could not be folded: {fault}"));
     }

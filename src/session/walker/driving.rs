@@ -98,7 +98,7 @@ pub(super) fn drive(
                     }
                     timeline.feed(page);
                 }
-                Advance::Reached => return Ok(timeline.moment()),
+                Advance::Reached | Advance::Stopped(_) | Advance::NotFound(_) => return Ok(timeline.moment()),
                 Advance::Failed(_) if cancel.is_cancelled() => {}
                 Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
                 Advance::Suspended(suspension) => {
@@ -132,7 +132,7 @@ pub(super) fn count(
             Advance::NeedEvents { from, limit } => {
                 timeline.feed_count(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
             }
-            Advance::Reached | Advance::Suspended(_) => break,
+            Advance::Reached | Advance::Suspended(_) | Advance::Stopped(_) | Advance::NotFound(_) => break,
             Advance::Failed(_) if cancel.is_cancelled() => break,
             Advance::Failed(why) => return Ok(Some(why)),
         }
@@ -185,7 +185,8 @@ fn unfolded(
         None => None,
     };
     let reducer = timeline.reducer().clone();
-    let (patch, fault, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
-    let (state, suspended, urged) = (None, None, timeline.patience().is_urged());
-    Ok(Moment { stream, at, total, event, state, patch, unknown: true, suspended, urged, fault, faults, reducer })
+    let (patch, unknown, faults) = (Arc::default(), Some(why), timeline.faults_before(at));
+    let (state, suspended, urged, fault) = (None, None, timeline.patience().is_urged(), None);
+    let uncompared = event.is_some();
+    Ok(Moment { stream, at, total, event, state, patch, uncompared, unknown, suspended, urged, fault, faults, reducer })
 }

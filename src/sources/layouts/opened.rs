@@ -18,7 +18,8 @@ use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{
-    About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
+    About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, ShownBy, StreamKey, StreamKind,
+    StreamName,
 };
 use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
@@ -127,6 +128,15 @@ impl Opened {
                 events.position.0.contains(least) && self.found.events.iter().all(read)
             }
             _ => false,
+        }
+    }
+
+    /// By what the events of the whole store are shown.
+    pub fn shown_by(&self) -> ShownBy {
+        match (self.is_ordered(), &self.found.layout.events.order) {
+            (true, _) => ShownBy::Position,
+            (false, Ordering::Time) => ShownBy::Time,
+            (false, Ordering::By(..) | Ordering::Rows) => ShownBy::Layout,
         }
     }
 
@@ -250,6 +260,7 @@ impl Opened {
             reads_payloads: false,
             positions_ascend: self.is_direct() && self.is_ordered(),
             counted_versions: self.learnt.get().map_or(0, |(counts, _)| counts.counted),
+            disorder: Arc::default(),
             stood_at: None,
         }
     }

@@ -324,7 +324,7 @@ fn draw_row(
 const NOT_SEEN: &str = "·";
 
 /// What the marks of events stand for.
-pub const LEGEND: &str = "events: · not looked at yet  ~ changed  + began  × ended  ! failed";
+pub const LEGEND: &str = "events: · not looked at yet  ~ changed  + began  × ended  ! failed  ? no state to compare";
 
 fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     if event.trouble.is_some() {
@@ -335,6 +335,7 @@ fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
         Some(Fact::Changed) => ("~", Role::Changed),
         Some(Fact::Ended) => ("×", Role::Removed),
         Some(Fact::Faulted) => ("!", Role::Fault),
+        Some(Fact::Uncompared) => ("?", Role::Caution),
         Some(Fact::Idle) | None => (" ", Role::Muted),
     }
 }

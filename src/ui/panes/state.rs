@@ -110,7 +110,7 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
         pen.put(&text::fit(file(&moment.reducer.name), 24), style(Role::Muted));
         return;
     }
-    if let (Some(fault), Against::Before) = (&moment.fault, pane.against) {
+    if let (Some(fault), Against::Before) = (moment.unknown.as_ref().or(moment.fault.as_ref()), pane.against) {
         let place =
             fault.place.as_ref().map_or(String::new(), |place| format!("{}:{} ", file(&place.file), place.line));
         pen.put("! ", style(Role::Fault)).put(&format!("{place}{}", fault.message), style(Role::Fault));
@@ -129,6 +129,7 @@ fn head(app: &App, moment: &Moment, theme: &Theme, line: Rect, buffer: &mut Buff
         let compared = app.walk.difference_here().is_some() || pane.against == Against::Before;
         let words = match (pane.against, compared) {
             (_, false) => "comparing … ",
+            (Against::Before, _) if moment.uncompared => "no state before ",
             (Against::Before, _) => "unchanged ",
             (Against::Pinned, _) => "no difference ",
         };
@@ -251,18 +252,20 @@ fn body(app: &App, moment: &Moment, theme: &Theme, list: Rect, buffer: &mut Buff
         }
         let nowhere = moment.stream.as_str().is_empty();
         let unreadable = moment.event.as_ref().is_some_and(|event| event.trouble.is_some());
+        if let Some(why) = moment.unknown.as_ref() {
+            return say(&["There is no state here.", "", &why.message], Role::Fault, theme, list, buffer);
+        }
         if let Some(fault) = moment.fault.as_ref().filter(|_| !nowhere) {
-            let words = match moment.unknown {
-                true => "No state: nothing could be folded here.",
-                false if unreadable => "No state: this record could not be read, and there was none before.",
-                false => "No state: the reducer failed, and there was none before.",
+            let words = if unreadable {
+                "No state: this record could not be read, and there was none before."
+            } else {
+                "No state: the reducer failed, and there was none before."
             };
             return say(&[words, "", &fault.message], Role::Fault, theme, list, buffer);
         }
         let words = match &moment.event {
             None if nowhere => "No state: this is before the first event, and in no stream.",
             Some(_) if nowhere => "No state: this record belongs to no stream.",
-            _ if moment.unknown => "The state is not known here.",
             None => "Does not exist yet: no event has happened.",
             Some(_) => "Does not exist here.",
         };
@@ -275,6 +278,9 @@ fn changes(app: &App, theme: &Theme, list: Rect, buffer: &mut Buffer) {
     let pane = &app.panes.state;
     if pane.patch.0.is_empty() {
         let words = match pane.against {
+            Against::Before if app.walk.here().is_some_and(|moment| moment.uncompared) => {
+                "What this event changed is not known: there is no state before it, or none here, to compare."
+            }
             Against::Before => "This event changed nothing.",
             Against::Pinned => "Nothing differs from the pinned state.",
         };

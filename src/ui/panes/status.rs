@@ -107,6 +107,10 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>, width: u16) {
         pen.put(&format!("! {words}: {help}"), style(Role::Fault));
         return;
     }
+    if let Some(why) = moment.and_then(|moment| moment.unknown.as_ref()) {
+        pen.put(&format!("! no state here: {why}"), style(Role::Fault));
+        return;
+    }
     if let Some(fault) = moment.filter(|moment| moment.sealed().is_none()).and_then(|moment| moment.fault.as_ref()) {
         pen.put(&format!("! this event could not be folded: {fault}"), style(Role::Fault));
         return;
