@@ -5,6 +5,7 @@
 pub mod address;
 pub mod cancel;
 pub mod caveat;
+pub mod disorder;
 pub mod event;
 pub mod failure;
 pub mod json;
@@ -27,6 +28,7 @@ pub mod words;
 
 pub use cancel::Cancel;
 pub use caveat::{Caveat, CaveatKind};
+pub use disorder::{Disorder, Moved, ShownBy};
 pub use event::{Event, Note, NoteKind, Position, Trouble, Version};
 pub use failure::{Failure, FailureKind};
 pub use json::{Json, JsonError, Number, Parser};

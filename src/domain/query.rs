@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::caveat::Caveat;
+use super::disorder::Disorder;
 use super::event::{Event, Version};
 use super::payload::Payload;
 use super::place::Place;
@@ -216,6 +217,8 @@ pub struct About {
     pub reads_payloads: bool,
     /// How many events say no version of their own, so that the reader counts it; as far as it has been read.
     pub counted_versions: u64,
+    /// What lies in another order than it is shown in, where somebody put it in order; each also among the caveats.
+    pub disorder: Arc<Disorder>,
     /// Where the tool that wrote it stood, when it says so: after the event of this version.
     pub stood_at: Option<(StreamName, Version)>,
 }

@@ -3,7 +3,9 @@
 //!
 //! Invariant: nothing is published before the whole is in order, so an ordinal never changes.
 
-use std::hash::BuildHasher;
+mod disorder;
+mod rows;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,17 +14,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockRead
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 use super::Source;
 use super::cache::{Keeper, Kept, Sequence};
-use super::index::column::Column;
 use super::index::{Entry, Index, Part, Place};
 use super::indexed::{Backing, Indexed};
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Progress, RecordedStates, StoredSnapshot,
-    StreamKind, StreamName, Timestamp,
+    About, Cancel, Change, DeclaredStream, Disorder, Event, Failure, FailureKind, Progress, RecordedStates, ShownBy,
+    StoredSnapshot, StreamKind, StreamName, Timestamp,
 };
+use rows::{NOTHING, Names, Rows, UNREADABLE};
 
 /// How long opening waits for a small store, so that it is there, or its fault is told, at once.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -163,148 +165,12 @@ pub struct Walk<'a> {
     streams: Names,
     types: Names,
     versions_decide: bool,
+    /// By what the rows are shown, and whether they lie as they were written, where both is known.
+    lies: Option<(ShownBy, bool)>,
+    /// The rows before which something begins that lies in an order of its own.
+    parts: Vec<usize>,
     /// How many of the rows are no events.
     troubles: usize,
-}
-
-/// The number of the name of a record that belongs to no stream.
-const NOTHING: u32 = u32::MAX;
-/// The number of the type of a record that cannot be read, though its stream is known.
-const UNREADABLE: u32 = u32::MAX - 1;
-
-/// Records as they were told.
-#[derive(Default)]
-struct Rows {
-    first: Column,
-    second: Column,
-    at: Column,
-    stream: Vec<u32>,
-    event_type: Vec<u32>,
-    /// As the bits of a signed number: none of them is `u64::MAX`, which is counted then.
-    version: Column,
-    seconds: Column,
-    nanoseconds: Vec<i32>,
-}
-
-impl Rows {
-    fn push(&mut self, draft: &Draft<'_>, stream: u32, event_type: u32) {
-        // A column cannot keep the least number.
-        self.first.push(Some(draft.order.0.max(i64::MIN + 1)));
-        self.second.push(Some(draft.order.1.max(i64::MIN + 1)));
-        self.at.push(Some(draft.at as i64));
-        self.stream.push(stream);
-        self.event_type.push(event_type);
-        self.version
-            .push(draft.version.map(|version| i64::MAX.wrapping_sub_unsigned(version)).filter(|&v| v != i64::MIN));
-        self.seconds.push(draft.time.map(|time| time.as_second()));
-        self.nanoseconds.push(draft.time.map_or(0, |time| time.subsec_nanosecond()));
-    }
-
-    fn len(&self) -> usize {
-        self.stream.len()
-    }
-
-    fn order(&self, row: usize) -> Order {
-        Order(self.first.get(row).unwrap_or_default(), self.second.get(row).unwrap_or_default())
-    }
-
-    fn at(&self, row: usize) -> u64 {
-        self.at.get(row).unwrap_or_default() as u64
-    }
-
-    fn version(&self, row: usize) -> Option<u64> {
-        self.version.get(row).map(|version| i64::MAX.wrapping_sub(version) as u64)
-    }
-
-    fn time(&self, row: usize) -> Option<Timestamp> {
-        Timestamp::new(self.seconds.get(row)?, self.nanoseconds[row]).ok()
-    }
-
-    /// The rows in their order; those with the same order as they were told.
-    fn sorted(&self, versions_decide: bool) -> Vec<u32> {
-        let mut rows: Vec<u32> = (0..self.len() as u32).collect();
-        if !rows.is_sorted_by_key(|&row| self.order(row as usize)) {
-            rows.sort_by_key(|&row| self.order(row as usize));
-        }
-        if versions_decide {
-            self.by_versions(&mut rows);
-        }
-        rows
-    }
-
-    /// Brings the rows of each stream, in the places they have, into the order of their versions. Where versions repeat, or
-    /// are missing, they say nothing of the order, and the rows stay as the store gives them. What cannot be read goes along
-    /// with the event before it.
-    fn by_versions(&self, rows: &mut [u32]) {
-        let streams: Vec<u32> = rows.iter().map(|&row| self.stream[row as usize]).collect();
-        let stream = |place: u32| streams[place as usize];
-        let mut places: Vec<u32> = (0..rows.len() as u32).collect();
-        places.sort_by_key(|&place| stream(place));
-        let mut of_stream: Vec<(Option<u64>, u32)> = Vec::new();
-        for places in places.chunk_by(|&a, &b| stream(a) == stream(b)) {
-            let of_place = |&place: &u32| rows[place as usize];
-            let is_event = |row: &u32| self.event_type[*row as usize] != UNREADABLE;
-            let version = |row: &u32| self.version(*row as usize);
-            let events = || places.iter().map(of_place).filter(is_event);
-            if events().any(|row| version(&row).is_none()) || events().is_sorted_by_key(|row| version(&row)) {
-                continue;
-            }
-            of_stream.clear();
-            let mut before = None;
-            of_stream.extend(places.iter().map(of_place).map(|row| {
-                if is_event(&row) {
-                    before = version(&row);
-                }
-                (before, row)
-            }));
-            of_stream.sort_by_key(|&(version, _)| version);
-            let repeats = |pair: &[(Option<u64>, u32)]| pair[0].0 == pair[1].0 && is_event(&pair[1].1);
-            if of_stream.windows(2).any(repeats) {
-                continue;
-            }
-            places.iter().zip(&of_stream).for_each(|(&place, &(_, row))| rows[place as usize] = row);
-        }
-    }
-}
-
-/// Names, each once.
-#[derive(Default)]
-struct Names {
-    spans: Vec<(usize, usize)>,
-    text: Vec<u8>,
-    numbers: HashTable<u32>,
-    hasher: DefaultHashBuilder,
-    /// The name asked for last: neighbours often share theirs.
-    last: u32,
-}
-
-impl Names {
-    fn name(&self, number: u32) -> &[u8] {
-        self.spans.get(number as usize).map_or(&[], |&(start, end)| &self.text[start..end])
-    }
-
-    fn number(&mut self, name: &[u8]) -> u32 {
-        if self.name(self.last) == name && !self.spans.is_empty() {
-            return self.last;
-        }
-        let hash = self.hasher.hash_one(name);
-        let Self { spans, text, numbers, hasher, last } = self;
-        let of = |number: u32| {
-            let (start, end) = spans[number as usize];
-            &text[start..end]
-        };
-        *last = match numbers.find(hash, |&number| of(number) == name) {
-            Some(&number) => number,
-            None => {
-                let number = spans.len() as u32;
-                numbers.insert_unique(hash, number, |&number| hasher.hash_one(of(number)));
-                spans.push((text.len(), text.len() + name.len()));
-                text.extend_from_slice(name);
-                number
-            }
-        };
-        *last
-    }
 }
 
 impl<'a> Walk<'a> {
@@ -334,6 +200,17 @@ impl<'a> Walk<'a> {
     /// The store has no order of its own: within each stream the versions count, whatever else the records are sorted by.
     pub fn versions_decide(&mut self) {
         self.versions_decide = true;
+    }
+
+    /// The records are told in the order they lie in, which is that they were written in or means little, and shown by
+    /// something else: what lies in another order is told of.
+    pub fn lies(&mut self, by: ShownBy, as_written: bool) {
+        self.lies = Some((by, as_written));
+    }
+
+    /// What follows lies in an order of its own: another table.
+    pub fn begins_part(&mut self) {
+        self.parts.push(self.rows.len());
     }
 
     /// A record that is an event.
@@ -403,6 +280,7 @@ impl<'a> Walk<'a> {
 #[derive(Default)]
 struct Shared {
     index: RwLock<Index>,
+    disorder: RwLock<Arc<Disorder>>,
     stop: AtomicBool,
     begun: AtomicBool,
     complete: AtomicBool,
@@ -429,11 +307,17 @@ impl Shared {
     }
 
     /// Shows a complete index, of a store with so much to look at.
-    fn publish(&self, index: Index, total: u64) {
+    fn publish(&self, index: Index, disorder: Disorder, total: u64) {
+        *self.disorder.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(disorder);
         let total = total.max(index.len() as u64);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         self.total.store(total, Ordering::Relaxed);
         self.done.store(total, Ordering::Relaxed);
+    }
+
+    /// What lies in another order than the index has.
+    fn disorder(&self) -> Arc<Disorder> {
+        self.disorder.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The thread is done with everything.
@@ -494,6 +378,8 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
         streams: Names::default(),
         types: Names::default(),
         versions_decide: false,
+        lies: None,
+        parts: Vec::new(),
         troubles: 0,
     };
     let scanned = records.scan(&mut walk);
@@ -508,9 +394,12 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
     }
     let mut fits = walk.rows.len() + walk.links.len() <= Index::MAX_ROWS;
     let mut index = Index::default();
-    index.set_key(records.about().key);
+    let key = records.about().key;
+    index.set_key(key.clone());
+    let mut disorder = Disorder::default();
     if fits {
-        let order = walk.rows.sorted(walk.versions_decide);
+        let (order, left) = walk.rows.sorted(walk.versions_decide);
+        disorder = walk.disorder(&left, key.as_ref());
         let hasher = index.hasher().clone();
         fits = walk.hand_over(&walk.rows, &order, &hasher, &mut |part, _| index.append(part));
         if fits && walk.links.len() > 0 {
@@ -521,7 +410,7 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
         let why = format!("there are more than {} records", Index::MAX_ROWS);
         return Err(Failure::new(FailureKind::Unsupported, records.name(), "index", why));
     }
-    shared.publish(index, shared.total.load(Ordering::Relaxed));
+    shared.publish(index, disorder, shared.total.load(Ordering::Relaxed));
     Ok(())
 }
 
@@ -529,11 +418,14 @@ fn scan<R: Records>(records: &R, shared: &Shared) -> Result<(), Failure> {
 fn take_over<R: Records>(records: &R, keeper: &Keeper, shared: &Shared) -> Option<()> {
     let mut entry = keeper.find()?;
     let total = entry.front.read(|read| read.number())?;
+    let mut disorder = disorder::load(&mut entry.front)?;
     let restored = records.restore(&mut entry.front, &shared.stop)?;
     let mut index = entry.index(&DefaultHashBuilder::default())?;
     restored();
-    index.set_key(records.about().key);
-    shared.publish(index, total);
+    let key = records.about().key;
+    disorder::name(&mut disorder, key.as_ref());
+    index.set_key(key);
+    shared.publish(index, disorder, total);
     Some(())
 }
 
@@ -542,6 +434,7 @@ fn keep<R: Records>(records: &R, shared: &Shared) {
     let Some(keeper) = records.keeper() else { return };
     keeper.keep(&shared.index(), |out| {
         out.written(|out| out.number(shared.total.load(Ordering::Relaxed)))?;
+        disorder::save(&shared.disorder(), out)?;
         records.save(out)
     });
 }
@@ -551,7 +444,7 @@ fn append_links(walk: &Walk<'_>, order: &[u32], index: &mut Index) -> bool {
     let mut rows: Vec<(u64, u32)> = order.iter().zip(0..).map(|(&row, at)| (walk.rows.at(row as usize), at)).collect();
     rows.sort_unstable();
     let row_of = |at: u64| rows.binary_search_by_key(&at, |&(at, _)| at).ok().map(|found| rows[found].1);
-    let links = walk.links.sorted(false);
+    let links = walk.links.sorted(false).0;
     let hasher = index.hasher().clone();
     let mut taken = |part: &Part, links: &[u32]| {
         index.append_links(part, links.iter().map(|&link| walk.to[link as usize].and_then(row_of)).collect())
@@ -567,6 +460,11 @@ impl<R: Records> Backing for Sorted<R> {
     fn about(&self) -> About {
         let mut about = self.records.about();
         about.caveats.extend(self.records.keeper().and_then(Keeper::note).map(crate::domain::Caveat::from));
+        about.disorder = self.shared.disorder();
+        about.caveats.extend(about.disorder.caveats().into_iter().map(crate::domain::Caveat::from));
+        about.reasons.extend(about.disorder.reasons());
+        let normal = about.disorder.normal(self.shared.index().stream_rows());
+        about.normal.extend(normal.into_iter().map(|(finding, why)| (finding.name().to_owned(), why.to_owned())));
         about
     }
 
@@ -592,7 +490,8 @@ impl<R: Records> Backing for Sorted<R> {
             return false;
         }
         let index = std::mem::take(&mut *again.index.write().unwrap_or_else(PoisonError::into_inner));
-        self.shared.publish(index, self.shared.total.load(Ordering::Relaxed));
+        let disorder = Disorder::clone(&again.disorder());
+        self.shared.publish(index, disorder, self.shared.total.load(Ordering::Relaxed));
         keep(&*self.records, &self.shared);
         true
     }

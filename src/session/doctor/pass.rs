@@ -9,7 +9,8 @@ use super::snapshots;
 use super::streams::Streams;
 use crate::domain::report::{Check, Example, Kind, Report};
 use crate::domain::{
-    Cancel, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, StreamName, StreamSummary, Than,
+    Cancel, Disorder, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, ShownBy, StreamName,
+    StreamSummary, Than, Version,
 };
 use crate::session::{Walker, pages};
 use crate::sources::Source;
@@ -73,6 +74,7 @@ pub fn examine(
         }
     }
     let mut checks = Vec::new();
+    checks.extend(disorder(&about.disorder, stream, &mut examination));
     let looked = look(source, walker, (&scope, questions), (&mut examination, &mut checks), cancel, told);
     let reports = questions.when_stopped == WhenStopped::Report;
     let partial = match looked {
@@ -96,6 +98,30 @@ pub fn examine(
         true => Err(Failure::cancelled(about.name, "examine it")),
         false => Ok(report),
     }
+}
+
+/// Tells an examination what lies in another order than the walk shows it in.
+fn disorder(disorder: &Disorder, stream: Option<&StreamName>, examination: &mut Examination) -> Option<Check> {
+    let mut named = 0;
+    for moved in disorder.streams.iter().filter(|moved| stream.is_none_or(|stream| moved.stream == *stream)) {
+        let example = Example::of_stream(&moved.stream, Some(Version(moved.version)), moved.text());
+        examination.elsewhere(Kind::VersionsBack, moved.events, example);
+        named += moved.events;
+    }
+    if stream.is_none() {
+        if disorder.versions > named {
+            examination.elsewhere(Kind::VersionsBack, disorder.versions - named, Example::default());
+        }
+        if let (ShownBy::Position, Some((stream, version))) = (disorder.by, &disorder.first) {
+            let text = "its row lies behind one with a higher position: shown by position";
+            let example = Example::of_stream(stream, version.map(Version), text);
+            examination.elsewhere(Kind::PositionsBack, disorder.places, example);
+        }
+        return None;
+    }
+    let is_unknown = named == 0 && disorder.in_streams > disorder.streams.len() as u64;
+    let why = "so many streams lie in another order than that of their versions that not each is remembered".to_owned();
+    is_unknown.then(|| Check::whole("order of rows", String::new()).unless(&[why]))
 }
 
 /// Tells an examination all events, and what is kept beside them.

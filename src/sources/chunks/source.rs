@@ -252,6 +252,7 @@ impl Records for Log {
             other_keys: Vec::new(),
             spelled: None,
             left_out: Vec::new(),
+            disorder: Default::default(),
             stood_at: None,
         }
     }

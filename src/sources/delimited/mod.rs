@@ -198,6 +198,10 @@ impl Window {
 }
 
 impl Database for Delimited {
+    fn lies_in_order(&self) -> bool {
+        true
+    }
+
     fn kind(&self) -> String {
         if self.dialect.separator == b'\t' { "TSV file".into() } else { "CSV file".into() }
     }

@@ -223,6 +223,7 @@ impl Records for Store {
             other_keys: Vec::new(),
             spelled: None,
             left_out: Vec::new(),
+            disorder: Default::default(),
             stood_at: None,
         }
     }

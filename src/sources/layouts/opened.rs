@@ -18,7 +18,8 @@ use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
 use crate::domain::{
-    About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, StreamKey, StreamKind, StreamName,
+    About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, ShownBy, StreamKey, StreamKind,
+    StreamName,
 };
 use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};
@@ -127,6 +128,15 @@ impl Opened {
                 events.position.0.contains(least) && self.found.events.iter().all(read)
             }
             _ => false,
+        }
+    }
+
+    /// By what the events of the whole store are shown.
+    pub fn shown_by(&self) -> ShownBy {
+        match (self.is_ordered(), &self.found.layout.events.order) {
+            (true, _) => ShownBy::Position,
+            (false, Ordering::Time) => ShownBy::Time,
+            (false, Ordering::By(..) | Ordering::Rows) => ShownBy::Layout,
         }
     }
 
@@ -250,6 +260,7 @@ impl Opened {
             reads_payloads: false,
             positions_ascend: self.is_direct() && self.is_ordered(),
             counted_versions: self.learnt.get().map_or(0, |(counts, _)| counts.counted),
+            disorder: Arc::default(),
             stood_at: None,
         }
     }
@@ -517,7 +528,9 @@ fn best(
 
 /// Nothing fits.
 fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<&Candidate>) -> Failure {
-    let mut why = "its tables follow no layout of an event store that is known".to_owned();
+    // What could not be read may be why nothing was recognised.
+    let mut why: String = database.losses().iter().map(|loss| format!("{loss}; ")).collect();
+    why.push_str("its tables follow no layout of an event store that is known");
     let unlooked = generic::unlooked_at(database);
     if unlooked > 0 {
         why.push_str("; ");

@@ -138,7 +138,10 @@ impl Records for Tables {
             walk.versions_decide();
         }
         let (counts, links) = match opened.is_direct() {
-            true => (scan_directly(opened, walk)?, Links::default()),
+            true => {
+                walk.lies(opened.shown_by(), opened.database.lies_in_order());
+                (scan_directly(opened, walk)?, Links::default())
+            }
             false => collected::scan(opened, walk)?,
         };
         opened.finish(counts, links);
@@ -268,6 +271,7 @@ fn scan_directly(opened: &Opened, walk: &mut Walk<'_>) -> Result<Counts, Failure
     let mut counts = Counts::default();
     let tables = opened.found.events.len() as u64;
     for (slot, &table) in opened.found.events.iter().enumerate() {
+        walk.begins_part();
         let mut reader = EventReader::scanning(opened, table);
         let slot_bits = (slot as u64) << ROW_BITS;
         let flow = std::cell::Cell::new((0_u64, 0_u64));

@@ -174,6 +174,12 @@ pub trait Database: Send + Sync {
         Ok(())
     }
 
+    /// Whether rows lie in the order they were written in, as the lines of a file do. Where they do not, one that lies behind
+    /// a later one is nothing to wonder at.
+    fn lies_in_order(&self) -> bool {
+        false
+    }
+
     /// Whether what was opened has changed, see `Source::look`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod doubts;
 mod folded;
 mod keys;
 mod maps;
+mod order;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
