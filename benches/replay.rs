@@ -21,8 +21,8 @@ use stepback::domain::{Event, EventPage, Json, Parser, StreamName};
 use stepback::domain::{Patch, State};
 use stepback::reducers::merge::Merge;
 use stepback::replay::{
-    Advance, Budget, Fingerprint, FoldError, Goal, Limits, Lost, Reducer, ReducerInfo, Spacing, Start, StateCost,
-    Timeline,
+    Advance, Budget, Fingerprint, FoldError, Goal, Limits, Lost, Reducer, ReducerInfo, Spacing, Start, StateCost, Stop,
+    Stops, Subject, Timeline,
 };
 
 const EVENTS: usize = 200_000;
@@ -156,7 +156,7 @@ fn timeline(mode: &str, spacing: Spacing) -> Timeline {
 fn go(timeline: &mut Timeline, stream: &stream::Stream, mut goal: Goal) {
     loop {
         match timeline.advance(&mut goal, Budget { events: 10_000 }) {
-            Advance::Reached => return,
+            Advance::Reached | Advance::Stopped(_) | Advance::NotFound(_) => return,
             Advance::Working { .. } => {}
             Advance::NeedEvents { from, limit } => {
                 let end = (from as usize + limit).min(EVENTS);
@@ -175,6 +175,21 @@ fn walked(stream: &stream::Stream, mode: &str, spacing: Spacing) -> (Duration, T
     let start = cpu(UsageWho::RUSAGE_SELF);
     go(&mut timeline, stream, Goal::To(u64::MAX));
     (cpu(UsageWho::RUSAGE_SELF) - start, timeline)
+}
+
+/// Searches from the end back to the beginning for what holds nowhere: CPU time.
+fn searched(stream: &stream::Stream, timeline: &mut Timeline, looks_at_patch: bool) -> Duration {
+    go(timeline, stream, Goal::To(u64::MAX));
+    let never = move |subject: &Subject<'_>| {
+        let changes = if looks_at_patch { subject.patch().0.len() } else { 0 };
+        let is_absent = subject.state().is_ok_and(Option::is_none) && subject.prev().is_ok_and(Option::is_some);
+        (is_absent || changes > 1000).into()
+    };
+    let start = cpu(UsageWho::RUSAGE_SELF);
+    go(timeline, stream, Goal::Previous(Stops::new([Stop::at_each(never)])));
+    let time = cpu(UsageWho::RUSAGE_SELF) - start;
+    assert_eq!(timeline.at(), EVENTS as u64, "nothing was found");
+    time
 }
 
 fn node(stream: &stream::Stream, mode: &str, count: usize) -> Option<Duration> {
@@ -211,6 +226,15 @@ fn fold(stream: &stream::Stream, mode: &str, table: &mut Table) {
     table.row(mode, "11 checkpoints, of the stream's bytes", format!("{share:.2} %"), "<= 5 %", share <= 5.0);
     let extra = 100.0 * (with.as_secs_f64() / without.as_secs_f64() - 1.0);
     table.row(mode, "11 checkpoints, extra CPU over the walk", format!("{extra:.1} %"), "<= 15 %", extra <= 15.0);
+
+    for (name, looks) in [("", false), (" with patch", true)] {
+        let mut times: Vec<_> = (0..ROUNDS).map(|_| searched(stream, &mut timeline, looks)).collect();
+        let time = median(&mut times);
+        let ratio = |of: Duration| time.as_secs_f64() / of.as_secs_f64();
+        println!("  search all the way back{name}: {time:.2?}, {:.2} x the walk", ratio(with));
+        let name = format!("13 search all back{name}, of the plain fold");
+        table.row(mode, &name, format!("{:.2} x", ratio(folds)), "<= 2.2 x", ratio(folds) <= 2.2);
+    }
 
     // The machine may be shared: each jump is made in three rounds, and its fastest time counts.
     let mut random = stream::Random(7);
@@ -257,7 +281,7 @@ fn fold(stream: &stream::Stream, mode: &str, table: &mut Table) {
 fn steps(timeline: &mut Timeline, stream: &stream::Stream, goal: Goal, count: usize, times: &mut Vec<Duration>) {
     for _ in 0..count {
         let start = Instant::now();
-        go(timeline, stream, goal);
+        go(timeline, stream, goal.clone());
         black_box(timeline.moment());
         times.push(start.elapsed());
     }

@@ -276,6 +276,27 @@ pub fn popup(areas: &Areas) -> Rect {
     Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height }
 }
 
+/// The parts of the help under the line that is typed: what marks stand for, the actions, and all that is said of the selected
+/// one, which its row may have no room for.
+pub fn help(popup: Rect) -> [Rect; 3] {
+    const WHOLE_LEGEND: u16 = 92;
+    const ROOMY: u16 = 12;
+    let inside = inner(popup);
+    let roomy = inside.height >= ROOMY;
+    let legend = if roomy && inside.width < WHOLE_LEGEND { 2 } else { 1 };
+    let said = match (roomy, inside.width < WHOLE_LEGEND) {
+        (true, true) => 4,
+        (true, false) => 3,
+        (false, _) => 0,
+    };
+    let mut y = inside.y + 1;
+    [legend, inside.height.saturating_sub(1 + legend + said), said].map(|height| {
+        let part = Rect { y, height, ..inside }.intersection(inside);
+        y += height;
+        part
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -325,7 +325,7 @@ impl App {
     }
 
     pub(super) fn move_in_help(&mut self, motion: Motion, count: Option<u64>) {
-        let height = self.areas().map_or(10, |areas| layout::inner(layout::popup(&areas)).height.saturating_sub(2));
+        let height = self.areas().map_or(10, |areas| layout::help(layout::popup(&areas))[1].height);
         let Mode::Help(help) = &mut self.mode else { return };
         let (height, len) = (u64::from(height), help.entries.len() as u64);
         help.selected = moved(motion, count, help.selected as u64, height, len) as usize;

@@ -162,6 +162,13 @@ impl Patch {
     }
 }
 
+/// Whether the value at a path differs between two states, compared as a patch compares; absence counts as a value. A
+/// parent replaced by an equal one writes nothing.
+pub fn written(before: &State, after: &State, path: &Path) -> bool {
+    let at = |state: &State| state.as_ref().and_then(|state| state.at(path)).cloned();
+    !Patch::between(&at(before), &at(after)).is_empty()
+}
+
 fn apply_change(state: &mut State, change: &Change) -> Option<()> {
     let Some((last, parent)) = change.path.0.split_last() else {
         if state.is_some() != change.before.is_some() {

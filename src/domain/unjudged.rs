@@ -36,7 +36,9 @@ impl Unjudged {
     pub fn join(&mut self, later: Self) {
         let known: u64 = later.reasons.values().map(|reason| reason.count).sum();
         self.total += later.total - known;
-        for (reason, Reason { count, first, .. }) in later.reasons {
+        let mut reasons: Vec<_> = later.reasons.into_iter().collect();
+        reasons.sort_by_key(|(_, reason)| reason.nth);
+        for (reason, Reason { count, first, .. }) in reasons {
             self.add(reason, count, || first);
         }
     }
@@ -112,6 +114,9 @@ mod tests {
             later.count(format!("yet another {n}"), &event(n));
             later.count("no such key amount".into(), &event(n));
         }
+        let mut both = Unjudged::default();
+        both.join(later.clone());
+        assert_eq!(both, later, "in the order in which they were met");
         unjudged.join(later);
         let words = unjudged.words();
         assert!(words.starts_with("83 events could not be judged: of 41, no such key amount (first position 70,"));

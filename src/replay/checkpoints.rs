@@ -203,10 +203,18 @@ impl Checkpoints {
         }
     }
 
-    /// Forgets all that were kept after a place.
-    pub fn forget_after(&mut self, place: u64) {
-        let gone = self.kept.split_off(&place.saturating_add(1));
+    /// Forgets the states of this place and of all behind it.
+    pub fn forget_from(&mut self, place: u64) {
+        let gone = self.kept.split_off(&place);
         self.bytes -= gone.values().map(Packed::size).sum::<usize>();
+        if self.kept.is_empty() {
+            self.stretch = 1;
+        }
+    }
+
+    /// Keeps states so far apart from now on.
+    pub fn set_spacing(&mut self, spacing: Spacing) {
+        self.spacing = spacing;
     }
 
     /// How many events lie between a state of this size and the next.
@@ -308,9 +316,11 @@ mod tests {
         let (least, most) = (gaps.iter().min().expect("gaps"), gaps.iter().max().expect("gaps"));
         assert!(*most <= 2 * least, "{places:?}");
         let (len, last) = (checkpoints.len(), places.last().copied().expect("a place"));
-        checkpoints.forget_after(last);
+        checkpoints.forget_from(last + 1);
         assert_eq!(checkpoints.len(), len);
-        checkpoints.forget_after(0);
+        checkpoints.forget_from(last);
+        assert_eq!(checkpoints.len(), len - 1);
+        checkpoints.forget_from(0);
         assert_eq!((checkpoints.len(), checkpoints.bytes()), (0, 0));
         let mut checkpoints = Checkpoints::new(Spacing { floor: 10, volume: 0 }, 10);
         checkpoints.put(10, &state(9));

@@ -94,8 +94,10 @@ impl Faults {
         self.kept.remove(&ordinal);
     }
 
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// Forgets all that is known of the events from an ordinal on; gives the words that were kept of them.
+    pub fn forget_from(&mut self, ordinal: u64) -> Vec<Arc<FoldError>> {
+        self.recount_from(ordinal);
+        self.kept.split_off(&ordinal).into_values().collect()
     }
 
     /// How far the count has come: it knows all events before this place.
@@ -202,6 +204,18 @@ mod tests {
             let plain: Vec<u64> = [0, 1, 3, 4, 10, 12, 13].into_iter().filter(|ordinal| *ordinal < cut).collect();
             assert_counts(&faults, &plain, cut);
         }
+    }
+
+    #[test]
+    fn what_is_forgotten_fails_or_not_as_if_it_had_never_been_seen() {
+        let mut faults = Faults::default();
+        for ordinal in [2, 5, 9] {
+            faults.failed(ordinal, Arc::new(FoldError::new("no")));
+        }
+        faults.passed(7, vec![failed(2), failed(5)]);
+        assert_eq!(faults.forget_from(5).len(), 2, "one of them was not counted yet");
+        assert_counts(&faults, &[2], 5);
+        assert!(faults.get(2).is_some() && faults.get(5).is_none() && faults.get(9).is_none());
     }
 
     #[test]

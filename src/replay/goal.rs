@@ -2,10 +2,13 @@
 //!
 //! A place is a number of events folded: 0 is before the first event, n is after the event with ordinal n - 1.
 
+use super::scan::{Hit, Scan, Stops};
 use super::{FoldError, Spacing, Suspension};
+use crate::domain::{Path, Unjudged};
 
-/// Where to walk to. Places beyond either end mean that end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Where to walk to. Places beyond either end mean that end. The place one stands at is never the next or the previous
+/// one that is searched for.
+#[derive(Clone, Debug)]
 pub enum Goal {
     /// So many events later.
     Forward(u64),
@@ -13,6 +16,24 @@ pub enum Goal {
     Back(u64),
     /// To this place.
     To(u64),
+    /// To the next place where one of these holds.
+    Next(Stops),
+    /// To the previous place where one of these holds.
+    Previous(Stops),
+    /// To the next event that writes this path.
+    NextWrite(Path),
+    /// To the previous event that writes this path.
+    PreviousWrite(Path),
+    /// What one of these four becomes. After a hit it goes on to the one after that.
+    Searching(Box<Searching>),
+}
+
+/// A search under way.
+#[derive(Clone, Debug)]
+pub struct Searching {
+    pub(super) scan: Scan,
+    /// What was found, while the walk there is under way.
+    pub(super) found: Option<Hit>,
 }
 
 /// How much work one call may do.
@@ -32,8 +53,12 @@ pub enum Advance {
         /// Events to fold for it in all, as far as known now.
         to_fold: u64,
     },
-    /// The cursor stands at the goal; the moment is that of the goal.
+    /// The cursor stands at the goal, which is a place; the moment is that of the goal.
     Reached,
+    /// Something that was searched for holds here. Of a goal: the cursor stands here.
+    Stopped(Hit),
+    /// Nothing more of it lies that way. Of a goal: the cursor and its moment are as before.
+    NotFound(Unjudged),
     /// Feed a page of events, forward from this ordinal, and go on with the same goal.
     NeedEvents {
         /// The first event needed.

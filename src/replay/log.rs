@@ -64,6 +64,39 @@ impl Log {
         }
     }
 
+    /// Keeps other neighbouring events in the place of those known: the first has the ordinal `at`.
+    pub fn replace(&mut self, at: u64, events: Vec<Arc<Event>>) {
+        let after = self.split_from(at.saturating_add(events.len() as u64));
+        self.forget_from(at);
+        self.insert(at, events);
+        self.bytes += after.values().map(|block| block.bytes).sum::<usize>();
+        self.blocks.extend(after);
+    }
+
+    /// Forgets every event from an ordinal on.
+    pub fn forget_from(&mut self, at: u64) {
+        self.split_from(at);
+        if self.passing.as_ref().is_some_and(|(first, events)| first + events.len() as u64 > at) {
+            self.passing = None;
+        }
+    }
+
+    /// Takes out every event from an ordinal on.
+    fn split_from(&mut self, at: u64) -> BTreeMap<u64, Block> {
+        let mut after = self.blocks.split_off(&at);
+        self.bytes -= after.values().map(|block| block.bytes).sum::<usize>();
+        let within = self.block_with(at).map(|(first, _)| first);
+        if let Some((first, block)) = within.and_then(|first| Some((first, self.blocks.get_mut(&first)?))) {
+            let keep = usize::try_from(at - first).unwrap_or(usize::MAX);
+            let events = block.events.split_off(keep);
+            let bytes = events.iter().map(|event| event_bytes(event)).sum();
+            block.bytes -= bytes;
+            self.bytes -= bytes;
+            after.insert(at, Block { events, bytes, used: block.used });
+        }
+        after
+    }
+
     /// Holds neighbouring events that are read once, until the next ones come: they take nobody's room.
     pub fn pass(&mut self, at: u64, events: Vec<Arc<Event>>) {
         self.passing = Some((at, events));
@@ -162,6 +195,39 @@ mod tests {
         assert_eq!(log.bytes(), 35 * event_bytes(&events(0..1)[0]));
         assert!(log.run(4, 10).is_empty() && log.run(40, 50).is_empty() && log.run(12, 12).is_empty());
         assert_eq!(versions(log.run(12, 14)), [12, 13]);
+    }
+
+    #[test]
+    fn what_is_forgotten_or_replaced_leaves_the_rest_as_it_was() {
+        let one = event_bytes(&events(0..1)[0]);
+        for at in 0..=45 {
+            let filled = || {
+                let mut log = Log::new(usize::MAX);
+                log.insert(0, events(0..20));
+                log.insert(25, events(25..40));
+                log.pass(50, events(50..60));
+                log
+            };
+            let mut log = filled();
+            log.forget_from(at);
+            let known = |n: &u64| *n < 20 || (25..40).contains(n);
+            let kept: Vec<u64> = (0..at).filter(known).collect();
+            assert_eq!(versions_to(&mut log, 80), kept);
+            assert_eq!(log.bytes(), kept.len() * one);
+            log.insert(at, events(at..at + 1));
+            assert_eq!(versions(log.run(at, at + 9)), [at], "what was forgotten can be told again");
+
+            let mut log = filled();
+            log.replace(at, events(100..103));
+            let place = |n: u64| (at..at + 3).contains(&n).then(|| n - at + 100).or_else(|| known(&n).then_some(n));
+            let expected: Vec<u64> = (0..50).filter_map(place).collect();
+            assert_eq!(versions_to(&mut log, 50), expected, "{at}");
+            assert_eq!(log.bytes(), expected.len() * one);
+        }
+    }
+
+    fn versions_to(log: &mut Log, end: u64) -> Vec<u64> {
+        (0..end).flat_map(|n| versions(log.run(n, n + 1))).collect()
     }
 
     #[test]

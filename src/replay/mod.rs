@@ -10,14 +10,16 @@ pub mod moment;
 mod patience;
 pub mod reducer;
 mod ring;
+mod scan;
 mod timeline;
 
 pub use checkpoints::Spacing;
 pub use faults::{FaultCount, FirstFault};
-pub use goal::{Advance, Budget, Goal, Limits, Memory};
+pub use goal::{Advance, Budget, Goal, Limits, Memory, Searching};
 pub use moment::Moment;
 pub use patience::{Patience, Suspension};
 pub use reducer::{
     Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
 };
+pub use scan::{Hit, Probe, Scan, Stop, Stops, Subject, Verdict, Written};
 pub use timeline::{Counted, Timeline};

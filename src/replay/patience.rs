@@ -4,6 +4,7 @@
 //! for hours and end with a state that lacks them all. After the third time the fold is suspended: no state is given for
 //! what lies behind, until somebody says to go on.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +13,9 @@ use crate::domain::Event;
 
 /// So often a reducer may take too long.
 const TIMES: u32 = 3;
+
+/// So many of the latest times are remembered.
+const LATEST: usize = 64;
 
 /// A fold that stands still because the reducer took too long again and again.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,7 +49,8 @@ pub struct Patience(Arc<Mutex<Spent>>);
 #[derive(Debug, Default)]
 struct Spent {
     times: u32,
-    last: Option<(Option<Arc<Event>>, Arc<FoldError>)>,
+    /// The latest of them: what each was spent on, and what was said of it.
+    latest: VecDeque<(Option<Arc<Event>>, Arc<FoldError>)>,
     goes_on: bool,
     /// Whether it went on from the start.
     endless: bool,
@@ -61,13 +66,25 @@ impl Patience {
     pub fn spend(&self, event: Option<Arc<Event>>, error: Arc<FoldError>) {
         let mut spent = self.spent();
         spent.times = spent.times.saturating_add(1);
-        spent.last = Some((event, error));
+        spent.latest.push_back((event, error));
+        if spent.latest.len() > LATEST {
+            spent.latest.pop_front();
+        }
+    }
+
+    /// What these errors spent was spent on events that are no longer there.
+    pub fn give_back(&self, forgotten: &[Arc<FoldError>]) {
+        let mut spent = self.spent();
+        let before = spent.latest.len();
+        spent.latest.retain(|(_, error)| !forgotten.iter().any(|gone| Arc::ptr_eq(gone, error)));
+        let given = u32::try_from(before - spent.latest.len()).unwrap_or(u32::MAX);
+        spent.times = spent.times.saturating_sub(given);
     }
 
     /// Why nothing is folded any more, when that is so.
     pub fn suspension(&self) -> Option<Suspension> {
         let spent = self.spent();
-        let (event, error) = spent.last.clone().filter(|_| spent.times >= TIMES && !spent.goes_on)?;
+        let (event, error) = spent.latest.back().cloned().filter(|_| spent.times >= TIMES && !spent.goes_on)?;
         Some(Suspension { times: spent.times, event, error })
     }
 

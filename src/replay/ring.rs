@@ -3,6 +3,7 @@
 //! Neighbouring versions share structure, so a thousand of them cost about their differences. Invariant: the places are
 //! contiguous, and every version knows all that is shown at its place.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(super) struct Version {
     /// The state here.
     pub given: Given,
     /// What the event changed; made when first looked at.
-    patch: Option<Arc<Patch>>,
+    patch: OnceCell<Arc<Patch>>,
     /// What it holds alone, about.
     bytes: usize,
 }
@@ -41,7 +42,7 @@ impl Version {
         state_bytes: usize,
     ) -> Self {
         let bytes = event.as_ref().map_or(0, |event| event_bytes(event)) + state_bytes;
-        Self { event, fault, before, given, patch: None, bytes }
+        Self { event, fault, before, given, patch: OnceCell::new(), bytes }
     }
 
     /// Whether it cannot be told what the event changed.
@@ -50,13 +51,12 @@ impl Version {
     }
 
     /// What the event changed. Nothing, where one of the two states could not be given.
-    pub fn patch(&mut self) -> Arc<Patch> {
-        let (before, given) = (&self.before, &self.given);
-        let make = || match (before, given) {
+    pub fn patch(&self) -> Arc<Patch> {
+        let make = || match (&self.before, &self.given) {
             (Ok(before), Ok(after)) => Arc::new(Patch::between(before, after)),
-            _ => Arc::default(),
+            (Err(_), _) | (_, Err(_)) => Arc::default(),
         };
-        self.patch.get_or_insert_with(make).clone()
+        self.patch.get_or_init(make).clone()
     }
 }
 
@@ -89,8 +89,8 @@ impl Ring {
         (!self.versions.is_empty()).then_some(self.first)
     }
 
-    pub fn get_mut(&mut self, place: u64) -> Option<&mut Version> {
-        self.versions.get_mut(usize::try_from(place.checked_sub(self.first)?).ok()?)
+    pub fn get(&self, place: u64) -> Option<&Version> {
+        self.versions.get(usize::try_from(place.checked_sub(self.first)?).ok()?)
     }
 
     /// The latest place at or before `place` whose state is known, with that state.
@@ -101,9 +101,16 @@ impl Ring {
         (0..end).rev().find_map(known)
     }
 
-    pub fn clear(&mut self) {
+    fn clear(&mut self) {
         self.versions.clear();
         self.bytes = 0;
+    }
+
+    /// Forgets the versions of this place and of all behind it.
+    pub fn forget_from(&mut self, place: u64) {
+        let keep = usize::try_from(place.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let gone = self.versions.drain(keep.min(self.versions.len())..);
+        self.bytes -= gone.map(|version| version.bytes).sum::<usize>();
     }
 
     /// Adds the versions of neighbouring places from `first` on. Those beside or over the kept ones join them, others
@@ -155,6 +162,19 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
+    /// The place of the last.
+    pub fn last(&self) -> Option<u64> {
+        (self.first + self.versions.len() as u64).checked_sub(1).filter(|_| !self.versions.is_empty())
+    }
+
+    /// Lets all but so many of the last go.
+    pub fn keep_last(&mut self, most: usize) {
+        while self.versions.len() > most {
+            self.bytes -= self.versions.pop_front().map_or(0, |version| version.bytes);
+            self.first += 1;
+        }
+    }
+
     /// Adds the version of the next place.
     pub fn push(&mut self, place: u64, version: Version, budget: usize) {
         if self.versions.is_empty() {
@@ -180,12 +200,9 @@ mod tests {
     }
 
     fn places(ring: &mut Ring) -> Vec<u64> {
-        let places: Vec<u64> = (0..100).filter(|place| ring.get_mut(*place).is_some()).collect();
+        let places: Vec<u64> = (0..100).filter(|place| ring.get(*place).is_some()).collect();
         for &place in &places {
-            assert_eq!(
-                ring.get_mut(place).map(|version| version.given.clone()),
-                Some(Ok(Some(Json::from(place as i64))))
-            );
+            assert_eq!(ring.get(place).map(|version| version.given.clone()), Some(Ok(Some(Json::from(place as i64)))));
         }
         assert_eq!(places.len(), ring.len());
         places
@@ -205,6 +222,11 @@ mod tests {
         assert_eq!(ring.state_at_or_before(4), None);
         ring.put(30, versions(30..32, 1), 31);
         assert_eq!(places(&mut ring), [30, 31]);
+        ring.put(32, versions(32..36, 1), 31);
+        for (from, kept) in [(40, 6), (36, 6), (34, 4), (31, 1), (30, 0), (0, 0)] {
+            ring.forget_from(from);
+            assert_eq!((places(&mut ring).len(), ring.bytes()), (kept, kept));
+        }
     }
 
     #[test]
@@ -226,7 +248,7 @@ mod tests {
         assert_eq!(patch.0.len(), 1);
         assert!(Arc::ptr_eq(&patch, &version.patch()));
         version.given = Err(Arc::new(FoldError::new("no")));
-        version.patch = None;
+        version.patch = OnceCell::new();
         assert!(version.patch().is_empty());
     }
 }

@@ -10,7 +10,9 @@
 
 mod counting;
 mod fold;
+mod forgetting;
 mod recovery;
+mod searching;
 #[cfg(test)]
 mod tests;
 
@@ -54,10 +56,14 @@ pub struct Timeline {
     parser: Parser,
     /// How many events the stream has, once known.
     total: Option<u64>,
+    /// While that is not known: so many there are for certain.
+    sure: u64,
     /// The event asked for last, and how often in vain.
     asked: Option<(u64, u32)>,
     /// Bytes and number of the events fed, for their average size.
     fed: (u64, u64),
+    /// How often something was forgotten: a search does not go on in another history.
+    age: u64,
     /// The place the reducer's own state stands at; `None` when it has none.
     folded: Option<u64>,
     walk: Option<Walk>,
@@ -103,6 +109,8 @@ enum Purpose {
     Arrive,
     /// To pass over the events before it.
     Count,
+    /// To judge the places behind this one.
+    Scan(u64),
 }
 
 /// Where a fold can start.
@@ -149,8 +157,10 @@ impl Timeline {
             patience: Patience::default(),
             parser: Parser::default(),
             total: None,
+            sure: 0,
             asked: None,
             fed: (0, 0),
+            age: 0,
             folded: None,
             walk: None,
             counting: false,
@@ -193,7 +203,8 @@ impl Timeline {
         self.shown.at
     }
 
-    /// How many events the stream has as far as known; `None` before anything was fed.
+    /// How many events the stream has as far as known; `None` before anything was fed, and after it became
+    /// another one from a place on.
     pub fn total(&self) -> Option<u64> {
         self.total
     }
@@ -201,7 +212,7 @@ impl Timeline {
     /// What is so at the cursor: one consistent value. After a reducer was replaced, and before the first goal is
     /// reached, it is still that of before (an absent state before the first event).
     pub fn moment(&self) -> Moment {
-        let total = self.total.unwrap_or(0).max(self.shown.at);
+        let total = self.total.unwrap_or(self.sure).max(self.shown.at);
         Moment { total, urged: self.patience.is_urged(), ..self.shown.clone() }
     }
 
@@ -228,7 +239,7 @@ impl Timeline {
     /// What a page says of the stream; gives its events, when it has any.
     fn learn(&mut self, page: EventPage) -> Option<Vec<Arc<Event>>> {
         let end = page.first + page.events.len() as u64;
-        let mut total = self.total.unwrap_or(0).max(page.total);
+        let mut total = self.total.unwrap_or(self.sure).max(page.total);
         if !page.events.is_empty() {
             total = total.max(end);
         }
@@ -253,26 +264,7 @@ impl Timeline {
 
     /// Says that the stream has at least so many events: they can be walked to from now on.
     pub fn grow(&mut self, total: u64) {
-        self.total = Some(self.total.unwrap_or(0).max(total));
-    }
-
-    /// Folds with another reducer from now on. Every state and fault found so far goes; the cursor and the events stay.
-    /// Walk to the place of the cursor to see its state.
-    pub fn replace_reducer(&mut self, reducer: Box<dyn Reducer>) {
-        self.info = Arc::new(reducer.info().clone());
-        self.reducer = reducer;
-        self.reducer.heed(&self.cancel);
-        self.ring.clear();
-        self.checkpoints = Checkpoints::new(spacing_for(&self.info, &self.limits), self.limits.checkpoint_bytes);
-        self.learn_event_bytes();
-        self.faults.clear();
-        self.recovery = Recovery::default();
-        self.patience.renew();
-        self.folded = None;
-        self.walk = None;
-        self.counting = false;
-        self.parked = None;
-        self.log.forget_passing();
+        self.total = Some(self.total.unwrap_or(self.sure).max(total));
     }
 
     /// Says from now on that the reducer is not the one that was saved last, or no longer says so.
@@ -290,20 +282,28 @@ impl Timeline {
         self.reducer.heed(cancel);
     }
 
-    /// Walks towards the goal within the budget. A relative goal becomes a place at the first call.
+    /// Walks towards the goal within the budget. A relative goal becomes a place, and what is searched for a search, at
+    /// the first call.
     pub fn advance(&mut self, goal: &mut Goal, budget: Budget) -> Advance {
-        let place = match *goal {
-            Goal::Forward(events) => self.shown.at.saturating_add(events),
-            Goal::Back(events) => self.shown.at.saturating_sub(events),
-            Goal::To(place) => place,
+        let place = match goal {
+            Goal::Forward(events) => self.shown.at.saturating_add(*events),
+            Goal::Back(events) => self.shown.at.saturating_sub(*events),
+            Goal::To(place) => *place,
+            Goal::Next(_) | Goal::Previous(_) | Goal::NextWrite(_) | Goal::PreviousWrite(_) | Goal::Searching(_) => {
+                return self.search(goal, budget);
+            }
         };
         *goal = Goal::To(place);
+        self.walk_to(place, budget)
+    }
+
+    fn walk_to(&mut self, place: u64, budget: Budget) -> Advance {
         let mut left = budget.events.max(1);
         loop {
-            if place > 0 && self.total.is_none() {
-                return self.need(0, place);
+            if place > self.sure && self.total.is_none() {
+                return self.need(self.sure, place);
             }
-            let target = place.min(self.total.unwrap_or(0));
+            let target = place.min(self.total.unwrap_or(self.sure));
             if self.arrive(target) {
                 return Advance::Reached;
             }
@@ -331,11 +331,11 @@ impl Timeline {
 
     /// Stands at a place, when what is so there is known.
     fn arrive(&mut self, place: u64) -> bool {
-        let Some(version) = self.ring.get_mut(place) else { return false };
+        let Some(version) = self.ring.get(place) else { return false };
         self.shown = Moment {
             stream: self.stream.clone(),
             at: place,
-            total: self.total.unwrap_or(0),
+            total: self.total.unwrap_or(self.sure),
             event: version.event.clone(),
             state: version.given.clone().unwrap_or_default(),
             patch: version.patch(),
@@ -366,9 +366,15 @@ impl Timeline {
     fn begin(&mut self, target: u64, purpose: Purpose) -> Result<(), Advance> {
         let same = |walk: &Walk| walk.target == target && walk.purpose == purpose;
         let done = self.walk.take().filter(same).map_or(0, |walk| walk.done);
-        if purpose == Purpose::Count {
-            return self.begin_count(target, done);
+        match purpose {
+            Purpose::Arrive => self.begin_to_arrive(target, done),
+            Purpose::Count => self.begin_count(target, done),
+            Purpose::Scan(from) => self.begin_scan(target, from, done),
         }
+    }
+
+    fn begin_to_arrive(&mut self, target: u64, done: u64) -> Result<(), Advance> {
+        let purpose = Purpose::Arrive;
         // Behind a ring that was left backwards a whole window is made, so that the next steps back are free.
         let window = match self.info.cost {
             StateCost::Pointer => self.limits.ring_versions as u64 / 4,
@@ -449,7 +455,7 @@ impl Timeline {
         }
         let state = match origin {
             Origin::Reducer => {
-                return Ok(self.ring.get_mut(at).map(|version| version.given.clone()));
+                return Ok(self.ring.get(at).map(|version| version.given.clone()));
             }
             // It came as text, and goes back as it came: what it is in our words is made when somebody looks.
             Origin::Checkpoint if self.info.cost == StateCost::Copy => {
@@ -479,8 +485,9 @@ impl Timeline {
 
     /// The walk has come to its end: what it found is kept alive.
     fn finish(&mut self, mut walk: Walk) {
-        if walk.purpose == Purpose::Count {
-            return;
+        match walk.purpose {
+            Purpose::Arrive => {}
+            Purpose::Count | Purpose::Scan(_) => return,
         }
         if walk.target == 0 {
             let state = self.state_here(&mut walk, &mut 0);

@@ -19,6 +19,7 @@ mod jetstream;
 mod layouts;
 mod reducing;
 mod replay_properties;
+mod search_properties;
 mod searching;
 mod source_contract;
 mod sqlite;

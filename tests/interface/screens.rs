@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::support::desk::{Desk, event, numbered, shop, unreadable};
 use bytes::Bytes;
 use ratatui::style::Color;
+use stepback::app::action::ACTIONS;
 use stepback::app::panes::Pane;
 use stepback::app::{Effect, Generation, Msg};
 use stepback::domain::{Change, Event, Failure, FailureKind, Payload, text, time};
@@ -424,6 +425,24 @@ fn long_names_leave_the_whole_store_its_times_beside_streams_and_state() {
             desk.type_keys(keys);
             assert!(desk.text().contains(" 57 03-02 12:49:57"), "{width} {keys}\n{}", desk.text());
             assert!(!desk.text().contains("… time"), "{width} {keys}\n{}", desk.text());
+        }
+    }
+}
+
+#[test]
+fn the_help_tells_the_selected_action_whole_and_breaks_no_word() {
+    for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+        let mut desk = Desk::open_in(shop(), width, height);
+        desk.type_keys("?");
+        let text = desk.text();
+        assert!(text.contains("· not looked at yet") && text.contains("? no state to compare with"), "{text}");
+        for spec in ACTIONS {
+            let text = desk.text();
+            let inside = text.lines().map(|line| line.split('┃').nth(1).unwrap_or_default().trim());
+            let lines: Vec<&str> = inside.collect();
+            let mut paragraphs = lines.windows(4).map(|lines| lines.join(" "));
+            assert!(paragraphs.any(|told| told.contains(spec.doc)), "{}\n{text}", spec.doc);
+            desk.type_keys("<down>");
         }
     }
 }

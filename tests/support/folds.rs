@@ -1,13 +1,14 @@
 //! Reducers and events to try the replay engine with, and the plain fold it is compared with.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use stepback::domain::{Event, EventPage, Json, Payload, Position, StreamName, Trouble, Version};
 use stepback::domain::{Patch, State};
 use stepback::replay::{
-    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Lost, Moment, Reducer, ReducerInfo, Start, StateCost,
-    Suspension, Timeline,
+    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Limits, Lost, Moment, Reducer, ReducerInfo, Spacing,
+    Start, StateCost, Suspension, Timeline,
 };
 
 /// The stream of every test.
@@ -87,6 +88,35 @@ pub fn deed() -> impl Strategy<Value = Deed> {
         2 => Just(Deed::Pause),
         1 => Just(Deed::TimeOut),
     ]
+}
+
+/// Limits of every size, the smallest first.
+pub fn limits() -> impl Strategy<Value = Limits> {
+    let sizes = prop_oneof![Just(0usize), 1..5000usize, Just(1 << 20)];
+    let counts = (1..30usize, 1..20usize, 1..12u64, 1..40usize);
+    let spacing = (1..40u64, 0..6u64).prop_map(|(floor, volume)| Spacing { floor, volume });
+    (sizes.clone(), sizes.clone(), sizes, counts, spacing).prop_map(
+        |(log_bytes, ring_bytes, checkpoint_bytes, (ring_versions, batch, behind, page), spacing)| Limits {
+            log_bytes,
+            ring_versions,
+            ring_bytes,
+            checkpoint_bytes,
+            spacing,
+            batch,
+            behind,
+            page,
+        },
+    )
+}
+
+/// What a state costs.
+pub fn cost() -> impl Strategy<Value = StateCost> {
+    prop_oneof![Just(StateCost::Pointer), Just(StateCost::Copy)]
+}
+
+/// The deeds of a stream.
+pub fn deeds(deed: impl Strategy<Value = Deed>) -> impl Strategy<Value = Arc<Vec<Deed>>> {
+    prop::collection::vec(deed, 0..120).prop_map(Arc::new)
 }
 
 /// An event for a deed. It is found again by its index: what it does is not in its data.
@@ -232,16 +262,26 @@ impl Reducer for Edits {
 /// What a plain fold from the beginning finds at one place.
 #[derive(Clone, Debug)]
 pub struct Found {
-    state: Result<State, FoldError>,
-    fault: Option<FoldError>,
+    /// The event that led there.
+    pub event: Option<Arc<Event>>,
+    /// The state, or why it is not known.
+    pub state: Result<State, FoldError>,
+    /// Why the event could not be folded.
+    pub fault: Option<FoldError>,
 }
 
 /// What a plain fold finds at every place, from before the first event on.
 pub fn plain_fold(deeds: &[Deed], flavour: i64) -> Vec<Found> {
+    plain_fold_of(deeds, 0..deeds.len(), flavour)
+}
+
+/// The same of a stream that has these of the deeds.
+pub fn plain_fold_of(deeds: &[Deed], stream: impl IntoIterator<Item = usize>, flavour: i64) -> Vec<Found> {
     let mut state =
         (flavour != 0).then(|| Json::parse(format!(r#"{{"flavour":{flavour}}}"#).as_bytes()).expect("JSON"));
-    let mut found = vec![Found { state: give(&state), fault: None }];
-    for (index, deed) in deeds.iter().enumerate() {
+    let mut found = vec![Found { event: None, state: give(&state), fault: None }];
+    for index in stream {
+        let deed = &deeds[index];
         let fault = match deed {
             Deed::Fail => Some(FoldError::new("failed")),
             Deed::Kill => Some(FoldError::new("killed")),
@@ -250,38 +290,41 @@ pub fn plain_fold(deeds: &[Deed], flavour: i64) -> Vec<Found> {
             Deed::Unreadable => Some(FoldError::new(format!("line {}: not an event", index + 1))),
             deed => perform(deed, &mut state).err(),
         };
-        found.push(Found { state: give(&state), fault });
+        found.push(Found { event: Some(event(index, deed)), state: give(&state), fault });
     }
     found
 }
 
 /// Asserts that a moment is what a plain fold finds there.
-pub fn assert_plain(moment: &Moment, found: &[Found], deeds: &[Deed]) -> Result<(), TestCaseError> {
+pub fn assert_plain(moment: &Moment, found: &[Found]) -> Result<(), TestCaseError> {
     let at = moment.at as usize;
     let here = &found[at];
     prop_assert_eq!(&moment.state, &here.state.clone().unwrap_or_default(), "state at {}", at);
     prop_assert_eq!(&moment.fault, &here.fault, "fault at {}", at);
     prop_assert_eq!(&moment.unknown, &here.state.clone().err(), "why there is no state at {}", at);
-    assert_counted(&moment.faults, found, at, deeds)?;
-    let event = at.checked_sub(1).map(|index| event(index, &deeds[index]));
-    prop_assert_eq!(&moment.event, &event, "event at {}", at);
-    let patch = match (at.checked_sub(1).map(|before| &found[before].state), &here.state) {
-        (Some(Ok(before)), Ok(after)) => Patch::between(before, after),
-        _ => Patch::default(),
-    };
-    prop_assert_eq!(moment.patch.as_ref(), &patch, "patch at {}", at);
+    assert_counted(&moment.faults, found, at)?;
+    prop_assert_eq!(&moment.event, &here.event, "event at {}", at);
+    prop_assert_eq!(moment.patch.as_ref(), &patch_at(found, at), "patch at {}", at);
     let uncompared = at.checked_sub(1).is_some_and(|before| found[before].state.is_err() || here.state.is_err());
     prop_assert_eq!(moment.uncompared, uncompared, "whether anything was compared at {}", at);
     Ok(())
 }
 
+/// What changed at a place.
+pub fn patch_at(found: &[Found], at: usize) -> Patch {
+    match (at.checked_sub(1).map(|before| &found[before].state), &found[at].state) {
+        (Some(Ok(before)), Ok(after)) => Patch::between(before, after),
+        _ => Patch::default(),
+    }
+}
+
 /// Asserts that a count up to a place is that of a plain fold.
-pub fn assert_counted(count: &FaultCount, found: &[Found], place: usize, deeds: &[Deed]) -> Result<(), TestCaseError> {
+pub fn assert_counted(count: &FaultCount, found: &[Found], place: usize) -> Result<(), TestCaseError> {
     let failed = |index: &usize| found[*index + 1].fault.is_some();
     prop_assert_eq!(count.before, (0..place).filter(failed).count() as u64, "faults before {}", place);
     let first = count.first.as_ref().map(|first| (first.event.clone(), FoldError::clone(&first.error)));
     let plain = (0..place).find(failed);
-    let plain = plain.and_then(|index| Some((event(index, &deeds[index]), found[index + 1].fault.clone()?)));
+    let plain = plain.and_then(|index| Some((found[index + 1].event.clone()?, found[index + 1].fault.clone()?)));
     prop_assert_eq!(first, plain, "the first fault before {}", place);
     Ok(())
 }
@@ -296,6 +339,7 @@ pub fn count_on(timeline: &mut Timeline, store: &Store, calls: usize, budget: u6
     for _ in 0..calls {
         match timeline.count_on(Budget { events: budget }) {
             Advance::Reached => return true,
+            answer @ (Advance::Stopped(_) | Advance::NotFound(_)) => panic!("nothing was searched for: {answer:?}"),
             Advance::Working { folded, to_fold } => assert!(folded <= to_fold),
             Advance::NeedEvents { from, limit } => timeline.feed_count(store.read(from, limit)),
             Advance::Failed(why) => panic!("{why}"),
@@ -307,8 +351,10 @@ pub fn count_on(timeline: &mut Timeline, store: &Store, calls: usize, budget: u6
 
 /// A store of one stream that answers in pages.
 pub struct Store {
-    /// What its events do.
+    /// What events do.
     pub deeds: Arc<Vec<Deed>>,
+    /// Which of them the stream has, in their order.
+    pub stream: Vec<usize>,
     /// So many of them are written so far.
     pub written: usize,
     /// At most so many a page.
@@ -316,10 +362,21 @@ pub struct Store {
 }
 
 impl Store {
-    fn read(&self, from: u64, limit: usize) -> EventPage {
+    /// A store whose stream has all these, of which so many are written.
+    pub fn new(deeds: &Arc<Vec<Deed>>, written: usize, page: usize) -> Self {
+        Self { deeds: deeds.clone(), stream: (0..deeds.len()).collect(), written, page }
+    }
+
+    /// The event with this ordinal.
+    pub fn event(&self, ordinal: usize) -> Arc<Event> {
+        event(self.stream[ordinal], &self.deeds[self.stream[ordinal]])
+    }
+
+    /// A page of it.
+    pub fn read(&self, from: u64, limit: usize) -> EventPage {
         let from = (from as usize).min(self.written);
         let end = from.saturating_add(limit.min(self.page)).min(self.written);
-        let events: Vec<_> = (from..end).map(|index| event(index, &self.deeds[index])).collect();
+        let events: Vec<_> = (from..end).map(|ordinal| self.event(ordinal)).collect();
         let first = if events.is_empty() { 0 } else { from as u64 };
         EventPage { first, events, total: self.written as u64, partial: false }
     }
@@ -333,16 +390,30 @@ pub fn go(timeline: &mut Timeline, store: &Store, goal: Goal, budget: u64) -> Mo
 /// The same with a fold that may be suspended.
 pub fn try_to_go(timeline: &mut Timeline, store: &Store, mut goal: Goal, budget: u64) -> Result<Moment, Suspension> {
     for _ in 0..200_000 {
-        match timeline.advance(&mut goal, Budget { events: budget }) {
-            Advance::Reached => return Ok(timeline.moment()),
-            Advance::Working { folded, to_fold } => assert!(folded <= to_fold),
-            Advance::NeedEvents { from, limit } => {
-                assert!(limit > 0 && timeline.total().is_none_or(|total| from < total));
-                timeline.feed(store.read(from, limit));
-            }
-            Advance::Failed(why) => panic!("{why}"),
-            Advance::Suspended(suspension) => return Err(suspension),
+        if let ControlFlow::Break(answer) = step(timeline, store, &mut goal, budget) {
+            return answer.map(|()| timeline.moment());
         }
     }
     panic!("the walk does not end");
+}
+
+/// One call, and what is asked for by it.
+pub fn step(
+    timeline: &mut Timeline,
+    store: &Store,
+    goal: &mut Goal,
+    budget: u64,
+) -> ControlFlow<Result<(), Suspension>> {
+    match timeline.advance(goal, Budget { events: budget }) {
+        Advance::Reached => return ControlFlow::Break(Ok(())),
+        answer @ (Advance::Stopped(_) | Advance::NotFound(_)) => panic!("nothing was searched for: {answer:?}"),
+        Advance::Working { folded, to_fold } => assert!(folded <= to_fold),
+        Advance::NeedEvents { from, limit } => {
+            assert!(limit > 0 && timeline.total().is_none_or(|total| from < total));
+            timeline.feed(store.read(from, limit));
+        }
+        Advance::Failed(why) => panic!("{why}"),
+        Advance::Suspended(suspension) => return ControlFlow::Break(Err(suspension)),
+    }
+    ControlFlow::Continue(())
 }

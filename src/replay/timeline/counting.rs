@@ -34,7 +34,7 @@ impl Timeline {
         Counted {
             faults: self.faults.before(events),
             events,
-            total: self.total.unwrap_or(0).max(events),
+            total: self.total.unwrap_or(self.sure).max(events),
             suspended: self.patience.suspension(),
         }
     }
@@ -54,7 +54,7 @@ impl Timeline {
     pub fn count_on(&mut self, budget: Budget) -> Advance {
         let mut left = budget.events.max(1);
         loop {
-            let Some(total) = self.total else { return self.need(0, 1) };
+            let Some(total) = self.total else { return self.need(self.sure, self.sure + 1) };
             if self.faults.counted() >= total {
                 self.end_count();
                 return Advance::Reached;
@@ -108,16 +108,5 @@ impl Timeline {
         {
             self.parked = Some((farthest, state));
         }
-    }
-
-    /// An event that was folded before has failed now, or the other way round: no state behind it is sure any more.
-    pub(super) fn doubt(&mut self, ordinal: u64) {
-        if ordinal >= self.faults.counted() {
-            return;
-        }
-        self.faults.recount_from(ordinal);
-        self.checkpoints.forget_after(ordinal);
-        self.ring.clear();
-        self.parked.take_if(|(at, _)| *at > ordinal);
     }
 }

@@ -150,8 +150,8 @@ impl Timeline {
     /// # Errors
     /// When it was lost too often: nobody is blamed then.
     fn blame(&mut self, sent: &[u64], batch: &[Arc<Event>], lost: Lost) -> Result<(), FoldError> {
-        let why = Arc::new(lost.why.clone());
-        match self.recovery.lost(sent, lost, &mut self.faults) {
+        let why = Arc::new(lost.why);
+        match self.recovery.lost(sent, lost.at, &why, &mut self.faults) {
             Ok(None) => Ok(()),
             Ok(Some(culprit)) => {
                 if why.is_spent() {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Faults, FoldError, Lost};
+use super::{Faults, FoldError};
 
 /// A reducer that was lost so often without getting any farther is given up.
 const MOST_LOSSES: usize = 64;
@@ -56,23 +56,29 @@ impl Recovery {
     ///
     /// # Errors
     /// When it has been lost too often; nobody is blamed then.
-    pub fn lost(&mut self, sent: &[u64], lost: Lost, faults: &mut Faults) -> Result<Option<u64>, GivenUp> {
+    pub fn lost(
+        &mut self,
+        sent: &[u64],
+        at: Option<usize>,
+        why: &Arc<FoldError>,
+        faults: &mut Faults,
+    ) -> Result<Option<u64>, GivenUp> {
         self.losses += 1;
         if self.losses > MOST_LOSSES {
             self.blamed.iter().for_each(|ordinal| faults.forgive(*ordinal));
             let forgiven = std::mem::take(self).blamed;
-            return Err(GivenUp { why: lost.why, forgiven });
+            return Err(GivenUp { why: FoldError::clone(why), forgiven });
         }
         let alone = sent.first().filter(|first| sent.len() == 1 && self.is_careful(**first));
-        match lost.at.and_then(|at| sent.get(at)).or(alone) {
+        match at.and_then(|at| sent.get(at)).or(alone) {
             Some(&culprit) => {
-                faults.killed(culprit, Arc::new(lost.why));
+                faults.killed(culprit, why.clone());
                 self.blamed.push(culprit);
                 Ok(Some(culprit))
             }
             None => {
                 self.careful_until = sent.last().map_or(0, |last| last + 1).max(self.careful_until);
-                if lost.why.is_spent() {
+                if why.is_spent() {
                     self.looks_until = self.careful_until;
                 }
                 Ok(None)

@@ -98,7 +98,7 @@ pub(super) fn drive(
                     }
                     timeline.feed(page);
                 }
-                Advance::Reached => return Ok(timeline.moment()),
+                Advance::Reached | Advance::Stopped(_) | Advance::NotFound(_) => return Ok(timeline.moment()),
                 Advance::Failed(_) if cancel.is_cancelled() => {}
                 Advance::Failed(why) => return unfolded(source, timeline, place, why, cancel),
                 Advance::Suspended(suspension) => {
@@ -132,7 +132,7 @@ pub(super) fn count(
             Advance::NeedEvents { from, limit } => {
                 timeline.feed_count(source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?);
             }
-            Advance::Reached | Advance::Suspended(_) => break,
+            Advance::Reached | Advance::Suspended(_) | Advance::Stopped(_) | Advance::NotFound(_) => break,
             Advance::Failed(_) if cancel.is_cancelled() => break,
             Advance::Failed(why) => return Ok(Some(why)),
         }

@@ -483,6 +483,7 @@ impl Reader {
         let fields = fields(line, &self.skimmer, used);
         let mut notes = notes(slot(NOTES));
         note_lacking(&mut notes, says_version(&self.mapping, basics.version), slot(TIME));
+        lacking::note_twice(&mut notes, self.skimmer.twice());
         if metadata.form() == Form::JsonText && correlation.is_none() && causation.is_none() {
             (correlation, causation) = self.inside(&metadata);
         }

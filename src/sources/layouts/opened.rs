@@ -528,7 +528,9 @@ fn best(
 
 /// Nothing fits.
 fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<&Candidate>) -> Failure {
-    let mut why = "its tables follow no layout of an event store that is known".to_owned();
+    // What could not be read may be why nothing was recognised.
+    let mut why: String = database.losses().iter().map(|loss| format!("{loss}; ")).collect();
+    why.push_str("its tables follow no layout of an event store that is known");
     let unlooked = generic::unlooked_at(database);
     if unlooked > 0 {
         why.push_str("; ");

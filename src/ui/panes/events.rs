@@ -324,7 +324,8 @@ fn draw_row(
 const NOT_SEEN: &str = "·";
 
 /// What the marks of events stand for.
-pub const LEGEND: &str = "events: · not looked at yet  ~ changed  + began  × ended  ! failed  ? no state to compare";
+pub const LEGEND: &str =
+    "events: · not looked at yet  ~ changed  + began  × ended  ! failed  ? no state to compare with";
 
 fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     if event.trouble.is_some() {
