@@ -140,6 +140,16 @@ pub(super) fn count(
     Ok(None)
 }
 
+/// Why a stream that is folded to its end has no state there; `None` where it has one.
+pub(super) fn stateless(source: &dyn Source, kept: &mut Kept, cancel: &Cancel) -> Result<Option<FoldError>, Failure> {
+    let end = kept.timeline.counted().total;
+    if kept.timeline.gives_state_at(end) {
+        return Ok(None);
+    }
+    let why = drive(source, kept, end, cancel, &mut |_| {})?.unknown;
+    Ok(why.map(|why| FoldError { message: format!("there is no state at its end: {}", why.message), ..why }))
+}
+
 /// That a fold stands still, as an error.
 pub(super) fn suspended(suspension: &Suspension) -> FoldError {
     FoldError::timed_out(suspension.to_string())
