@@ -1,6 +1,5 @@
 //! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
 
-use crate::domain::words;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -17,6 +16,7 @@ use super::lookups::Lookups;
 use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
+use crate::domain::words;
 use crate::domain::{
     About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, ShownBy, StreamKey, StreamKind,
     StreamName,
