@@ -4,6 +4,7 @@
 //! event and step forward or back. `docs/architecture.md` says which module may use which; `tests/layers.rs` holds it.
 
 pub mod app;
+pub mod ask;
 pub mod cli;
 pub mod condition;
 pub mod config;
@@ -16,3 +17,4 @@ pub mod session;
 pub mod sources;
 pub mod store;
 pub mod ui;
+pub mod wire;

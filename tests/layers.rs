@@ -20,26 +20,49 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
         &["domain"],
         &["ratatui", "crossterm", "sled", "tokio", "rquickjs", "std::fs", "std::process", "std::env"],
     ),
+    ("wire", &["domain"], NO_IO),
     ("replay", &["domain"], NO_IO),
+    ("ask", &["domain", "replay"], NO_IO),
     ("reducers", &["domain", "replay"], &["ratatui", "crossterm", "sled", "tokio"]),
     ("sources", &["domain", "regular", "store"], &["ratatui", "crossterm", "sled"]),
     ("store", &["domain", "regular"], &["ratatui", "crossterm", "tokio", "rquickjs"]),
     (
         "session",
-        &["domain", "condition", "regular", "replay", "reducers", "sources", "store"],
+        &["domain", "ask", "condition", "regular", "replay", "reducers", "sources", "store"],
         &["ratatui", "crossterm", "sled", "rquickjs"],
     ),
-    ("app", &["domain", "replay"], &["tokio", "crossterm", "sled", "std::fs", "std::thread", "Instant", "SystemTime"]),
+    (
+        "app",
+        &["domain", "ask", "replay", "wire"],
+        &["tokio", "crossterm", "sled", "std::fs", "std::thread", "Instant", "SystemTime"],
+    ),
     (
         "ui",
-        &["app", "domain", "replay"],
+        &["app", "ask", "domain", "replay"],
         &["tokio", "crossterm", "sled", "std::fs", "std::thread", "&mut App", "RefCell", "Cell<"],
     ),
     ("config", &["domain", "regular", "app", "ui"], &["sled", "tokio", "crossterm"]),
-    ("cli", &["domain", "condition", "regular", "replay", "session", "config"], &["ratatui", "crossterm", "sled"]),
+    (
+        "cli",
+        &["domain", "condition", "regular", "replay", "session", "config", "wire"],
+        &["ratatui", "crossterm", "sled"],
+    ),
     (
         "runtime",
-        &["domain", "condition", "cli", "replay", "reducers", "sources", "store", "session", "app", "ui", "config"],
+        &[
+            "domain",
+            "ask",
+            "condition",
+            "cli",
+            "replay",
+            "reducers",
+            "sources",
+            "store",
+            "session",
+            "app",
+            "ui",
+            "config",
+        ],
         &["sled", "rquickjs"],
     ),
     ("main", &["domain", "reducers", "cli", "runtime", "config"], &["sled", "rquickjs", "ratatui"]),
@@ -111,8 +134,144 @@ fn every_module_uses_only_what_its_layer_allows() {
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
 }
 
+/// Parts of a layer, by the beginning of their paths, and outside names they must not use beyond those of their layer.
+const PARTS: &[(&str, &[&str])] =
+    &[("session/desk", &["std::thread", "std::sync::mpsc", "std::fs", "std::process", "tokio"])];
+
+#[test]
+fn parts_of_a_layer_use_only_what_they_may() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut offences = Vec::new();
+    for (part, never) in PARTS {
+        let files = rust_files(&source.join(part));
+        assert!(!files.is_empty(), "there is no `{part}`");
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("readable source");
+            for (number, line) in code_lines(&text) {
+                let named = never.iter().filter(|name| names(line, name));
+                offences
+                    .extend(named.map(|name| format!("{}:{number}: `{part}` must not name `{name}`", file.display())));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+/// Layers whose files use each other in one direction only. A file that carries a part of what its parent declares
+/// (`impl App` in many files) uses its parent, and its parent it: that is one thing in several files, and not counted.
+const WITHOUT_CIRCLES: &[&str] = &["app", "replay", "session"];
+
+#[test]
+fn files_of_a_layer_use_each_other_in_one_direction() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for layer in WITHOUT_CIRCLES {
+        let mut uses: Vec<(String, BTreeSet<String>)> = Vec::new();
+        let folder = source.join(layer);
+        let files: Vec<(String, String)> = rust_files(&folder)
+            .into_iter()
+            .map(|file| {
+                let name = file.strip_prefix(&folder).expect("a file of the layer").with_extension("");
+                let name = name.to_string_lossy().trim_end_matches("mod").trim_end_matches('/').to_owned();
+                (name, std::fs::read_to_string(&file).expect("readable source"))
+            })
+            .filter(|(name, _)| !name.ends_with("tests"))
+            .collect();
+        for (name, text) in &files {
+            let own: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+            let code: String = code_lines(text).map(|(_, line)| format!("{line} ")).collect();
+            let used = paths(&code).into_iter().filter_map(|path| inside(&path, layer, &own));
+            let file_of = |path: Vec<String>| {
+                (0..=path.len()).rev().map(|n| path[..n].join("/")).find(|it| files.iter().any(|(name, _)| name == it))
+            };
+            let is_family = |other: &str| {
+                other.is_empty()
+                    || name.is_empty()
+                    || name.starts_with(&format!("{other}/"))
+                    || other.starts_with(&format!("{name}/"))
+            };
+            let used = used.filter_map(file_of).filter(|other| other != name && !is_family(other)).collect();
+            uses.push((name.clone(), used));
+        }
+        assert!(uses.iter().any(|(_, used)| !used.is_empty()), "`{layer}` is seen to use nothing");
+        // What uses nothing that is left is in no circle.
+        loop {
+            let left: BTreeSet<String> = uses.iter().map(|(name, _)| name.clone()).collect();
+            let before = uses.len();
+            uses.retain(|(_, used)| used.iter().any(|other| left.contains(other)));
+            if uses.len() == before {
+                break;
+            }
+        }
+        assert!(uses.is_empty(), "files of `{layer}` in a circle, or using one: {uses:#?}");
+    }
+}
+
+/// Where a path leads inside a layer: the parts below it; `None` when it leads elsewhere.
+fn inside(path: &str, layer: &str, own: &[&str]) -> Option<Vec<String>> {
+    let mut parts: Vec<&str> = path.split("::").collect();
+    let mut base = match parts.first() {
+        Some(&"crate") if parts.get(1) == Some(&layer) => {
+            parts.drain(..2);
+            Vec::new()
+        }
+        Some(&"super") => own.to_vec(),
+        _ => return None,
+    };
+    while parts.first() == Some(&"super") {
+        base.pop()?;
+        parts.remove(0);
+    }
+    Some(base.into_iter().chain(parts).map(str::to_owned).collect())
+}
+
+/// The paths in some code, those of a group each on its own.
+fn paths(code: &str) -> Vec<String> {
+    fn expand(prefix: &str, tree: &str, found: &mut Vec<String>) {
+        let tree = tree.trim();
+        let Some((front, group)) = tree.split_once('{') else {
+            let path = tree.split(" as ").next().unwrap_or_default();
+            return found.push(format!("{prefix}{}", path.trim()));
+        };
+        let group = group.trim_end().strip_suffix('}').unwrap_or(group);
+        let (mut depth, mut start) = (0, 0);
+        for (at, c) in group.char_indices().chain([(group.len(), ',')]) {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    expand(&format!("{prefix}{front}"), &group[start..at], found);
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("use ") {
+        let rest = &code[at + 4..];
+        if let (true, Some(end)) = (code[..at].ends_with([' ', '\n']) || at == 0, rest.find(';')) {
+            expand("", &rest[..end], &mut found);
+        }
+    }
+    for root in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(root) {
+            let end = code[at..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            found.push(code[at..at + end.unwrap_or(code.len() - at)].trim_end_matches(':').to_owned());
+        }
+    }
+    found
+}
+
 #[test]
 fn the_scan_sees_what_it_should() {
+    assert_eq!(
+        paths("use super::a::{b, c::{D, self}}; crate::app::x(1)")[..3],
+        ["super::a::b", "super::a::c::D", "super::a::c::self"]
+    );
+    let of = |path: &str| inside(path, "app", &["panes", "tree"]).map(|parts| parts.join("/"));
+    assert_eq!(of("super::rows::Row").as_deref(), Some("panes/rows/Row"));
+    assert_eq!(of("super::super::walk").as_deref(), Some("walk"));
+    assert_eq!((of("crate::app::ids").as_deref(), of("crate::domain::Json")), (Some("ids"), None));
     assert_eq!(crate_modules("use crate::{domain::Json, ui};"), ["domain", "ui"]);
     assert_eq!(crate_modules("let a = crate::store::open(stepback::app::X);"), ["store", "app"]);
     assert!(names("std::fs::read(x)", "std::fs"));

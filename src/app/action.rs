@@ -3,8 +3,8 @@
 //! An action is what a key means, never what a program event is (`Msg`). Help, hints and documentation are made from
 //! [`ACTIONS`] and the live keymap alone.
 
-use super::panes::Pane;
-use super::panes::survey::Survey;
+use super::ids::{Motion, Pane};
+use crate::ask::Survey;
 
 /// Where a binding holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -45,27 +45,6 @@ impl Context {
         (Context::Survey, "survey", "In Doctor and Types"),
         (Context::Confirm, "confirm", "When asked"),
     ];
-}
-
-/// Moving in a list.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Motion {
-    /// Towards the end, by one.
-    Down,
-    /// Towards the beginning, by one.
-    Up,
-    /// Half a page on.
-    HalfDown,
-    /// Half a page back.
-    HalfUp,
-    /// A page on.
-    PageDown,
-    /// A page back.
-    PageUp,
-    /// To the first row.
-    First,
-    /// To the last row.
-    Last,
 }
 
 /// Folding a tree.

@@ -2,79 +2,90 @@
 
 use std::sync::Arc;
 
-use super::effect::{Effect, Generation};
+use super::effect::Effect;
 use super::folding::Fold;
-use super::msg::Msg;
-use super::panes::Pane;
+use super::ids::Pane;
 use super::panes::state::Against;
 use super::panes::streams::Narrowing;
-use super::walk::{Arrival, Fact, Wanted};
+use super::walk::{Fact, Wanted};
 use super::{App, Severity, words};
+use crate::ask::{Arrival, Generation, Told};
 use crate::domain::{Caveat, Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
 impl App {
-    /// Answers about the source and from the walk.
-    pub(super) fn learned(&mut self, msg: Msg, out: &mut Vec<Effect>) {
-        match msg {
-            Msg::SourceDescribed(mut about) => {
+    /// Answers, and what became known without a question.
+    pub(super) fn told(&mut self, told: Told, out: &mut Vec<Effect>) {
+        match told {
+            Told::SourceDescribed(mut about) => {
                 about.caveats.extend(self.catalogue.remarks.iter().cloned().map(Caveat::from));
                 self.catalogue.about = Some(*about);
             }
-            Msg::ProjectRemarked(remarks) => {
+            Told::ProjectRemarked(remarks) => {
                 if let Some(about) = &mut self.catalogue.about {
                     about.caveats.retain(|caveat| !self.catalogue.remarks.contains(&caveat.text));
                     about.caveats.extend(remarks.iter().cloned().map(Caveat::from));
                 }
                 self.catalogue.remarks = remarks;
             }
-            Msg::SourceProgressed(progress) => self.progressed(progress, out),
-            Msg::StreamsListed(streams) => self.streams_listed(streams, out),
-            Msg::StreamsFiltered { generation, matches, complete } => {
+            Told::SourceProgressed(progress) => self.progressed(progress, out),
+            Told::StreamsListed(streams) => self.streams_listed(streams, out),
+            Told::StreamsFiltered { generation, matches, complete } => {
                 self.streams_filtered(generation, matches, complete, out);
             }
-            Msg::EventsLoaded { generation, page, .. } => {
+            Told::EventsLoaded { generation, page, .. } => {
                 let height = self.height(Pane::Events) as u64;
                 self.panes.events.loaded(generation, page, &self.walk.facts, height);
             }
-            Msg::SomeLoaded { generation, events } => {
+            Told::SomeLoaded { generation, events } => {
                 let height = self.height(Pane::Events) as u64;
                 if let Some(sifted) = &mut self.panes.events.sifted {
                     sifted.loaded(generation, events, &self.walk.facts, height);
                 }
             }
-            Msg::TimesSampled { generation, times } => self.panes.pace.sampled(generation, &times),
-            Msg::SiftBegan { generation } => self.sift_began(generation, out),
-            Msg::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
-            Msg::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
-            Msg::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
-            Msg::PlaceReached { generation, arrival } => self.place_reached(generation, arrival, out),
-            Msg::MomentReached { generation, scope, scope_at, moment } => {
+            Told::TimesSampled { generation, times } => self.panes.pace.sampled(generation, &times),
+            Told::SiftBegan { generation } => self.sift_began(generation, out),
+            Told::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
+            Told::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
+            Told::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
+            Told::PlaceReached { generation, arrival } => self.place_reached(generation, arrival, out),
+            Told::MomentReached { generation, scope, scope_at, moment } => {
                 self.moment_reached(generation, scope, scope_at, moment, out);
             }
-            Msg::WalkProgressed { generation, progress } => self.walk.folded_so_far(generation, progress),
-            Msg::FaultsCounted(failing) => self.faults_counted(failing),
+            Told::WalkProgressed { generation, progress } => self.walk.folded_so_far(generation, progress),
+            Told::FaultsCounted(failing) => self.faults_counted(failing),
             // One for a walk that is no longer shown compares with nothing on the screen.
-            Msg::DiffMade { generation, patch } if generation >= self.walk.shown => {
+            Told::DiffMade { generation, patch } if generation >= self.walk.shown => {
                 self.walk.difference = Some((generation, patch));
                 self.show_state();
             }
-            Msg::Found { generation, scope_at } => self.found(generation, scope_at, out),
-            Msg::FindProgressed { generation, looked, total } => {
+            Told::Found { generation, scope_at } => self.found(generation, scope_at, out),
+            Told::FindProgressed { generation, looked, total } => {
                 if let Some(search) = self.jobs.search(generation) {
                     search.running = Some((looked, total));
                 }
             }
-            Msg::NotFound { generation } => self.not_found(generation),
-            Msg::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
-            Msg::SearchEnded { generation, more } => self.search_ended(generation, more),
-            Msg::PatternRefused { generation, why } => self.pattern_refused(generation, why),
-            Msg::PlacesNamed { generation, names } => self.places_named(generation, &names, out),
-            Msg::Surveyed { generation, answer } => self.surveyed(generation, answer),
-            Msg::SurveyProgressed { generation, what, done, total } => {
+            Told::NotFound { generation } => self.not_found(generation),
+            Told::HitsFound { generation, ordinals, percent } => self.hits_found(generation, &ordinals, percent),
+            Told::SearchEnded { generation, more } => self.search_ended(generation, more),
+            Told::PatternRefused { generation, why } => self.pattern_refused(generation, why),
+            Told::PlacesNamed { generation, names } => self.places_named(generation, &names, out),
+            Told::Surveyed { generation, answer } => self.surveyed(generation, answer),
+            Told::SurveyProgressed { generation, what, done, total } => {
                 self.survey_progressed(generation, what, done, total);
             }
-            _ => {}
+            // Its answer compares with nothing on the screen.
+            Told::DiffMade { .. } => {}
+            Told::PlaceNoticed(text) => self.say(Severity::Warning, text),
+            Told::ReducerReloaded(text) => self.reducer_reloaded(text, out),
+            Told::ReducerRefused(text) => self.reducer_refused(text, out),
+            Told::SaveCompared(text) => self.say(Severity::Info, text),
+            Told::JobFailed { generation, failure } => {
+                self.job_failed(generation, &failure);
+                self.open_elsewhere(out);
+            }
+            Told::SourceChanged(change) => self.source_changed(change),
+            Told::Reopened => self.reopened(),
         }
     }
 

@@ -4,17 +4,15 @@ use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use super::action::Copying;
-use super::effect::{Effect, Generation};
-use super::panes::Pane;
+use super::effect::Effect;
+use super::ids::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity};
+use crate::ask::{Ask, Generation};
 use crate::domain::Patch;
-use crate::domain::{
-    Event, Json, Path, Place, Scope, Step, StreamName,
-    json::{write_key, write_string},
-    line, shell,
-};
+use crate::domain::{Event, Json, Path, Place, Scope, Step, StreamName, json::write_key, shell};
 use crate::replay::Moment;
+use crate::wire;
 
 /// What a command is called when it is copied.
 const COMMAND: &str = "the command";
@@ -72,14 +70,14 @@ impl App {
                     Against::Pinned => moment.unknown.is_none(),
                 };
                 let moment = self.walk.here().filter(known);
-                ("the changes", moment.map(|_| changes_json(&self.panes.state.patch)))
+                ("the changes", moment.map(|_| changes(&self.panes.state.patch)))
             }
             Copying::Command => match self.command() {
                 Some(Written::Draft(draft)) => {
                     let generation = self.jobs.number();
                     let (stream, places) = (draft.stream.clone(), draft.places.clone());
                     self.jobs.naming = Some((generation, draft));
-                    return out.push(Effect::NamePlaces { generation, stream, places });
+                    return out.push(Effect::Ask(Ask::NamePlaces { generation, stream, places }));
                 }
                 Some(Written::Whole(text)) => (COMMAND, Some(text)),
                 None => (COMMAND, None),
@@ -108,7 +106,7 @@ impl App {
     fn event_line(&self, event: &Event) -> String {
         let key = self.catalogue.about.as_ref().and_then(|about| about.key.as_ref());
         let mut line = String::new();
-        line::push_event(&mut line, event, key, line::Written::default());
+        wire::push_event(&mut line, event, key, wire::Written::default());
         line
     }
 
@@ -263,20 +261,10 @@ fn jq(path: &Path) -> String {
     if out.is_empty() { ".".into() } else { out }
 }
 
-/// Changes as JSON: a path, what was there, what is there; an absent side is left out.
-fn changes_json(patch: &Patch) -> String {
-    let mut out = String::from("[");
-    for (n, change) in patch.0.iter().enumerate() {
-        out.push_str(if n > 0 { ",\n {\"path\":" } else { "{\"path\":" });
-        let _ = write_string(&mut out, &change.path.to_string());
-        for (name, side) in [("before", &change.before), ("after", &change.after)] {
-            if let Some(value) = side {
-                let _ = write!(out, ",\"{name}\":{value}");
-            }
-        }
-        out.push('}');
-    }
-    out.push(']');
+/// Changes as JSON, one in a line.
+fn changes(patch: &Patch) -> String {
+    let mut out = String::new();
+    wire::push_changes(&mut out, patch, ",\n ");
     out
 }
 
@@ -303,7 +291,7 @@ mod tests {
             Change { path: Path::root().key(&"n".into()), before: None, after: Some(Json::from(1)) },
             Change { path: Path::root().key(&"m".into()), before: Some(Json::from(2)), after: None },
         ]);
-        let text = changes_json(&patch);
+        let text = changes(&patch);
         assert_eq!(text, "[{\"path\":\"/n\",\"after\":1},\n {\"path\":\"/m\",\"before\":2}]");
         assert!(Json::parse(text.as_bytes()).is_ok());
     }

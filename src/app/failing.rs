@@ -1,28 +1,14 @@
 //! Events that failed: how many of a stream, where they stand, and what is said of a state that lacks them.
 
-use std::ops::Range;
-use std::sync::Arc;
+use crate::ask::Failing;
 
 use super::action::Action;
 use super::action::Stepping;
 use super::effect::Effect;
 use super::words::{self, count, counted, percent};
 use super::{App, Severity};
-use crate::domain::{Direction, Scope, StreamName, names};
-use crate::replay::{Counted, Moment};
-
-/// The events of a stream that failed, as far as they are counted.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Failing {
-    /// Of which stream.
-    pub stream: StreamName,
-    /// How many, and how far the count has come.
-    pub counted: Counted,
-    /// Their ordinals, as runs of neighbours.
-    pub failed: Arc<Vec<Range<u64>>>,
-    /// Why nobody counts on, when that is so.
-    pub why: Option<Arc<str>>,
-}
+use crate::domain::{Direction, Scope, names};
+use crate::replay::Moment;
 
 /// What is said of the events a state lacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -305,7 +291,10 @@ fn lacking(moment: &Moment) -> Option<&Moment> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::replay::Counted;
     use crate::replay::FaultCount;
 
     #[test]

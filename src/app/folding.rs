@@ -2,19 +2,8 @@
 //!
 //! Invariant: a moment counts as that of the cursor only while nothing else is said here. Events never wait for it.
 
-use super::effect::Generation;
 use super::words::{count, percent};
-
-/// How far a fold is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct FoldProgress {
-    /// Events folded so far.
-    pub folded: u64,
-    /// Events to fold in all.
-    pub to_fold: u64,
-    /// How long it has taken so far, in whole seconds.
-    pub seconds: u64,
-}
+use crate::ask::{FoldProgress, Generation};
 
 impl FoldProgress {
     /// From so many seconds on a fold is slow: what it did so far says more than a percentage.

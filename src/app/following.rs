@@ -8,6 +8,7 @@ use super::effect::Effect;
 use super::panes::{EventPane, EventsPane, StatePane, StreamsPane};
 use super::walk::Walk;
 use super::{App, Mode, Opening, Severity, words};
+use crate::ask::Ask;
 use crate::domain::{Change, Destination, Scope};
 
 /// What is known of it.
@@ -113,7 +114,7 @@ impl App {
         let generation = self.jobs.number();
         self.jobs.reopening = Some(generation);
         self.say(Severity::Info, "opening it again …");
-        out.push(Effect::Reopen { generation });
+        out.push(Effect::Ask(Ask::Reopen { generation }));
     }
 
     /// The source has been opened again: everything known of the old one is forgotten, and the place is gone to again.
@@ -148,7 +149,7 @@ impl App {
         self.follow = Follow { on: self.follow.on, ..Follow::default() };
         self.keys.held = None;
         self.keys.waiting.clear();
-        self.surveys = [None, None];
+        self.surveys.clear();
         self.mode = Mode::Normal;
         self.say(Severity::Info, "opened again");
     }

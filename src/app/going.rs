@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use super::action::{Action, Motion, Stepping, Watching};
-use super::effect::{Effect, Generation};
+use super::action::{Action, Stepping, Watching};
+use super::effect::Effect;
 use super::folding::Fold;
 use super::goto::Goto;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::state::Against;
 use super::panes::streams::{Narrowing, Row};
-use super::panes::{self, Pane};
+use super::panes::{self};
 use super::walk::{Across, Pin, Play, Wanted};
 use super::{App, Severity, words};
+use crate::ask::{Ask, Generation};
 use crate::domain::{Destination, Direction, Place, Scope, StreamName, place};
 
 impl App {
@@ -36,7 +39,7 @@ impl App {
                 _ => false,
             };
         self.walk.wanted = Some(Wanted { generation, scope: wanted, place, steps: 0, leaves });
-        out.push(Effect::Go { generation, scope, from, to });
+        out.push(Effect::Ask(Ask::Go { generation, scope, from, to }));
     }
 
     /// Goes to a place of a scope, unless one stands there or is on the way there.
@@ -239,7 +242,7 @@ impl App {
             (Fold::Done, Some(scope)) if self.walk.here().is_some_and(|moment| moment.suspended.is_some()) => {
                 let stream = self.walk.stream().cloned();
                 self.walk.urged.extend(stream.clone());
-                out.extend(stream.map(Effect::KeepGoing));
+                out.extend(stream.map(|stream| Effect::Ask(Ask::KeepGoing(stream))));
                 let place = self.walk.place;
                 self.go(scope, Destination::To(place), Some(place), out);
             }
@@ -334,7 +337,7 @@ impl App {
         }
         let generation = self.jobs.number();
         self.panes.streams.narrowing = Some(Narrowing::asked(pattern, generation, &self.catalogue, earlier));
-        out.push(Effect::FilterStreams { generation, pattern: pattern.into() });
+        out.push(Effect::Ask(Ask::FilterStreams { generation, pattern: pattern.into() }));
     }
 
     pub(super) fn streams_filtered(
@@ -387,7 +390,7 @@ impl App {
                 self.walk.difference = None;
                 self.panes.state.asked = Against::Before;
                 self.say(Severity::Info, "unpinned");
-                out.push(Effect::Unpin);
+                out.push(Effect::Ask(Ask::Unpin));
             }
             Watching::Pin => {
                 let Some(moment) = self.walk.here() else {
@@ -411,7 +414,7 @@ impl App {
                 // A state does not differ from itself.
                 self.walk.difference = Some((self.walk.shown, Arc::default()));
                 self.say(Severity::Info, format!("pinned {name}: step away and compare"));
-                out.push(Effect::Pin(state));
+                out.push(Effect::Ask(Ask::Pin(state)));
             }
             Watching::Compare => self.compare(),
             Watching::Play if !self.walk.play.running && self.is_at_the_end() => {
@@ -511,6 +514,6 @@ impl App {
             sifted.stop();
         }
         self.select_shown_scope();
-        out.push(Effect::StopJobs);
+        out.push(Effect::Ask(Ask::StopJobs));
     }
 }

@@ -2,9 +2,10 @@
 
 use super::App;
 use super::action::{Action, Context, Viewing};
+use super::ids::Pane;
 use super::layout::rows;
+use super::panes::Tree;
 use super::panes::state::StateView;
-use super::panes::{Pane, Tree};
 use super::words::{self, counted};
 use crate::domain::Scope;
 

@@ -3,15 +3,14 @@
 use ratatui::layout::Rect;
 
 use super::App;
-use super::action::{
-    Action, Context, Copying, Editing, Finding, Folding, Motion, Session, Stepping, Viewing, Watching,
-};
+use super::action::{Action, Context, Copying, Editing, Finding, Folding, Session, Stepping, Viewing, Watching};
 use super::folding::Fold;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::notation;
-use super::panes::Pane;
+use super::panes::listing::Target;
 use super::panes::state::{Against, StateView};
-use super::panes::survey::Target;
 use crate::domain::{Scope, text};
 
 /// One key and what it does.

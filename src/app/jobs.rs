@@ -1,6 +1,6 @@
 //! What is under way outside: numbers the questions, and knows how far the answers are.
 
-use super::effect::Generation;
+use crate::ask::Generation;
 use crate::domain::{Direction, Scope};
 
 /// A search that is running or was the last one.

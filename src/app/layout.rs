@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::panes::Pane;
+use super::ids::{Pane, Slots};
 
 /// Smaller windows show nothing but a word about it.
 pub const SMALLEST: (u16, u16) = (40, 10);
@@ -18,13 +18,13 @@ pub struct Areas {
     pub status: Rect,
     /// The keys that work now.
     pub hints: Rect,
-    panes: [Option<Rect>; 4],
+    panes: Slots<Option<Rect>>,
 }
 
 impl Areas {
     /// The place of a pane, when it is on the screen.
     pub fn pane(&self, pane: Pane) -> Option<Rect> {
-        self.panes[pane as usize]
+        *self.panes.of(pane)
     }
 
     /// The panes on the screen.
@@ -140,9 +140,9 @@ pub fn arrange(width: u16, height: u16, focus: Pane, zoomed: bool, layout: Layou
         timeline: row(body.bottom(), timeline),
         status: row(height - 2, 1),
         hints: row(height - 1, 1),
-        panes: [None; 4],
+        panes: Slots::default(),
     };
-    let mut place = |pane: Pane, area: Rect| areas.panes[pane as usize] = Some(area);
+    let mut place = |pane: Pane, area: Rect| areas.panes.set(pane, Some(area));
     // Streams is narrower than its names where Events would have no times.
     let streams = room.streams.clamp(22, 36);
     let for_others = room.telling + if width < 110 { 0 } else { LEAST_STATE };
@@ -274,6 +274,27 @@ pub fn popup(areas: &Areas) -> Rect {
     let width = body.width.saturating_sub(if body.width >= 80 { 8 } else { 0 }).min(110);
     let height = body.height.saturating_sub(if body.height >= 24 { 4 } else { 0 });
     Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height }
+}
+
+/// The parts of the help under the line that is typed: what marks stand for, the actions, and all that is said of the selected
+/// one, which its row may have no room for.
+pub fn help(popup: Rect) -> [Rect; 3] {
+    const WHOLE_LEGEND: u16 = 92;
+    const ROOMY: u16 = 12;
+    let inside = inner(popup);
+    let roomy = inside.height >= ROOMY;
+    let legend = if roomy && inside.width < WHOLE_LEGEND { 2 } else { 1 };
+    let said = match (roomy, inside.width < WHOLE_LEGEND) {
+        (true, true) => 4,
+        (true, false) => 3,
+        (false, _) => 0,
+    };
+    let mut y = inside.y + 1;
+    [legend, inside.height.saturating_sub(1 + legend + said), said].map(|height| {
+        let part = Rect { y, height, ..inside }.intersection(inside);
+        y += height;
+        part
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::app::action::Motion;
+use crate::app::ids::Motion;
 use crate::domain::text;
 
 /// More bytes of a text than this are not laid out; what is left out is counted.

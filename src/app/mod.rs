@@ -17,6 +17,7 @@ mod going;
 pub mod goto;
 mod here;
 pub mod hints;
+pub mod ids;
 pub mod jobs;
 pub mod key;
 pub mod keymap;
@@ -38,22 +39,26 @@ pub mod walk;
 pub mod words;
 
 pub use action::Action;
-pub use effect::{Effect, Generation};
+pub use effect::Effect;
 pub use key::{Key, KeyCode, Modifiers, Mouse, MouseKind};
 pub use keymap::Keymap;
 pub use msg::Msg;
 
+use std::collections::BTreeMap;
+
 use catalogue::Catalogue;
 use folding::Fold;
+use ids::Pane;
 use jobs::Jobs;
 use layout::{Areas, Layout};
 use mode::Mode;
 use panes::survey::Sheet;
-use panes::{EventPane, EventsPane, Pane, StatePane, StreamsPane};
+use panes::{EventPane, EventsPane, StatePane, StreamsPane};
 use walk::Walk;
 
 use ratatui::layout::Rect;
 
+use crate::ask::Survey;
 use crate::domain::{Destination, Scope, StreamName};
 
 /// What was opened, as it is named in a shell: for the command that shows the same.
@@ -235,7 +240,7 @@ pub struct App {
     /// What is under way.
     pub jobs: Jobs,
     /// What the last looks at the whole store gave.
-    surveys: [Option<Box<Sheet>>; 2],
+    surveys: BTreeMap<Survey, Box<Sheet>>,
     /// What the keyboard is for.
     pub mode: Mode,
     /// The keyboard.
@@ -263,7 +268,7 @@ impl App {
             walk: Walk::default(),
             panes: Panes { focus, ..Panes::default() },
             jobs: Jobs::default(),
-            surveys: [None, None],
+            surveys: BTreeMap::new(),
             mode: Mode::default(),
             keys: Keys {
                 map: setup.keymap,
@@ -351,17 +356,7 @@ impl App {
             Msg::Resumed => out.push(Effect::Repaint),
             Msg::PlayTicked => self.play_ticked(&mut out),
             Msg::Copied(result) => self.copied(result),
-            Msg::PlaceNoticed(text) => self.say(Severity::Warning, text),
-            Msg::ReducerReloaded(text) => self.reducer_reloaded(text, &mut out),
-            Msg::ReducerRefused(text) => self.reducer_refused(text, &mut out),
-            Msg::SaveCompared(text) => self.say(Severity::Info, text),
-            Msg::JobFailed { generation, failure } => {
-                self.job_failed(generation, &failure);
-                self.open_elsewhere(&mut out);
-            }
-            Msg::SourceChanged(change) => self.source_changed(change),
-            Msg::Reopened => self.reopened(),
-            msg => self.learned(msg, &mut out),
+            Msg::Told(told) => self.told(told, &mut out),
         }
         self.settle(&mut out);
         out

@@ -5,10 +5,10 @@ use ratatui::layout::{Position, Rect};
 use super::App;
 use super::effect::Effect;
 use super::hints;
+use super::ids::Pane;
 use super::key::{Mouse, MouseKind};
 use super::layout;
 use super::mode::Mode;
-use super::panes::Pane;
 
 /// Rows a turn of the wheel scrolls.
 const WHEEL: isize = 3;
@@ -67,7 +67,7 @@ impl App {
                 return;
             }
             Mode::Help(_) => {
-                let motion = if by < 0 { super::action::Motion::Up } else { super::action::Motion::Down };
+                let motion = if by < 0 { super::ids::Motion::Up } else { super::ids::Motion::Down };
                 return self.move_in_help(motion, Some(by.unsigned_abs() as u64));
             }
             Mode::Survey(sheet) => return sheet.scroll(by),

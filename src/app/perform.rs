@@ -1,9 +1,10 @@
 //! Doing what a key meant: each kind of action goes to the part it is about.
 
-use super::action::{Action, Editing, Folding, Motion, Session, Viewing};
+use super::action::{Action, Editing, Folding, Session, Viewing};
 use super::effect::Effect;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::mode::{Mode, Popup};
-use super::panes::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity, Times, layout};
 
@@ -130,8 +131,8 @@ impl App {
     pub(super) fn focus(&mut self, pane: Pane) {
         self.panes.focus = pane;
         self.follow_cursor();
-        let heights = Pane::ALL.map(|pane| self.height(pane));
-        self.panes.streams.keep_visible(&self.catalogue, heights[Pane::Streams as usize]);
+        let height = self.height(Pane::Streams);
+        self.panes.streams.keep_visible(&self.catalogue, height);
     }
 
     fn next_view(&mut self) {

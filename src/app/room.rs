@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::App;
 use super::effect::Effect;
+use super::ids::Pane;
 use super::layout::{Room, track};
-use super::panes::Pane;
 use super::panes::streams::CATEGORIES;
 use super::words::count;
 use crate::domain::{Scope, text};

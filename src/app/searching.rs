@@ -4,11 +4,12 @@
 //! tells everything there is, counts it, and knows the neighbours of every hit once it has come by.
 
 use super::action::{Action, Finding, Stepping};
-use super::effect::{Effect, Generation};
+use super::effect::Effect;
+use super::ids::Pane;
 use super::jobs::{Hits, Search};
 use super::mode::{Asking, Mode, Prompt};
-use super::panes::Pane;
 use super::{App, Severity};
+use crate::ask::{Ask, Generation};
 use crate::domain::{Destination, Direction, Scope};
 
 /// What is looked for, as it was typed: `/…/` is a regular expression, and so is anything when that is switched on.
@@ -65,7 +66,7 @@ impl App {
         let (scope, place, wide) = (scope.clone(), *place, *wide);
         if pattern.is_empty() {
             if self.jobs.is_searching() {
-                out.push(Effect::StopSearch);
+                out.push(Effect::Ask(Ask::StopSearch));
             }
             self.jobs.drop_search();
             return;
@@ -84,7 +85,7 @@ impl App {
         let from = (scope, place.saturating_sub(1));
         let text = pattern.clone();
         self.search(Wanted { pattern, expression, scope: everywhere.clone(), wide }, from, Direction::Forward, out);
-        out.push(Effect::Search { generation, pattern: text, expression, scope: everywhere });
+        out.push(Effect::Ask(Ask::Search { generation, pattern: text, expression, scope: everywhere }));
     }
 
     /// Looks for the last text once more, from the cursor.
@@ -120,7 +121,7 @@ impl App {
                 more: false,
             });
             let (pattern, expression) = (wanted.pattern.clone(), wanted.expression);
-            out.push(Effect::Search { generation, pattern, expression, scope: wanted.scope.clone() });
+            out.push(Effect::Ask(Ask::Search { generation, pattern, expression, scope: wanted.scope.clone() }));
         }
         self.search(wanted, (here, place), direction, out);
     }
@@ -144,7 +145,7 @@ impl App {
             running: Some((0, total)),
             failed: false,
         });
-        out.push(Effect::Find { generation, pattern, expression, scope, from, counted_in, direction });
+        out.push(Effect::Ask(Ask::Find { generation, pattern, expression, scope, from, counted_in, direction }));
     }
 
     pub(super) fn found(&mut self, generation: Generation, place: u64, out: &mut Vec<Effect>) {

@@ -3,12 +3,14 @@
 //! A filter hides rows and changes nothing else: every state is still the fold over all events. It stays when another
 //! scope is opened, and is looked for there again.
 
-use super::action::Motion;
-use super::effect::{Effect, Generation};
+use super::effect::Effect;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::sifted::Sifted;
-use super::panes::{self, Pane};
+use super::panes::{self};
 use super::{App, Severity, words};
+use crate::ask::{Ask, Generation};
 use crate::domain::{Scope, Unjudged};
 
 /// A filter that was typed and has not been accepted yet.
@@ -46,14 +48,14 @@ impl App {
         self.mode = Mode::Prompt(prompt);
         self.keys.held = Some(Vec::new());
         self.jobs.sift = Some(Asked { generation, text: text.clone() });
-        out.push(Effect::Sift { generation, scope, filter: text, from: 0 });
+        out.push(Effect::Ask(Ask::Sift { generation, scope, filter: text, from: 0 }));
     }
 
     /// Shows all events again.
     pub(super) fn drop_filter(&mut self, out: &mut Vec<Effect>) {
         self.jobs.sift = None;
         if self.panes.events.sifted.take().is_some() {
-            out.push(Effect::StopSift);
+            out.push(Effect::Ask(Ask::StopSift));
             let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
             self.say(Severity::Info, format!("all {} are shown", words::counted(total, "event")));
             self.follow_cursor();
@@ -133,7 +135,7 @@ impl App {
         if let Some(text) = self.panes.events.refilter.take() {
             let generation = self.jobs.number();
             self.panes.events.sifted = Some(Sifted::new(generation, scope.clone(), text.clone(), None));
-            return out.push(Effect::Sift { generation, scope, filter: text, from: 0 });
+            return out.push(Effect::Ask(Ask::Sift { generation, scope, filter: text, from: 0 }));
         }
         let Some(sifted) = &mut self.panes.events.sifted else { return };
         if sifted.scope == scope && (sifted.running || sifted.stopped || sifted.looked >= total) {
@@ -149,7 +151,7 @@ impl App {
         } else {
             *sifted = Sifted::new(generation, scope.clone(), std::mem::take(&mut sifted.text), None);
         }
-        out.push(Effect::Sift { generation, scope, filter: sifted.text.clone(), from });
+        out.push(Effect::Ask(Ask::Sift { generation, scope, filter: sifted.text.clone(), from }));
     }
 
     /// Where a motion in the filtered list leads, when that is what is shown of the scope.

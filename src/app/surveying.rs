@@ -1,13 +1,15 @@
 //! Looking at the whole store: the doctor and the types, asked for, shown, and gone from to an event.
 
 use super::App;
-use super::action::Motion;
-use super::effect::{Effect, Generation};
+use super::effect::Effect;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::key::{Mouse, MouseKind};
 use super::layout;
 use super::mode::Mode;
-use super::panes::Pane;
-use super::panes::survey::{Answer, Goal, Sheet, Survey, Target};
+use super::panes::listing::{Goal, Target};
+use super::panes::survey::Sheet;
+use crate::ask::{Answer, Ask, Generation, Survey};
 use crate::domain::{Destination, Place, Scope};
 
 use ratatui::layout::{Position, Rect};
@@ -16,12 +18,12 @@ impl App {
     /// Shows a survey: the one that is known, or a new one when the source has grown since.
     pub(super) fn survey(&mut self, survey: Survey, out: &mut Vec<Effect>) {
         let events = self.catalogue.progress.events;
-        let kept = self.surveys[survey as usize].take();
+        let kept = self.surveys.remove(&survey);
         self.mode = Mode::Survey(match kept {
             Some(sheet) if sheet.asked_of == events => sheet,
             _ => {
                 let generation = self.jobs.number();
-                out.push(Effect::Survey { generation, survey });
+                out.push(Effect::Ask(Ask::Survey { generation, survey }));
                 Box::new(Sheet::asked(survey, generation, events))
             }
         });
@@ -66,7 +68,7 @@ impl App {
 
     /// What was found is true no more: states are folded by another reducer.
     pub(super) fn forget_diagnosis(&mut self) {
-        self.surveys[Survey::Doctor as usize] = None;
+        self.surveys.remove(&Survey::Doctor);
     }
 
     /// Leaves the survey, or the page that is open in it. One that runs is stopped.
@@ -76,7 +78,7 @@ impl App {
             return;
         }
         if sheet.running().is_some() {
-            out.push(Effect::StopSurvey);
+            out.push(Effect::Ask(Ask::StopSurvey));
         }
         self.keep_survey();
     }
@@ -86,8 +88,7 @@ impl App {
         if let Mode::Survey(sheet) = std::mem::take(&mut self.mode)
             && sheet.is_done()
         {
-            let place = sheet.survey as usize;
-            self.surveys[place] = Some(sheet);
+            self.surveys.insert(sheet.survey, sheet);
         }
     }
 

@@ -1,14 +1,17 @@
 //! Keys: counts, chords, prompts, and the typing inside the help.
 
+use crate::ask::Ask;
 use tui_input::Input;
 
-use super::action::{ACTIONS, Action, Context, Editing, Motion, Session, Viewing};
+use super::action::{ACTIONS, Action, Context, Editing, Session, Viewing};
 use super::effect::Effect;
 use super::goto::Goto;
+use super::ids::Motion;
+use super::ids::Pane;
 use super::key::{Key, KeyCode};
 use super::keymap::Meaning;
 use super::mode::{self, Asking, Entry, Help, Mode, Prompt};
-use super::panes::{Pane, keep_visible, moved};
+use super::panes::{keep_visible, moved};
 use super::{App, Severity, layout, words};
 use crate::domain::Direction;
 use crate::domain::Place;
@@ -278,7 +281,7 @@ impl App {
         match prompt.asking {
             Asking::Find { scope, place, .. } => {
                 if self.jobs.is_searching() {
-                    out.push(Effect::StopSearch);
+                    out.push(Effect::Ask(Ask::StopSearch));
                 }
                 self.jobs.drop_search();
                 self.go_to_place(scope, place, out);
@@ -293,7 +296,7 @@ impl App {
             }
             Asking::Sift => {
                 if self.jobs.sift.take().is_some() {
-                    out.push(Effect::StopSift);
+                    out.push(Effect::Ask(Ask::StopSift));
                 }
             }
             Asking::GoTo => {}
@@ -325,7 +328,7 @@ impl App {
     }
 
     pub(super) fn move_in_help(&mut self, motion: Motion, count: Option<u64>) {
-        let height = self.areas().map_or(10, |areas| layout::inner(layout::popup(&areas)).height.saturating_sub(2));
+        let height = self.areas().map_or(10, |areas| layout::help(layout::popup(&areas))[1].height);
         let Mode::Help(help) = &mut self.mode else { return };
         let (height, len) = (u64::from(height), help.entries.len() as u64);
         help.selected = moved(motion, count, help.selected as u64, height, len) as usize;

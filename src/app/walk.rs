@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effect::Generation;
-use super::failing::{AskedFailing, Failing};
-use super::folding::{Fold, FoldProgress};
+use super::failing::AskedFailing;
+use super::folding::Fold;
+use crate::ask::{Arrival, Failing, FoldProgress, Generation};
 use crate::domain::Patch;
 use crate::domain::{Direction, Event, Scope, StreamName, Version};
 use crate::replay::Moment;
@@ -73,21 +73,6 @@ impl Facts {
     pub fn clear(&mut self) {
         self.0.clear();
     }
-}
-
-/// Where a walk leads, known before anything is folded.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Arrival {
-    /// The scope that is walked.
-    pub scope: Scope,
-    /// How many events of the scope lie at or before the cursor (0 is before the first).
-    pub scope_at: u64,
-    /// The event there.
-    pub event: Option<Arc<Event>>,
-    /// How many events of its own stream lie at or before it; 0 where it belongs to no stream.
-    pub stream_at: u64,
-    /// How many events the scope has as far as known.
-    pub total: u64,
 }
 
 /// A walk that has not arrived.

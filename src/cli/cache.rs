@@ -1,6 +1,5 @@
 //! `stepback cache`: the indexes kept between two runs.
 
-use crate::domain::words;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::output::{self, Ended, Table};
 use crate::config::Folders;
+use crate::domain::words;
 use crate::domain::{Failure, FailureKind, Timestamp};
 use crate::session::caches::{Cache, Listed};
 

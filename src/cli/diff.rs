@@ -13,6 +13,7 @@ use super::{state, tree};
 use crate::domain::Patch;
 use crate::domain::{Place, text};
 use crate::session::{Reached, Source, Walker};
+use crate::wire;
 
 /// Compare the state of a stream at two places.
 #[derive(Args, Debug)]
@@ -85,18 +86,9 @@ fn json(source: &dyn Source, sides: &[Side<'_>; 2], walker: &Walker, patch: &Pat
     output::push_text(&mut line, before.moment.stream.as_str());
     line.push_str(&format!(",\"from\":{},\"to\":{},", number(from), number(to)));
     folding::push_folded(&mut line, source, walker, farther(sides));
-    line.push_str(",\"changes\":[");
-    for (n, change) in patch.0.iter().enumerate() {
-        line.push_str(if n == 0 { "{\"path\":" } else { ",{\"path\":" });
-        output::push_text(&mut line, &change.path.to_string());
-        for (name, side) in [("before", &change.before), ("after", &change.after)] {
-            if let Some(value) = side {
-                line.push_str(&format!(",\"{name}\":{value}"));
-            }
-        }
-        line.push('}');
-    }
-    line.push_str("]}");
+    line.push_str(",\"changes\":");
+    wire::push_changes(&mut line, patch, ",");
+    line.push('}');
     line
 }
 

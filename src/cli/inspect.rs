@@ -1,6 +1,5 @@
 //! `stepback inspect`: what a source is, and how that was found out.
 
-use crate::domain::words;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use super::interrupt;
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
+use crate::domain::words;
 use crate::domain::{About, Asked, Caveat, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
 use crate::session::Source;
 

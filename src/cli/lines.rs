@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::missing::Missing;
-pub(super) use crate::domain::line::push_named;
-use crate::domain::line::{self, push_text, push_trouble};
-pub use crate::domain::line::{Given, Payloads, Written};
 use crate::domain::payload::Form;
 use crate::domain::{Event, Payload, StreamKey};
+pub(super) use crate::wire::push_named;
+use crate::wire::{self, push_text, push_trouble};
+pub use crate::wire::{Given, Payloads, Written};
 
 /// A payload as the JSON it stands for, for a line of a table; as text where it is none.
 pub fn meaning(payload: &Payload) -> Cow<'_, str> {
@@ -33,7 +33,7 @@ pub fn write_event(
     missing: &mut Missing,
 ) -> io::Result<()> {
     let mut line = String::with_capacity(256 + event.payload_bytes() as usize);
-    note_lack(event, &line::push_event(&mut line, event, key, written), missing);
+    note_lack(event, &wire::push_event(&mut line, event, key, written), missing);
     line.push('\n');
     out.write_all(line.as_bytes())
 }

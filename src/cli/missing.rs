@@ -1,11 +1,11 @@
 //! What an answer lacks: noted while it is written, said on standard error once it is, and told by the exit code.
 
-use crate::domain::words;
 use std::process::ExitCode;
 
 use super::interrupt::{self, STOPPED};
 use super::meter::Meter;
 use super::output;
+use crate::domain::words;
 use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, text};
 use crate::session::{Source, Steady, payloads};
 

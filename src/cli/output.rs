@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use super::interrupt;
 use crate::domain::address;
-pub use crate::domain::line::{push_optional, push_parts, push_position, push_text};
 use crate::domain::{Failure, FailureKind, Progress, StreamKey, StreamSummary, Timestamp, names, text};
 use crate::session::Source;
+pub use crate::wire::{push_optional, push_parts, push_position, push_text};
 
 /// How a command ends other than well.
 #[derive(Debug)]

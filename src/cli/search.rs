@@ -1,6 +1,5 @@
 //! `stepback search`: where a text or a regular expression stands in a store.
 
-use crate::domain::words;
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -13,6 +12,7 @@ use super::lines;
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
+use crate::domain::words;
 use crate::domain::{Cancel, Event, EventQuery, FailureKind, Pattern, Scope, SearchStep};
 use crate::session::Source;
 use crate::session::search::{Case, excerpt, pattern};

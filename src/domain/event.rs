@@ -101,7 +101,7 @@ pub enum NoteKind {
     Counted,
     /// What it says of its time cannot be read as one.
     UnreadableTime,
-    /// A key stands twice in one object of a payload.
+    /// A key stands twice in one object of its record or of a payload.
     RepeatedKey,
     /// Its stream may be several, or one of those that are one: what tells streams apart is in doubt.
     DoubtfulKey,

@@ -9,7 +9,6 @@ pub mod disorder;
 pub mod event;
 pub mod failure;
 pub mod json;
-pub mod line;
 pub mod names;
 pub mod patch;
 pub mod path;

@@ -114,10 +114,10 @@ kinds! {
     /// Payloads that are not what they should be.
     UnparsablePayloads = "unparsable-payloads", Error,
         "payload is not the JSON it should be", "payloads are not the JSON they should be";
-    /// Payloads in which one key has several values.
+    /// Records or payloads in which one key has several values.
     RepeatedKeys = "repeated-keys", Warning,
-        "event has a key more than once in its payload: the last value counts",
-        "events have a key more than once in their payloads: the last value counts";
+        "event has a key more than once: the last value counts",
+        "events have a key more than once: the last value counts";
     /// Payloads of which nothing is known, or only the name of the encoding.
     UnknownEncodings = "unknown-encodings", Warning, "payload is shown as bytes", "payloads are shown as bytes";
     /// Causes that are not in the store.

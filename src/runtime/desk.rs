@@ -9,8 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::app::walk::Arrival;
-use crate::app::{Generation, Msg};
+use crate::ask::{Arrival, Generation, Told};
 use crate::domain::{Cancel, Scope, State, StreamName};
 use crate::session::Placed;
 
@@ -152,10 +151,10 @@ impl Desk {
     }
 
     /// The place that is to be told now, if one is.
-    pub(crate) fn due_place(&mut self, now: Instant) -> Option<Msg> {
+    pub(crate) fn due_place(&mut self, now: Instant) -> Option<Told> {
         let held = self.held.take_if(|held| held.until <= now)?;
         self.behind = Some(held.generation);
-        Some(Msg::PlaceReached { generation: held.generation, arrival: held.arrival })
+        Some(Told::PlaceReached { generation: held.generation, arrival: held.arrival })
     }
 
     /// Wants a walk. One that waits already is forgotten.
@@ -198,15 +197,15 @@ impl Desk {
     }
 
     /// The thread finished what it was told to. A place that its answers do not tell is to be told before them.
-    pub(crate) fn finished(&mut self, answers: &[Msg], now: Instant) -> Option<Msg> {
+    pub(crate) fn finished(&mut self, answers: &[Told], now: Instant) -> Option<Told> {
         self.running = None;
         self.drawn &= answers.is_empty();
         let mut place = None;
         for answer in answers {
-            if let Msg::MomentReached { generation, .. } = answer {
+            if let Told::MomentReached { generation, .. } = answer {
                 self.held.take_if(|held| held.generation <= *generation);
                 self.behind.take_if(|behind| *behind <= *generation);
-            } else if let Msg::JobFailed { generation, .. } = answer {
+            } else if let Told::JobFailed { generation, .. } = answer {
                 if let Some(held) = self.held.as_mut().filter(|held| held.generation == *generation) {
                     held.until = now;
                     place = self.due_place(now);
@@ -302,25 +301,25 @@ mod tests {
         }
     }
 
-    fn moment(number: u64) -> [Msg; 1] {
+    fn moment(number: u64) -> [Told; 1] {
         let source = crate::sources::memory::Memory::new("memory", Vec::new());
         let mut walker = Walker::new(std::sync::Arc::new(source), crate::session::ReducerBook::empty());
         let start = Destination::To(0);
         let reached = walker.go(&Scope::All, 0, &start, &Cancel::default(), &mut |_| {}).expect("the start");
         let moment = Box::new(reached.moment);
-        [Msg::MomentReached { generation: Generation(number), scope: Scope::All, scope_at: number, moment }]
+        [Told::MomentReached { generation: Generation(number), scope: Scope::All, scope_at: number, moment }]
     }
 
-    fn place(told: Option<Msg>) -> Option<u64> {
+    fn place(told: Option<Told>) -> Option<u64> {
         match told? {
-            Msg::PlaceReached { generation, .. } => Some(generation.0),
+            Told::PlaceReached { generation, .. } => Some(generation.0),
             other => panic!("{other:?}"),
         }
     }
 
-    fn failed(number: u64) -> [Msg; 1] {
+    fn failed(number: u64) -> [Told; 1] {
         let failure = Failure::cancelled("memory", "walk");
-        [Msg::JobFailed { generation: Generation(number), failure }]
+        [Told::JobFailed { generation: Generation(number), failure }]
     }
 
     /// What the thread would find in its channel: the generation of a walk, or what else it is told.

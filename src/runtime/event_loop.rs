@@ -23,11 +23,13 @@ use super::panics;
 use super::replay;
 use super::run::{Reopen, Screen, watch_over};
 use super::signals::{JobControl, Whom};
-use super::tasks::{LookedFor, Tasks};
+use super::tasks::Tasks;
 use super::terminal::{self, Tty};
-use crate::app::{Effect, Generation, Msg};
+use crate::app::{Effect, Msg};
+use crate::ask::{Ask, Generation, Told};
 use crate::domain::{Cancel, Failure, FailureKind};
 use crate::session::Refreshed;
+use crate::session::desk::Reducers;
 
 /// The least time between two frames: sixty a second.
 const FRAME: Duration = Duration::from_micros(16_667);
@@ -185,7 +187,7 @@ impl<S: Screen> EventLoop<S> {
                 return ending;
             }
             if let Some(place) = self.desk.due_place(Instant::now()) {
-                self.tell(place);
+                self.tell(Msg::Told(place));
             }
             self.draw();
             let wake = self.due();
@@ -288,11 +290,11 @@ impl<S: Screen> EventLoop<S> {
                 self.count_input();
                 self.tell(msg);
             }
-            Notice::Said(msg) => {
-                if let Msg::StreamsListed(streams) = &msg {
+            Notice::Said(told) => {
+                if let Told::StreamsListed(streams) = &told {
                     self.tasks.listed(streams);
                 }
-                self.tell(msg);
+                self.tell(Msg::Told(told));
             }
             Notice::Opened => self.opened = true,
             Notice::SourceRead => self.source_read = true,
@@ -302,14 +304,14 @@ impl<S: Screen> EventLoop<S> {
             Notice::Walked(answers) => {
                 let place = self.desk.finished(&answers, Instant::now());
                 for answer in place.into_iter().chain(answers) {
-                    self.tell(answer);
+                    self.tell(Msg::Told(answer));
                 }
             }
             Notice::Reloaded(Refreshed { happened, refused: None }) => {
-                self.tell(Msg::ReducerReloaded(format!("{happened}: folding again …")));
+                self.tell(Msg::Told(Told::ReducerReloaded(format!("{happened}: folding again …"))));
             }
             Notice::Reloaded(Refreshed { refused: Some(stale), .. }) => {
-                self.tell(Msg::ReducerRefused(format!("{stale}: this state is from before the save")));
+                self.tell(Msg::Told(Told::ReducerRefused(format!("{stale}: this state is from before the save"))));
             }
             Notice::SlotEmptied => {}
             Notice::Written(spare) => {
@@ -356,42 +358,7 @@ impl<S: Screen> EventLoop<S> {
     fn carry_out(&mut self, effect: Effect) {
         let now = Instant::now();
         match effect {
-            Effect::LoadEvents { generation, query } => self.tasks.load(generation, query),
-            Effect::LoadSome { generation, scope, ordinals } => self.tasks.load_some(generation, scope, ordinals),
-            Effect::SampleTimes { generation, scope, ordinals } => self.tasks.sample(generation, scope, ordinals),
-            Effect::Sift { generation, scope, filter, from } => self.tasks.sift(generation, scope, filter, from),
-            Effect::StopSift => self.tasks.stop_sift(),
-            Effect::Go { generation, scope, from, to } => {
-                self.desk.asked(generation);
-                self.tasks.place(generation, scope, from, to);
-            }
-            Effect::FilterStreams { generation, pattern } => self.tasks.filter(generation, pattern),
-            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
-                let looked_for = LookedFor { text: pattern, expression, scope };
-                self.tasks.find(generation, looked_for, (counted_in, from), direction);
-            }
-            Effect::Search { generation, pattern, expression, scope } => {
-                self.tasks.search(generation, LookedFor { text: pattern, expression, scope });
-            }
-            Effect::StopSearch => self.tasks.stop_search(),
-            Effect::Reopen { generation } => match &self.again.reopen {
-                Some(reopen) => self.tasks.reopen(generation, Arc::clone(reopen)),
-                None => {
-                    let why = "it came through a pipe, which can be read only once";
-                    let failure = Failure::new(FailureKind::Unsupported, "stepback", "open it again", why);
-                    self.tell(Msg::JobFailed { generation, failure });
-                }
-            },
-            Effect::Survey { generation, survey } => self.tasks.survey(generation, survey),
-            Effect::StopSurvey => self.tasks.stop_survey(),
-            Effect::StopJobs => {
-                self.desk.stop();
-                self.tasks.stop();
-            }
-            Effect::KeepGoing(stream) => self.desk.keep_going(stream, now),
-            Effect::Pin(state) => self.desk.pin(state, now),
-            Effect::Unpin => self.desk.unpin(now),
-            Effect::NamePlaces { generation, stream, places } => self.tasks.name(generation, stream, places),
+            Effect::Ask(ask) => self.ask(ask, now),
             Effect::Copy(text) => self.copy(&text),
             Effect::Play(every) => {
                 self.play = every.map(|every| {
@@ -410,12 +377,53 @@ impl<S: Screen> EventLoop<S> {
         }
     }
 
+    /// Hands a question to who answers it: a slot, the desk, or whoever opens the source again.
+    fn ask(&mut self, ask: Ask, now: Instant) {
+        match self.tasks.ask(ask) {
+            Some(Ask::Go { generation, scope, from, to }) => {
+                self.desk.asked(generation);
+                self.tasks.place(generation, scope, from, to);
+            }
+            Some(Ask::KeepGoing(stream)) => self.desk.keep_going(stream, now),
+            Some(Ask::Pin(state)) => self.desk.pin(state, now),
+            Some(Ask::Unpin) => self.desk.unpin(now),
+            Some(Ask::StopJobs) => {
+                self.desk.stop();
+                self.tasks.stop();
+            }
+            Some(Ask::Reopen { generation }) => match &self.again.reopen {
+                Some(reopen) => self.tasks.reopen(generation, Arc::clone(reopen)),
+                None => {
+                    let why = "it came through a pipe, which can be read only once";
+                    let failure = Failure::new(FailureKind::Unsupported, "stepback", "open it again", why);
+                    self.tell(Msg::Told(Told::JobFailed { generation, failure }));
+                }
+            },
+            // A slot has it.
+            Some(
+                Ask::LoadEvents { .. }
+                | Ask::LoadSome { .. }
+                | Ask::SampleTimes { .. }
+                | Ask::Sift { .. }
+                | Ask::FilterStreams { .. }
+                | Ask::Find { .. }
+                | Ask::Search { .. }
+                | Ask::Survey { .. }
+                | Ask::NamePlaces { .. }
+                | Ask::StopSift
+                | Ask::StopSearch
+                | Ask::StopSurvey,
+            )
+            | None => {}
+        }
+    }
+
     /// Goes on with a source that was opened again: other threads walk and read it, and the screen is told everything.
     fn reopened(&mut self, opened: Opened) {
         let Opened { source, walker } = opened;
         let Again { outlet, urgent, walked_out, .. } = &self.again;
         let (outlet, urgent) = (outlet.clone(), urgent.clone());
-        let reducers: super::surveys::Reducers = Arc::new(walker.reducers());
+        let reducers: Reducers = Arc::new(walker.reducers());
         let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone()).and_then(|orders| {
             Ok((orders, Tasks::start(Arc::clone(&source), Arc::clone(&reducers), outlet.clone(), &urgent)?))
         });
@@ -423,7 +431,7 @@ impl<S: Screen> EventLoop<S> {
             Ok(started) => started,
             Err(error) => {
                 let failure = Failure::io("stepback", "go on with what was opened again", &error);
-                return self.tell(Msg::JobFailed { generation: Generation::default(), failure });
+                return self.tell(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
             }
         };
         self.desk.stop();
@@ -433,13 +441,13 @@ impl<S: Screen> EventLoop<S> {
         self.again.reading.cancel();
         self.again.reading = Cancel::default();
         self.source_read = false;
-        self.tell(Msg::Reopened);
+        self.tell(Msg::Told(Told::Reopened));
         let (begin, begun) = channel();
         // It is received as soon as there is somebody to receive it.
         let _ = begin.send(());
         if let Err(error) = watch_over((source, reducers), begun, self.again.reading.clone(), outlet, urgent) {
             let failure = Failure::io("stepback", "read what was opened again", &error);
-            self.tell(Msg::JobFailed { generation: Generation::default(), failure });
+            self.tell(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
         }
     }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::app::{Generation, Msg};
+use crate::app::Msg;
+use crate::ask::{Generation, Told};
 use crate::session::{Placed, Refreshed, Walker};
 use crate::sources::Source;
 
@@ -32,7 +33,7 @@ pub(crate) enum Notice {
     /// Something the person did.
     Input(Msg),
     /// Something for the screen.
-    Said(Msg),
+    Said(Told),
     /// What the source is and the beginning of its list have been said.
     Opened,
     /// The source has been read to its end, or cannot be.
@@ -40,7 +41,7 @@ pub(crate) enum Notice {
     /// It is known where a walk leads; what is so there can be folded now.
     Placed(Generation, Placed),
     /// The replay thread has finished what it was told to; these belong into one frame.
-    Walked(Vec<Msg>),
+    Walked(Vec<Told>),
     /// Reducer files changed and have been loaded again, or cannot be.
     Reloaded(Refreshed),
     /// The source has been opened again.
@@ -79,7 +80,7 @@ impl Outlet {
     }
 
     /// Tells the screen.
-    pub(crate) fn say(&self, msg: Msg) -> bool {
-        self.send(Notice::Said(msg))
+    pub(crate) fn say(&self, told: Told) -> bool {
+        self.send(Notice::Said(told))
     }
 }

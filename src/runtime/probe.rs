@@ -7,7 +7,8 @@ use ratatui::Frame;
 use ratatui::widgets::Paragraph;
 
 use super::{Launch, Screen};
-use crate::app::{Effect, Generation, Key, KeyCode, Msg};
+use crate::app::{Effect, Key, KeyCode, Msg};
+use crate::ask::{Ask, Generation, Told};
 use crate::domain::{
     About, Cancel, Destination, EventPage, EventQuery, Failure, Progress, Scope, StreamName, StreamPage, StreamSummary,
     Version,
@@ -80,18 +81,18 @@ impl Probe {
             }
             (KeyCode::Char('j'), false) => {
                 self.at += 1;
-                vec![Effect::Go {
+                vec![Effect::Ask(Ask::Go {
                     generation: self.next(),
                     scope: Scope::All,
                     from: self.at - 1,
                     to: Destination::To(self.at),
-                }]
+                })]
             }
             (KeyCode::Char('e'), false) => {
-                vec![Effect::LoadEvents { generation: self.next(), query: EventQuery::first(Scope::All, 10) }]
+                vec![Effect::Ask(Ask::LoadEvents { generation: self.next(), query: EventQuery::first(Scope::All, 10) })]
             }
             (KeyCode::Char('/'), false) => {
-                vec![Effect::FilterStreams { generation: self.next(), pattern: "99".to_owned() }]
+                vec![Effect::Ask(Ask::FilterStreams { generation: self.next(), pattern: "99".to_owned() })]
             }
             _ => Vec::new(),
         }
@@ -106,17 +107,17 @@ impl Screen for Probe {
                 self.size = (width, height);
                 return Vec::new();
             }
-            Msg::StreamsListed(streams) => {
+            Msg::Told(Told::StreamsListed(streams)) => {
                 self.streams = streams.len();
                 return Vec::new();
             }
-            Msg::SourceDescribed(_) | Msg::SourceProgressed(_) => return Vec::new(),
-            Msg::StreamsFiltered { matches, complete: true, .. } => {
+            Msg::Told(Told::SourceDescribed(_)) | Msg::Told(Told::SourceProgressed(_)) => return Vec::new(),
+            Msg::Told(Told::StreamsFiltered { matches, complete: true, .. }) => {
                 self.matches = matches.len();
                 "filtered".to_owned()
             }
-            Msg::JobFailed { failure, .. } => failure.to_string(),
-            Msg::EventsLoaded { .. } => "loaded".to_owned(),
+            Msg::Told(Told::JobFailed { failure, .. }) => failure.to_string(),
+            Msg::Told(Told::EventsLoaded { .. }) => "loaded".to_owned(),
             Msg::Copied(result) => format!("copied {result:?}"),
             Msg::Pasted(text) => format!("pasted {}", text.len()),
             Msg::MouseMoved(mouse) => format!("{:?} {} {}", mouse.kind, mouse.column, mouse.row),

@@ -1,35 +1,15 @@
 //! The replay thread, which owns the walker: it takes orders from the desk and answers with moments. While none waits, it
 //! counts the events that fail.
 
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::desk::{Command, Counting, Orders, Walk};
+use super::desk::{Command, Counting, Orders};
 use super::notice::{Notice, Outlet, Urgent};
 use super::panics;
-use crate::app::failing::Failing;
-use crate::app::folding::FoldProgress;
-use crate::app::{Generation, Msg, words};
-use crate::domain::patch::Change;
-use crate::domain::{Cancel, Destination, FailureKind, Patch, State, StreamName, text};
-use crate::replay::{Counted, Moment};
-use crate::session::{PROJECT_FILE, Reached, Walker};
-
-/// How often a walk says how far it is, and after how long for the first time.
-pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-
-/// How long events that fail are counted between two looks at what else is to be done.
-const COUNT_FOR: Duration = Duration::from_millis(20);
-
-/// So many runs of events that failed are told: more than anybody walks through.
-const MOST_FAILED: usize = 65_536;
-
-/// How often the reducer files are looked at.
-const REFRESH_EVERY: Duration = Duration::from_secs(1);
+use crate::session::Walker;
+use crate::session::desk::Walking;
 
 /// Starts the thread. It ends when the sender of its commands is dropped; `ended` is dropped then.
 ///
@@ -44,46 +24,33 @@ pub(crate) fn start(
     let (all, orders, counts) = Orders::new();
     panics::spawn("replay", urgent, move || {
         let _ended = ended;
-        replay(walker, &orders, counts, &outlet);
+        replay(walker, &orders, &counts, &outlet);
     })?;
     Ok(all)
 }
 
-fn replay(walker: Walker, orders: &Receiver<Command>, counts: Counting, outlet: &Outlet) {
-    let mut thread = Thread {
-        walker,
-        outlet,
-        generation: Generation::default(),
-        refreshed: Instant::now(),
-        stands: None,
-        saved: None,
-        counting: false,
-        countable: true,
-        counts,
-        counted: None,
-        said: Instant::now(),
-    };
+fn replay(walker: Walker, orders: &Receiver<Command>, counts: &Counting, outlet: &Outlet) {
+    let mut walking = Walking::new(walker);
+    let tell = &mut |told| outlet.say(told);
     loop {
-        let answers = match thread.order(orders) {
+        let answers = match next(&mut walking, orders, counts, outlet) {
             Ok(Command::Walk(walk, cancel)) => {
                 panics::inject("replay");
-                thread.generation = walk.generation;
-                thread.go(&walk, &cancel)
+                walking.go(walk.generation, &walk.scope, walk.place, &cancel, tell)
             }
             Ok(Command::KeepGoing(stream)) => {
-                thread.walker.keep_going(&stream);
+                walking.keep_going(&stream);
                 Vec::new()
             }
-            Ok(Command::Pin(state)) => {
-                thread.walker.pin(state);
-                thread.difference().into_iter().collect()
-            }
+            Ok(Command::Pin(state)) => walking.pin(state).into_iter().collect(),
             Ok(Command::Unpin) => {
-                thread.walker.unpin();
+                walking.unpin();
                 Vec::new()
             }
             Err(RecvTimeoutError::Timeout) => {
-                if !thread.refresh() {
+                let refreshed = walking.refresh(tell);
+                // Once nobody listens any more the work is pointless.
+                if refreshed.is_some_and(|refreshed| !outlet.send(Notice::Reloaded(refreshed))) {
                     return;
                 }
                 continue;
@@ -96,234 +63,26 @@ fn replay(walker: Walker, orders: &Receiver<Command>, counts: Counting, outlet: 
     }
 }
 
-/// Where the walk stood last: the stream, how many of its events are folded, and the state.
-type Stand = (StreamName, u64, State);
-
-/// A save of which it is not said yet what it changed.
-struct Saved {
-    /// What became of which files.
-    happened: String,
-    /// What of the project file is still wrong; nothing where nothing is.
-    still: String,
-    /// Where the walk stood before.
-    before: Stand,
-}
-
-/// What the replay thread knows from one order to the next.
-struct Thread<'a> {
-    walker: Walker,
-    outlet: &'a Outlet,
-    generation: Generation,
-    /// When the reducer files were looked at last.
-    refreshed: Instant,
-    stands: Option<Stand>,
-    saved: Option<Saved>,
-    /// Whether the events that fail are still to be counted where the walk stands.
-    counting: bool,
-    /// Whether they can be: not with a reducer that does not start.
-    countable: bool,
-    /// Ends a count when something else is to be done.
-    counts: Counting,
-    /// What was said last of them, and when.
-    counted: Option<(StreamName, Counted)>,
-    said: Instant,
-}
-
-impl Thread<'_> {
-    /// The next order. While none waits, events that fail are counted.
-    fn order(&mut self, orders: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
-        loop {
-            let left = REFRESH_EVERY.saturating_sub(self.refreshed.elapsed());
-            if left.is_zero() {
-                return Err(RecvTimeoutError::Timeout);
-            }
-            if !self.counting {
-                return orders.recv_timeout(left);
-            }
-            let token = self.counts.token();
-            match orders.try_recv() {
-                Ok(order) => return Ok(order),
-                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) => self.count(&token),
-            }
+/// The next command; a time-out when the reducer files are to be looked at. While none waits, events that fail are counted.
+fn next(
+    walking: &mut Walking,
+    orders: &Receiver<Command>,
+    counts: &Counting,
+    outlet: &Outlet,
+) -> Result<Command, RecvTimeoutError> {
+    loop {
+        let left = walking.until_refresh();
+        if left.is_zero() {
+            return Err(RecvTimeoutError::Timeout);
         }
-    }
-
-    /// Counts events that fail for a moment, behind everything else.
-    fn count(&mut self, cancel: &Cancel) {
-        let Some((stream, ..)) = &self.stands else {
-            self.counting = false;
-            return;
-        };
-        let stream = stream.clone();
-        let (counted, why) = match self.walker.count_on(&stream, COUNT_FOR, cancel) {
-            Ok(counted) => (counted, None),
-            Err(failure) if failure.kind == FailureKind::Cancelled => return,
-            // What was counted stays, and is said to be so far.
-            Err(failure) => match self.walker.counted(&stream) {
-                Some(counted) => (counted, Some(failure.to_string().into())),
-                None => return (self.counting, self.countable) = (false, false),
-            },
-        };
-        self.countable = counted.suspended.is_none() && why.is_none();
-        self.counting = self.countable && !counted.is_whole();
-        let failed = self.walker.failed(&stream, MOST_FAILED);
-        self.tell_counted(stream, counted, failed, why);
-    }
-
-    /// Says how many events failed so far, unless that was said, or something of the kind a moment ago.
-    fn tell_counted(&mut self, stream: StreamName, counted: Counted, failed: Vec<Range<u64>>, why: Option<Arc<str>>) {
-        let known = (stream, counted);
-        if self.counted.as_ref() == Some(&known) && why.is_none()
-            || self.counting && self.said.elapsed() < PROGRESS_EVERY
-        {
-            return;
+        if !walking.has_to_count() {
+            return orders.recv_timeout(left);
         }
-        self.said = Instant::now();
-        self.counted = Some(known.clone());
-        self.outlet.say(Msg::FaultsCounted(failing(known.0, known.1, failed, why)));
-    }
-
-    /// Looks at the reducer files, and whether the stream has grown. False when nobody listens any more.
-    fn refresh(&mut self) -> bool {
-        self.refreshed = Instant::now();
-        self.counting = self.countable && self.stands.is_some();
-        let Some(refreshed) = self.walker.refresh() else { return true };
-        (self.counted, self.countable) = (None, true);
-        let mut still = String::new();
-        if let Some(remarks) = self.walker.remarks() {
-            still = still_wrong(&refreshed.happened, &remarks);
-            self.outlet.say(Msg::ProjectRemarked(remarks));
+        let token = counts.token();
+        match orders.try_recv() {
+            Ok(order) => return Ok(order),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => walking.count(&token, &mut |told| outlet.say(told)),
         }
-        if refreshed.refused.is_none() {
-            // Of two saves the state before the first is compared.
-            let before = self.saved.take().map(|saved| saved.before).or_else(|| self.stands.clone());
-            self.saved = before.map(|before| Saved { happened: refreshed.happened.clone(), still, before });
-        }
-        self.outlet.send(Notice::Reloaded(refreshed))
-    }
-
-    fn go(&mut self, walk: &Walk, cancel: &Cancel) -> Vec<Msg> {
-        let (generation, outlet) = (walk.generation, self.outlet);
-        let (begun, changed) = (Instant::now(), self.walker.watch());
-        let (mut told, mut looked) = (begun, begun);
-        let to = Destination::To(walk.place);
-        let reached = self.walker.go(&walk.scope, walk.place, &to, cancel, &mut |underway| {
-            if told.elapsed() >= PROGRESS_EVERY {
-                told = Instant::now();
-                let (folded, to_fold) = (underway.folded, underway.to_fold);
-                let progress = FoldProgress { folded, to_fold, seconds: begun.elapsed().as_secs() };
-                // What failed so far is known before there is a state.
-                let counted = underway.counted();
-                let failed = underway.failed(MOST_FAILED);
-                let failing = failing(underway.stream().clone(), counted, failed, None);
-                let said = outlet.say(Msg::WalkProgressed { generation, progress });
-                if !said || !outlet.say(Msg::FaultsCounted(failing)) {
-                    cancel.cancel();
-                }
-            }
-            // A reducer that is repaired while it folds is not waited for.
-            if looked.elapsed() >= REFRESH_EVERY {
-                looked = Instant::now();
-                if changed() {
-                    cancel.cancel();
-                }
-            }
-        });
-        match reached {
-            Ok(Reached { scope, scope_at, moment, .. }) => {
-                let said = self.arrived(&moment);
-                let moment = Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) };
-                std::iter::once(moment).chain(self.difference()).chain(said).collect()
-            }
-            Err(failure) => {
-                // What was stopped is not folded on behind anybody's back.
-                (self.counting, self.countable) = (false, false);
-                vec![Msg::JobFailed { generation, failure }]
-            }
-        }
-    }
-
-    /// Remembers where the walk stands, and says what a save changed there.
-    fn arrived(&mut self, moment: &Moment) -> Option<Msg> {
-        let (stream, at, state) = (moment.stream.clone(), moment.at, moment.state.clone());
-        let said = self.saved.take().map(|Saved { happened, still, before }| match before {
-            (stood, place, before) if stood == stream && place == at => {
-                format!("{happened}: {}{still}", differing(&Patch::between(&before, &state)))
-            }
-            _ => format!("{happened}: folded again{still}"),
-        });
-        (self.counting, self.countable) = (!stream.as_str().is_empty(), true);
-        self.stands = self.counting.then_some((stream, at, state));
-        said.map(Msg::SaveCompared)
-    }
-
-    fn difference(&self) -> Option<Msg> {
-        difference(&self.walker, self.generation)
-    }
-}
-
-/// What is still wrong with a project file that was saved, as the end of a sentence about it.
-fn still_wrong(happened: &str, remarks: &[String]) -> String {
-    let (true, Some((first, others))) = (happened.contains(PROJECT_FILE), remarks.split_first()) else {
-        return String::new();
-    };
-    let first = first.strip_prefix(PROJECT_FILE).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(first);
-    let more = if others.is_empty() { String::new() } else { format!(" (+{} more)", others.len()) };
-    format!("; still: {first}{more}")
-}
-
-/// How many paths differ, and the first of them.
-fn differing(patch: &Patch) -> String {
-    const NAMED: usize = 3;
-    let named = |change: &Change| match change.path.0.is_empty() {
-        true => "(all)".to_owned(),
-        false => text::fit(&change.path.to_string(), 40),
-    };
-    let first: Vec<String> = patch.0.iter().take(NAMED).map(named).collect();
-    let paths = first.join(", ");
-    match patch.0.len() {
-        0 => "nothing differs here".into(),
-        1 => format!("1 path differs here: {paths}"),
-        all @ 2..=NAMED => format!("{all} paths differ here: {paths}"),
-        all => format!(
-            "{} paths differ here: {paths} +{} more",
-            words::count(all as u64),
-            words::count((all - NAMED) as u64)
-        ),
-    }
-}
-
-/// What the screen is told of events that failed. Of more than it is told it knows only those before the last of them.
-fn failing(stream: StreamName, mut counted: Counted, failed: Vec<Range<u64>>, why: Option<Arc<str>>) -> Failing {
-    if let Some(last) = failed.last().filter(|_| failed.len() == MOST_FAILED) {
-        counted.events = last.end;
-    }
-    Failing { stream, counted, failed: failed.into(), why }
-}
-
-fn difference(walker: &Walker, generation: Generation) -> Option<Msg> {
-    walker.difference().map(|patch| Msg::DiffMade { generation, patch: patch.into() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_save_names_the_first_paths_that_differ() {
-        let state = |text: &str| Some(crate::domain::Json::parse(text.as_bytes()).expect("JSON"));
-        let said = |before: &str, after: &str| differing(&Patch::between(&state(before), &state(after)));
-        assert_eq!(said("{}", "{}"), "nothing differs here");
-        assert_eq!(said(r#"{"total":1}"#, r#"{"total":2}"#), "1 path differs here: /total");
-        assert_eq!(said("{}", r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#), "5 paths differ here: /a, /b, /c +2 more");
-    }
-    #[test]
-    fn what_is_still_wrong_with_a_project_file_is_said_again_when_it_is_saved() {
-        let remarks = |count: usize| vec!["stepback.toml: `ordr` is no category".to_owned(); count];
-        assert_eq!(still_wrong("stepback.toml saved", &remarks(1)), "; still: `ordr` is no category");
-        assert_eq!(still_wrong("stepback.toml saved", &remarks(3)), "; still: `ordr` is no category (+2 more)");
-        assert_eq!(still_wrong("order.js saved", &remarks(1)), "");
-        assert_eq!(still_wrong("stepback.toml saved", &[]), "");
     }
 }

@@ -17,9 +17,11 @@ use super::output::Output;
 use super::signals::JobControl;
 use super::tasks::Tasks;
 use super::terminal::{self, TerminalGuard, Tty};
-use super::{input, panics, replay, signals, surveys, watch};
+use super::{input, panics, replay, signals, watch};
 use crate::app::{Effect, Msg};
+use crate::ask::Told;
 use crate::domain::{Cancel, Failure};
+use crate::session::desk::Reducers;
 use crate::session::{Walker, categories};
 use crate::sources::Source;
 
@@ -132,7 +134,7 @@ pub(crate) fn run_on<S: Screen>(stage: Stage, launch: Launch<S>) -> Result<ExitC
         walked_out: walked_out.clone(),
         reading: Cancel::default(),
     };
-    let reducers: surveys::Reducers = Arc::new(launch.walker.reducers());
+    let reducers: Reducers = Arc::new(launch.walker.reducers());
     let orders = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
     let tasks =
         Tasks::start(Arc::clone(&launch.source), Arc::clone(&reducers), outlet.clone(), &urgent).map_err(refused)?;
@@ -155,7 +157,7 @@ pub(crate) fn run_on<S: Screen>(stage: Stage, launch: Launch<S>) -> Result<ExitC
 /// # Errors
 /// When the system refuses a thread.
 pub(crate) fn watch_over(
-    (source, reducers): (Arc<dyn Source>, surveys::Reducers),
+    (source, reducers): (Arc<dyn Source>, Reducers),
     begun: Receiver<()>,
     reading: Cancel,
     outlet: Outlet,
@@ -172,13 +174,13 @@ pub(crate) fn watch_over(
 }
 
 /// Says what the project files name that is not in the source, now that it is read.
-fn remark(source: &dyn Source, reducers: &surveys::Reducers, outlet: &Outlet) {
+fn remark(source: &dyn Source, reducers: &Reducers, outlet: &Outlet) {
     let remarks = match reducers() {
         Ok(book) => categories(source).map(|categories| book.remarks(&categories)).unwrap_or_default(),
         Err(failure) => vec![format!("nothing is folded: {failure}")],
     };
     if !remarks.is_empty() {
-        outlet.say(Msg::ProjectRemarked(remarks));
+        outlet.say(Told::ProjectRemarked(remarks));
     }
 }
 

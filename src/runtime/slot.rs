@@ -121,7 +121,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::app::Msg;
+    use crate::ask::Told;
 
     struct Bench {
         slot: Slot,
@@ -143,7 +143,7 @@ mod tests {
             move |cancel| {
                 let _ = gate.recv();
                 let stopped = if cancel.is_cancelled() { " stopped" } else { "" };
-                outlet.say(Msg::ReducerReloaded(format!("{name}{stopped}")));
+                outlet.say(Told::ReducerReloaded(format!("{name}{stopped}")));
             }
         }
 
@@ -165,7 +165,7 @@ mod tests {
             let mut said = Vec::new();
             loop {
                 match self.notices.blocking_recv().unwrap() {
-                    Notice::Said(Msg::ReducerReloaded(name)) => said.push(name),
+                    Notice::Said(Told::ReducerReloaded(name)) => said.push(name),
                     Notice::SlotEmptied => return said,
                     other => panic!("{other:?}"),
                 }

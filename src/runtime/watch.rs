@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::notice::{Notice, Outlet};
 use super::panics;
-use crate::app::{Generation, Msg};
+use crate::ask::{Generation, Told};
 use crate::domain::{About, Cancel, Change, Failure, FailureKind, Progress};
 use crate::sources::Source;
 
@@ -87,7 +87,7 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
             Ok(Change::Same) => failed = false,
             Ok(Change::Grown) => {
                 (failed, told) = (false, Change::Same);
-                reporter.say(Msg::SourceChanged(Change::Grown));
+                reporter.say(Told::SourceChanged(Change::Grown));
                 let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
                 reporter.describe();
                 reporter.progress(source.progress(), Due::Now);
@@ -98,7 +98,7 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
             Ok(change) if change == told => {}
             Ok(change) => {
                 told = change;
-                reporter.say(Msg::SourceChanged(change));
+                reporter.say(Told::SourceChanged(change));
             }
             Err(failure) if !failed => {
                 failed = true;
@@ -133,7 +133,7 @@ impl Reporter<'_> {
         let about = self.source.about();
         if self.about.as_ref() != Some(&about) {
             self.about = Some(about.clone());
-            self.say(Msg::SourceDescribed(Box::new(about)));
+            self.say(Told::SourceDescribed(Box::new(about)));
         }
     }
 
@@ -162,7 +162,7 @@ impl Reporter<'_> {
             return;
         }
         self.progress = Some((progress, Instant::now()));
-        self.say(Msg::SourceProgressed(progress));
+        self.say(Told::SourceProgressed(progress));
     }
 
     /// Says the list of the streams known now, at most `limit` of them.
@@ -189,19 +189,19 @@ impl Reporter<'_> {
         }
         self.cost = start.elapsed();
         self.listed = Some((Instant::now(), progress.streams, progress.events));
-        self.say(Msg::StreamsListed(Arc::new(streams)));
+        self.say(Told::StreamsListed(Arc::new(streams)));
         Ok(())
     }
 
     fn fail(&self, failure: Failure) {
         // Cancelled is our own doing: the program ends.
         if failure.kind != FailureKind::Cancelled {
-            self.say(Msg::JobFailed { generation: Generation::default(), failure });
+            self.say(Told::JobFailed { generation: Generation::default(), failure });
         }
     }
 
-    fn say(&self, msg: Msg) {
-        if !self.outlet.say(msg) {
+    fn say(&self, told: Told) {
+        if !self.outlet.say(told) {
             self.cancel.cancel();
         }
     }
@@ -296,10 +296,10 @@ mod tests {
         let mut said = Vec::new();
         while let Ok(notice) = heard.try_recv() {
             said.push(match notice {
-                Notice::Said(Msg::SourceDescribed(_)) => "about".to_owned(),
-                Notice::Said(Msg::SourceProgressed(_)) => "progress".to_owned(),
-                Notice::Said(Msg::StreamsListed(streams)) => streams.len().to_string(),
-                Notice::Said(Msg::JobFailed { failure, .. }) => failure.why,
+                Notice::Said(Told::SourceDescribed(_)) => "about".to_owned(),
+                Notice::Said(Told::SourceProgressed(_)) => "progress".to_owned(),
+                Notice::Said(Told::StreamsListed(streams)) => streams.len().to_string(),
+                Notice::Said(Told::JobFailed { failure, .. }) => failure.why,
                 other => format!("{other:?}"),
             });
         }

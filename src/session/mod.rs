@@ -3,6 +3,7 @@
 
 pub mod caches;
 pub mod demo;
+pub mod desk;
 pub mod doctor;
 pub mod embedded;
 mod filter;

@@ -3,10 +3,10 @@
 //! Invariant: what comes out is counted over all layers, and compared with the bytes of the outermost one: a few kilobytes
 //! of gzip in gzip stand for gigabytes, and neither layer alone looks like it.
 
-use crate::domain::words;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::domain::words;
 use crate::domain::{Failure, FailureKind};
 
 /// How many bytes may come out, unless the user allows more.

@@ -21,6 +21,14 @@ pub fn note(notes: &mut Vec<Note>, version: Option<bool>, time: Option<&str>) {
     }
 }
 
+/// Notes that a part of an event stands in its record more than once: its id, its version, its payload.
+pub fn note_twice(notes: &mut Vec<Note>, is_twice: bool) {
+    if is_twice && !has(notes, NoteKind::RepeatedKey) {
+        let text = "a part of it stands more than once in its record: the last counts";
+        notes.push(Note::new(NoteKind::RepeatedKey, text));
+    }
+}
+
 /// Notes that a key stands twice in a payload of an event: which of its values was meant nobody knows.
 pub fn note_repeated(event: &mut Arc<Event>) {
     if event.trouble.is_some() || event.has(NoteKind::RepeatedKey) {

@@ -15,9 +15,9 @@ use ratatui::style::{Color, Style};
 pub use theme::{Role, Theme};
 
 use crate::app::App;
+use crate::app::ids::Pane;
 use crate::app::layout::SMALLEST;
 use crate::app::mode::Mode;
-use crate::app::panes::Pane;
 use widgets::Pen;
 
 /// Draws everything.

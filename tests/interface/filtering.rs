@@ -2,6 +2,7 @@
 
 use crate::support::desk::{Desk, shop};
 use stepback::app::{Effect, Msg};
+use stepback::ask::{Ask, Told};
 
 fn order(place: u64) -> (String, u64) {
     ("order-1001".into(), place)
@@ -99,40 +100,44 @@ fn results_come_as_they_are_found_and_can_be_stopped() {
     desk.type_keys("<enter>");
     desk.answers = false;
     desk.type_keys("&type:*<enter>k");
-    let Some(Effect::Sift { generation, from: 0, .. }) = desk.wanted.last().cloned() else { panic!("a filter") };
+    let Some(Effect::Ask(Ask::Sift { generation, from: 0, .. })) = desk.wanted.last().cloned() else {
+        panic!("a filter")
+    };
     desk.wanted.clear();
-    desk.send(Msg::SiftBegan { generation });
+    desk.send(Msg::Told(Told::SiftBegan { generation }));
     assert!(desk.text().contains("the filter has not come here yet"), "keys typed meanwhile were meant for the list");
     desk.wanted.clear();
     desk.type_keys("<esc>");
     assert!(!desk.app.is_busy());
     desk.type_keys("&<enter>");
-    let Some(Effect::Sift { generation, .. }) = desk.wanted.last().cloned() else { panic!("a filter") };
-    desk.send(Msg::SiftBegan { generation });
-    desk.send(Msg::Sifted { generation, ordinals: vec![0, 2], looked: 3, total: 6 });
+    let Some(Effect::Ask(Ask::Sift { generation, .. })) = desk.wanted.last().cloned() else { panic!("a filter") };
+    desk.send(Msg::Told(Told::SiftBegan { generation }));
+    desk.send(Msg::Told(Told::Sifted { generation, ordinals: vec![0, 2], looked: 3, total: 6 }));
     assert!(desk.text().contains("2 of 3 events, 1 hidden so far, this on"), "{}", desk.text());
     assert_eq!(desk.lines_with("filtering 3 of 6, 50 %  Esc stops").len(), 1, "{}", desk.text());
     desk.type_keys("<esc>");
-    assert!(desk.wanted.contains(&Effect::StopJobs) && !desk.app.is_busy());
+    assert!(desk.wanted.contains(&Effect::Ask(Ask::StopJobs)) && !desk.app.is_busy());
     desk.type_keys("<esc>k");
-    let again = desk.wanted.iter().filter(|effect| matches!(effect, Effect::Sift { .. })).count();
+    let again = desk.wanted.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::Sift { .. }))).count();
     assert_eq!(again, 1, "what was stopped does not begin again by itself");
     assert!(desk.text().contains("2 of 3 events, 1 hidden, stopped"), "{}", desk.text());
     assert!(
-        desk.wanted.iter().any(|effect| matches!(effect, Effect::LoadSome { ordinals, .. } if *ordinals == [0, 2]))
+        desk.wanted
+            .iter()
+            .any(|effect| matches!(effect, Effect::Ask(Ask::LoadSome { ordinals, .. }) if *ordinals == [0, 2]))
     );
 }
 
 #[test]
 fn a_store_that_grows_is_filtered_on() {
     let mut desk = Desk::start(shop(), 120, 36);
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(50);
     desk.type_keys("0");
     desk.type_keys("&type:OrderPlaced<enter>");
     let asked = |desk: &Desk| {
         let sifts = desk.log.iter().filter_map(|effect| match effect {
-            Effect::Sift { from, .. } => Some(*from),
+            Effect::Ask(Ask::Sift { from, .. }) => Some(*from),
             _ => None,
         });
         sifts.collect::<Vec<u64>>()

@@ -2,6 +2,7 @@
 
 use crate::support::desk::{Desk, shop};
 use stepback::app::{Effect, Msg};
+use stepback::ask::{Ask, Told};
 
 fn at(scope: &str, place: u64) -> (String, u64) {
     (scope.into(), place)
@@ -28,7 +29,7 @@ fn matches_are_counted_and_walked() {
     desk.type_keys("N");
     assert_eq!(desk.stands(), at("order-1001", 3));
     assert!(desk.text().contains("past the beginning: found from the end back"), "{}", desk.text());
-    let finds = desk.log.iter().filter(|effect| matches!(effect, Effect::Find { .. })).count();
+    let finds = desk.log.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::Find { .. }))).count();
     assert_eq!(finds, "item".len(), "what is known is not looked for again");
 }
 
@@ -91,23 +92,23 @@ fn hits_stream_in_and_can_be_stopped() {
     desk.type_keys("/ad");
     let searches = |desk: &Desk| {
         let found = desk.wanted.iter().filter_map(|effect| match effect {
-            Effect::Search { generation, .. } => Some(*generation),
+            Effect::Ask(Ask::Search { generation, .. }) => Some(*generation),
             _ => None,
         });
         found.collect::<Vec<_>>()
     };
     let [first, second] = searches(&desk)[..] else { panic!("a search for each key") };
-    desk.send(Msg::HitsFound { generation: first, ordinals: vec![0, 1], percent: 3 });
+    desk.send(Msg::Told(Told::HitsFound { generation: first, ordinals: vec![0, 1], percent: 3 }));
     assert!(!desk.text().contains("2 so far"), "an older question's answer changes nothing");
-    desk.send(Msg::HitsFound { generation: second, ordinals: vec![1], percent: 12 });
+    desk.send(Msg::Told(Told::HitsFound { generation: second, ordinals: vec![1], percent: 12 }));
     assert!(desk.text().contains("1 so far, 12 %"), "{}", desk.text());
     desk.type_keys("<enter>");
-    desk.send(Msg::HitsFound { generation: second, ordinals: vec![2], percent: 40 });
+    desk.send(Msg::Told(Told::HitsFound { generation: second, ordinals: vec![2], percent: 40 }));
     assert_eq!(desk.lines_with("2 so far, 40 % searched  Esc stops").len(), 1, "{}", desk.text());
     assert!(desk.app.is_busy());
     desk.type_keys("<esc>");
-    assert!(desk.wanted.contains(&Effect::StopJobs) && !desk.app.is_busy());
-    desk.send(Msg::SearchEnded { generation: second, more: true });
+    assert!(desk.wanted.contains(&Effect::Ask(Ask::StopJobs)) && !desk.app.is_busy());
+    desk.send(Msg::Told(Told::SearchEnded { generation: second, more: true }));
     desk.type_keys("<esc>");
     assert!(desk.text().contains("2+ matches"), "what was not looked at may hold more: {}", desk.text());
 }
@@ -117,7 +118,7 @@ fn an_empty_line_looks_for_nothing() {
     let mut desk = desk();
     desk.answers = false;
     desk.type_keys("/a<ctrl+u>");
-    assert_eq!(desk.wanted.last(), Some(&Effect::StopSearch));
+    assert_eq!(desk.wanted.last(), Some(&Effect::Ask(Ask::StopSearch)));
     assert!(!desk.app.is_busy());
     desk.type_keys("<enter>n");
     assert!(desk.text().contains("nothing has been looked for yet"), "{}", desk.text());

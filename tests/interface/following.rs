@@ -1,6 +1,7 @@
 //! A source that changes while it is looked at: followed when it grows, told of when it is no longer the same.
 
 use std::sync::Arc;
+use stepback::ask::{Ask, Told};
 
 use crate::support::desk::{Desk, event, numbered, shop};
 use stepback::app::{Effect, Msg};
@@ -17,7 +18,7 @@ fn grown() -> Vec<Arc<Event>> {
 /// The source has grown, and what is new is read.
 fn grow(desk: &mut Desk) {
     desk.replace(grown());
-    desk.send(Msg::SourceChanged(Change::Grown));
+    desk.send(Msg::Told(Told::SourceChanged(Change::Grown)));
     desk.read(100);
 }
 
@@ -83,7 +84,7 @@ fn a_changed_file_is_told_of_until_it_is_opened_again() {
         ] {
             let mut desk = Desk::open_in(shop(), width, height);
             desk.type_keys("<enter>k");
-            desk.send(Msg::SourceChanged(change));
+            desk.send(Msg::Told(Told::SourceChanged(change)));
             let shown: String = words.chars().take(usize::from(width) - 6).collect();
             assert_eq!(desk.lines_with(&shown).len(), 1, "{}", desk.text());
             assert_eq!(desk.lines_with("[CHANGED]").len(), 1, "{}", desk.text());
@@ -101,7 +102,7 @@ fn a_store_that_is_back_and_goes_on_is_no_longer_told_of() {
     for (change, is_over) in [(Change::Removed, true), (Change::Replaced, true), (Change::Truncated, false)] {
         let mut desk = Desk::open_in(shop(), 120, 36);
         desk.type_keys("<enter>F");
-        desk.send(Msg::SourceChanged(change));
+        desk.send(Msg::Told(Told::SourceChanged(change)));
         assert_eq!(desk.lines_with("[CHANGED]").len(), 1, "{}", desk.text());
         grow(&mut desk);
         assert_eq!(desk.stands(), at("order-1001", 7), "it is followed all the same");
@@ -115,9 +116,9 @@ fn reopening_keeps_stream_version_and_filter() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys("<enter>&type:Item*<enter>kk");
     desk.type_keys(":4<enter>");
-    desk.send(Msg::SourceChanged(Change::Truncated));
+    desk.send(Msg::Told(Told::SourceChanged(Change::Truncated)));
     desk.type_keys("R");
-    assert!(matches!(desk.log.last(), Some(Effect::Reopen { .. })));
+    assert!(matches!(desk.log.last(), Some(Effect::Ask(Ask::Reopen { .. }))));
     desk.replace(grown());
     desk.reopened();
     assert_eq!(desk.stands(), at("order-1001", 4));
@@ -142,7 +143,7 @@ fn reopening_what_no_longer_holds_the_place_shows_what_there_is() {
     desk.type_keys("<enter>");
     desk.replace(long());
     desk.type_keys("R");
-    desk.send(Msg::Reopened);
+    desk.send(Msg::Told(Told::Reopened));
     desk.read(50);
     assert!(desk.text().contains("this is the end of order-1001 so far"), "{}", desk.text());
     desk.read(100);
@@ -170,14 +171,14 @@ fn reopening_what_no_longer_holds_the_place_shows_what_there_is() {
 fn a_source_that_cannot_be_opened_again_stays_open() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys("<enter>R");
-    let Some(Effect::Reopen { generation }) = desk.log.last().cloned() else { panic!("a wish") };
+    let Some(Effect::Ask(Ask::Reopen { generation })) = desk.log.last().cloned() else { panic!("a wish") };
     let failure = stepback::domain::Failure::new(
         stepback::domain::FailureKind::NotFound,
         "shop.jsonl",
         "open it",
         "there is no such file",
     );
-    desk.send(Msg::JobFailed { generation, failure });
+    desk.send(Msg::Told(Told::JobFailed { generation, failure }));
     assert!(desk.text().contains("there is no such file"), "{}", desk.text());
     desk.type_keys("<esc>k");
     assert_eq!(desk.stands(), at("order-1001", 5));

@@ -1,12 +1,14 @@
 //! What the screen looks like: pictures of whole screens at the sizes people have.
 
 use std::sync::Arc;
+use stepback::ask::{Ask, Generation, Told};
 
 use crate::support::desk::{Desk, event, numbered, shop, unreadable};
 use bytes::Bytes;
 use ratatui::style::Color;
-use stepback::app::panes::Pane;
-use stepback::app::{Effect, Generation, Msg};
+use stepback::app::action::ACTIONS;
+use stepback::app::ids::Pane;
+use stepback::app::{Effect, Msg};
 use stepback::domain::{Change, Event, Failure, FailureKind, Payload, text, time};
 use stepback::replay::{FoldError, ScriptPlace, Stale};
 use stepback::ui::theme::{Role, Theme};
@@ -75,7 +77,9 @@ fn states_that_are_not_whole() {
         let place = Some(ScriptPlace { file: "order.js".into(), line: 41, column: 38 });
         let why = FoldError { place, ..FoldError::new("Unexpected token ')'") };
         desk.stale = Some(Arc::new(Stale { why, line: Some("  return withTotal({ ...order,)".into()) }));
-        desk.send(Msg::ReducerRefused("order.js:41 Unexpected token ')': this state is from before the save".into()));
+        desk.send(Msg::Told(Told::ReducerRefused(
+            "order.js:41 Unexpected token ')': this state is from before the save".into(),
+        )));
         insta::assert_snapshot!(format!("stale_{width}x{height}"), desk.picture());
     }
 }
@@ -137,10 +141,10 @@ fn sources_that_change() {
         desk.replace(numbered(
             shop().iter().map(|e| Event::clone(e)).chain([event("order-9", "Placed", "{}")]).collect(),
         ));
-        desk.send(Msg::SourceChanged(Change::Grown));
+        desk.send(Msg::Told(Told::SourceChanged(Change::Grown)));
         desk.read(100);
         insta::assert_snapshot!(format!("grown_{width}x{height}"), desk.picture());
-        desk.send(Msg::SourceChanged(Change::Truncated));
+        desk.send(Msg::Told(Told::SourceChanged(Change::Truncated)));
         insta::assert_snapshot!(format!("changed_{width}x{height}"), desk.picture());
     }
 }
@@ -211,7 +215,7 @@ fn hostile_text() {
 fn indexing() {
     for (width, height) in SIZES {
         let mut desk = Desk::start(shop(), width, height);
-        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+        desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
         insta::assert_snapshot!(format!("nothing_yet_{width}x{height}"), desk.picture());
         desk.read(42);
         insta::assert_snapshot!(format!("indexing_{width}x{height}"), desk.picture());
@@ -236,8 +240,10 @@ fn a_slow_walk_and_a_slow_search() {
         desk.type_keys("2");
         desk.answers = false;
         desk.type_keys("/nee");
-        let Some(Effect::Search { generation, .. }) = desk.wanted.last() else { panic!("a search is wanted") };
-        desk.send(Msg::HitsFound { generation: *generation, ordinals: vec![2, 3, 5], percent: 12 });
+        let Some(Effect::Ask(Ask::Search { generation, .. })) = desk.wanted.last() else {
+            panic!("a search is wanted")
+        };
+        desk.send(Msg::Told(Told::HitsFound { generation: *generation, ordinals: vec![2, 3, 5], percent: 12 }));
         insta::assert_snapshot!(format!("slow_search_{width}x{height}"), desk.picture());
     }
 }
@@ -321,7 +327,7 @@ fn a_long_name_of_the_source_gives_way_to_where_one_stands() {
     for (width, height) in [(40, 12), (60, 20), (80, 24), (120, 36), (160, 45)] {
         let mut desk = Desk::start(shop(), width, height);
         desk.about.name = "/var/backups/production/2026/03/01/a-very-long-directory/orders.jsonl".into();
-        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+        desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
         desk.read(100);
         let text = desk.text();
         let header = text.lines().next().expect("a header");
@@ -429,6 +435,24 @@ fn long_names_leave_the_whole_store_its_times_beside_streams_and_state() {
 }
 
 #[test]
+fn the_help_tells_the_selected_action_whole_and_breaks_no_word() {
+    for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+        let mut desk = Desk::open_in(shop(), width, height);
+        desk.type_keys("?");
+        let text = desk.text();
+        assert!(text.contains("· not looked at yet") && text.contains("? no state to compare with"), "{text}");
+        for spec in ACTIONS {
+            let text = desk.text();
+            let inside = text.lines().map(|line| line.split('┃').nth(1).unwrap_or_default().trim());
+            let lines: Vec<&str> = inside.collect();
+            let mut paragraphs = lines.windows(4).map(|lines| lines.join(" "));
+            assert!(paragraphs.any(|told| told.contains(spec.doc)), "{}\n{text}", spec.doc);
+            desk.type_keys("<down>");
+        }
+    }
+}
+
+#[test]
 fn a_state_that_cannot_be_given_is_no_fault_of_its_event() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.ungiven = vec![2];
@@ -455,7 +479,9 @@ fn notes_over_a_state_that_have_no_room_are_counted() {
     let place = Some(ScriptPlace { file: "order.js".into(), line: 41, column: 38 });
     let why = FoldError { place, ..FoldError::new("Unexpected token ')'") };
     desk.stale = Some(Arc::new(Stale { why, line: Some("  return withTotal({ ...order,)".into()) }));
-    desk.send(Msg::ReducerRefused("order.js:41 Unexpected token ')': this state is from before the save".into()));
+    desk.send(Msg::Told(Told::ReducerRefused(
+        "order.js:41 Unexpected token ')': this state is from before the save".into(),
+    )));
     desk.type_keys("4");
     let notes = desk.lines_with("! ");
     assert!(notes.iter().any(|line| line.contains("+1 more")), "{}", desk.text());
@@ -483,11 +509,11 @@ fn layouts_follow_each_other() {
 fn events_are_there_while_the_first_state_is_still_folded() {
     let mut desk = Desk::start(shop(), 120, 36);
     desk.answers = false;
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(100);
     // Pages come at once, the walk does not.
     let (walks, loads): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut desk.wanted).into_iter().partition(|effect| matches!(effect, Effect::Go { .. }));
+        std::mem::take(&mut desk.wanted).into_iter().partition(|effect| matches!(effect, Effect::Ask(Ask::Go { .. })));
     assert!(!walks.is_empty() && !loads.is_empty());
     desk.wanted = loads;
     desk.answer();
@@ -532,7 +558,7 @@ fn a_failure_goes_with_the_next_key_and_can_be_read_before() {
     assert_eq!(desk.app.panes.focus, Pane::Events, "Esc took the message away, and nothing else");
     // What failed of the source itself is said whatever is pressed.
     let failure = Failure::new(FailureKind::Io, "shop.jsonl", "read events", "the disk is gone");
-    desk.send(Msg::JobFailed { generation: Generation::default(), failure });
+    desk.send(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
     desk.type_keys(",");
     assert_eq!(desk.lines_with("the disk is gone").len(), 1);
     desk.type_keys("<esc>");

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use stepback::ask::{Answer, Ask, Survey, Told};
 
 use crate::support::desk::{Desk, shop};
 use crate::support::live::Live;
+use stepback::app::ids::Pane;
 use stepback::app::mode::Mode;
-use stepback::app::panes::Pane;
-use stepback::app::panes::survey::{Answer, Survey};
 use stepback::app::{Effect, Msg, Setup};
 use stepback::domain::report::{Check, Example, Finding, Kind, Report, Severity};
 use stepback::domain::{Failure, FailureKind, Scope};
@@ -136,13 +136,13 @@ fn nothing_is_cut_silently_when_it_gets_narrow() {
     }
 }
 
-fn asked(desk: &mut Desk, keys: &str) -> (stepback::app::Generation, Survey) {
+fn asked(desk: &mut Desk, keys: &str) -> (stepback::ask::Generation, Survey) {
     desk.type_keys(keys);
     desk.log
         .iter()
         .rev()
         .find_map(|effect| match effect {
-            Effect::Survey { generation, survey } => Some((*generation, *survey)),
+            Effect::Ask(Ask::Survey { generation, survey }) => Some((*generation, *survey)),
             _ => None,
         })
         .expect("asked for")
@@ -154,10 +154,10 @@ fn a_survey_says_how_far_it_is_and_can_be_stopped() {
     let (generation, survey) = asked(&mut desk, "I");
     assert_eq!(survey, Survey::Doctor);
     assert!(desk.app.is_busy());
-    desk.send(Msg::SurveyProgressed { generation, what: "events", done: 5, total: 10 });
+    desk.send(Msg::Told(Told::SurveyProgressed { generation, what: "events", done: 5, total: 10 }));
     assert_eq!(desk.lines_with("events, 5 of 10, 50 %").len(), 1);
     desk.type_keys("<esc>");
-    assert!(desk.log.iter().any(|effect| matches!(effect, Effect::StopSurvey)));
+    assert!(desk.log.iter().any(|effect| matches!(effect, Effect::Ask(Ask::StopSurvey))));
     assert!(matches!(desk.app.mode, Mode::Normal) && !desk.app.is_busy());
     // What comes too late changes nothing.
     let finding = Finding {
@@ -169,15 +169,15 @@ fn a_survey_says_how_far_it_is_and_can_be_stopped() {
         normal: None,
     };
     let late = Answer::Doctor(Arc::new(Report { findings: vec![finding], ..Report::default() }));
-    desk.send(Msg::Surveyed { generation, answer: late });
+    desk.send(Msg::Told(Told::Surveyed { generation, answer: late }));
     assert!(matches!(desk.app.mode, Mode::Normal) && desk.lines_with("late").is_empty());
 
     let (again, _) = asked(&mut desk, "I");
     assert!(again > generation, "it is asked again");
     desk.type_keys("<ctrl+c>");
-    assert!(desk.log.iter().any(|effect| matches!(effect, Effect::StopJobs)));
+    assert!(desk.log.iter().any(|effect| matches!(effect, Effect::Ask(Ask::StopJobs))));
     let failure = Failure::new(FailureKind::Cancelled, "shop", "look", "stopped");
-    desk.send(Msg::JobFailed { generation: again, failure });
+    desk.send(Msg::Told(Told::JobFailed { generation: again, failure }));
     assert_eq!(desk.lines_with("stopped").len(), 2, "in the list and in the status line");
     desk.type_keys("<esc>");
     assert!(matches!(desk.app.mode, Mode::Normal));
@@ -205,17 +205,18 @@ fn what_was_found_is_kept_until_the_source_grows_or_a_reducer_changes() {
         Answer::Doctor(Arc::new(Report { findings: vec![finding], checks, ..Report::default() }))
     };
     let (generation, _) = asked(&mut desk, "I");
-    desk.send(Msg::Surveyed { generation, answer: answer() });
+    desk.send(Msg::Told(Told::Surveyed { generation, answer: answer() }));
     for part in ["~ warning", "time-back", "normal here: clocks", "ids: 12", "1 warning"] {
         assert_eq!(desk.lines_with(part).len(), 1, "{part}");
     }
     desk.type_keys("<enter>");
     assert_eq!(desk.stands(), ("order-1002".into(), 2));
-    let questions = |desk: &Desk| desk.log.iter().filter(|effect| matches!(effect, Effect::Survey { .. })).count();
+    let questions =
+        |desk: &Desk| desk.log.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::Survey { .. }))).count();
     desk.type_keys("I");
     assert_eq!((questions(&desk), desk.lines_with("time-back").len()), (1, 1));
     desk.type_keys("<esc>");
-    desk.send(Msg::ReducerReloaded("order.js changed: folded again".into()));
+    desk.send(Msg::Told(Told::ReducerReloaded("order.js changed: folded again".into())));
     desk.type_keys("I");
     assert_eq!(questions(&desk), 2, "snapshots may differ now");
 }

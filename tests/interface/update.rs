@@ -1,16 +1,16 @@
 //! What keys do, told in the user's language: keys go in, and what one sees and what is wanted comes out.
 
 use std::sync::Arc;
+use stepback::ask::{Arrival, Ask, Failing, Generation, Told};
 
 use crate::support::desk::{Desk, event, keys_of, numbered, shop, unreadable};
 use proptest::prelude::*;
 use stepback::app::action::{ACTIONS, Context};
-use stepback::app::failing::Failing;
+use stepback::app::ids::Pane;
 use stepback::app::keymap::{Keymap, markdown};
 use stepback::app::mode::Mode;
-use stepback::app::panes::Pane;
-use stepback::app::walk::{Arrival, Fact};
-use stepback::app::{Effect, Generation, MouseKind, Msg, Origin, Setup};
+use stepback::app::walk::Fact;
+use stepback::app::{Effect, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope};
 use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
@@ -23,7 +23,7 @@ fn goes(effects: &[Effect]) -> Vec<&Destination> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Go { to, .. } => Some(to),
+            Effect::Ask(Ask::Go { to, .. }) => Some(to),
             _ => None,
         })
         .collect()
@@ -45,19 +45,20 @@ fn the_first_screen_is_the_end_of_the_first_stream() {
 #[test]
 fn the_end_that_is_opened_first_is_that_of_all_that_is_read() {
     let mut desk = Desk::start(long(60), 80, 24);
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.answers = false;
     desk.read(50);
-    let Some(Effect::Go { generation, .. }) = desk.wanted.iter().find(|effect| matches!(effect, Effect::Go { .. }))
+    let Some(Effect::Ask(Ask::Go { generation, .. })) =
+        desk.wanted.iter().find(|effect| matches!(effect, Effect::Ask(Ask::Go { .. })))
     else {
         panic!("a walk")
     };
     let (generation, scope) = (*generation, Scope::Stream("counter-1".into()));
     // Meanwhile more is read than was listed.
     let arrival = Arrival { scope, scope_at: 30, event: None, stream_at: 30, total: 45 };
-    desk.send(Msg::PlaceReached { generation, arrival });
+    desk.send(Msg::Told(Told::PlaceReached { generation, arrival }));
     let progress = Progress { events: 60, complete: true, ..Progress::default() };
-    desk.send(Msg::SourceProgressed(progress));
+    desk.send(Msg::Told(Told::SourceProgressed(progress)));
     desk.read(100);
     assert_eq!(goes(&desk.wanted).last(), Some(&&Destination::To(60)));
 }
@@ -71,14 +72,14 @@ fn a_stream_that_is_asked_for_is_opened_where_it_is_asked() {
         ..Setup::default()
     };
     let mut desk = Desk::with(shop(), setup("order-1002"));
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(10);
     assert_eq!(desk.stands().0, "nowhere", "it is not known yet");
     desk.read(50);
     assert_eq!(desk.stands(), ("order-1002".into(), 2));
 
     let mut desk = Desk::with(shop(), setup("order-404"));
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(100);
     assert_eq!(desk.stands().0, "order-1001");
     assert_eq!(desk.lines_with("no stream order-404").len(), 1);
@@ -181,9 +182,9 @@ fn a_walk_that_does_not_arrive_can_be_stopped() {
     desk.type_keys("<enter>");
     desk.answers = false;
     desk.type_keys("g<esc>");
-    assert_eq!(desk.wanted.last(), Some(&Effect::StopJobs));
+    assert_eq!(desk.wanted.last(), Some(&Effect::Ask(Ask::StopJobs)));
     assert!(!desk.app.is_busy());
-    desk.wanted.retain(|effect| matches!(effect, Effect::Go { .. }));
+    desk.wanted.retain(|effect| matches!(effect, Effect::Ask(Ask::Go { .. })));
     desk.answer();
     assert_eq!(desk.stands(), order(6), "a late answer is dropped");
 }
@@ -265,13 +266,14 @@ fn a_fold_that_fails_says_why_where_the_state_would_stand() {
     desk.type_keys("<enter>");
     desk.folds = false;
     desk.type_keys("20G");
-    let Some(Effect::Go { generation, .. }) = desk.log.iter().rfind(|effect| matches!(effect, Effect::Go { .. }))
+    let Some(Effect::Ask(Ask::Go { generation, .. })) =
+        desk.log.iter().rfind(|effect| matches!(effect, Effect::Ask(Ask::Go { .. })))
     else {
         panic!("a walk")
     };
     let generation = *generation;
     let failure = Failure::new(FailureKind::Io, "shop.jsonl", "read events", "the file is shorter than it was");
-    desk.send(Msg::JobFailed { generation, failure });
+    desk.send(Msg::Told(Told::JobFailed { generation, failure }));
     assert_eq!((desk.app.walk.place, desk.app.is_busy()), (20, false));
     assert!(!desk.lines_with("no state here: ").is_empty(), "{}", desk.text());
 }
@@ -296,7 +298,7 @@ fn moments_that_are_passed_are_shown_as_what_they_are() {
 fn a_first_walk_that_is_stopped_leaves_the_streams_to_choose_from() {
     let mut desk = Desk::start(shop(), 100, 30);
     desk.answers = false;
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(100);
     desk.type_keys("<esc>");
     assert!(desk.text().contains("Choose a stream"), "{}", desk.text());
@@ -320,7 +322,7 @@ fn counted(events: u64, total: u64, failed: &[u64]) -> Msg {
     let failed: Vec<_> = failed.iter().filter(|place| **place <= events).map(|place| place - 1..*place).collect();
     let faults = FaultCount { before: failed.len() as u64, first: None };
     let counted = Counted { faults, events, total, suspended: None };
-    Msg::FaultsCounted(Failing { stream: "counter-1".into(), counted, failed: failed.into(), why: None })
+    Msg::Told(Told::FaultsCounted(Failing { stream: "counter-1".into(), counted, failed: failed.into(), why: None }))
 }
 
 #[test]
@@ -375,8 +377,8 @@ fn what_failed_so_far_is_said_while_a_state_is_folded() {
     desk.type_keys("[e[e");
     assert!(desk.text().contains("no event before this one failed"), "{}", desk.text());
     // Why it is not counted on is said once, and stays where the number stands.
-    let Msg::FaultsCounted(stuck) = counted(10, 30, &failed) else { unreachable!("a count") };
-    desk.send(Msg::FaultsCounted(Failing { why: Some("the file is gone".into()), ..stuck }));
+    let Msg::Told(Told::FaultsCounted(stuck)) = counted(10, 30, &failed) else { unreachable!("a count") };
+    desk.send(Msg::Told(Told::FaultsCounted(Failing { why: Some("the file is gone".into()), ..stuck })));
     assert!(desk.text().contains("the events that fail are not counted on: the file is gone"), "{}", desk.text());
     assert_eq!(desk.lines_with("  2 so far in the whole stream, not counted on: the file").len(), 1, "{}", desk.text());
 }
@@ -424,7 +426,7 @@ fn events_that_failed_are_walked() {
     assert!(desk.text().lines().last().is_some_and(|hints| hints.contains("e fault")), "{}", desk.text());
     desk.type_keys("<esc>g");
     assert!(desk.lines_with("├").iter().any(|line| line.matches('!').count() == 3), "the timeline: {}", desk.text());
-    desk.send(Msg::ReducerReloaded("counter.js saved".into()));
+    desk.send(Msg::Told(Told::ReducerReloaded("counter.js saved".into())));
     assert!(!desk.lines_with("├").iter().any(|line| line.contains('!')), "another reducer, other faults");
 }
 
@@ -436,7 +438,9 @@ fn a_state_from_before_a_save_that_does_not_compile_says_so() {
     let why = FoldError { place, ..FoldError::new("Unexpected token ')'") };
     let line = Some("  return withTotal({ ...order,)".to_owned());
     desk.stale = Some(Arc::new(Stale { why, line }));
-    desk.send(Msg::ReducerRefused("order.js:41 Unexpected token ')': this state is from before the save".into()));
+    desk.send(Msg::Told(Told::ReducerRefused(
+        "order.js:41 Unexpected token ')': this state is from before the save".into(),
+    )));
     for keys in ["", "k", "k"] {
         desk.type_keys(keys);
         let text = desk.text();
@@ -448,8 +452,8 @@ fn a_state_from_before_a_save_that_does_not_compile_says_so() {
         assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()), "the state stays");
     }
     desk.stale = None;
-    desk.send(Msg::ReducerReloaded("order.js saved: folding again …".into()));
-    desk.send(Msg::SaveCompared("order.js saved: nothing differs here".into()));
+    desk.send(Msg::Told(Told::ReducerReloaded("order.js saved: folding again …".into())));
+    desk.send(Msg::Told(Told::SaveCompared("order.js saved: nothing differs here".into())));
     assert!(!desk.text().contains("before the save"));
     assert_eq!(desk.lines_with("order.js saved: nothing differs here").len(), 1);
 }
@@ -484,7 +488,7 @@ fn a_fold_that_is_suspended_says_so_and_is_gone_on_with() {
         Some("stepback state shop.jsonl order-1001 --at 5 --keep-going"),
         "or it is suspended again"
     );
-    assert!(desk.log.contains(&Effect::KeepGoing("order-1001".into())));
+    assert!(desk.log.contains(&Effect::Ask(Ask::KeepGoing("order-1001".into()))));
     assert!(desk.app.walk.here().is_some_and(|moment| moment.state.is_some()));
     assert!(!desk.text().contains("suspended"));
 }
@@ -494,7 +498,7 @@ fn no_command_is_copied_for_a_store_that_cannot_be_read_a_second_time() {
     let origin = Origin { address: "-".into(), ..Origin::default() };
     let mut desk =
         Desk::with(shop(), Setup { width: 160, height: 36, origin, themes: Theme::names(), ..Setup::default() });
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(100);
     for keys in ["<enter>yc", "0yc"] {
         desk.type_keys(keys);
@@ -520,9 +524,9 @@ fn a_cancelled_job_is_no_error() {
     let mut desk = Desk::open(shop());
     desk.answers = false;
     desk.type_keys(",");
-    let Some(Effect::Go { generation, .. }) = desk.wanted.pop() else { panic!("a walk is wanted") };
+    let Some(Effect::Ask(Ask::Go { generation, .. })) = desk.wanted.pop() else { panic!("a walk is wanted") };
     let failure = Failure::new(FailureKind::Cancelled, "shop.jsonl", "walk", "nobody wants it");
-    desk.send(Msg::JobFailed { generation, failure });
+    desk.send(Msg::Told(Told::JobFailed { generation, failure }));
     assert!(desk.app.notice.is_none() && !desk.app.is_busy());
 }
 
@@ -640,11 +644,11 @@ fn a_search_that_was_replaced_leads_nowhere() {
     desk.type_keys("<enter>");
     desk.answers = false;
     desk.type_keys("/no");
-    let Some(Effect::Find { generation, from, direction, .. }) = desk.wanted.first().cloned() else {
+    let Some(Effect::Ask(Ask::Find { generation, from, direction, .. })) = desk.wanted.first().cloned() else {
         panic!("a search")
     };
     assert_eq!((from, direction), (5, Direction::Forward));
-    desk.send(Msg::Found { generation, scope_at: 1 });
+    desk.send(Msg::Told(Told::Found { generation, scope_at: 1 }));
     assert!(goes(&desk.wanted).is_empty());
 }
 
@@ -675,19 +679,23 @@ fn typing_never_waits_for_the_filter() {
         .wanted
         .iter()
         .filter_map(|effect| match effect {
-            Effect::FilterStreams { pattern, .. } => Some(pattern.clone()),
+            Effect::Ask(Ask::FilterStreams { pattern, .. }) => Some(pattern.clone()),
             _ => None,
         })
         .collect();
     assert_eq!(asked, ["p", "pa", "pay"]);
-    let Some(Effect::FilterStreams { generation: first, .. }) = desk.wanted.first().cloned() else {
+    let Some(Effect::Ask(Ask::FilterStreams { generation: first, .. })) = desk.wanted.first().cloned() else {
         panic!("a filter")
     };
-    desk.send(Msg::StreamsFiltered { generation: first, matches: Arc::new(vec![0, 1, 2, 3]), complete: true });
+    desk.send(Msg::Told(Told::StreamsFiltered {
+        generation: first,
+        matches: Arc::new(vec![0, 1, 2, 3]),
+        complete: true,
+    }));
     assert_eq!(desk.lines_with("0 streams match so far").len(), 1, "the answer to p is of no use any more");
     let beyond = Arc::new(vec![2, 4_000_000_000]);
     let last = Generation(first.0 + 2);
-    desk.send(Msg::StreamsFiltered { generation: last, matches: beyond, complete: true });
+    desk.send(Msg::Told(Told::StreamsFiltered { generation: last, matches: beyond, complete: true }));
     assert_eq!(desk.lines_with("1 stream match").len(), 1, "and streams that are not listed yet are left out");
 }
 
@@ -718,13 +726,13 @@ fn streams_come_in_the_order_one_likes() {
 #[test]
 fn a_growing_source_keeps_the_cursor_and_counts_so_far() {
     let mut desk = Desk::start(shop(), 80, 24);
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     assert!(desk.text().contains("Reading"));
     desk.read(42);
     assert_eq!(desk.stands(), order(3));
     assert!(desk.text().contains("so far (42 %)"));
     let mut untouched = Desk::start(shop(), 80, 24);
-    untouched.send(Msg::SourceDescribed(desk.about.clone().into()));
+    untouched.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     untouched.read(42);
     untouched.read(100);
     assert_eq!(untouched.stands(), order(6), "nobody chose a place: the end is where one stands in the end");
@@ -746,17 +754,18 @@ fn only_a_window_of_a_long_stream_is_read() {
         assert!(desk.lines_with(" … ").is_empty() && desk.lines_with("Counted").len() >= 5, "after {keys}");
     }
     for effect in &desk.log {
-        if let Effect::LoadEvents { query, .. } = effect {
+        if let Effect::Ask(Ask::LoadEvents { query, .. }) = effect {
             assert!(query.limit <= 400, "{query:?}");
             assert!(matches!(query.from, Anchor::Ordinal(_)));
         }
     }
-    let reads = desk.log.iter().filter(|effect| matches!(effect, Effect::LoadEvents { .. })).count();
+    let reads = desk.log.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::LoadEvents { .. }))).count();
     assert!(reads <= 8, "{reads} reads");
     desk.type_keys("g");
     let before = desk.log.len();
     desk.type_keys(&"j".repeat(100));
-    let reads = desk.log[before..].iter().filter(|effect| matches!(effect, Effect::LoadEvents { .. })).count();
+    let reads =
+        desk.log[before..].iter().filter(|effect| matches!(effect, Effect::Ask(Ask::LoadEvents { .. }))).count();
     assert!(reads <= 2, "reading ahead: {reads} reads for a hundred steps");
 }
 
@@ -764,16 +773,17 @@ fn only_a_window_of_a_long_stream_is_read() {
 fn a_read_that_fails_is_told_once_and_not_repeated() {
     let mut desk = Desk::start(long(10), 80, 24);
     desk.answers = false;
-    desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
     desk.read(100);
-    let reads = |desk: &Desk| desk.log.iter().filter(|effect| matches!(effect, Effect::LoadEvents { .. })).count();
-    let Some(Effect::LoadEvents { generation, .. }) =
-        desk.wanted.iter().find(|effect| matches!(effect, Effect::LoadEvents { .. })).cloned()
+    let reads =
+        |desk: &Desk| desk.log.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::LoadEvents { .. }))).count();
+    let Some(Effect::Ask(Ask::LoadEvents { generation, .. })) =
+        desk.wanted.iter().find(|effect| matches!(effect, Effect::Ask(Ask::LoadEvents { .. }))).cloned()
     else {
         panic!("a read")
     };
     let failure = Failure::new(FailureKind::Io, "shop.jsonl", "read events", "the disk is gone");
-    desk.send(Msg::JobFailed { generation, failure });
+    desk.send(Msg::Told(Told::JobFailed { generation, failure }));
     assert_eq!(desk.lines_with("the disk is gone").len(), 1);
     let before = reads(&desk);
     desk.send(Msg::Resized { width: 80, height: 24 });
@@ -788,7 +798,7 @@ fn what_events_did_is_remembered_as_marks() {
     let facts: Vec<Option<Fact>> = (1..=6).map(|place| window.row(place).and_then(|row| row.fact)).collect();
     assert_eq!(facts[0], Some(Fact::Began));
     assert!(facts[1..].iter().all(|fact| *fact == Some(Fact::Changed)));
-    desk.send(Msg::ReducerReloaded("order.js was loaded again".into()));
+    desk.send(Msg::Told(Told::ReducerReloaded("order.js was loaded again".into())));
     let window = desk.app.panes.events.window.as_ref().expect("a window");
     assert_eq!(window.row(1).and_then(|row| row.fact), None, "another reducer may say something else");
     assert_eq!(window.row(6).and_then(|row| row.fact), Some(Fact::Changed), "where one stands it was asked again");
@@ -847,7 +857,10 @@ fn pinned_states_are_compared_with() {
     assert!(!desk.text().contains("vs order-1001@1"));
     desk.type_keys(":1<enter>P");
     assert!(desk.text().contains("unpinned"));
-    assert_eq!(desk.log.iter().filter(|effect| matches!(effect, Effect::Pin(_) | Effect::Unpin)).count(), 2);
+    assert_eq!(
+        desk.log.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::Pin(_)) | Effect::Ask(Ask::Unpin))).count(),
+        2
+    );
 }
 
 #[test]
@@ -901,9 +914,9 @@ fn a_difference_that_belongs_to_another_walk_is_never_shown() {
     let mut desk = Desk::open(shop());
     desk.type_keys("<enter>g.PG4D");
     let shown = desk.app.walk.shown;
-    desk.send(Msg::DiffMade { generation: Generation(shown.0 - 1), patch: Arc::default() });
+    desk.send(Msg::Told(Told::DiffMade { generation: Generation(shown.0 - 1), patch: Arc::default() }));
     assert!(desk.text().contains("0 → -12.50"), "a late one is dropped");
-    desk.send(Msg::DiffMade { generation: Generation(shown.0 + 7), patch: Arc::default() });
+    desk.send(Msg::Told(Told::DiffMade { generation: Generation(shown.0 + 7), patch: Arc::default() }));
     assert!(
         !desk.text().contains("0 → -12.50") && desk.text().contains("comparing"),
         "one for a walk to come waits for it"
@@ -933,7 +946,7 @@ fn copying_takes_exactly_the_thing() {
     desk.type_keys("ye");
     let mut line = String::new();
     let event = desk.app.walk.event().expect("an event").clone();
-    stepback::domain::line::push_event(&mut line, &event, None, Default::default());
+    stepback::wire::push_event(&mut line, &event, None, Default::default());
     assert_eq!(desk.copied(), Some(line.as_str()), "as `events --json` gives it");
     let copied = Json::parse(desk.copied().expect("the event").as_bytes()).expect("JSON");
     assert_eq!(copied.get("type").and_then(Json::as_str), Some("CouponApplied"));
@@ -1080,7 +1093,7 @@ fn control_c_stops_first_and_quits_when_nothing_runs() {
     let mut desk = Desk::open(shop());
     desk.answers = false;
     desk.type_keys(",<ctrl+c>");
-    assert_eq!(desk.wanted.last(), Some(&Effect::StopJobs));
+    assert_eq!(desk.wanted.last(), Some(&Effect::Ask(Ask::StopJobs)));
     desk.type_keys("<ctrl+c>j<ctrl+c>");
     assert!(!desk.log.contains(&Effect::Quit), "not twice in a row");
     desk.type_keys("<ctrl+c>");
@@ -1203,7 +1216,7 @@ fn a_scope_that_arrives_brings_its_events_with_it() {
     desk.type_keys("j");
     assert!(desk.wanted.iter().any(|effect| matches!(
         effect,
-        Effect::LoadEvents { query, .. } if query.scope == Scope::Stream("order-1002".into())
+        Effect::Ask(Ask::LoadEvents { query, .. }) if query.scope == Scope::Stream("order-1002".into())
     )));
     assert!(desk.text().contains("2 Events order-1001"), "nothing is shown before the walk has arrived");
     desk.answer();
@@ -1311,7 +1324,7 @@ proptest! {
         events.insert(3, unreadable(4, "\u{1b}[2J"));
         events.push(event("evil-\u{202e}山", "Odd\u{7}", r#"{"a":[1,[2,{"b":null}]],"a":2,"fault":"x"}"#));
         let mut desk = Desk::start(numbered(events), 80, 24);
-        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+        desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
         desk.read(40);
         let mut read = 40;
         for deed in deeds {
@@ -1390,7 +1403,7 @@ fn state_keeps_its_place_and_what_changed_in_sight() {
             desk.type_keys(keys);
             assert_eq!(top(&desk), at, "{keys} at {width}x{height}");
         }
-        desk.send(Msg::ReducerReloaded("host.js was loaded again".into()));
+        desk.send(Msg::Told(Told::ReducerReloaded("host.js was loaded again".into())));
         assert_eq!(top(&desk), at, "a save at {width}x{height}");
         desk.type_keys(".");
         changed(&desk, 2, 0);
@@ -1474,7 +1487,7 @@ fn the_timeline_tells_the_pace_of_the_whole_scope_and_when_it_begins_and_ends() 
             let time = time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
             assert!(lines[track + 1].contains(&time), "{scope}: {time} in {}", lines[track + 1]);
         }
-        let sampled = desk.log.iter().filter(|effect| matches!(effect, Effect::SampleTimes { .. })).count();
+        let sampled = desk.log.iter().filter(|effect| matches!(effect, Effect::Ask(Ask::SampleTimes { .. }))).count();
         assert!(sampled <= 2, "asked once for each scope: {sampled}");
     }
 }

@@ -5,15 +5,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use stepback::ask::{Arrival, Ask, FoldProgress, Generation, Told};
 
 use super::fold::{difference, fold, streams, subsequence};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
-use stepback::app::folding::{Fold, FoldProgress};
+use stepback::app::folding::Fold;
 use stepback::app::notation::{parse_key, plain_key};
-use stepback::app::walk::Arrival;
-use stepback::app::{App, Effect, Generation, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
+use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{
     About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Place, Position, Progress,
     Scope, StreamName, Timestamp, Trouble, Unjudged, Version, time,
@@ -147,7 +147,7 @@ impl Desk {
     /// Opens it in a window of this size.
     pub fn open_in(events: Vec<Arc<Event>>, width: u16, height: u16) -> Self {
         let mut desk = Self::start(events, width, height);
-        desk.send(Msg::SourceDescribed(desk.about.clone().into()));
+        desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
         desk.read(100);
         desk
     }
@@ -191,15 +191,15 @@ impl Desk {
         let known = (self.events.len() as u64 * percent / 100) as usize;
         let streams = streams(&self.events[..known]);
         let troubles = self.events[..known].iter().filter(|event| event.trouble.is_some()).count() as u64;
-        self.send(Msg::SourceProgressed(Progress {
+        self.send(Msg::Told(Told::SourceProgressed(Progress {
             done: percent * 1_000,
             total: 100_000,
             events: known as u64 - troubles,
             troubles,
             streams: streams.len() as u64,
             complete: percent == 100,
-        }));
-        self.send(Msg::StreamsListed(Arc::new(streams)));
+        })));
+        self.send(Msg::Told(Told::StreamsListed(Arc::new(streams))));
     }
 
     /// The store holds other events from now on; the interface is told nothing.
@@ -209,8 +209,8 @@ impl Desk {
 
     /// The source has been opened again.
     pub fn reopened(&mut self) {
-        self.send(Msg::Reopened);
-        self.send(Msg::SourceDescribed(self.about.clone().into()));
+        self.send(Msg::Told(Told::Reopened));
+        self.send(Msg::Told(Told::SourceDescribed(self.about.clone().into())));
         self.read(100);
     }
 
@@ -257,7 +257,7 @@ impl Desk {
     pub fn folding(&mut self, folded: u64, to_fold: u64, seconds: u64) {
         let Fold::Running { generation, .. } = self.app.walk.fold else { panic!("nothing is folded") };
         let progress = FoldProgress { folded, to_fold, seconds };
-        self.send(Msg::WalkProgressed { generation, progress });
+        self.send(Msg::Told(Told::WalkProgressed { generation, progress }));
     }
 
     /// Types keys: characters are themselves, names stand in angle brackets (`<enter>`, `<ctrl+d>`).
@@ -364,7 +364,7 @@ impl Desk {
 
     fn reply(&mut self, effect: Effect) -> Vec<Msg> {
         match effect {
-            Effect::LoadEvents { generation, query } => {
+            Effect::Ask(Ask::LoadEvents { generation, query }) => {
                 let all = self.ordinals(&query.scope);
                 let from = match query.from {
                     stepback::domain::Anchor::Ordinal(n) => n as usize,
@@ -372,60 +372,61 @@ impl Desk {
                 };
                 let events: Vec<_> = all.iter().skip(from).take(query.limit).map(|n| self.events[*n].clone()).collect();
                 let page = EventPage { first: from as u64, events, total: all.len() as u64, partial: false };
-                vec![Msg::EventsLoaded { generation, scope: query.scope, page }]
+                vec![Msg::Told(Told::EventsLoaded { generation, scope: query.scope, page })]
             }
-            Effect::LoadSome { generation, scope, ordinals } => {
+            Effect::Ask(Ask::LoadSome { generation, scope, ordinals }) => {
                 let all = self.ordinals(&scope);
                 let event = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].clone()));
-                vec![Msg::SomeLoaded { generation, events: ordinals.iter().filter_map(event).collect() }]
+                vec![Msg::Told(Told::SomeLoaded { generation, events: ordinals.iter().filter_map(event).collect() })]
             }
-            Effect::SampleTimes { generation, scope, ordinals } => {
+            Effect::Ask(Ask::SampleTimes { generation, scope, ordinals }) => {
                 let all = self.ordinals(&scope);
                 let time = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].time));
-                vec![Msg::TimesSampled { generation, times: ordinals.iter().filter_map(time).collect() }]
+                vec![Msg::Told(Told::TimesSampled { generation, times: ordinals.iter().filter_map(time).collect() })]
             }
-            Effect::Sift { generation, scope, filter, from } => self.sift(generation, &scope, &filter, from),
-            Effect::Go { generation, scope, from, to } => match self.walk(&scope, from, &to) {
+            Effect::Ask(Ask::Sift { generation, scope, filter, from }) => self.sift(generation, &scope, &filter, from),
+            Effect::Ask(Ask::Go { generation, scope, from, to }) => match self.walk(&scope, from, &to) {
                 Ok((scope, scope_at, moment)) => {
                     self.state = moment.state.clone();
-                    let mut out = vec![Msg::MomentReached { generation, scope, scope_at, moment: Box::new(moment) }];
+                    let mut out =
+                        vec![Msg::Told(Told::MomentReached { generation, scope, scope_at, moment: Box::new(moment) })];
                     if let Some(pinned) = &self.pinned {
                         let patch = Arc::new(difference(pinned, &self.state));
-                        out.push(Msg::DiffMade { generation, patch });
+                        out.push(Msg::Told(Told::DiffMade { generation, patch }));
                     }
                     if !self.folds {
                         let arrival = arrival(&out[0]);
                         self.unfolded = out;
-                        out = vec![Msg::PlaceReached { generation, arrival }];
+                        out = vec![Msg::Told(Told::PlaceReached { generation, arrival })];
                     }
                     out
                 }
                 Err(why) => {
                     let failure =
                         Failure::new(FailureKind::NotFound, "shop.jsonl", "walk", why).hint("try another place");
-                    vec![Msg::JobFailed { generation, failure }]
+                    vec![Msg::Told(Told::JobFailed { generation, failure })]
                 }
             },
-            Effect::FilterStreams { generation, pattern } => {
+            Effect::Ask(Ask::FilterStreams { generation, pattern }) => {
                 let names: Vec<String> = streams(&self.events).iter().map(|s| s.stream.to_string()).collect();
                 let matches = (0..names.len() as u32).filter(|n| subsequence(&pattern, &names[*n as usize])).collect();
-                vec![Msg::StreamsFiltered { generation, matches: Arc::new(matches), complete: true }]
+                vec![Msg::Told(Told::StreamsFiltered { generation, matches: Arc::new(matches), complete: true })]
             }
-            Effect::Search { generation, pattern, expression, scope } => {
+            Effect::Ask(Ask::Search { generation, pattern, expression, scope }) => {
                 if let Err(why) = self.is_in(&pattern, expression, "") {
-                    return vec![Msg::PatternRefused { generation, why }];
+                    return vec![Msg::Told(Told::PatternRefused { generation, why })];
                 }
                 let all = self.ordinals(&scope);
                 let hits = (0..all.len()).filter(|n| self.hit(&pattern, expression, all[*n])).map(|n| n as u64);
                 let ordinals = hits.collect();
                 vec![
-                    Msg::HitsFound { generation, ordinals, percent: 100 },
-                    Msg::SearchEnded { generation, more: false },
+                    Msg::Told(Told::HitsFound { generation, ordinals, percent: 100 }),
+                    Msg::Told(Told::SearchEnded { generation, more: false }),
                 ]
             }
-            Effect::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
+            Effect::Ask(Ask::Find { generation, pattern, expression, scope, from, counted_in, direction }) => {
                 if let Err(why) = self.is_in(&pattern, expression, "") {
-                    return vec![Msg::PatternRefused { generation, why }];
+                    return vec![Msg::Told(Told::PatternRefused { generation, why })];
                 }
                 let all = self.ordinals(&scope);
                 let len = all.len() as u64;
@@ -437,11 +438,11 @@ impl Desk {
                     Direction::Backward => (from + 2 * len - n - 1) % len + 1,
                 });
                 match round.into_iter().find(hit) {
-                    Some(scope_at) => vec![Msg::Found { generation, scope_at }],
-                    None => vec![Msg::NotFound { generation }],
+                    Some(scope_at) => vec![Msg::Told(Told::Found { generation, scope_at })],
+                    None => vec![Msg::Told(Told::NotFound { generation })],
                 }
             }
-            Effect::NamePlaces { generation, stream, places } => {
+            Effect::Ask(Ask::NamePlaces { generation, stream, places }) => {
                 let all = self.ordinals(&Scope::Stream(stream));
                 let version = |n: u64| self.events[all[n as usize]].version.0;
                 let name = |at: &u64| match at.checked_sub(1) {
@@ -451,18 +452,18 @@ impl Desk {
                     }
                     Some(n) => Place::Number(version(n)),
                 };
-                vec![Msg::PlacesNamed { generation, names: places.iter().map(name).collect() }]
+                vec![Msg::Told(Told::PlacesNamed { generation, names: places.iter().map(name).collect() })]
             }
             Effect::Copy(text) => vec![Msg::Copied(Ok(text.len()))],
-            Effect::KeepGoing(_) => {
+            Effect::Ask(Ask::KeepGoing(_)) => {
                 self.urged = true;
                 Vec::new()
             }
-            Effect::Pin(state) => {
+            Effect::Ask(Ask::Pin(state)) => {
                 self.pinned = Some(state);
                 Vec::new()
             }
-            Effect::Unpin => {
+            Effect::Ask(Ask::Unpin) => {
                 self.pinned = None;
                 Vec::new()
             }
@@ -489,13 +490,15 @@ impl Desk {
     fn sift(&self, generation: Generation, scope: &Scope, filter: &str, from: u64) -> Vec<Msg> {
         let filter = match EventFilter::parse(filter) {
             Ok(filter) => filter,
-            Err(problem) => return vec![Msg::SiftRefused { generation, column: problem.column, why: problem.why }],
+            Err(problem) => {
+                return vec![Msg::Told(Told::SiftRefused { generation, column: problem.column, why: problem.why })];
+            }
         };
         let events = self.events.iter().map(|event| Event::clone(event)).collect();
         let (source, cancel) = (Memory::new("shop.jsonl", events), Cancel::default());
         let mut sieve = filter.sieve(&source, scope, &cancel).expect("a source in memory");
         let mut unjudged = Unjudged::default();
-        let mut out = vec![Msg::SiftBegan { generation }];
+        let mut out = vec![Msg::Told(Told::SiftBegan { generation })];
         let all = self.ordinals(scope);
         for (first, part) in (0..).step_by(3).zip(all.chunks(3)) {
             let mut ordinals = Vec::new();
@@ -507,9 +510,9 @@ impl Desk {
                 }
             }
             let looked = first + part.len() as u64;
-            out.push(Msg::Sifted { generation, ordinals, looked, total: all.len() as u64 });
+            out.push(Msg::Told(Told::Sifted { generation, ordinals, looked, total: all.len() as u64 }));
         }
-        out.push(Msg::SiftEnded { generation, unjudged });
+        out.push(Msg::Told(Told::SiftEnded { generation, unjudged }));
         out
     }
 
@@ -638,7 +641,7 @@ impl Desk {
 
 /// Where a moment lies.
 fn arrival(moment: &Msg) -> Arrival {
-    let Msg::MomentReached { scope, scope_at, moment, .. } = moment else { panic!("{moment:?}") };
+    let Msg::Told(Told::MomentReached { scope, scope_at, moment, .. }) = moment else { panic!("{moment:?}") };
     let (event, stream_at) = (moment.event.clone(), moment.at);
     Arrival { scope: scope.clone(), scope_at: *scope_at, event, stream_at, total: moment.total.max(*scope_at) }
 }

@@ -148,3 +148,47 @@ fn subjects_of_several_sources_are_told_apart_on_request() {
     assert!(merged.said.contains("--map stream={source}/{subject}"), "{}", merged.said);
     assert_eq!(merged.findings, ["duplicate-versions", "doubtful-key"]);
 }
+
+#[test]
+fn a_part_of_an_event_that_stands_twice_in_its_record_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |n: usize| {
+        let (stream, version) = (n % 3, n / 3 + 1);
+        let twice = match n {
+            4 => r#""version":9,"#,
+            7 => r#""id":"other","#,
+            8 => r#""data":{"n":1},"#,
+            _ => "",
+        };
+        format!(r#"{{{twice}"id":"e-{n}","streamId":"o-{stream}","version":{version},"type":"A","data":{{"n":0}}}}"#)
+    };
+    let all: Vec<String> = (0..12).map(record).collect();
+    for (name, text) in [("twice.jsonl", all.join("\n") + "\n"), ("twice.json", format!("[{}]", all.join(",")))] {
+        let asked = asked(folder.path(), name, &text);
+        assert_eq!((asked.code, asked.events.len()), (0, 12), "{name}: {}", asked.said);
+        let told = asked.events.iter().map(|event| (event.1, event.3.clone(), event.4.as_str()));
+        let right = (0..12).map(|n| ((n / 3 + 1) as u64, format!("e-{n}"), "{\"n\":0}"));
+        assert!(told.eq(right), "{name}: the last counts");
+        assert_eq!(asked.findings, ["repeated-keys"], "{name}");
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_database_of_which_the_rows_are_gone_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.db");
+    let writer = rusqlite::Connection::open(&path).unwrap();
+    writer
+        .execute_batch(
+            "CREATE TABLE events (position INTEGER PRIMARY KEY, stream_id TEXT, version INTEGER, event_type TEXT, data TEXT);
+             INSERT INTO events VALUES (1, 'a-1', 1, 'T', '{}'), (2, 'a-1', 2, 'T', '{}');",
+        )
+        .unwrap();
+    drop(writer);
+    let length = std::fs::metadata(&path).unwrap().len();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(length - 4096).unwrap();
+    let asked = Asked::of(&path);
+    assert!(asked.refused && asked.code == 65);
+    assert!(asked.said.contains("damaged") || asked.said.contains("shorter"), "{}", asked.said);
+}

@@ -3,7 +3,8 @@
 //! What they ask for follows from everything that was read of the scope, not from the rows that are seen, so that columns
 //! stay where they are while one scrolls.
 
-use super::events::{Extent, Window};
+use super::event_rows::Extent;
+use super::events::Window;
 use crate::app::layout::{BEFORE_DATA, LEAST_DATA};
 use crate::app::words::{Instants, Precision, together};
 use crate::app::{App, Times};

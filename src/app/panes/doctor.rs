@@ -1,6 +1,6 @@
 //! What the doctor found, as rows.
 
-use super::survey::{Goal, Row, Target, Tone, wrapped};
+use super::listing::{Goal, Row, Target, Tone, wrapped};
 use crate::domain::report::{Example, Report, Severity};
 use crate::domain::words::instant;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::tree::Tree;
-use crate::app::action::{Folding, Motion};
+use crate::app::action::Folding;
+use crate::app::ids::Motion;
 use crate::app::lines::{Lines, SHOWN};
 use crate::app::overlay::Overlay;
 use crate::app::words;

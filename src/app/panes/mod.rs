@@ -3,7 +3,9 @@
 pub mod columns;
 pub mod doctor;
 pub mod event;
+pub mod event_rows;
 pub mod events;
+pub mod listing;
 pub mod pace;
 pub mod rows;
 pub mod sifted;
@@ -20,39 +22,7 @@ pub use state::StatePane;
 pub use streams::StreamsPane;
 pub use tree::Tree;
 
-/// A pane that can have the focus, in the order of their numbers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Pane {
-    /// The list of streams.
-    #[default]
-    Streams,
-    /// The events of the scope.
-    Events,
-    /// The event of the cursor.
-    Event,
-    /// The state after it.
-    State,
-}
-
-impl Pane {
-    /// All, in order.
-    pub const ALL: [Self; 4] = [Self::Streams, Self::Events, Self::Event, Self::State];
-
-    /// Its number on the keyboard.
-    pub fn number(self) -> usize {
-        self as usize + 1
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Streams => "Streams",
-            Self::Events => "Events",
-            Self::Event => "Event",
-            Self::State => "State",
-        }
-    }
-}
+use super::ids::Motion;
 
 /// The top row of a list of `len` rows so that `selected` stands at least `margin` rows inside a window of `height` rows.
 pub fn keep_visible(top: u64, selected: u64, height: u64, len: u64, margin: u64) -> u64 {
@@ -62,8 +32,7 @@ pub fn keep_visible(top: u64, selected: u64, height: u64, len: u64, margin: u64)
 }
 
 /// Where a motion leads from `selected` among `len` rows shown `height` at a time.
-pub fn moved(motion: super::action::Motion, count: Option<u64>, selected: u64, height: u64, len: u64) -> u64 {
-    use super::action::Motion;
+pub fn moved(motion: Motion, count: Option<u64>, selected: u64, height: u64, len: u64) -> u64 {
     let times = count.unwrap_or(1);
     let page = height.saturating_sub(1).max(1);
     let last = len.saturating_sub(1);

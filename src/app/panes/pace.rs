@@ -3,8 +3,9 @@
 //! Only so many events are read as the timeline has columns, however long the scope is. What was learned stays until it no
 //! longer fits: another scope, another width, a tenth more events.
 
-use crate::app::effect::{Effect, Generation};
+use crate::app::effect::Effect;
 use crate::app::layout::{column_of, place_of};
+use crate::ask::{Ask, Generation};
 use crate::domain::{Scope, Timestamp};
 
 /// The times of a scope at places spread over it.
@@ -58,7 +59,7 @@ impl Pace {
         let generation = next();
         self.asked = Some((generation, Sampled { scope: scope.clone(), total, width, times: Vec::new() }));
         let ordinals = places.into_iter().map(|place| place - 1).collect();
-        Some(Effect::SampleTimes { generation, scope: scope.clone(), ordinals })
+        Some(Effect::Ask(Ask::SampleTimes { generation, scope: scope.clone(), ordinals }))
     }
 
     /// An answer: ordinals with their times. One that nobody waits for any more is dropped.
@@ -129,7 +130,7 @@ mod tests {
         let mut pace = Pace::default();
         let total = 1_000_000;
         let asked = pace.ask(&Scope::All, (total, 50, true), || Generation(1));
-        let Some(Effect::SampleTimes { ordinals, .. }) = asked else { panic!("{asked:?}") };
+        let Some(Effect::Ask(Ask::SampleTimes { ordinals, .. })) = asked else { panic!("{asked:?}") };
         assert!(ordinals.len() <= 51 && ordinals[0] == 0 && ordinals.last() == Some(&(total - 1)), "{ordinals:?}");
         assert!(pace.ask(&Scope::All, (total, 50, true), || Generation(2)).is_none(), "once is enough");
         // The first half took a second an event, the second half a thousandth of it.
@@ -168,7 +169,11 @@ mod tests {
         let asked = pace.ask(&scope, (3, 31, true), || Generation(1));
         assert_eq!(
             asked,
-            Some(Effect::SampleTimes { generation: Generation(1), scope: scope.clone(), ordinals: vec![0, 1, 2] })
+            Some(Effect::Ask(Ask::SampleTimes {
+                generation: Generation(1),
+                scope: scope.clone(),
+                ordinals: vec![0, 1, 2]
+            }))
         );
         pace.sampled(Generation(1), &[(0, at(0)), (1, at(1)), (2, at(1_000))]);
         let columns = pace.columns(&scope, 3, 31);

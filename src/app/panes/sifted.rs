@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::events::{EventRow, Extent};
+use super::event_rows::{EventRow, Extent};
 use super::keep_visible;
-use crate::app::effect::{Effect, Generation};
+use crate::app::effect::Effect;
 use crate::app::walk::{Fact, Facts};
 use crate::app::words;
+use crate::ask::{Ask, Generation};
 use crate::domain::{Event, Scope, Unjudged};
 
 /// Rows beyond the visible ones that are read ahead, and kept.
@@ -185,7 +186,7 @@ impl Sifted {
         let generation = next();
         let ordinals = missing.iter().map(|place| place - 1).collect();
         self.loading = Some((generation, missing));
-        Some(Effect::LoadSome { generation, scope: self.scope.clone(), ordinals })
+        Some(Effect::Ask(Ask::LoadSome { generation, scope: self.scope.clone(), ordinals }))
     }
 
     /// An answer. One that nobody waits for any more is dropped.

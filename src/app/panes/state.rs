@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::tree::{Mark, Row, Tree, label_width};
-use crate::app::action::{Folding, Motion};
+use crate::app::action::Folding;
+use crate::app::ids::Motion;
 use crate::app::overlay::{Happened, Overlay, Tally};
 use crate::app::words;
 use crate::domain::patch::Change;

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::app::action::Motion;
 use crate::app::catalogue::Catalogue;
-use crate::app::effect::Generation;
+use crate::app::ids::Motion;
+use crate::ask::Generation;
 use crate::domain::{Scope, StreamKind};
 
 /// So many categories stand in the list; the others are found by typing.

@@ -3,114 +3,12 @@
 //! The answer is kept as it came and laid out as rows for a width, whenever that changes; nothing is cut that a person has
 //! to read, only wrapped. Leaving keeps the list, so that coming back from an event is coming back to where one was.
 
-use std::sync::Arc;
+use crate::ask::{Answer, Generation, Survey};
 
+use super::listing::{Row, Target, Tone, wrapped};
 use super::{doctor, types};
 use super::{keep_visible, moved};
-use crate::app::action::Motion;
-use crate::app::effect::Generation;
-use crate::domain::report::Report;
-use crate::domain::shape::Shapes;
-use crate::domain::{StreamName, Version};
-
-/// What is looked for in a whole store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Survey {
-    /// What is out of order.
-    Doctor,
-    /// Which types of events there are, and what they look like.
-    Types,
-}
-
-impl Survey {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Doctor, Self::Types];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Doctor => "Doctor",
-            Self::Types => "Types",
-        }
-    }
-}
-
-/// What a survey gives.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Answer {
-    /// The doctor's.
-    Doctor(Arc<Report>),
-    /// Of the types.
-    Types(Arc<Shapes>),
-}
-
-/// An event to go to.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Goal {
-    /// Its stream; the whole store when it has none.
-    pub stream: Option<StreamName>,
-    /// Its version, for where its place is not known; without either the stream is opened at its end.
-    pub version: Option<Version>,
-    /// Its place in the whole store, counted from 1.
-    pub place: Option<u64>,
-}
-
-/// What a row leads to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
-    /// An event.
-    Event(Goal),
-    /// The page of this type.
-    Type(usize),
-}
-
-/// How a piece of a row looks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Tone {
-    /// As text.
-    Plain,
-    /// As what matters less.
-    Muted,
-    /// As a heading.
-    Title,
-    /// As the name of an event type.
-    Type,
-    /// As a number.
-    Number,
-    /// As the path of a field.
-    Key,
-    /// As a rate over time.
-    Rate,
-    /// As an error.
-    Error,
-    /// As a warning.
-    Warning,
-    /// As something good to know.
-    Info,
-}
-
-/// A row.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Row {
-    /// What it says, from left to right.
-    pub pieces: Vec<(String, Tone)>,
-    /// Whether the cursor stops here; the rows up to the next such row belong to it.
-    pub stop: bool,
-    /// What Enter does here.
-    pub target: Option<Target>,
-}
-
-impl Row {
-    /// A row of one piece.
-    pub fn of(text: impl Into<String>, tone: Tone) -> Self {
-        Self { pieces: vec![(text.into(), tone)], ..Self::default() }
-    }
-
-    /// The same, where the cursor stops.
-    pub fn stop(self, target: Option<Target>) -> Self {
-        Self { stop: true, target, ..self }
-    }
-}
+use crate::app::ids::Motion;
 
 /// How far a survey is.
 #[derive(Clone, PartialEq, Debug)]
@@ -345,10 +243,4 @@ impl Sheet {
         let first = if (last - first) as u64 >= height { selected.start } else { first };
         self.stand.top = keep_visible(top, first as u64, height, rows, 0) as usize;
     }
-}
-
-/// A text as rows of a width, broken between words, each after an indent.
-pub(super) fn wrapped(text: &str, indent: &str, width: usize, tone: Tone) -> Vec<Row> {
-    let lines = crate::app::lines::Lines::prose(text, width.saturating_sub(indent.len()).max(8));
-    lines.all().iter().map(|line| Row::of(format!("{indent}{line}"), tone)).collect()
 }

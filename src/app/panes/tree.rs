@@ -6,7 +6,8 @@
 
 use super::rows::{Flattening, Folds, Inherited, NO_PARENT, Unfolding, label, step};
 pub use super::rows::{Label, Mark, RANGE, ROWS, Row, label_width};
-use crate::app::action::{Folding, Motion};
+use crate::app::action::Folding;
+use crate::app::ids::Motion;
 use crate::app::overlay::{Happened, Overlay};
 use crate::domain::{Direction, Json, Path, Step};
 

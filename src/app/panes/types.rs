@@ -1,6 +1,6 @@
 //! The types of events, as a list, and what the events of one type look like, as a page.
 
-use super::survey::{Goal, Row, Target, Tone, wrapped};
+use super::listing::{Goal, Row, Target, Tone, wrapped};
 use crate::domain::shape::{Field, Proof, Shapes, TypeShape};
 use crate::domain::words::{count, counted, instant, size};
 use crate::domain::{names, text};

@@ -1,13 +1,13 @@
 //! Whether the reducers of the user fold what they are used for, and whether what was recorded did: every stream of theirs, from
 //! its first event to its last.
 
-use crate::domain::words;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Told;
 use super::examination::Examination;
-use super::pass::Told;
 use crate::domain::report::{Check, Example, Kind};
+use crate::domain::words;
 use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary};
 use crate::session::{Folded, Walker};
 use crate::sources::Source;

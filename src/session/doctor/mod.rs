@@ -14,4 +14,7 @@ mod snapshots;
 mod streams;
 
 pub use examination::{Examination, Facts, Look};
-pub use pass::{Questions, Told, WhenStopped, examine};
+pub use pass::{Questions, WhenStopped, examine};
+
+/// Hears what is being done, and how much of how much is.
+pub type Told<'a> = &'a mut dyn FnMut(&'static str, u64, u64);

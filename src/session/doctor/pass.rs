@@ -1,13 +1,14 @@
 //! A whole source through an examination, in one pass over its events; then what is kept beside them.
 
-use crate::domain::words;
 use std::ops::ControlFlow;
 
+use super::Told;
 use super::examination::{Examination, Facts, GONE};
 use super::faults;
 use super::snapshots;
 use super::streams::Streams;
 use crate::domain::report::{Check, Example, Kind, Report};
+use crate::domain::words;
 use crate::domain::{
     Cancel, Disorder, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, ShownBy, StreamName,
     StreamSummary, Than, Version,
@@ -17,9 +18,6 @@ use crate::sources::Source;
 
 /// Streams listed at once.
 const LISTED: usize = 4096;
-
-/// Hears what is being done, and how much of how much is.
-pub type Told<'a> = &'a mut dyn FnMut(&'static str, u64, u64);
 
 /// What is to be looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

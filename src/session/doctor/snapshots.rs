@@ -1,13 +1,13 @@
 //! Stored snapshots against the fold of their events.
 
-use crate::domain::words;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::Told;
 use super::difference::{Comparison, compare};
 use super::examination::Examination;
-use super::pass::Told;
 use crate::domain::report::{Check, Example, Kind};
+use crate::domain::words;
 use crate::domain::{Cancel, Destination, Event, Failure, Json, Scope, StoredSnapshot, StreamName, text};
 use crate::session::Walker;
 use crate::session::places::{Lookup, Versions};

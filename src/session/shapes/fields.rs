@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-pub(super) use super::sets::Sets;
+pub(super) use super::sets::{Mark, Sets};
 use crate::domain::shape::JsonKind;
 use crate::domain::{Json, text};
 
@@ -38,15 +38,6 @@ pub(super) enum Label {
     Element,
     /// Any entry of a map.
     Entry,
-}
-
-/// A place and when it was looked at: the ordinal of the event, and how often what it is in had been seen before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Mark {
-    /// The event.
-    pub ordinal: u32,
-    /// Of the objects (or arrays) it could stand in, the how many-th this one is, from 1.
-    pub turn: u64,
 }
 
 /// The longest time a field was away, between two times it was there.

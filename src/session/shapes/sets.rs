@@ -1,6 +1,13 @@
 //! Which keys objects have together, and how those sets follow each other.
 
-use super::fields::Mark;
+/// A place and when it was looked at: the ordinal of the event, and how often what it is in had been seen before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Mark {
+    /// The event.
+    pub ordinal: u32,
+    /// Of the objects (or arrays) it could stand in, the how many-th this one is, from 1.
+    pub turn: u64,
+}
 
 /// Sets told apart; each is a bit in a number.
 const SETS: usize = 64;

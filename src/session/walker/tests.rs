@@ -416,7 +416,8 @@ fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
     let info = ReducerInfo { cost: StateCost::Copy, ..crate::reducers::Definition::Merge.info() };
     let reducer = Box::new(Counting { info, folded: 0, most: Arc::clone(&most) });
     let batch = Limits::default().batch as u64;
-    let mut kept = Kept { timeline: Timeline::new(StreamName::from("a-1"), reducer, Limits::default()), slice: 1, batch };
+    let mut kept =
+        Kept { timeline: Timeline::new(StreamName::from("a-1"), reducer, Limits::default()), slice: 1, batch };
     let (mut looks, mut last) = (0, 0);
     let moment =
         drive(&memory, &mut kept, events, &Cancel::default(), &mut |&Underway { folded, to_fold: total, .. }| {

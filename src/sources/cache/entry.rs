@@ -11,7 +11,7 @@ use crate::sources::index::pieces::Stored;
 use crate::sources::index::saved::{Reader, Writer};
 
 /// What an entry begins with; its last byte is the version of the format.
-pub const MAGIC: &[u8; 16] = b"stepback index\0\x0b";
+pub const MAGIC: &[u8; 16] = b"stepback index\0\x0c";
 /// The size of what the list says of one block: its length and its sum.
 const LISTED: usize = 8;
 /// The size of what stands behind the list: the number of blocks, and the sum of that and of the list.

@@ -18,6 +18,7 @@ use crate::sources::files::plan::Plan;
 use crate::sources::files::skim::Skimmer;
 use crate::sources::index::Place;
 use crate::sources::indexed::CHANGED;
+use crate::sources::lacking;
 
 /// The bits of a place that are an offset; those above number the feed.
 const OFFSET_BITS: u32 = 42;
@@ -356,7 +357,8 @@ impl Documents {
         {
             return Ok(self.trouble(place, CHANGED.into(), raw));
         }
-        let parts = self.format.parts(Skimmed { text: &text, skimmer }, &stored);
+        let mut parts = self.format.parts(Skimmed { text: &text, skimmer }, &stored);
+        lacking::note_twice(&mut parts.notes, skimmer.twice());
         Ok(Event {
             id: parts.id,
             time: basics.time,

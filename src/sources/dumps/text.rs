@@ -1,6 +1,5 @@
 //! Dumps in SQL text: the first pass, which finds where the rows of which table lie and reads none of them.
 
-use crate::domain::words;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::values;
 use super::walk::{Dialect, Syntax, Until, after_blanks, after_quoted, walk};
 use super::window::{Bytes, Halt, STRIDE, Window};
 use crate::domain::Failure;
+use crate::domain::words;
 use crate::sources::input::Input;
 
 /// The longest statement that is read; of longer ones only the end is looked for.

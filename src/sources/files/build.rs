@@ -48,6 +48,8 @@ pub struct Build {
     /// The offsets of records that were taken for events and are none, as far as that was found.
     broken: Mutex<BTreeSet<u64>>,
     check: Check,
+    /// Whether the check met payloads that are meant to hold JSON as text, which it does not look into.
+    has_texts: AtomicBool,
     keeper: Option<Keeper>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     renewing: Mutex<()>,
@@ -98,6 +100,7 @@ impl Build {
             complete: AtomicBool::new(false),
             broken: Mutex::default(),
             check: Check::default(),
+            has_texts: AtomicBool::new(false),
             keeper,
             threads: Mutex::default(),
             renewing: Mutex::default(),
@@ -168,6 +171,16 @@ impl Build {
         Ok(())
     }
 
+    /// Whether some payload, as far as was checked, is meant to hold JSON as text, which nobody looked into.
+    pub fn has_texts(&self) -> bool {
+        self.has_texts.load(Ordering::Relaxed)
+    }
+
+    /// The check met one.
+    pub fn found_texts(&self) {
+        self.has_texts.store(true, Ordering::Relaxed);
+    }
+
     /// How far it was checked.
     pub fn check(&self) -> &Check {
         &self.check
@@ -232,7 +245,7 @@ impl Build {
         let Some(loaded) = self.keeper.as_ref().and_then(|keeper| keeper.load(&self.hasher)) else {
             return Ok(());
         };
-        let Loaded { index: kept, length, checked, broken } = loaded;
+        let Loaded { index: kept, length, checked, has_texts, broken } = loaded;
         let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
         let unfinished = if length < self.feed.arrived().upto { self.unfinished(length)? } else { None };
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
@@ -245,6 +258,7 @@ impl Build {
         let start = unfinished.map_or(index.end(), |line| index.reopen(line));
         handed.upto = start;
         self.check.resume(checked.min(start));
+        self.has_texts.fetch_or(has_texts, Ordering::Relaxed);
         self.broken().extend(broken.into_iter().filter(|&offset| offset < start));
         self.count(&index);
         Ok(())

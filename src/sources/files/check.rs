@@ -89,6 +89,9 @@ impl Window<'_> {
         let mut checking = Checking { checker: Checker::new(self.build.mapping().clone()), build: self.build };
         let mut buffer = Vec::new();
         loop {
+            if checking.checker.has_texts() {
+                self.build.found_texts();
+            }
             let from = self.next.fetch_add(STRETCH, Ordering::Relaxed);
             if from >= self.end {
                 return Ok(true);

@@ -123,10 +123,14 @@ pub fn owners(mapping: &Mapping) -> usize {
 
 /// What is wanted of a line to know of which stream, type, version and time it is.
 fn front(mapping: &Mapping) -> Plan {
+    Plan::new(&front_paths(mapping))
+}
+
+fn front_paths(mapping: &Mapping) -> Vec<Option<FieldPath>> {
     let mut paths = basic(mapping);
     paths.extend(parts(mapping));
     paths.push(mapping.beside("trouble"));
-    Plan::new(&paths)
+    paths
 }
 
 /// A part of the envelope that cannot be used.
@@ -300,20 +304,38 @@ pub struct Checker {
     mapping: Arc<Mapping>,
     skimmer: Skimmer,
     front: Skimmer,
+    /// The slot of the data, with those of the metadata and of what an export could not read behind it.
+    data: usize,
+    has_texts: bool,
 }
 
 impl Checker {
     /// A checker by a mapping.
     pub fn new(mapping: Arc<Mapping>) -> Self {
-        let plan = front(&mapping);
-        Self { mapping, skimmer: Skimmer::new(plan.clone()), front: Skimmer::new(plan) }
+        let mut paths = front_paths(&mapping);
+        let data = paths.len();
+        paths.extend([mapping.data.clone(), mapping.metadata.clone(), mapping.beside("unread")]);
+        let (skimmer, front) = (Skimmer::new(Plan::new(&paths)), Skimmer::new(front(&mapping)));
+        Self { mapping, skimmer, front, data, has_texts: false }
+    }
+
+    /// Whether some payload so far is a string that is meant to hold JSON, or was no JSON where it was exported: it is not
+    /// looked into here.
+    pub fn has_texts(&self) -> bool {
+        self.has_texts
     }
 
     /// Checks the line at the start of `text`. Gives where it ends, and whether it is all the way what its front says.
     pub fn line(&mut self, text: &[u8]) -> (usize, bool) {
         let end = match self.skimmer.skim(text) {
-            Ok(end) if !self.skimmer.twice() => return (end, true),
-            Ok(end) => end,
+            Ok(end) => {
+                let raw = |slot: usize| self.skimmer.slot(self.data + slot).of(text);
+                self.has_texts |= document_text(raw(0)).or(document_text(raw(1))).is_some() || !raw(2).is_empty();
+                if !self.skimmer.twice() {
+                    return (end, true);
+                }
+                end
+            }
             Err(Fault { at, .. }) => {
                 return (memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end), false);
             }
@@ -461,6 +483,7 @@ impl Reader {
         let fields = fields(line, &self.skimmer, used);
         let mut notes = notes(slot(NOTES));
         note_lacking(&mut notes, says_version(&self.mapping, basics.version), slot(TIME));
+        lacking::note_twice(&mut notes, self.skimmer.twice());
         if metadata.form() == Form::JsonText && correlation.is_none() && causation.is_none() {
             (correlation, causation) = self.inside(&metadata);
         }

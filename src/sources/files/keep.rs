@@ -32,6 +32,8 @@ pub struct Loaded {
     pub length: u64,
     /// Up to where the file was checked.
     pub checked: u64,
+    /// Whether payloads that are meant to hold JSON as text were met then.
+    pub has_texts: bool,
     /// What was found then.
     pub broken: BTreeSet<u64>,
 }
@@ -63,11 +65,11 @@ impl Keeper {
     pub fn load(&self, hasher: &DefaultHashBuilder) -> Option<Loaded> {
         let mut entry = self.keeper.find_beginning()?;
         let length = entry.length;
-        let checked = entry.front.read(|read| read.number())?;
+        let (checked, has_texts) = entry.front.read(|read| Some((read.number()?, read.number()? != 0)))?;
         let broken = entry.front.list(|read| read.number())?.into_iter().collect();
         let index = entry.index(hasher)?;
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((index.len(), checked));
-        Some(Loaded { index, length, checked, broken })
+        Some(Loaded { index, length, checked, has_texts, broken })
     }
 
     /// Keeps the index, which is complete, unless the entry there is as good.
@@ -82,7 +84,10 @@ impl Keeper {
         }
         let broken: Vec<u64> = build.broken().iter().copied().collect();
         let is_kept = self.keeper.keep(&build.index(), |out| {
-            out.written(|out| out.number(checked))?;
+            out.written(|out| {
+                out.number(checked);
+                out.number(u64::from(build.has_texts()));
+            })?;
             out.list(&broken, |out, &offset| out.number(offset))
         });
         if is_kept {

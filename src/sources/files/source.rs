@@ -236,6 +236,7 @@ impl Backing for LinesFile {
 
     fn about(&self) -> About {
         let mut about = self.about.clone();
+        about.reads_payloads = !self.build.has_texts();
         about.caveats.extend(self.build.note().map(crate::domain::Caveat::from));
         self.feed.tell(&mut about);
         about

@@ -5,7 +5,6 @@
 //! like events; every candidate says why it was taken or refused. Equal scores are decided by the number of columns a
 //! layout asks for, then by its name.
 
-use crate::domain::words;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use super::cells::{self, Raw};
 use super::reader::{self, Ground, Reader, column};
 use super::spec::{Class, ColumnRule, Confirmation, Layout, Likeness};
+use crate::domain::words;
 use crate::domain::{Candidate, Failure};
 use crate::sources::tables::{Cell, Database, Row, Table};
 

@@ -1,6 +1,5 @@
 //! An opened store in tables: the database, the layout its rows are read by, and what was learnt while they were scanned.
 
-use crate::domain::words;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -17,6 +16,7 @@ use super::lookups::Lookups;
 use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
+use crate::domain::words;
 use crate::domain::{
     About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, ShownBy, StreamKey, StreamKind,
     StreamName,
@@ -528,7 +528,9 @@ fn best(
 
 /// Nothing fits.
 fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<&Candidate>) -> Failure {
-    let mut why = "its tables follow no layout of an event store that is known".to_owned();
+    // What could not be read may be why nothing was recognised.
+    let mut why: String = database.losses().iter().map(|loss| format!("{loss}; ")).collect();
+    why.push_str("its tables follow no layout of an event store that is known");
     let unlooked = generic::unlooked_at(database);
     if unlooked > 0 {
         why.push_str("; ");

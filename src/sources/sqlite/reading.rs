@@ -160,7 +160,7 @@ impl Scan<'_> {
         self.connection.begin_row();
         let found = self.connection.query_row(&sql, [from], |row| row.get::<_, i64>(0)).optional();
         // A damaged tree may lead anywhere.
-        Some(found.map(|row| row.filter(|row| *row >= from)))
+        Some(found.map(|row| row.filter(|row| *row >= from && !self.is_beyond(*row))))
     }
 
     /// The first row number behind a part of the file in which not even these can be read, near enough: rows before it may
@@ -186,6 +186,12 @@ impl Scan<'_> {
             }
         }
         Some(good)
+    }
+
+    /// Whether there can be no such row number: it is garbage of a damaged part, behind which other rows may lie.
+    fn is_beyond(&self, row: i64) -> bool {
+        // Somebody who writes to the file itself may have added rows since.
+        self.ends.is_some_and(|(_, high)| row > high) && !self.database.is_moved()
     }
 
     /// The lowest row number there may be.
@@ -249,7 +255,7 @@ impl Scan<'_> {
             };
             let number: i64 = row.get(self.reading.width).map_err(|e| failed(&e))?;
             // A damaged tree may lead in a circle.
-            if number < from || last.is_some_and(|last| number <= last) {
+            if number < from || last.is_some_and(|last| number <= last) || self.is_beyond(number) {
                 return Ok(Ended::Bad(Fault::Damaged("its rows are out of order".into())));
             }
             *last = Some(number);

@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 
 use super::{focused, pattern, say, title, title_role};
 use crate::app::App;
+use crate::app::ids::Pane;
 use crate::app::layout::rows;
-use crate::app::panes::Pane;
 use crate::app::panes::event::EventView;
 use crate::domain::names;
 use crate::ui::theme::{Role, Theme};

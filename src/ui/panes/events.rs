@@ -7,10 +7,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{focused, pattern, say, title, title_role};
+use crate::app::ids::Pane;
 use crate::app::layout::{BEFORE_DATA, rows};
-use crate::app::panes::Pane;
 use crate::app::panes::columns::Columns;
-use crate::app::panes::events::{EventRow, Window};
+use crate::app::panes::event_rows::EventRow;
+use crate::app::panes::events::Window;
 use crate::app::panes::sifted::Sifted;
 use crate::app::walk::Fact;
 use crate::app::words::{self, Instants, count, gap};
@@ -324,7 +325,8 @@ fn draw_row(
 const NOT_SEEN: &str = "·";
 
 /// What the marks of events stand for.
-pub const LEGEND: &str = "events: · not looked at yet  ~ changed  + began  × ended  ! failed  ? no state to compare";
+pub const LEGEND: &str =
+    "events: · not looked at yet  ~ changed  + began  × ended  ! failed  ? no state to compare with";
 
 fn mark(event: &Event, fact: Option<Fact>) -> (&'static str, Role) {
     if event.trouble.is_some() {

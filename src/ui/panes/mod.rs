@@ -16,8 +16,8 @@ use ratatui::layout::Rect;
 use super::theme::{Role, Theme};
 use super::widgets::Pen;
 use crate::app::App;
+use crate::app::ids::Pane;
 use crate::app::mode::Mode;
-use crate::app::panes::Pane;
 use crate::domain::text;
 
 /// Whether a pane has the focus: no pane has it while something covers them.

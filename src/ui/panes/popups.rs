@@ -2,9 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget};
 
-use crate::app::layout::inner;
+use crate::app::layout::{self, inner};
+use crate::app::lines::Lines;
 use crate::app::mode::{Entry, Help, Popup};
 use crate::app::words::counted;
 use crate::domain::text as words;
@@ -24,13 +26,13 @@ pub fn help(help: &Help, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Posi
     let x = pen.column();
     pen.put(help.line.value(), style(Role::Text));
     let column = (help.line.visual_cursor() as u16).min(inside.right().saturating_sub(x + 1));
-    if inside.height > 2 {
-        let line = Rect { y: inside.y + 1, height: 1, ..inside };
-        Pen::new(buffer, line).skip(1).put(super::events::LEGEND, style(Role::Muted));
+    let [legend, list, said] = layout::help(area);
+    prose(super::events::LEGEND, style(Role::Muted), legend, buffer);
+    if let Some(entry) = entries.get(help.selected) {
+        prose(entry.spec.doc, style(Role::Info), said, buffer);
     }
-    let list = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
     scrollbar(
-        Rect { y: list.y - 1, height: list.height + 2, ..area },
+        Rect { y: list.y.saturating_sub(1), height: list.height + 2, ..area },
         help.top as u64,
         list.height.into(),
         entries.len() as u64,
@@ -58,6 +60,16 @@ pub fn help(help: &Help, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Posi
         pen.put(spec.doc, style(Role::Text));
     }
     Position::new(x + column, inside.y)
+}
+
+/// Draws a sentence, broken between words; the last line shows where there is more.
+fn prose(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
+    let lines = Lines::prose(text, usize::from(area.width).saturating_sub(2));
+    for (number, y) in (area.y..area.bottom()).enumerate() {
+        let rest = lines.all().get(number..).unwrap_or_default();
+        let line = if y + 1 == area.bottom() { rest.join(" ") } else { rest.first().cloned().unwrap_or_default() };
+        Pen::new(buffer, Rect { y, height: 1, ..area }).skip(1).put(&line, style);
+    }
 }
 
 /// Draws a long text.

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{focused, pattern, say, tail, title, title_role};
-use crate::app::panes::Pane;
+use crate::app::ids::Pane;
 use crate::app::panes::state::{Against, StatePane, StateView};
 use crate::app::words::{self, count};
 use crate::app::{App, Severity};

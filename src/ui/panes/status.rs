@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::app::action::{Action, Session};
+use crate::app::ids::Pane;
 use crate::app::mode::{Asking, Mode};
-use crate::app::panes::Pane;
 use crate::app::words::{count, percent};
 use crate::app::{App, Severity, hints, notation};
 use crate::domain::text;

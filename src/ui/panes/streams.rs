@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use super::{focused, say, title, title_role};
 use crate::app::App;
+use crate::app::ids::Pane;
 use crate::app::layout::rows;
-use crate::app::panes::Pane;
 use crate::app::panes::streams::Row;
 use crate::app::words::{Instants, Precision, count, counted};
 use crate::domain::{Scope, StreamKind, names};

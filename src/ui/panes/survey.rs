@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::app::layout::inner;
-use crate::app::panes::survey::{Sheet, Tone};
+use crate::app::panes::listing::Tone;
+use crate::app::panes::survey::Sheet;
 use crate::app::words::{count, percent};
 use crate::domain::text;
 use crate::ui::theme::{Role, Theme};

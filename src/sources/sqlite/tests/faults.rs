@@ -180,3 +180,27 @@ fn rows_can_be_asked_for_during_a_scan() {
     database.scan(0, &mut go, &mut told).unwrap();
     assert_eq!(seen, 40);
 }
+
+#[test]
+fn a_garbage_row_number_costs_no_rows_behind_its_page() {
+    let (_directory, path) = made(
+        "PRAGMA page_size = 512; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+         WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000)
+         INSERT INTO t SELECT n, printf('row %.4d', n) FROM c;",
+    );
+    let mut bytes = fs::read(&path).unwrap();
+    // Before the record lie its row number, 300 as two bytes, and its header: three bytes of one text of eight letters.
+    let text = memchr::memmem::find(&bytes, b"row 0300").unwrap();
+    assert_eq!(bytes[text - 5..text], [0x82, 0x2c, 3, 0, 29]);
+    bytes[text - 5..text - 3].copy_from_slice(&[0xff, 0x7f]);
+    fs::write(&path, bytes).unwrap();
+    let found = rows(&*opened(&path), "t");
+    let (bad, good): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, row)| row.starts_with("bad"));
+    assert_eq!(bad.len(), 1, "{bad:?}");
+    assert!(
+        good.iter().all(|(place, row)| row.contains(&format!("row {place:04}"))),
+        "no row has a number that is not its own"
+    );
+    assert!(good.len() > 950, "{} rows", good.len());
+    assert_eq!(good.last().map(|(place, _)| *place), Some(1000));
+}

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::json::write_string;
-use super::payload::Form;
-use super::{Event, Json, Payload, Position, StreamKey};
+use super::{push_optional, push_parts, push_position, push_text};
+use crate::domain::payload::Form;
+use crate::domain::{Event, Json, Payload, StreamKey};
 
 /// How payloads are given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -217,39 +217,6 @@ fn not_json(text: &str) -> Option<String> {
     Json::parse(text.as_bytes()).err().map(|error| error.to_string())
 }
 
-/// Adds the parts of a stream's name.
-pub fn push_parts(line: &mut String, parts: &[String]) {
-    line.push_str(",\"key\":[");
-    for (at, part) in parts.iter().enumerate() {
-        line.push_str(if at > 0 { "," } else { "" });
-        push_text(line, part);
-    }
-    line.push(']');
-}
-
-/// Adds text as a JSON string.
-pub fn push_text(line: &mut String, text: &str) {
-    // Writing to a string cannot fail.
-    let _ = write_string(line, text);
-}
-
-/// Adds text as a JSON string, or `null`.
-pub fn push_optional(line: &mut String, text: Option<&str>) {
-    match text {
-        Some(text) => push_text(line, text),
-        None => line.push_str("null"),
-    }
-}
-
-/// Adds a position as a JSON number or string.
-pub fn push_position(line: &mut String, position: &Position) {
-    match position {
-        Position::Number(number) => line.push_str(&number.to_string()),
-        Position::Text(text) => push_text(line, text),
-        Position::Nth(_) => push_text(line, &position.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,7 +273,7 @@ mod tests {
             correlation: Some("c".into()),
             causation: Some("d".into()),
             notes: vec![crate::domain::Note::new(crate::domain::NoteKind::Archived, "put away")],
-            ..Event::new("a-1", crate::domain::Version(1), Position::Number(7), "T")
+            ..Event::new("a-1", crate::domain::Version(1), crate::domain::Position::Number(7), "T")
         };
         let mut line = String::new();
         push_event(&mut line, &event, None, Written::default());
