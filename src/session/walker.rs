@@ -478,7 +478,7 @@ impl Walker {
             // A process that folded one stream folds the next one as well.
             let gone = self.timelines.remove(0).timeline;
             let (was, is) = (self.book.script(gone.stream().category()), self.book.script(known.category()));
-            reducer = (was.is_some() && was == is).then(|| gone.into_reducer());
+            reducer = (was.is_some() && was == is).then(|| gone.into_reducer()).flatten();
         }
         let reducer = reducer.unwrap_or_else(|| reducer_for(&*self.source, &mut self.book, &known));
         let mut timeline = Timeline::new(known.clone(), reducer, self.limits);

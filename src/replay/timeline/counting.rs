@@ -113,7 +113,7 @@ impl Timeline {
             return;
         }
         let parked = self.parked.as_ref().map(|(at, _)| *at);
-        let version = self.ring.state_at_or_before(farthest).map(|(at, _)| at);
+        let version = self.version_at_or_before(farthest);
         let kept = self.checkpoints.at_or_before(farthest).map(|(at, _)| at);
         let known = [parked, version, kept].into_iter().flatten().max().unwrap_or(0);
         if farthest - known > self.checkpoints.cost()
