@@ -126,9 +126,9 @@ kinds! {
     /// Links to events that are not there.
     BrokenLinks = "broken-links", Warning,
         "link leads to an event that is not there", "links lead to events that are not there";
-    /// Streams that their reducer could not fold to their end.
+    /// Streams that their reducer could not fold to their end, or that have no state there.
     ReducerFails = "reducer-fails", Warning,
-        "stream could not be folded by its reducer", "streams could not be folded by their reducers";
+        "stream could not be folded to a state by its reducer", "streams could not be folded to a state by their reducers";
     /// Events that could not be folded by the reducer of their stream.
     ReducerFaults = "reducer-faults", Warning,
         "event could not be folded by its reducer", "events could not be folded by their reducers";

@@ -20,7 +20,7 @@ const MOST: usize = 65_536;
 pub struct FirstFault {
     /// The event: one that could not be folded, or a record that could not be read.
     pub event: Arc<Event>,
-    /// Its place in its stream, counted from 1: its version may stand twice.
+    /// Its place in what is walked, counted from 1: its version may stand twice.
     pub at: u64,
     /// What the reducer, or the reader, said.
     pub error: Arc<FoldError>,

@@ -5,6 +5,7 @@
 mod checkpoints;
 mod faults;
 mod goal;
+mod keyed;
 mod log;
 pub mod moment;
 mod patience;
@@ -12,6 +13,7 @@ pub mod reducer;
 mod ring;
 mod scan;
 mod timeline;
+mod track;
 
 pub use checkpoints::Spacing;
 pub use faults::{FaultCount, FirstFault};
@@ -23,3 +25,4 @@ pub use reducer::{
 };
 pub use scan::{Hit, Probe, Scan, Stop, Stops, Subject, Verdict, Written};
 pub use timeline::{Counted, Timeline};
+pub use track::{Branch, Per, Track};

@@ -6,14 +6,14 @@ use super::{FaultCount, FoldError, ReducerInfo, Suspension};
 use crate::domain::{Event, Form, StreamName};
 use crate::domain::{Patch, State};
 
-/// A place in the history of one stream: between two events, before the first, or after the last.
+/// A place in the history that is walked: between two events, before the first, or after the last.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Moment {
-    /// The stream that is walked.
+    /// The stream that is walked; where there are several, that of the event, and none before the first.
     pub stream: StreamName,
-    /// How many of its events are folded: 0 is before the first event, n is after the event with ordinal n - 1.
+    /// How many events are folded: 0 is before the first event, n is after the event with ordinal n - 1.
     pub at: u64,
-    /// How many events the stream has as far as known.
+    /// How many events there are as far as known.
     pub total: u64,
     /// The event of this moment: the last one folded.
     pub event: Option<Arc<Event>>,

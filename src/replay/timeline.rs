@@ -1,4 +1,4 @@
-//! The walk through one stream: a cursor over its events, and the state at the cursor.
+//! The walk through a track: a cursor over its events, and the state at the cursor.
 //!
 //! It folds forward only. Going back is a version still alive in the ring, or the nearest earlier state (a version, a
 //! checkpoint, the beginning) and a fold from there. Events come from outside: the timeline says which it needs and never
@@ -21,9 +21,10 @@ use std::sync::Arc;
 use super::checkpoints::Checkpoints;
 use super::faults::{Failed, FaultCount, Faults};
 use super::goal::{Advance, Budget, Goal, Limits, Memory};
+use super::keyed::Keyed;
 use super::log::{Log, event_bytes};
 use super::ring::{Fresh, Given, Ring, Version};
-use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, StateCost};
+use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, StateCost, Track};
 use crate::domain::State;
 use crate::domain::{Cancel, Event, EventPage, Parser, StreamName};
 pub use counting::Counted;
@@ -41,9 +42,11 @@ const WINDOW_BYTES: usize = 8 << 20;
 /// After so many pages that lack the event asked for, that event is taken not to exist.
 const VAIN_PAGES: u32 = 3;
 
-/// The history of one stream, folded by one reducer, with a cursor.
+/// The history of a track, folded by one reducer, with a cursor.
 pub struct Timeline {
-    stream: StreamName,
+    track: Track,
+    /// The stream the fold is started for.
+    key: StreamName,
     reducer: Box<dyn Reducer>,
     info: Arc<ReducerInfo>,
     limits: Limits,
@@ -54,7 +57,7 @@ pub struct Timeline {
     recovery: Recovery,
     patience: Patience,
     parser: Parser,
-    /// How many events the stream has, once known.
+    /// How many events there are, once known.
     total: Option<u64>,
     /// While that is not known: so many there are for certain.
     sure: u64,
@@ -128,12 +131,15 @@ enum Origin {
 }
 
 impl Timeline {
-    /// A walk through `stream`, its cursor before the first event. Nothing is folded yet: the first `advance` starts the
+    /// A walk through a track, its cursor before the first event. Nothing is folded yet: the first `advance` starts the
     /// reducer.
-    pub fn new(stream: StreamName, reducer: Box<dyn Reducer>, limits: Limits) -> Self {
+    pub fn new(track: impl Into<Track>, reducer: Box<dyn Reducer>, limits: Limits) -> Self {
+        let track = track.into();
+        let reducer = for_track(&track, reducer);
+        let key = track.key();
         let info = Arc::new(reducer.info().clone());
         let shown = Moment {
-            stream: stream.clone(),
+            stream: key.clone(),
             at: 0,
             total: 0,
             event: None,
@@ -148,7 +154,8 @@ impl Timeline {
             reducer: info.clone(),
         };
         Self {
-            stream,
+            track,
+            key,
             log: Log::new(limits.log_bytes),
             ring: Ring::new(limits.ring_versions, limits.ring_bytes),
             checkpoints: Checkpoints::new(spacing_for(&info, &limits), limits.checkpoint_bytes),
@@ -178,9 +185,9 @@ impl Timeline {
         Self { patience, ..self }
     }
 
-    /// Ends the walk and gives back what folded it.
-    pub fn into_reducer(self) -> Box<dyn Reducer> {
-        self.reducer
+    /// Ends the walk and gives back what folded it, where that can fold another track as well.
+    pub fn into_reducer(self) -> Option<Box<dyn Reducer>> {
+        (!self.track.is_keyed()).then_some(self.reducer)
     }
 
     /// How often the reducer may still take too long.
@@ -188,9 +195,14 @@ impl Timeline {
         &self.patience
     }
 
-    /// The stream that is walked.
+    /// The stream that is walked; an empty name where there are several.
     pub fn stream(&self) -> &StreamName {
-        &self.stream
+        &self.key
+    }
+
+    /// What is walked.
+    pub fn track(&self) -> &Track {
+        &self.track
     }
 
     /// What folds it.
@@ -203,7 +215,7 @@ impl Timeline {
         self.shown.at
     }
 
-    /// How many events the stream has as far as known; `None` before anything was fed, and after it became
+    /// How many events there are as far as known; `None` before anything was fed, and after it became
     /// another one from a place on.
     pub fn total(&self) -> Option<u64> {
         self.total
@@ -333,7 +345,10 @@ impl Timeline {
     fn arrive(&mut self, place: u64) -> bool {
         let Some(version) = self.ring.get(place) else { return false };
         self.shown = Moment {
-            stream: self.stream.clone(),
+            stream: match (&version.event, self.track.stream()) {
+                (Some(event), None) => event.stream.clone(),
+                (Some(_) | None, _) => self.key.clone(),
+            },
             at: place,
             total: self.total.unwrap_or(self.sure),
             event: version.event.clone(),
@@ -420,7 +435,7 @@ impl Timeline {
             StateCost::Copy => self.checkpoints.cost(),
         };
         let own = self.folded.filter(|at| *at <= latest).map(|at| (Origin::Reducer, at, 0));
-        let version = self.ring.state_at_or_before(latest).map(|(at, _)| (Origin::Version, at, copy));
+        let version = self.version_at_or_before(latest).map(|at| (Origin::Version, at, copy));
         let kept = self.checkpoints.at_or_before(latest).map(|(at, cost)| (Origin::Checkpoint, at, cost + copy));
         let parked = self.parked.as_ref().map(|(at, _)| *at).filter(|at| *at <= latest);
         let parked = parked.map(|at| (Origin::Parked, at, copy));
@@ -432,6 +447,14 @@ impl Timeline {
             .map_or((Origin::Beginning, 0), |(origin, at, _)| (origin, at))
     }
 
+    /// The latest place before which all is known from a live version. Of many states a version knows but one.
+    fn version_at_or_before(&self, latest: u64) -> Option<u64> {
+        if self.track.is_keyed() {
+            return None;
+        }
+        self.ring.state_at_or_before(latest).map(|(at, _)| at)
+    }
+
     /// Gets the reducer to stand at a place, and says the state there when that is known without asking.
     fn start(&mut self, origin: Origin, at: u64) -> Result<Option<Given>, Advance> {
         if matches!(origin, Origin::Beginning)
@@ -440,13 +463,14 @@ impl Timeline {
         {
             return Err(Advance::Suspended(suspension));
         }
-        self.start_reducer(origin, at).map_err(|why| {
+        let here = self.start_reducer(origin, at).map_err(|why| {
             self.folded = None;
             if why.is_spent() {
                 self.patience.spend(None, Arc::new(why.clone()));
             }
             self.patience.suspension().map_or(Advance::Failed(why), Advance::Suspended)
-        })
+        })?;
+        Ok(here.filter(|_| !self.track.is_keyed()))
     }
 
     fn start_reducer(&mut self, origin: Origin, at: u64) -> Result<Option<Given>, FoldError> {
@@ -460,7 +484,7 @@ impl Timeline {
             // It came as text, and goes back as it came: what it is in our words is made when somebody looks.
             Origin::Checkpoint if self.info.cost == StateCost::Copy => {
                 let text = self.checkpoints.restore_text(at);
-                if text.is_some_and(|text| self.reducer.start_from_text(&self.stream, &text).is_ok()) {
+                if text.is_some_and(|text| self.reducer.start_from_text(&self.key, &text).is_ok()) {
                     self.folded = Some(at);
                     return Ok(None);
                 }
@@ -473,12 +497,12 @@ impl Timeline {
         };
         // A state that cannot be taken back (too large to be sent, say) is no reason to stop: the beginning always is.
         if let Some(state) = state
-            && self.reducer.start(Start::Resume(&self.stream, &state)).is_ok()
+            && self.reducer.start(Start::Resume(&self.key, &state)).is_ok()
         {
             self.folded = Some(at);
             return Ok(Some(Ok(state)));
         }
-        self.reducer.start(Start::Initial(&self.stream))?;
+        self.reducer.start(Start::Initial(&self.key))?;
         self.folded = Some(0);
         Ok(None)
     }
@@ -490,7 +514,7 @@ impl Timeline {
             Purpose::Count | Purpose::Scan(_) => return,
         }
         if walk.target == 0 {
-            let state = self.state_here(&mut walk, &mut 0);
+            let state = self.state_at_start(&mut walk, &mut 0);
             if let Some(why) = state.as_ref().err().filter(|why| why.is_spent()) {
                 self.patience.spend(None, why.clone());
             }
@@ -501,6 +525,11 @@ impl Timeline {
         let Fresh { first, versions, .. } = walk.fresh;
         self.ring.put(first, versions, walk.target);
     }
+}
+
+/// What folds a track: where it has a state for each stream, a fold that keeps them apart.
+fn for_track(track: &Track, reducer: Box<dyn Reducer>) -> Box<dyn Reducer> {
+    if track.is_keyed() { Box::new(Keyed::new(reducer)) } else { reducer }
 }
 
 /// States that cost a copy are kept farther apart: about one whole batch, when they are small.

@@ -26,7 +26,7 @@ use crate::replay::{
 };
 use crate::sources::Source;
 pub use driving::Underway;
-use driving::{Kept, count, drive, stopped, suspended};
+use driving::{Kept, count, drive, stateless, stopped, suspended};
 pub use placing::Placed;
 
 /// Timelines kept: each of a script has a process of its own.
@@ -56,7 +56,7 @@ pub struct Reached {
 pub struct Folded {
     /// What failed, as far as it was folded.
     pub counted: Counted,
-    /// Why it was not folded to the end.
+    /// Why it was not folded to the end, or has no state there.
     pub failed: Option<FoldError>,
 }
 
@@ -139,7 +139,8 @@ impl Walker {
         self.book.script(category)
     }
 
-    /// Folds a stream to its end and counts what fails; no cursor moves. `told` hears how many events are folded.
+    /// Folds a stream to its end, asks for the state there and counts what fails; no cursor moves. `told` hears how many
+    /// events are folded.
     ///
     /// # Errors
     /// When the source cannot be read, or nobody wants it any more.
@@ -165,6 +166,10 @@ impl Walker {
                 Some(_) | None => {}
             }
         };
+        let failed = failed.and_then(|failed| match failed {
+            Some(why) => Ok(Some(why)),
+            None => stateless(&*self.source, &mut kept, cancel),
+        });
         let counted = kept.timeline.counted();
         self.timelines.push(kept);
         Ok(Folded { counted, failed: failed? })
@@ -473,7 +478,7 @@ impl Walker {
             // A process that folded one stream folds the next one as well.
             let gone = self.timelines.remove(0).timeline;
             let (was, is) = (self.book.script(gone.stream().category()), self.book.script(known.category()));
-            reducer = (was.is_some() && was == is).then(|| gone.into_reducer());
+            reducer = (was.is_some() && was == is).then(|| gone.into_reducer()).flatten();
         }
         let reducer = reducer.unwrap_or_else(|| reducer_for(&*self.source, &mut self.book, &known));
         let mut timeline = Timeline::new(known.clone(), reducer, self.limits);

@@ -501,11 +501,24 @@ export function evolve(n, event) { if (event.type === 'Bad') throw 'bad'; if (ev
     assert!(last.contains("3 streams folded to the end"), "{last}");
     let said = text(&doctor(&[&store("Hot"), "--reducer", &counts]).stderr);
     assert!(said.contains("suspended: it timed out 3 times") && said.contains("--keep-going"), "{said}");
+    // Every event is folded, and what comes of them is no state: a command that asks for it has nothing to print either.
+    let circular = script(
+        "circular.js",
+        "export const initialState = {};\nexport function evolve() { const t = {}; t.t = t; return t; }",
+    );
+    let (code, findings, last) = asked(&good, &circular, &["--allow-faults"]);
+    assert_eq!((code, findings), (Some(65), found("reducer-fails", 6)), "{last}");
+    assert!(
+        last.contains("0 streams folded to the end") && last.contains("6 streams could not be folded to a state"),
+        "{last}"
+    );
+    let said = text(&doctor(&[&good, "--reducer", &circular]).stdout);
+    assert!(said.contains("there is no state at its end: the state cannot be written as JSON"), "{said}");
     // A script that does not load folds nothing, and that is not healthy.
     let broken = script("broken.js", "export const initialState = {");
     let (code, findings, last) = asked(&good, &broken, &["--allow-faults"]);
     assert_eq!((code, findings), (Some(65), found("reducer-fails", 3)), "{last}");
-    assert!(last.contains("3 streams could not be folded; 3 streams were not tried after that"), "{last}");
+    assert!(last.contains("3 streams could not be folded to a state; 3 streams were not tried after that"), "{last}");
     std::fs::write(folder.path().join("stepback.toml"), "[reducers]\na = \"absent.js\"\n").expect("written");
     let output = doctor(&[&good]);
     assert_eq!(output.status.code(), Some(65), "{}", text(&output.stdout));

@@ -25,6 +25,7 @@ mod source_contract;
 mod sqlite;
 mod store;
 mod store_commands;
+mod track_properties;
 mod types;
 
 #[path = "../support"]

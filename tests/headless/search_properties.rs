@@ -95,7 +95,7 @@ impl Wanted {
         let here = &found[at];
         self.judge(&Place {
             event: here.event.as_ref(),
-            prev: found[at.saturating_sub(1)].state.as_ref(),
+            prev: here.before.as_ref(),
             state: here.state.as_ref(),
             patch: Arc::new(patch_at(found, at)),
             fault: here.fault.as_ref(),

@@ -1,5 +1,6 @@
 //! Reducers and events to try the replay engine with, and the plain fold it is compared with.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -7,8 +8,8 @@ use proptest::prelude::*;
 use stepback::domain::{Event, EventPage, Json, Payload, Position, StreamName, Trouble, Version};
 use stepback::domain::{Patch, State};
 use stepback::replay::{
-    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Limits, Lost, Moment, Reducer, ReducerInfo, Spacing,
-    Start, StateCost, Suspension, Timeline,
+    Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Limits, Lost, Moment, Per, Reducer, ReducerInfo,
+    Spacing, Start, StateCost, Suspension, Timeline,
 };
 
 /// The stream of every test.
@@ -121,12 +122,18 @@ pub fn deeds(deed: impl Strategy<Value = Deed>) -> impl Strategy<Value = Arc<Vec
 
 /// An event for a deed. It is found again by its index: what it does is not in its data.
 pub fn event(index: usize, deed: &Deed) -> Arc<Event> {
+    event_among(1, index, deed)
+}
+
+/// An event for a deed in one of so many streams.
+pub fn event_among(streams: usize, index: usize, deed: &Deed) -> Arc<Event> {
+    let stream = StreamName::from(format!("thing-{}", 1 + index * index / 3 % streams).as_str());
     let trouble = matches!(deed, Deed::Unreadable)
         .then(|| Trouble { place: format!("line {}", index + 1), reason: "not an event".into() });
     Arc::new(Event {
         data: Payload::json_text(format!("\"{}\"", "x".repeat(index % 50))),
         trouble,
-        ..Event::new(stream(), Version(index as u64), Position::Number(index as u64), "Done")
+        ..Event::new(stream, Version(index as u64), Position::Number(index as u64), "Done")
     })
 }
 
@@ -183,6 +190,8 @@ pub struct Edits {
     info: ReducerInfo,
     /// Every state is given with this under `flavour`, so that two reducers can be told apart.
     flavour: i64,
+    /// Whether it folds the events of any stream, and takes every state back.
+    many: bool,
 }
 
 impl Edits {
@@ -190,7 +199,12 @@ impl Edits {
     pub fn new(deeds: Arc<Vec<Deed>>, cost: StateCost, flavour: i64) -> Self {
         let fingerprint = Fingerprint(flavour.unsigned_abs());
         let info = ReducerInfo { name: format!("edits {flavour}"), approximate: false, fingerprint, cost, stale: None };
-        Self { deeds, state: None, alive: false, info, flavour }
+        Self { deeds, state: None, alive: false, info, flavour, many: false }
+    }
+
+    /// The same for several streams.
+    pub fn of_many(self) -> Self {
+        Self { many: true, ..self }
     }
 }
 
@@ -198,12 +212,14 @@ impl Reducer for Edits {
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError> {
         self.state = match from {
             Start::Initial(name) => {
-                assert_eq!(*name, stream());
+                assert!(self.many || *name == stream());
                 (self.flavour != 0)
                     .then(|| Json::parse(format!(r#"{{"flavour":{}}}"#, self.flavour).as_bytes()).expect("JSON"))
             }
             // Some states cannot be taken back.
-            Start::Resume(_, state) if state.as_ref().is_some_and(|state| state.get("zebra") == Some(&Json::Null)) => {
+            Start::Resume(_, state)
+                if !self.many && state.as_ref().is_some_and(|state| state.get("zebra") == Some(&Json::Null)) =>
+            {
                 self.alive = false;
                 return Err(FoldError::new("too large to be sent"));
             }
@@ -264,6 +280,8 @@ impl Reducer for Edits {
 pub struct Found {
     /// The event that led there.
     pub event: Option<Arc<Event>>,
+    /// The state before that event, or why it is not known.
+    pub before: Result<State, FoldError>,
     /// The state, or why it is not known.
     pub state: Result<State, FoldError>,
     /// Why the event could not be folded.
@@ -277,20 +295,42 @@ pub fn plain_fold(deeds: &[Deed], flavour: i64) -> Vec<Found> {
 
 /// The same of a stream that has these of the deeds.
 pub fn plain_fold_of(deeds: &[Deed], stream: impl IntoIterator<Item = usize>, flavour: i64) -> Vec<Found> {
-    let mut state =
-        (flavour != 0).then(|| Json::parse(format!(r#"{{"flavour":{flavour}}}"#).as_bytes()).expect("JSON"));
-    let mut found = vec![Found { event: None, state: give(&state), fault: None }];
-    for index in stream {
+    plain_fold_among(deeds, stream, flavour, 1, Per::Whole)
+}
+
+/// The same of so many streams, into one state for each or one for all.
+pub fn plain_fold_among(
+    deeds: &[Deed],
+    order: impl IntoIterator<Item = usize>,
+    flavour: i64,
+    streams: usize,
+    per: Per,
+) -> Vec<Found> {
+    let initial = (flavour != 0).then(|| Json::parse(format!(r#"{{"flavour":{flavour}}}"#).as_bytes()).expect("JSON"));
+    let mut states = HashMap::new();
+    let nowhere = match per {
+        Per::Entity => None,
+        Per::Whole => initial.clone(),
+    };
+    let mut found = vec![Found { event: None, before: give(&nowhere), state: give(&nowhere), fault: None }];
+    for index in order {
         let deed = &deeds[index];
+        let event = event_among(streams, index, deed);
+        let key = match per {
+            Per::Entity => Some(event.stream.clone()),
+            Per::Whole => None,
+        };
+        let state = states.entry(key).or_insert_with(|| initial.clone());
+        let before = give(state);
         let fault = match deed {
             Deed::Fail => Some(FoldError::new("failed")),
             Deed::Kill => Some(FoldError::new("killed")),
             Deed::KillUnseen => Some(FoldError::new("killed unseen")),
             Deed::TimeOut => Some(FoldError::timed_out("timed out")),
             Deed::Unreadable => Some(FoldError::new(format!("line {}: not an event", index + 1))),
-            deed => perform(deed, &mut state).err(),
+            deed => perform(deed, state).err(),
         };
-        found.push(Found { event: Some(event(index, deed)), state: give(&state), fault });
+        found.push(Found { event: Some(event), before, state: give(state), fault });
     }
     found
 }
@@ -305,15 +345,15 @@ pub fn assert_plain(moment: &Moment, found: &[Found]) -> Result<(), TestCaseErro
     assert_counted(&moment.faults, found, at)?;
     prop_assert_eq!(&moment.event, &here.event, "event at {}", at);
     prop_assert_eq!(moment.patch.as_ref(), &patch_at(found, at), "patch at {}", at);
-    let uncompared = at.checked_sub(1).is_some_and(|before| found[before].state.is_err() || here.state.is_err());
+    let uncompared = at > 0 && (here.before.is_err() || here.state.is_err());
     prop_assert_eq!(moment.uncompared, uncompared, "whether anything was compared at {}", at);
     Ok(())
 }
 
 /// What changed at a place.
 pub fn patch_at(found: &[Found], at: usize) -> Patch {
-    match (at.checked_sub(1).map(|before| &found[before].state), &found[at].state) {
-        (Some(Ok(before)), Ok(after)) => Patch::between(before, after),
+    match (&found[at].before, &found[at].state) {
+        (Ok(before), Ok(after)) => Patch::between(before, after),
         _ => Patch::default(),
     }
 }
@@ -349,27 +389,29 @@ pub fn count_on(timeline: &mut Timeline, store: &Store, calls: usize, budget: u6
     false
 }
 
-/// A store of one stream that answers in pages.
+/// A store that answers in pages.
 pub struct Store {
     /// What events do.
     pub deeds: Arc<Vec<Deed>>,
-    /// Which of them the stream has, in their order.
+    /// Which of them there are, in their order.
     pub stream: Vec<usize>,
     /// So many of them are written so far.
     pub written: usize,
     /// At most so many a page.
     pub page: usize,
+    /// How many streams they are of.
+    pub streams: usize,
 }
 
 impl Store {
     /// A store whose stream has all these, of which so many are written.
     pub fn new(deeds: &Arc<Vec<Deed>>, written: usize, page: usize) -> Self {
-        Self { deeds: deeds.clone(), stream: (0..deeds.len()).collect(), written, page }
+        Self { deeds: deeds.clone(), stream: (0..deeds.len()).collect(), written, page, streams: 1 }
     }
 
     /// The event with this ordinal.
     pub fn event(&self, ordinal: usize) -> Arc<Event> {
-        event(self.stream[ordinal], &self.deeds[self.stream[ordinal]])
+        event_among(self.streams, self.stream[ordinal], &self.deeds[self.stream[ordinal]])
     }
 
     /// A page of it.

@@ -82,6 +82,19 @@ impl Timeline {
         }
     }
 
+    /// Whether the reducer stands at this place and can give its state. Where it does not, a walk there says what is so.
+    pub fn gives_state_at(&mut self, place: u64) -> bool {
+        if self.folded != Some(place) {
+            return false;
+        }
+        let given = self.reducer.state().is_ok();
+        if !given {
+            // It may have been killed over it.
+            self.folded = None;
+        }
+        given
+    }
+
     /// Nobody counts any more: the page and the state kept for it go.
     fn end_count(&mut self) {
         if self.counting {
@@ -100,7 +113,7 @@ impl Timeline {
             return;
         }
         let parked = self.parked.as_ref().map(|(at, _)| *at);
-        let version = self.ring.state_at_or_before(farthest).map(|(at, _)| at);
+        let version = self.version_at_or_before(farthest);
         let kept = self.checkpoints.at_or_before(farthest).map(|(at, _)| at);
         let known = [parked, version, kept].into_iter().flatten().max().unwrap_or(0);
         if farthest - known > self.checkpoints.cost()

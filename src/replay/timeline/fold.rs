@@ -17,8 +17,9 @@ impl Timeline {
             return None;
         }
         let keeps = at >= walk.keep_from;
-        if keeps && walk.here.is_none() {
-            let here = self.ask_state(None, left);
+        let is_keyed = self.track.is_keyed();
+        if keeps && walk.here.is_none() && !is_keyed {
+            let here = self.ask_state(None, None, left);
             if let Some(lost) = self.spent_somewhere(&here, at) {
                 return self.begin_again(walk, &[at - 1], &[], lost, 0);
             }
@@ -60,6 +61,9 @@ impl Timeline {
                 }
             }
         }
+        if keeps && is_keyed {
+            walk.here = Some(self.ask_state(Some(&event), None, left));
+        }
         let mut raised = Vec::new();
         *left = left.saturating_sub(end - at);
         let applied = if batch.is_empty() { Ok(0) } else { self.reducer.apply(&batch, &mut raised) };
@@ -93,18 +97,23 @@ impl Timeline {
         self.count(end, failures);
         if keeps {
             let before = walk.here.take().unwrap_or(Ok(None));
-            let given = if failed.is_some() { before.clone() } else { self.ask_state(Some(&before), left) };
+            let given =
+                if failed.is_some() { before.clone() } else { self.ask_state(Some(&event), Some(&before), left) };
             let lost = self.spent_by(&given).filter(|_| failed.is_none() && before.is_ok());
             if let Some(lost) = lost {
                 return self.begin_again(walk, &[at], &[event], lost, 1);
             }
             self.keep(&mut walk, at, event, failed, (before, given));
         } else if self.recovery.looks_at(at) {
-            let given = self.ask_state(None, left);
+            let given = self.ask_state(Some(&event), None, left);
             if let Some(lost) = self.spent_by(&given) {
                 return self.begin_again(walk, &[at], &[event], lost, 1);
             }
             walk.here = Some(given);
+        }
+        if is_keyed {
+            // It is the state of this event's stream: neither that of the next one, nor all that a checkpoint keeps.
+            walk.here = None;
         }
         if walk.due.is_some_and(|due| end >= due) {
             if let Err(why) = self.keep_checkpoint(&mut walk, end, left)
@@ -114,7 +123,7 @@ impl Timeline {
             }
             walk.due = self.checkpoints.next_due(end, walk.target);
         }
-        walk.forget_here(end);
+        walk.forget_here(if is_keyed { 0 } else { end });
         self.walk = Some(walk);
         None
     }
@@ -235,13 +244,25 @@ impl Timeline {
 
     /// The state where the reducer stands.
     pub(super) fn state_here(&mut self, walk: &mut Walk, left: &mut u64) -> Given {
-        let state = walk.here.take().unwrap_or_else(|| self.ask_state(None, left));
+        let state = walk.here.take().unwrap_or_else(|| self.ask_state(None, None, left));
         walk.here.insert(state).clone()
     }
 
-    /// Asks the reducer for its state; one that costs a copy takes over what it can of the one before.
-    fn ask_state(&mut self, before: Option<&Given>, left: &mut u64) -> Given {
-        let state = self.reducer.state().map_err(Arc::new)?;
+    /// The state before the first event, where the reducer stands: none, where every stream has its own.
+    pub(super) fn state_at_start(&mut self, walk: &mut Walk, left: &mut u64) -> Given {
+        if self.track.is_keyed() { Ok(None) } else { self.state_here(walk, left) }
+    }
+
+    /// Asks the reducer for its state, where every stream has its own for that of an event's; one that costs a copy takes
+    /// over what it can of the one before.
+    fn ask_state(&mut self, of: Option<&Event>, before: Option<&Given>, left: &mut u64) -> Given {
+        let state = match of.filter(|_| self.track.is_keyed()) {
+            // A record that belongs to no stream has no state.
+            Some(event) if event.is_loose() => Ok(None),
+            Some(event) => self.reducer.state_of(&event.stream),
+            None => self.reducer.state(),
+        };
+        let state = state.map_err(Arc::new)?;
         if self.info.cost == StateCost::Pointer {
             return Ok(state);
         }

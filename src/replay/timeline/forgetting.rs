@@ -28,7 +28,7 @@ impl Timeline {
     /// Walk to the place of the cursor to see its state.
     pub fn replace_reducer(&mut self, reducer: Box<dyn Reducer>) {
         self.info = Arc::new(reducer.info().clone());
-        self.reducer = reducer;
+        self.reducer = for_track(&self.track, reducer);
         self.reducer.heed(&self.cancel);
         self.forget_states_from(0);
         self.checkpoints.set_spacing(spacing_for(&self.info, &self.limits));

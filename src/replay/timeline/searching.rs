@@ -99,7 +99,7 @@ impl Timeline {
     /// Judges the place before the first event, where the reducer stands.
     fn judge_start(&mut self, scan: &mut Scan, left: &mut u64) {
         let Some(mut walk) = self.walk.take() else { return };
-        let state = self.state_here(&mut walk, left);
+        let state = self.state_at_start(&mut walk, left);
         scan.judge(&Subject::new(0, &Version::new(None, None, state.clone(), state, 0)));
         self.walk = Some(walk);
     }

@@ -84,7 +84,7 @@ pub(super) fn look(
     }
     let mut reasons = Vec::new();
     if fails > 0 {
-        reasons.push(format!("{} could not be folded", words::counted(fails, "stream")));
+        reasons.push(format!("{} could not be folded to a state", words::counted(fails, "stream")));
     }
     if untried > 0 {
         let were = if untried == 1 { "was" } else { "were" };

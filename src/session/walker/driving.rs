@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Cancel, EventPage, EventQuery, Failure, Scope, StreamName};
+use crate::domain::{Cancel, EventPage, EventQuery, Failure, StreamName};
 use crate::replay::{Advance, Budget, Counted, FoldError, Goal, Moment, StateCost, Suspension, Timeline};
 use crate::sources::Source;
 
@@ -61,8 +61,10 @@ pub(super) fn drive(
     cancel: &Cancel,
     told: &mut dyn FnMut(&Underway<'_>),
 ) -> Result<Moment, Failure> {
-    let scope = Scope::Stream(timeline.stream().clone());
-    if let Some(summary) = source.stream(timeline.stream())? {
+    let scope = timeline.track().scope.clone();
+    if let Some(stream) = timeline.track().stream()
+        && let Some(summary) = source.stream(stream)?
+    {
         timeline.grow(summary.events);
     }
     timeline.heed(cancel);
@@ -117,8 +119,10 @@ pub(super) fn count(
     time: Duration,
     cancel: &Cancel,
 ) -> Result<Option<FoldError>, Failure> {
-    let scope = Scope::Stream(timeline.stream().clone());
-    if let Some(summary) = source.stream(timeline.stream())? {
+    let scope = timeline.track().scope.clone();
+    if let Some(stream) = timeline.track().stream()
+        && let Some(summary) = source.stream(stream)?
+    {
         timeline.grow(summary.events);
     }
     timeline.heed(cancel);
@@ -138,6 +142,16 @@ pub(super) fn count(
         }
     }
     Ok(None)
+}
+
+/// Why a stream that is folded to its end has no state there; `None` where it has one.
+pub(super) fn stateless(source: &dyn Source, kept: &mut Kept, cancel: &Cancel) -> Result<Option<FoldError>, Failure> {
+    let end = kept.timeline.counted().total;
+    if kept.timeline.gives_state_at(end) {
+        return Ok(None);
+    }
+    let why = drive(source, kept, end, cancel, &mut |_| {})?.unknown;
+    Ok(why.map(|why| FoldError { message: format!("there is no state at its end: {}", why.message), ..why }))
 }
 
 /// That a fold stands still, as an error.
@@ -179,7 +193,7 @@ fn unfolded(
     let at = place.min(total);
     let event = match at.checked_sub(1) {
         Some(ordinal) => {
-            let query = EventQuery::at(Scope::Stream(stream.clone()), ordinal, 1);
+            let query = EventQuery::at(timeline.track().scope.clone(), ordinal, 1);
             source.events(&query, cancel)?.events.into_iter().next()
         }
         None => None,

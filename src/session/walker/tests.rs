@@ -416,7 +416,8 @@ fn a_script_is_looked_after_more_often_than_a_built_in_fold() {
     let info = ReducerInfo { cost: StateCost::Copy, ..crate::reducers::Definition::Merge.info() };
     let reducer = Box::new(Counting { info, folded: 0, most: Arc::clone(&most) });
     let batch = Limits::default().batch as u64;
-    let mut kept = Kept { timeline: Timeline::new("a-1".into(), reducer, Limits::default()), slice: 1, batch };
+    let mut kept =
+        Kept { timeline: Timeline::new(StreamName::from("a-1"), reducer, Limits::default()), slice: 1, batch };
     let (mut looks, mut last) = (0, 0);
     let moment =
         drive(&memory, &mut kept, events, &Cancel::default(), &mut |&Underway { folded, to_fold: total, .. }| {
@@ -570,7 +571,7 @@ fn a_suspended_fold_shows_the_event_and_goes_on_when_told() {
     let mut walker = walker(store(&["a-1"; 100]));
     let info = ReducerInfo { cost: StateCost::Copy, ..crate::reducers::Definition::Merge.info() };
     let reducer = Box::new(Hot(Counting { info, folded: 0, most: Arc::default() }));
-    let timeline = Timeline::new("a-1".into(), reducer, Limits::default());
+    let timeline = Timeline::new(StreamName::from("a-1"), reducer, Limits::default());
     walker.timelines.push(Kept { timeline, slice: 1, batch: 64 });
     let name = StreamName::from("a-1");
     let at =

@@ -20,7 +20,8 @@ pub fn base64(text: &str, content: Option<&str>) -> Payload {
     let Some(bytes) = bytes_of(text) else {
         return match cut(text) {
             Some(json) => Payload::decoded(stored, "base64, JSON", json.into()),
-            None => Payload::named(stored, "not base64"),
+            // It says that it is: as it stands, it is no payload that could be read.
+            None => Payload::decoded(stored.clone(), "not base64", stored),
         };
     };
     let named = |name: &str| match content {
@@ -70,7 +71,12 @@ mod tests {
             let read = base64(&encode(bytes), Some("text/plain"));
             assert_eq!((read.encoding(), &*read.text()), (Some(encoding), text));
         }
-        assert_eq!(base64("%%", None).encoding(), Some("not base64"));
+        let garbage = base64("%%", None);
+        assert_eq!(garbage.encoding(), Some("not base64"));
+        assert!(
+            garbage.json().is_err() && garbage.form() == Form::Encoded,
+            "a payload that is damaged, and no other encoding"
+        );
         for whole in [r#"{"amount":1}"#, r#"[{"amount":1}]"#] {
             let encoded = encode(whole.as_bytes());
             for length in 4..encoded.len() - 2 {
