@@ -1,5 +1,6 @@
 //! The program: hands its arguments to the commands or to the interface.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,13 +19,14 @@ fn main() -> ExitCode {
     }
     // Events are somebody's business: what is made of them here (stores, indexes, copies) is its owner's alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    if let Some(why) = std::env::args_os().nth(1).and_then(|word| cli::unknown(&word.to_string_lossy())) {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    if let Some(why) = typed.get(1).and_then(|word| cli::unknown(&word.to_string_lossy())) {
         cli::say(&why);
         return ExitCode::from(cli::USAGE);
     }
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return cli::refused(&error),
+        Err(error) => return cli::refused(&error, &typed),
     };
     let folders = Folders::of_user();
     match &arguments.command {

@@ -4,7 +4,7 @@
 //! category of a stream. What tells one from another may be at any place. So the beginning stays as far as there is room,
 //! and with it the part in which the name differs from the others of its list; what is left out is a `…`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -61,7 +61,8 @@ pub fn all<'a>(names: &[&'a str], cells: usize) -> Vec<String> {
     let distinct: BTreeSet<&str> = names.iter().copied().collect();
     let sorted: Vec<&str> = distinct.into_iter().collect();
     if sorted.len() <= COMPARED {
-        return names.iter().map(|name| cut(name, sorted.iter().copied(), cells)).collect();
+        let cuts = names.iter().map(|name| cut(name, sorted.iter().copied(), cells)).collect();
+        return apart(names, cuts, cells);
     }
     // Names that begin alike are neighbours in the one order, names that end alike in the other.
     let mut ends: Vec<(String, &str)> = sorted.iter().map(|name| (name.chars().rev().collect(), *name)).collect();
@@ -74,7 +75,34 @@ pub fn all<'a>(names: &[&'a str], cells: usize) -> Vec<String> {
         let others = sorted[near(front)].iter().copied().chain(ends[near(back)].iter().map(|(_, name)| *name));
         cut(name, others, cells)
     };
-    names.iter().map(cut_one).collect()
+    apart(names, names.iter().map(cut_one).collect(), cells)
+}
+
+/// The same cuts, but where different names came to look alike: a name differs from one name here and from another there, and
+/// both parts do not always have room. Those that look alike are told from each other alone, if that makes them look like no
+/// other either.
+fn apart(names: &[&str], mut cuts: Vec<String>, cells: usize) -> Vec<String> {
+    let mut alike: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (name, cut) in names.iter().zip(&cuts) {
+        alike.entry(cut.clone()).or_default().insert(name);
+    }
+    let mut taken: BTreeSet<String> = alike.keys().cloned().collect();
+    let mut better: BTreeMap<&str, String> = BTreeMap::new();
+    for group in alike.values().filter(|group| (2..=COMPARED).contains(&group.len())) {
+        for name in group {
+            let tries = [cut(name, group.iter().copied(), cells), cut(name, [], cells), text::fit(name, cells)];
+            if let Some(other) = tries.into_iter().find(|other| !taken.contains(other)) {
+                taken.insert(other.clone());
+                better.insert(name, other);
+            }
+        }
+    }
+    for (name, cut) in names.iter().zip(&mut cuts) {
+        if let Some(better) = better.get(name) {
+            cut.clone_from(better);
+        }
+    }
+    cuts
 }
 
 /// The types of a list: where not all have room, what they all share before and after them goes first, and a `…` is put in
@@ -276,6 +304,23 @@ mod tests {
         other.see("Acme.Network.HostRemoved, Acme.Network");
         assert_eq!(common.ends().0, "Acme.Commerce.Ordering.Domain.Events.".len());
         assert_eq!(common.and(&other).ends(), ("Acme.".len(), 0));
+    }
+
+    #[test]
+    fn names_that_differ_here_from_one_and_there_from_another_stay_apart() {
+        let physical = [
+            "Acme.PhysicalMachineRegistered, Acme",
+            "Acme.PhysicalMaterialAdded, Acme",
+            "Acme.PhysicalMachineRemoved, Acme",
+            "Acme.PhysicalMaterialAdjusted, Acme",
+        ];
+        for cells in 10..30 {
+            for cut in [all(&physical, cells), kinds(&physical, cells)] {
+                let told: BTreeSet<&String> = cut.iter().collect();
+                assert_eq!(told.len(), physical.len(), "{cut:?} in {cells}");
+                assert!(cut.iter().all(|cut| text::width(cut) <= cells), "{cut:?} in {cells}");
+            }
+        }
     }
 
     #[test]

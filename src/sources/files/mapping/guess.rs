@@ -204,7 +204,7 @@ impl Guesser<'_> {
         };
         let field = self.sample.fields().iter().filter(is_name).find(|field| is_within(field))?;
         let (path, distinct, count) = (field.path.clone(), field.distinct(), field.count());
-        self.reasons.push((Role::Stream, format!("stream = {path}: {distinct} names in {count} records")));
+        self.reasons.push((Role::Stream, format!("stream = {path}: {}", roles::names_in(distinct, count))));
         Some(path)
     }
 

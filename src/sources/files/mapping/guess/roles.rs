@@ -39,7 +39,7 @@ impl Guesser<'_> {
             return None;
         }
         let (count, distinct) = (field.count(), field.distinct());
-        let why = Cow::Owned(format!("{distinct} names in {count} records"));
+        let why = Cow::Owned(names_in(distinct, count));
         match count {
             _ if distinct < count => Some((points + 20, why)),
             8.. => Some((points - 30, why)),
@@ -136,5 +136,23 @@ impl Guesser<'_> {
             n => format!("different in every record but {n}").into(),
         };
         (distinct * 10 >= count * 9).then_some((points, why))
+    }
+}
+
+/// How many streams a field names.
+pub(super) fn names_in(distinct: usize, records: usize) -> String {
+    let many = |count: usize| if count == 1 { "" } else { "s" };
+    format!("{distinct} name{} in {records} record{}", many(distinct), many(records))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_in;
+
+    #[test]
+    fn one_name_is_no_names() {
+        assert_eq!(names_in(1, 10), "1 name in 10 records");
+        assert_eq!(names_in(1, 1), "1 name in 1 record");
+        assert_eq!(names_in(3, 10), "3 names in 10 records");
     }
 }
