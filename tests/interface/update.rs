@@ -1125,7 +1125,8 @@ fn control_c_stops_first_and_quits_when_nothing_runs() {
 fn the_help_is_typed_into_and_does_what_is_selected() {
     let mut desk = Desk::open(shop());
     desk.type_keys("?back to the previous event of the scope");
-    assert_eq!(desk.lines_with("Step back to the previous").len(), 2, "the entry, and its whole text below");
+    let told = desk.lines_with("Step back to the previous").len();
+    assert_eq!(told, 3, "the entry, its whole text below the list, and in the status line");
     desk.type_keys("<enter>");
     assert_eq!(desk.stands(), order(5));
     desk.type_keys("?");
