@@ -15,11 +15,13 @@ impl App {
     /// nothing. The time of the event is left out where it is seen elsewhere: in the list, or in the header.
     pub fn here(&self, time_in_header: bool) -> Option<String> {
         let about = self.catalogue.about.as_ref()?;
-        let careful = about.caveats.split_first().filter(|_| !self.keys.pressed).map(|(first, others)| {
+        let gravest = about.caveats.iter().min_by_key(|caveat| caveat.is_common());
+        let careful = gravest.filter(|_| !self.keys.pressed).map(|gravest| {
+            let others = about.caveats.len() - 1;
             let key = self.keys.map.keys_of(&[Context::Everywhere], Action::View(Viewing::About)).into_iter().next();
             match key {
-                Some(key) if !others.is_empty() => format!("note: {first} ({} more: {key})", others.len()),
-                _ => format!("note: {first}"),
+                Some(key) if others > 0 => format!("note: {gravest} ({others} more: {key})"),
+                _ => format!("note: {gravest}"),
             }
         });
         careful

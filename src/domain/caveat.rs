@@ -39,6 +39,11 @@ impl Caveat {
         kinds.contains(&self.kind)
     }
 
+    /// Whether it says only what many good stores lack, a place or a time: anything else is told before it.
+    pub fn is_common(&self) -> bool {
+        self.is(&[CaveatKind::NoPosition, CaveatKind::NoTimes])
+    }
+
     /// The same, with other words where it is of a kind.
     pub fn said(self, kind: CaveatKind, words: &str, instead: &str) -> Self {
         match self.kind == kind {

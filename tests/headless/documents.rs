@@ -208,6 +208,36 @@ fn kafka_records_are_none_of_them_lost() {
     assert_eq!(first.data.form(), Form::JsonText);
 }
 
+#[test]
+fn a_record_without_a_payload_is_no_deletion_unless_it_says_so() {
+    // Other tools write the fields of kcat, and call the payload `value`.
+    let record = |n: u64| {
+        let value = json!({"type": "Paid", "data": {"n": n}}).to_string();
+        json!({"topic": "t", "key": "a", "value": value, "timestamp": 1_741_597_237_000_u64, "partition": 0, "offset": n})
+    };
+    let (source, events) = read_text((0..4).map(|n| record(n).to_string() + "\n").collect::<String>());
+    assert_ne!(source.about().layout.as_deref(), Some("kafka-kcat"));
+    assert_eq!(events.len(), 4);
+    for event in &events {
+        assert!(!event.has(NoteKind::Deleted) && &*event.event_type != "tombstone", "{event:?}");
+        assert!(event.data.text().contains("Paid"), "{event:?}");
+    }
+    let kcat = |n: u64, rest: &str| {
+        format!("{{\"topic\":\"t\",\"partition\":0,\"offset\":{n},\"ts\":1,\"key\":\"a\"{rest}}}\n")
+    };
+    let text =
+        [kcat(0, ",\"payload\":\"{}\""), kcat(1, ",\"payload\":null"), kcat(2, ",\"value\":\"{}\""), kcat(3, "")]
+            .concat();
+    let (source, events) = read_text(text);
+    assert_eq!(source.about().layout.as_deref(), Some("kafka-kcat"));
+    assert_eq!(
+        events.iter().map(|event| event.has(NoteKind::Deleted)).collect::<Vec<_>>(),
+        [false, true, false, false]
+    );
+    assert_eq!(events.iter().map(|event| &*event.event_type).collect::<Vec<_>>(), ["t", "tombstone", "t", "t"]);
+    assert!(events[2..].iter().all(|event| event.notes.iter().any(|note| &*note.text == "it has no `payload`")));
+}
+
 /// The actions that count, folded by a reducer of ours, are what the library computed.
 #[cfg(feature = "javascript")]
 #[test]

@@ -11,7 +11,9 @@ use stepback::app::keymap::{Keymap, markdown};
 use stepback::app::mode::Mode;
 use stepback::app::walk::Fact;
 use stepback::app::{Effect, MouseKind, Msg, Origin, Setup};
-use stepback::domain::{Anchor, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope};
+use stepback::domain::{
+    Anchor, Caveat, CaveatKind, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope,
+};
 use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
 
@@ -721,6 +723,19 @@ fn streams_come_in_the_order_one_likes() {
     desk.type_keys("v");
     assert_eq!(names(&desk), ["order-1003", "order-1002", "order-1001", "payment-77"]);
     assert_eq!(desk.lines_with("› order-1001").len(), 1, "the selection stays at its stream");
+}
+
+#[test]
+fn what_is_left_out_is_told_before_what_many_good_stores_lack() {
+    let mut desk = Desk::start(shop(), 120, 24);
+    desk.about.caveats = vec![
+        Caveat::new(CaveatKind::NoPosition, "no position: shown in file order"),
+        Caveat::new(CaveatKind::NoTimes, "no times"),
+        "`journal` holds events too and is not shown (3 rows)".into(),
+    ];
+    desk.send(Msg::Told(Told::SourceDescribed(desk.about.clone().into())));
+    desk.read(100);
+    assert!(desk.text().contains("note: `journal` holds events too and is not shown (3 rows) (2 more: i)"));
 }
 
 #[test]

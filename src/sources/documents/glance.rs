@@ -165,7 +165,9 @@ fn kind(members: &Members<'_>) -> Kind {
     if members.has(&["specversion", "id", "source", "type"]) {
         return Kind::CloudEvents;
     }
-    if members.has(&["topic", "partition", "offset"]) && (members.has(&["payload"]) || members.has(&["key"])) {
+    // The payload may lie behind what is seen of a record; other tools write the same fields and call it `value`.
+    let may_have_payload = members.has(&["payload"]) || members.has(&["key"]) && !members.has(&["value"]);
+    if members.has(&["topic", "partition", "offset"]) && may_have_payload {
         return Kind::Kcat;
     }
     if is_change(members) || members.object("payload").is_some_and(|payload| is_change(&payload)) {
