@@ -62,6 +62,14 @@ struct Candidate {
     guessed: mapping::Guessed,
 }
 
+/// What came of looking at the tables.
+pub enum Guessing {
+    /// Some look like events.
+    Found(Box<Guess>),
+    /// None does; these are called otherwise but behave like events, each with the `--map` that reads it.
+    Nothing(Vec<(usize, String)>),
+}
+
 /// The tables that look like events, with what is made up for. What the user said counts: how fields are mapped, and which
 /// table is meant. Tables with the same columns are one store.
 ///
@@ -72,7 +80,7 @@ pub fn guess(
     overrides: Option<&Overrides>,
     (source, stem): (&str, &str),
     only: Option<&str>,
-) -> Result<Option<Guess>, Failure> {
+) -> Result<Guessing, Failure> {
     let none = Overrides::default();
     let said = overrides.unwrap_or(&none);
     let is_meant = |number: usize| {
@@ -91,7 +99,7 @@ pub fn guess(
     let Some(best) = candidates.iter().max_by_key(order) else {
         return match overrides {
             Some(overrides) => refused(database, overrides, (source, stem), &is_meant),
-            None => Ok(None),
+            None => Ok(Guessing::Nothing(unusual)),
         };
     };
     let alike: Vec<&Candidate> = candidates.iter().filter(|other| is_one_store(database, best, other)).collect();
@@ -149,7 +157,7 @@ pub fn guess(
     };
     unusual.retain(|(number, _)| is_unknown(&found, database, *number));
     found.unusual = unusual;
-    Ok(Some(Guess { found, caveats, other_keys }))
+    Ok(Guessing::Found(Box::new(Guess { found, caveats, other_keys })))
 }
 
 /// Looks at tables that a known layout does not name, or that nobody names.
@@ -264,7 +272,7 @@ fn refused(
     said: &Overrides,
     (source, stem): (&str, &str),
     is_meant: &dyn Fn(usize) -> bool,
-) -> Result<Option<Guess>, Failure> {
+) -> Result<Guessing, Failure> {
     for (number, table) in database.tables().iter().enumerate() {
         if is_meant(number) && mapped::has_columns(said, table) {
             let (_, sample) = sampled(database, number, said)?;
@@ -273,7 +281,7 @@ fn refused(
             }
         }
     }
-    Ok(None)
+    Ok(Guessing::Nothing(beside(database, stem, &|_| true)?.unusual))
 }
 
 /// Tells a sample which columns of its table are different in every row.

@@ -11,7 +11,7 @@ use super::collected::Links;
 use super::event::{Counts, EventReader};
 use super::expression::{Expression, Origin};
 use super::found::{self, Found, Tried, rules};
-use super::generic;
+use super::generic::{self, Guessing};
 use super::lookups::Lookups;
 use super::mapped;
 use super::reader;
@@ -470,8 +470,8 @@ fn asked_for(
 ) -> Result<Recognised, Failure> {
     if let Some(table) = asked.to_str().and_then(|asked| generic_table(catalogue, asked)) {
         return match generic::guess(database, overrides, (name, stem), table)? {
-            Some(guess) => Ok(guessed(guess, Vec::new(), caveats)),
-            None => {
+            Guessing::Found(guess) => Ok(guessed(*guess, Vec::new(), caveats)),
+            Guessing::Nothing(_) => {
                 let why = format!("no table it names looks like events\n{}", listing(database));
                 Err(Failure::new(FailureKind::Malformed, name, "read it by that layout", why)
                     .hint("name the columns too: --map stream=.column,type=.column,…"))
@@ -521,13 +521,13 @@ fn best(
         return Ok((found, candidates, Vec::new()));
     }
     match generic::guess(database, overrides, (name, stem), None)? {
-        Some(guess) => Ok(guessed(guess, candidates, caveats)),
-        None => Err(unknown(database, (name, stem), candidates.first())),
+        Guessing::Found(guess) => Ok(guessed(*guess, candidates, caveats)),
+        Guessing::Nothing(unusual) => Err(unknown(database, name, candidates.first(), &unusual)),
     }
 }
 
 /// Nothing fits.
-fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<&Candidate>) -> Failure {
+fn unknown(database: &dyn Database, name: &str, nearest: Option<&Candidate>, unusual: &[(usize, String)]) -> Failure {
     // What could not be read may be why nothing was recognised.
     let mut why: String = database.losses().iter().map(|loss| format!("{loss}; ")).collect();
     why.push_str("its tables follow no layout of an event store that is known");
@@ -542,8 +542,6 @@ fn unknown(database: &dyn Database, (name, stem): (&str, &str), nearest: Option<
     why.push('\n');
     why.push_str(&listing(database));
     let failure = Failure::new(FailureKind::Malformed, name, "read it as an event store", why);
-    // What cannot be read again is told by whoever reads it.
-    let unusual = generic::beside(database, stem, &|_| true).map(|looked| looked.unusual).unwrap_or_default();
     let ways: Vec<String> = unusual
         .iter()
         .map(|one| {
