@@ -14,6 +14,7 @@ use super::lookup::{self, Lookup};
 use super::open::{SLICE, lost_behind, read_head, told_before};
 use super::segment::{HEADER, Next, Records, body_at};
 use super::viewer::unlocked;
+use crate::domain::words::counted;
 use crate::domain::{Cancel, Progress};
 
 /// How the index stands to the journal.
@@ -76,14 +77,19 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "journal   {} events in {} streams, {} records, {} segments, {} bytes",
-            self.events, self.streams, self.records, self.segments, self.bytes
+            "journal   {} in {}, {}, {}, {}",
+            counted(self.events, "event"),
+            counted(self.streams, "stream"),
+            counted(self.records, "record"),
+            counted(self.segments.into(), "segment"),
+            counted(self.bytes, "byte")
         )?;
         match &self.damage {
             Some(damage) => writeln!(
                 f,
-                "damage    {damage}\n          the {} events before it can be read; {} whole records lie behind it",
-                self.events, self.records_behind
+                "damage    {damage}\n          {} before it can be read; {} behind it",
+                counted(self.events, "event"),
+                counted(self.records_behind, "whole record")
             )?,
             None => writeln!(f, "damage    none: every record is as it was written")?,
         }
@@ -95,7 +101,9 @@ impl fmt::Display for Report {
         }
         match &self.index {
             IndexState::Whole => writeln!(f, "index     agrees with the journal"),
-            IndexState::Behind(events) => writeln!(f, "index     {events} events behind; the next writer adds them"),
+            IndexState::Behind(events) => {
+                writeln!(f, "index     {} behind; the next writer adds them", counted(*events, "event"))
+            }
             IndexState::Missing => writeln!(f, "index     missing; it is built by the next writer"),
             IndexState::Damaged(why) => {
                 writeln!(f, "index     damaged: {why}; it is set aside and rebuilt by the next writer")
