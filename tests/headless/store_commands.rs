@@ -328,7 +328,7 @@ fn the_commands_append_import_and_verify() {
 
     let (code, out, _) = stepback(&["verify", store], "");
     assert_eq!(code, Some(0));
-    assert!(out.contains("2 events in 1 streams") && out.contains("none: every record"), "{out}");
+    assert!(out.contains("2 events in 1 stream,") && out.contains("none: every record"), "{out}");
     let held = Store::open(&path).expect("opens");
     let (code, _, err) = stepback(&piped, "{}");
     assert_ne!(code, Some(0));
