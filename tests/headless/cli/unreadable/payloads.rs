@@ -98,19 +98,22 @@ fn a_cut_text_among_texts_of_json_is_a_fault_in_every_format() {
 
 /// However late it comes among payloads that are none, and whether its file was looked at before or not.
 #[test]
-fn a_cut_text_that_comes_late_in_lines_is_a_fault_to_every_command() {
+fn a_cut_text_that_comes_late_is_a_fault_to_every_command() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut lines = String::new();
-    for n in 1..=1000 {
+    let record = |n: u32| {
         let data = if n == 900 { quoted("{\"a\":1") } else { format!("{{\"a\":{n}}}") };
-        writeln!(lines, r#"{{"stream_id":"order-1","version":{n},"event_type":"Paid","data":{data}}}"#).expect("text");
-    }
-    let file = named(&folder, "late.jsonl", &lines);
-    for command in [&["streams", &file][..], &["search", &file, "order"], &["types", &file], &["streams", &file]] {
-        let answer = run(command);
-        let said = stderr(&answer);
-        assert_eq!(code(&answer), 65, "{command:?}: {said}");
-        assert!(said.contains("1 payload is not the JSON it should be"), "{command:?}: {said}");
+        format!(r#"{{"stream_id":"order-1","version":{n},"event_type":"Paid","data":{data}}}"#)
+    };
+    let records: Vec<String> = (1..=1000).map(record).collect();
+    for (name, text) in [("late.jsonl", records.join("\n") + "\n"), ("late.json", format!("[{}]", records.join(",\n")))]
+    {
+        let file = named(&folder, name, &text);
+        for command in [&["streams", &file][..], &["search", &file, "order"], &["types", &file], &["streams", &file]] {
+            let answer = run(command);
+            let said = stderr(&answer);
+            assert_eq!(code(&answer), 65, "{command:?}: {said}");
+            assert!(said.contains("1 payload is not the JSON it should be"), "{command:?}: {said}");
+        }
     }
 }
 
