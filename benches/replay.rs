@@ -17,8 +17,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use stepback::domain::json::Object;
-use stepback::domain::{Event, EventPage, Json, Parser, StreamName};
-use stepback::domain::{Patch, State};
+use stepback::domain::{Event, EventPage, Json, Parser, Patch, State, StreamName};
 use stepback::reducers::merge::Merge;
 use stepback::replay::{
     Advance, Budget, Fingerprint, FoldError, Goal, Limits, Lost, Reducer, ReducerInfo, Spacing, Start, StateCost, Stop,

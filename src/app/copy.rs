@@ -9,8 +9,7 @@ use super::ids::Pane;
 use super::panes::state::{Against, StateView};
 use super::{App, Severity};
 use crate::ask::{Ask, Generation};
-use crate::domain::Patch;
-use crate::domain::{Event, Json, Path, Place, Scope, Step, StreamName, json::write_key, shell};
+use crate::domain::{Event, Json, Patch, Path, Place, Scope, Step, StreamName, json::write_key, shell};
 use crate::replay::Moment;
 use crate::wire;
 

@@ -294,8 +294,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::replay::Counted;
-    use crate::replay::FaultCount;
+    use crate::replay::{Counted, FaultCount};
 
     #[test]
     fn failing_events_are_walked_both_ways() {

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::Patch;
-use crate::domain::{Json, Path, Step};
+use crate::domain::{Json, Patch, Path, Step};
 
 /// What happened at a place.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -13,8 +13,7 @@ use super::keymap::Meaning;
 use super::mode::{self, Asking, Entry, Help, Mode, Prompt};
 use super::panes::{keep_visible, moved};
 use super::{App, Severity, layout, words};
-use crate::domain::Direction;
-use crate::domain::Place;
+use crate::domain::{Direction, Place};
 
 impl App {
     /// Takes a key, or holds it until the stream it is meant for is known: who types fast, or pastes, or sits behind a

@@ -11,8 +11,7 @@ use std::time::Duration;
 use super::failing::AskedFailing;
 use super::folding::Fold;
 use crate::ask::{Arrival, Failing, FoldProgress, Generation};
-use crate::domain::Patch;
-use crate::domain::{Direction, Event, Scope, StreamName, Version};
+use crate::domain::{Direction, Event, Patch, Scope, StreamName, Version};
 use crate::replay::Moment;
 
 /// What an event did to the state, as far as its moment has been seen.

@@ -8,8 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::output::{self, Ended, Table};
 use crate::config::Folders;
-use crate::domain::words;
-use crate::domain::{Failure, FailureKind, Timestamp};
+use crate::domain::{Failure, FailureKind, Timestamp, words};
 use crate::session::caches::{Cache, Listed};
 
 /// List the indexes of large files that are kept between two runs, those used last first.

@@ -10,8 +10,7 @@ use super::folding::{self, FoldArgs};
 use super::output::{self, Ended};
 use super::source_args::SourceArgs;
 use super::{state, tree};
-use crate::domain::Patch;
-use crate::domain::{Place, text};
+use crate::domain::{Patch, Place, text};
 use crate::session::{Reached, Source, Walker};
 use crate::wire;
 

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::interrupt;
 use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
-use crate::domain::words;
-use crate::domain::{About, Asked, Caveat, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp};
+use crate::domain::{About, Asked, Caveat, EventQuery, Failure, Form, Payload, Progress, Scope, Timestamp, words};
 use crate::session::Source;
 
 /// Streams read at once.

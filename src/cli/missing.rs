@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use super::interrupt::{self, STOPPED};
 use super::meter::Meter;
 use super::output;
-use crate::domain::words;
-use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, text};
+use crate::domain::{Event, Failure, FailureKind, OtherKey, Scope, text, words};
 use crate::session::{Source, Steady, payloads};
 
 /// Answered, but not whole: records that could not be read, events whose fold failed.

@@ -4,8 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use super::interrupt;
-use crate::domain::address;
-use crate::domain::{Failure, FailureKind, Progress, StreamKey, StreamSummary, Timestamp, names, text};
+use crate::domain::{Failure, FailureKind, Progress, StreamKey, StreamSummary, Timestamp, address, names, text};
 use crate::session::Source;
 pub use crate::wire::{push_optional, push_parts, push_position, push_text};
 

@@ -12,8 +12,7 @@ use super::lines;
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
-use crate::domain::words;
-use crate::domain::{Cancel, Event, EventQuery, FailureKind, Pattern, Scope, SearchStep};
+use crate::domain::{Cancel, Event, EventQuery, FailureKind, Pattern, Scope, SearchStep, words};
 use crate::session::Source;
 use crate::session::search::{Case, excerpt, pattern};
 

@@ -12,8 +12,7 @@ use super::meter::Meter;
 use super::output::{self, Ended, Table, push_optional, push_position, push_text};
 use super::source_args::SourceArgs;
 use crate::domain::shape::{Beside, Field, Happened, Proof, Shapes, Turn, TypeShape};
-use crate::domain::words;
-use crate::domain::{Place, Scope, text};
+use crate::domain::{Place, Scope, text, words};
 use crate::session::Source;
 use crate::session::shapes::{self, Part};
 

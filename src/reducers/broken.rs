@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::Event;
-use crate::domain::State;
+use crate::domain::{Event, State};
 use crate::replay::{FoldError, Lost, Reducer, ReducerInfo, Start};
 
 /// Stands in for a reducer whose file cannot be read. The walk over the events goes on; every state is this error.

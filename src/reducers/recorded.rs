@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::State;
-use crate::domain::{Event, Json, Payload, RecordedState, RecordedStates};
+use crate::domain::{Event, Json, Payload, RecordedState, RecordedStates, State};
 use crate::replay::{Fingerprint, FoldError, Lost, Reducer, ReducerInfo, Start, StateCost};
 
 /// Gives the recorded state after each event. An event that failed when it was recorded is one that failed; where nothing

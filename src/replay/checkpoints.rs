@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress, get_maximum_output_size};
 
-use crate::domain::Parser;
-use crate::domain::State;
+use crate::domain::{Parser, State};
 use crate::replay::StateText;
 
 /// What keeping one costs besides its bytes: about.

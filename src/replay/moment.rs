@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::{FaultCount, FoldError, ReducerInfo, Suspension};
-use crate::domain::{Event, Form, StreamName};
-use crate::domain::{Patch, State};
+use crate::domain::{Event, Form, Patch, State, StreamName};
 
 /// A place in the history that is walked: between two events, before the first, or after the last.
 #[derive(Clone, PartialEq, Debug)]

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use super::FoldError;
 use super::log::event_bytes;
-use crate::domain::Event;
-use crate::domain::{Patch, State};
+use crate::domain::{Event, Patch, State};
 
 /// A state, or why the reducer could not give it.
 pub(super) type Given = Result<State, Arc<FoldError>>;

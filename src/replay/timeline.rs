@@ -25,8 +25,7 @@ use super::keyed::Keyed;
 use super::log::{Log, event_bytes};
 use super::ring::{Fresh, Given, Ring, Version};
 use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, StateCost, Track};
-use crate::domain::State;
-use crate::domain::{Cancel, Event, EventPage, Parser, StreamName};
+use crate::domain::{Cancel, Event, EventPage, Parser, State, StreamName};
 pub use counting::Counted;
 use recovery::Recovery;
 

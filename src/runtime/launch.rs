@@ -12,8 +12,7 @@ use super::{Background, ColorDepth, Launch, Screen, background, color_depth, mis
 use crate::app::{App, Effect, Msg, Origin, Setup};
 use crate::cli::{self, Interface};
 use crate::config::{Folders, Settings, ThemeChoice};
-use crate::domain::address;
-use crate::domain::{Cancel, Destination, Failure, Place, StreamName};
+use crate::domain::{Cancel, Destination, Failure, Place, StreamName, address};
 use crate::session::{Opening, Source, Walker, demo};
 use crate::ui::{self, theme::Theme};
 

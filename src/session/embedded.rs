@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::address;
 use crate::domain::{
     Anchor, Cancel, Direction, Event, EventQuery, Failure, FailureKind, Form, Json, Payload, Progress, Scope,
-    StreamName,
+    StreamName, address,
 };
 use crate::sources::Source;
 use crate::store::{self, Appended, Appender, NewEvent, Report, Store, StoreError, Taken, TakenOver, fingerprint};

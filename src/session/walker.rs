@@ -17,10 +17,9 @@ use super::open::categories;
 use super::places;
 use super::reducers::{PROJECT_FILE, ReducerBook, Refreshed};
 use crate::domain::{
-    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Place, Scope, StreamName,
-    Timestamp, Version,
+    Anchor, Cancel, Destination, Direction, Event, EventQuery, Failure, FailureKind, Patch, Place, Scope, State,
+    StreamName, Timestamp, Version,
 };
-use crate::domain::{Patch, State};
 use crate::replay::{
     Counted, FaultCount, Fingerprint, FoldError, Limits, Moment, Patience, Reducer, ReducerInfo, Suspension, Timeline,
 };

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::domain::words;
-use crate::domain::{Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, words};
 
 /// How many bytes may come out, unless the user allows more.
 const MOST: u64 = 64 << 30;

@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Source, lacking};
-use crate::domain::address;
 use crate::domain::{
     About, Anchor, Cancel, Caveat, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position,
-    Progress, Scope, StreamName, StreamPage, StreamSummary, Trouble,
+    Progress, Scope, StreamName, StreamPage, StreamSummary, Trouble, address,
 };
 use crate::store::{Damage, StoreError, Viewer};
 

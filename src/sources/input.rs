@@ -9,8 +9,7 @@ use super::allowance::Allowance;
 use super::feed::Feed;
 use super::identity::Identity;
 use super::looking::Looking;
-use crate::domain::Failure;
-use crate::domain::address;
+use crate::domain::{Failure, address};
 
 /// How much is read to tell what it is.
 pub const HEAD: u64 = 64 << 10;

@@ -14,8 +14,7 @@ use super::looking::Looking;
 use super::recognise::{Recognised, recognise};
 use super::steady::Steady;
 use super::{Source, chunks, delimited, documents, dumps, embedded, files, jetstream, layouts, sqlite, unpack};
-use crate::domain::address;
-use crate::domain::{Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, address};
 use crate::regular;
 
 /// How to open an address.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::reducing::{apply_all, begin, event, events, fold, script_within, stream, text};
-use stepback::domain::State;
-use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, Trouble, Version, time};
+use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, State, Trouble, Version, time};
 use stepback::reducers::hosted::Hosted;
 use stepback::reducers::javascript::Limits;
 use stepback::reducers::protocol::Level;

@@ -15,10 +15,9 @@ use stepback::app::folding::Fold;
 use stepback::app::notation::{parse_key, plain_key};
 use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
 use stepback::domain::{
-    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Payload, Place, Position, Progress,
-    Scope, StreamName, Timestamp, Trouble, Unjudged, Version, time,
+    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Patch, Payload, Place, Position,
+    Progress, Scope, State, StreamName, Timestamp, Trouble, Unjudged, Version, time,
 };
-use stepback::domain::{Patch, State};
 use stepback::replay::{
     FaultCount, Fingerprint, FirstFault, FoldError, Moment, ReducerInfo, Stale, StateCost, Suspension,
 };

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use stepback::domain::json::{Json, Object};
 use stepback::domain::patch::Change;
-use stepback::domain::{Event, Form, Path, Step, StreamName, StreamSummary};
-use stepback::domain::{Patch, State};
+use stepback::domain::{Event, Form, Patch, Path, State, Step, StreamName, StreamSummary};
 use stepback::replay::{FoldError, ScriptPlace};
 
 /// Lays the data over the state; `…Deleted` ends it; a field `fault`, and what is no JSON, cannot be folded.

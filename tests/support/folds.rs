@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use stepback::domain::{Event, EventPage, Json, Payload, Position, StreamName, Trouble, Version};
-use stepback::domain::{Patch, State};
+use stepback::domain::{Event, EventPage, Json, Patch, Payload, Position, State, StreamName, Trouble, Version};
 use stepback::replay::{
     Advance, Budget, FaultCount, Fingerprint, FoldError, Goal, Limits, Lost, Moment, Per, Reducer, ReducerInfo,
     Spacing, Start, StateCost, Suspension, Timeline,

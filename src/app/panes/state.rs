@@ -8,8 +8,7 @@ use crate::app::ids::Motion;
 use crate::app::overlay::{Happened, Overlay, Tally};
 use crate::app::words;
 use crate::domain::patch::Change;
-use crate::domain::{Json, text};
-use crate::domain::{Patch, State};
+use crate::domain::{Json, Patch, State, text};
 
 /// No more changes than this are told above the tree.
 const MOST_TOLD: u16 = 6;

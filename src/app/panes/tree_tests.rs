@@ -1,7 +1,6 @@
 use super::*;
-use crate::domain::Json;
-use crate::domain::Patch;
 use crate::domain::patch::Change;
+use crate::domain::{Json, Patch};
 
 fn json(text: &str) -> Json {
     Json::parse(text.as_bytes()).expect("JSON")

@@ -1,8 +1,7 @@
 //! What a caller can rely on beyond what the properties in `tests/headless/replay_properties.rs` say.
 
 use super::*;
-use crate::domain::State;
-use crate::domain::{Json, Position, Version};
+use crate::domain::{Json, Position, State, Version};
 use crate::replay::{Fingerprint, Start};
 
 /// Counts events; does not start, or dies, when told to.

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Told;
 use super::examination::Examination;
 use crate::domain::report::{Check, Example, Kind};
-use crate::domain::words;
-use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary};
+use crate::domain::{Cancel, Failure, Scope, StreamName, StreamSummary, words};
 use crate::session::{Folded, Walker};
 use crate::sources::Source;
 

@@ -8,10 +8,9 @@ use super::faults;
 use super::snapshots;
 use super::streams::Streams;
 use crate::domain::report::{Check, Example, Kind, Report};
-use crate::domain::words;
 use crate::domain::{
     Cancel, Disorder, Event, EventQuery, Failure, FailureKind, NoteKind, OtherKey, Scope, ShownBy, StreamName,
-    StreamSummary, Than, Version,
+    StreamSummary, Than, Version, words,
 };
 use crate::session::{Walker, pages};
 use crate::sources::Source;

@@ -14,10 +14,9 @@ use super::header::{FRAME, Transform, checkpoint};
 use super::record::{Flags, Prepare, Record};
 use super::scan::{LINK, Learnt, REFERENCE, Scan, number, target};
 use super::verify::verify;
-use crate::domain::address;
 use crate::domain::{
     About, Cancel, Caveat, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, StreamKind,
-    Version,
+    Version, address,
 };
 use crate::regular;
 use crate::sources::index::{Place, PlacedEvent};

@@ -13,8 +13,7 @@ use super::tokens::{Token, Tokens};
 use super::values;
 use super::walk::{Dialect, Syntax, Until, after_blanks, after_quoted, walk};
 use super::window::{Bytes, Halt, STRIDE, Window};
-use crate::domain::Failure;
-use crate::domain::words;
+use crate::domain::{Failure, words};
 use crate::sources::input::Input;
 
 /// The longest statement that is read; of longer ones only the end is looked for.

@@ -11,10 +11,9 @@ use super::folder::{Kept, Stream, streams};
 use super::message::{Headers, event_type, payload, said, time};
 use super::record::{Record, record};
 use super::scan::{Found, Scan, prefix};
-use crate::domain::address;
 use crate::domain::{
     About, Cancel, Caveat, CaveatKind, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position,
-    StreamKind, Trouble, Version,
+    StreamKind, Trouble, Version, address,
 };
 use crate::sources::index::{Place, PlacedEvent};
 use crate::sources::sorted::{Records, Walk};

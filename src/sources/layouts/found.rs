@@ -13,8 +13,7 @@ use std::sync::Arc;
 use super::cells::{self, Raw};
 use super::reader::{self, Ground, Reader, column};
 use super::spec::{Class, ColumnRule, Confirmation, Layout, Likeness};
-use crate::domain::words;
-use crate::domain::{Candidate, Failure};
+use crate::domain::{Candidate, Failure, words};
 use crate::sources::tables::{Cell, Database, Row, Table};
 
 /// Rows looked at to confirm a layout.

@@ -16,10 +16,9 @@ use super::lookups::Lookups;
 use super::mapped;
 use super::reader;
 use super::spec::{ColumnRule, Ordering, Sources};
-use crate::domain::words;
 use crate::domain::{
     About, Candidate, Caveat, Failure, FailureKind, LeftOut, NoteKind, OtherKey, ShownBy, StreamKey, StreamKind,
-    StreamName,
+    StreamName, words,
 };
 use crate::sources::cache::{self, Kept, Sequence};
 use crate::sources::files::mapping::{FieldPath, Overrides, Role};

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use super::outline::{Outline, Outlined};
 use super::sample::Sample;
 use super::signature::{Parts, Signature, ends_line};
-use crate::domain::address;
-use crate::domain::{Cancel, Failure, StreamName};
+use crate::domain::{Cancel, Failure, StreamName, address};
 use crate::sources::Source;
 use crate::sources::open::{OpenOptions, Opened, opened};
 

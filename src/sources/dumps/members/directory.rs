@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 
 use super::{CONTENTS, Member};
-use crate::domain::Failure;
-use crate::domain::address;
+use crate::domain::{Failure, address};
 use crate::sources::feed::{Feed, read_at};
 use crate::sources::input::Input;
 
