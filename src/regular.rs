@@ -4,13 +4,14 @@
 //! is opened, and a file may be larger than memory. Every layer that opens a file a person may have put there opens it here,
 //! and so does the embedded store where it opens what should be its own.
 
-use crate::domain::words;
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+use crate::domain::words;
 
 /// Opens a regular file to be read.
 ///

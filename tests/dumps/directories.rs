@@ -2,17 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::tables;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::support::tables::{Values, rows, table};
 use md5::{Digest, Md5};
 use serde_json::Value;
 use stepback::domain::{Cancel, Event, EventQuery, Scope};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
+
+use crate::support::tables;
+use crate::support::tables::{Values, rows, table};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/pg17")

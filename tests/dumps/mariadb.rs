@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::mariadb::Mariadb;
-use crate::support::tables::{Values, fetched, open, rows, table};
 use stepback::sources::open::{OpenOptions, open as open_source};
 use stepback::sources::tables::Database;
+
+use crate::support::mariadb::Mariadb;
+use crate::support::tables::{Values, fetched, open, rows, table};
 
 const SCHEMA: &str = r#"
 CREATE DATABASE shop DEFAULT CHARACTER SET utf8mb4;

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::postgres::Postgres;
-use crate::support::tables::{Values, fetched, open, opened, rows, table};
 use stepback::sources::dumps;
 use stepback::sources::input::Input;
 use stepback::sources::tables::{Database, Row};
+
+use crate::support::postgres::Postgres;
+use crate::support::tables::{Values, fetched, open, opened, rows, table};
 
 const SCHEMA: &str = r#"
 CREATE SCHEMA app;

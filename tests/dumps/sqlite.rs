@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::tables::{Values, fetched, open, rows, table};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use stepback::sources::tables::Database;
+
+use crate::support::tables::{Values, fetched, open, rows, table};
 
 const SCHEMA: &str = r#"
 CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c BLOB, d REAL, e ANY,

@@ -4,7 +4,6 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used)]
 
-use crate::support::postgres;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
@@ -22,6 +21,8 @@ use stepback::domain::{
 use stepback::sources::cache::{Blocks, Cache, Kept};
 use stepback::sources::open::{OpenOptions, open};
 use stepback::sources::{Source, TypeCount};
+
+use crate::support::postgres;
 
 /// A folder with a store in it and the cache; in memory, where that can be had, for every entry waits for the disk.
 struct Desk {

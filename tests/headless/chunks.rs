@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::chunks;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -19,6 +18,7 @@ use stepback::domain::{
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
+use crate::support::chunks;
 use crate::support::chunks::{
     BEGIN, COMMITTED, DATA, DELETE, END, JSON, Log, PROPERTIES, Prepare, REDACTED, SINGLE, checkpoint,
 };

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::reducing::{apply_all, events, script_within, stream, text};
 use stepback::domain::{Event, EventPage};
 use stepback::reducers::hosted::Hosted;
 use stepback::reducers::javascript::{self, JavaScriptConfig, Limits};
 use stepback::reducers::protocol::Level;
 use stepback::replay::{Advance, Budget, FoldError, Goal, Lost, Reducer, Start, Timeline};
+
+use crate::reducing::{apply_all, events, script_within, stream, text};
 
 const EVENT: Duration = Duration::from_millis(200);
 const CALL: Duration = Duration::from_millis(300);

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::chunks;
-use crate::support::nats;
 use std::fs::{self, OpenOptions as Options};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +12,9 @@ use std::time::{Duration, Instant};
 use stepback::domain::{Cancel, Change, Event, EventQuery, Scope};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
+
+use crate::support::chunks;
+use crate::support::nats;
 
 fn opened(path: &Path) -> Arc<dyn Source> {
     let source = open(path.to_str().unwrap(), &OpenOptions::default()).unwrap();

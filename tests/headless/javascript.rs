@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::reducing::{apply_all, begin, event, events, fold, script_within, stream, text};
 use stepback::domain::{Cancel, Event, Form, Json, Payload, Position, State, Trouble, Version, time};
 use stepback::reducers::hosted::Hosted;
 use stepback::reducers::javascript::Limits;
 use stepback::reducers::protocol::Level;
 use stepback::replay::{FoldError, Reducer, Start};
+
+use crate::reducing::{apply_all, begin, event, events, fold, script_within, stream, text};
 
 /// Generous times: these scripts are slow only where the machine is.
 fn script(source: &str) -> Hosted {

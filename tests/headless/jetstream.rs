@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::nats;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use stepback::domain::{About, Cancel, Change, Event, EventQuery, Failure, NoteKi
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
+use crate::support::nats;
 use crate::support::nats::{Client, Server};
 
 struct Opened {

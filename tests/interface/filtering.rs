@@ -1,8 +1,9 @@
 //! The filter of events, by keys: what is shown, what is hidden, and that states are those of all events.
 
-use crate::support::desk::{Desk, shop};
 use stepback::app::{Effect, Msg};
 use stepback::ask::{Ask, Told};
+
+use crate::support::desk::{Desk, shop};
 
 fn order(place: u64) -> (String, u64) {
     ("order-1001".into(), place)

@@ -1,8 +1,9 @@
 //! Looking for text, by keys: where one is led, what is counted, what is said.
 
-use crate::support::desk::{Desk, shop};
 use stepback::app::{Effect, Msg};
 use stepback::ask::{Ask, Told};
+
+use crate::support::desk::{Desk, shop};
 
 fn at(scope: &str, place: u64) -> (String, u64) {
     (scope.into(), place)

@@ -1,11 +1,12 @@
 //! A source that changes while it is looked at: followed when it grows, told of when it is no longer the same.
 
 use std::sync::Arc;
+
+use stepback::app::{Effect, Msg};
 use stepback::ask::{Ask, Told};
+use stepback::domain::{Change, Event};
 
 use crate::support::desk::{Desk, event, numbered, shop};
-use stepback::app::{Effect, Msg};
-use stepback::domain::{Change, Event};
 
 /// The shop, and two orders more.
 fn grown() -> Vec<Arc<Event>> {

@@ -1,11 +1,12 @@
 //! What is generated for readers: the picture of the README and its table of keys. `UPDATE_DOCS=1` rewrites both.
 
-use crate::support::live;
-use crate::support::svg;
 use std::path::{Path, PathBuf};
 
 use stepback::app::{Setup, keymap};
 use stepback::ui::Theme;
+
+use crate::support::live;
+use crate::support::svg;
 
 const BEGIN: &str = "<!-- keys -->\n";
 const END: &str = "<!-- /keys -->";

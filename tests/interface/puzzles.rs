@@ -1,11 +1,12 @@
 //! The planted bugs of the sample data, found headless and by keys, against the truth that another engine computed.
 
-use crate::support::live;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use stepback::app::{Origin, Setup};
 use stepback::domain::{Json, Number, Path as Pointer};
+
+use crate::support::live;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stepback"))

@@ -1,17 +1,18 @@
 //! What the screen looks like: pictures of whole screens at the sizes people have.
 
 use std::sync::Arc;
-use stepback::ask::{Ask, Generation, Told};
 
-use crate::support::desk::{Desk, event, numbered, shop, unreadable};
 use bytes::Bytes;
 use ratatui::style::Color;
 use stepback::app::action::ACTIONS;
 use stepback::app::ids::Pane;
 use stepback::app::{Effect, Msg};
+use stepback::ask::{Ask, Generation, Told};
 use stepback::domain::{Change, Event, Failure, FailureKind, Payload, text, time};
 use stepback::replay::{FoldError, ScriptPlace, Stale};
 use stepback::ui::theme::{Role, Theme};
+
+use crate::support::desk::{Desk, event, numbered, shop, unreadable};
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (120, 36), (160, 45), (40, 12)];
 

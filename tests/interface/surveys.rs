@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use stepback::ask::{Answer, Ask, Survey, Told};
 
-use crate::support::desk::{Desk, shop};
-use crate::support::live::Live;
 use stepback::app::ids::Pane;
 use stepback::app::mode::Mode;
 use stepback::app::{Effect, Msg, Setup};
+use stepback::ask::{Answer, Ask, Survey, Told};
 use stepback::domain::report::{Check, Example, Finding, Kind, Report, Severity};
 use stepback::domain::{Failure, FailureKind, Scope};
 use stepback::ui::Theme;
+
+use crate::support::desk::{Desk, shop};
+use crate::support::live::Live;
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (120, 36), (160, 45), (40, 12)];
 

@@ -1,9 +1,7 @@
 //! What keys do, told in the user's language: keys go in, and what one sees and what is wanted comes out.
 
 use std::sync::Arc;
-use stepback::ask::{Arrival, Ask, Failing, Generation, Told};
 
-use crate::support::desk::{Desk, event, keys_of, numbered, shop, unreadable};
 use proptest::prelude::*;
 use stepback::app::action::{ACTIONS, Context};
 use stepback::app::ids::Pane;
@@ -11,11 +9,14 @@ use stepback::app::keymap::{Keymap, markdown};
 use stepback::app::mode::Mode;
 use stepback::app::walk::Fact;
 use stepback::app::{Effect, MouseKind, Msg, Origin, Setup};
+use stepback::ask::{Arrival, Ask, Failing, Generation, Told};
 use stepback::domain::{
     Anchor, Caveat, CaveatKind, Destination, Direction, Failure, FailureKind, Json, Place, Progress, Scope,
 };
 use stepback::replay::{Counted, FaultCount, FoldError, ScriptPlace, Stale, Suspension};
 use stepback::ui::Theme;
+
+use crate::support::desk::{Desk, event, keys_of, numbered, shop, unreadable};
 
 fn order(place: u64) -> (String, u64) {
     ("order-1001".into(), place)

@@ -5,15 +5,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use stepback::ask::{Arrival, Ask, FoldProgress, Generation, Told};
 
-use super::fold::{difference, fold, streams, subsequence};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Style};
 use stepback::app::folding::Fold;
 use stepback::app::notation::{parse_key, plain_key};
 use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
+use stepback::ask::{Arrival, Ask, FoldProgress, Generation, Told};
 use stepback::domain::{
     About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Patch, Payload, Place, Position,
     Progress, Scope, State, StreamName, Timestamp, Trouble, Unjudged, Version, time,
@@ -24,6 +23,8 @@ use stepback::replay::{
 use stepback::session::search::EventFilter;
 use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
+
+use super::fold::{difference, fold, streams, subsequence};
 
 /// One event to be built: stream, type, data; the rest follows from its place.
 pub fn event(stream: &str, event_type: &str, data: &str) -> Event {

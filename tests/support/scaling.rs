@@ -7,10 +7,11 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::chunks::Log;
 use stepback::domain::Cancel;
 use stepback::sources::Looking;
 use stepback::sources::open::{OpenOptions, open};
+
+use super::chunks::Log;
 
 const FEW: usize = 50_000;
 const MANY: usize = 200_000;

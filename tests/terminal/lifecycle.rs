@@ -5,8 +5,9 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::support::pty::{Pty, Setup, await_end};
 use rustix::process::Signal;
+
+use crate::support::pty::{Pty, Setup, await_end};
 
 /// The program on its trial screen.
 fn setup() -> Setup {

@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-use crate::support::pty::{Pty, Setup};
 use rustix::process::Signal;
+
+use crate::support::pty::{Pty, Setup};
 
 /// A home of its own, so that no test sees the demo or the settings of a person.
 fn at_home(home: &Path, args: &[&str], size: (u16, u16)) -> Pty {

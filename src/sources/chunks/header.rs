@@ -2,11 +2,12 @@
 //!
 //! All numbers are little-endian. The layout is that of log format "V2", which EventStoreDB 5 to 24 and KurrentDB write.
 
-use crate::regular;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use crate::regular;
 
 /// The length of the header, and of the footer.
 pub const FRAME: u64 = 128;

@@ -6,8 +6,9 @@
 //! make streams of it whose versions count without a gap; because a store that was written twice may look the same, that
 //! key is a doubt which the header and the doctor tell. Who wrote an event, why, where and in which run is never a key.
 
-use hashbrown::{HashMap, HashSet};
 use std::borrow::Cow;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::names::{self, Qualifier};
 use super::sample::{Field, Growth, Sample, TEXT};

@@ -2,9 +2,10 @@
 //!
 //! It judges nothing; it counts what the values of each field are like.
 
-use hashbrown::{HashMap, HashSet};
 use std::borrow::Cow;
 use std::hash::BuildHasher;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::FieldPath;
 use crate::domain::text;

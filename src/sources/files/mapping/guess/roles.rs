@@ -1,7 +1,8 @@
 //! How much a field looks like a part of an event that can be judged by itself, and why.
 
-use hashbrown::HashMap;
 use std::borrow::Cow;
+
+use hashbrown::HashMap;
 
 use super::super::Role;
 use super::super::names::{self, rank};
