@@ -16,7 +16,7 @@ use crate::replay::{Counted, Moment};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Generation(pub u64);
 
-/// A question, or that nobody wants the answer any more.
+/// A question, or the wish to stop one.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Ask {
     /// Read events for the list.

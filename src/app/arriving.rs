@@ -8,8 +8,9 @@ use super::ids::Pane;
 use super::panes::state::Against;
 use super::panes::streams::Narrowing;
 use super::walk::{Fact, Wanted};
-use super::{App, Severity, words};
+use super::{App, Severity};
 use crate::ask::{Arrival, Generation, Told};
+use crate::domain::words::counted;
 use crate::domain::{Caveat, Destination, Failure, FailureKind, Progress, Scope, StreamSummary};
 use crate::replay::Moment;
 
@@ -341,7 +342,7 @@ impl App {
     pub(super) fn copied(&mut self, result: Result<usize, String>) {
         match result {
             Ok(bytes) => {
-                let text = self.copied.1.take().unwrap_or_else(|| words::counted(bytes as u64, "byte"));
+                let text = self.copied.1.take().unwrap_or_else(|| counted(bytes as u64, "byte"));
                 self.say(Severity::Info, format!("copied {}: {text}", self.copied.0));
             }
             Err(why) => self.say(Severity::Error, format!("cannot copy {}: {why}", self.copied.0)),

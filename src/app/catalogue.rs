@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::words::{Span, has_fraction, together};
+use crate::domain::words::percent;
 use crate::domain::{About, Progress, Scope, StreamKind, StreamName, StreamSummary, text};
 
 /// The streams that share the part of their name that says what they are of.
@@ -127,7 +128,7 @@ impl Catalogue {
     /// How much of the source has been looked at, in percent; `None` when its size is unknown or all of it has been.
     pub fn percent_read(&self) -> Option<u64> {
         let Progress { done, total, complete, .. } = self.progress;
-        (!complete && total > 0).then(|| super::words::percent(done, total).min(99))
+        (!complete && total > 0).then(|| percent(done, total).min(99))
     }
 }
 

@@ -1,8 +1,8 @@
 //! What to be careful about now, the most harmful first: one list for the header and for what is told of the source.
 
-use super::words::{count, counted};
 use super::{App, Severity};
 use crate::domain::text;
+use crate::domain::words::{count, counted};
 
 /// One thing to be careful about.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,8 +5,9 @@ use crate::ask::Failing;
 use super::action::Action;
 use super::action::Stepping;
 use super::effect::Effect;
-use super::words::{self, count, counted, percent};
+use super::words;
 use super::{App, Severity};
+use crate::domain::words::{count, counted, percent};
 use crate::domain::{Direction, Scope, names};
 use crate::replay::Moment;
 

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a moment counts as that of the cursor only while nothing else is said here. Events never wait for it.
 
-use super::words::{count, percent};
 use crate::ask::{FoldProgress, Generation};
+use crate::domain::words::{count, percent};
 
 impl FoldProgress {
     /// From so many seconds on a fold is slow: what it did so far says more than a percentage.

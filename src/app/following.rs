@@ -7,8 +7,9 @@
 use super::effect::Effect;
 use super::panes::{EventPane, EventsPane, StatePane, StreamsPane};
 use super::walk::Walk;
-use super::{App, Mode, Opening, Severity, words};
+use super::{App, Mode, Opening, Severity};
 use crate::ask::Ask;
+use crate::domain::words::count;
 use crate::domain::{Change, Destination, Scope};
 
 /// What is known of it.
@@ -182,6 +183,6 @@ impl App {
 
     /// How many events are new, in words.
     pub fn new_words(&self) -> Option<String> {
-        (self.follow.new > 0).then(|| format!("+{} new", words::count(self.follow.new)))
+        (self.follow.new > 0).then(|| format!("+{} new", count(self.follow.new)))
     }
 }

@@ -14,8 +14,9 @@ use super::panes::state::Against;
 use super::panes::streams::{Narrowing, Row};
 use super::panes::{self};
 use super::walk::{Across, Pin, Play, Wanted};
-use super::{App, Severity, words};
+use super::{App, Severity};
 use crate::ask::{Ask, Generation};
+use crate::domain::words::counted;
 use crate::domain::{Destination, Direction, Place, Scope, StreamName, place};
 
 impl App {
@@ -484,7 +485,7 @@ impl App {
             self.go_to_place(scope, next, out);
         } else if self.catalogue.progress.complete {
             self.stop_playing(out);
-            let total = words::counted(self.walk.place, "event");
+            let total = counted(self.walk.place, "event");
             self.say(Severity::Info, format!("played to the end: {total}"));
         }
     }

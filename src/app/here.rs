@@ -6,8 +6,8 @@ use super::ids::Pane;
 use super::layout::rows;
 use super::panes::Tree;
 use super::panes::state::StateView;
-use super::words::{self, counted};
 use crate::domain::Scope;
+use crate::domain::words::{counted, instant};
 
 impl App {
     /// What the status line says of the place one stands at when there is nothing else to say: what to be careful about
@@ -52,7 +52,7 @@ impl App {
         let event = self.walk.event()?;
         let mut told = format!("position {}", event.position);
         if let Some(time) = event.time.filter(|_| !time_in_header && !self.shows_times()) {
-            told.push_str(&format!("  {}", words::instant(time)));
+            told.push_str(&format!("  {}", instant(time)));
         }
         for (name, value) in [("id", &event.id), ("correlation", &event.correlation)] {
             if let Some(value) = value {
@@ -75,7 +75,7 @@ impl App {
     fn scope_words(&self) -> Option<String> {
         let scope = self.walk.scope.as_ref().unwrap_or(&Scope::All);
         if let Some((first, last)) = self.catalogue.span_in(scope) {
-            return Some(format!("{} to {}", words::instant(first), words::instant(last)));
+            return Some(format!("{} to {}", instant(first), instant(last)));
         }
         let progress = &self.catalogue.progress;
         let so_far = if progress.complete { "" } else { " so far" };

@@ -1,6 +1,7 @@
 //! What is under way outside: numbers the questions, and knows how far the answers are.
 
 use crate::ask::Generation;
+use crate::domain::words::count;
 use crate::domain::{Direction, Scope};
 
 /// A search that is running or was the last one.
@@ -50,7 +51,7 @@ pub struct Hits {
 impl Hits {
     /// How many there are, in words: `17`, `17 so far`, `1,000,000+`.
     pub fn count(&self) -> String {
-        let count = super::words::count(self.places.len() as u64);
+        let count = count(self.places.len() as u64);
         match (self.running, self.more) {
             (_, true) => format!("{count}+"),
             (true, _) => format!("{count} so far"),

@@ -4,6 +4,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::app::ids::Motion;
 use crate::domain::text;
+use crate::domain::words::count;
 
 /// More bytes of a text than this are not laid out; what is left out is counted.
 pub const SHOWN: usize = 64 * 1024;
@@ -43,7 +44,7 @@ impl Lines {
             wrap(&text::safe(line), &mut lines);
         }
         if end < source.len() {
-            lines.push(format!("… {} more bytes", super::words::count((source.len() - end) as u64)));
+            lines.push(format!("… {} more bytes", count((source.len() - end) as u64)));
         }
         Self { lines, top: 0 }
     }

@@ -7,6 +7,7 @@ use super::ids::Pane;
 use super::mode::{Mode, Popup};
 use super::panes::state::{Against, StateView};
 use super::{App, Severity, Times, layout};
+use crate::domain::words::{count, counted};
 
 impl App {
     /// Does something, so many times where it can be counted.
@@ -225,7 +226,6 @@ impl App {
 
     /// What is known of the source, in words.
     fn about(&self) -> String {
-        use super::words::{count, counted};
         let progress = &self.catalogue.progress;
         let so_far = if progress.complete { "" } else { " so far" };
         let mut text = String::new();

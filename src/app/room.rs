@@ -10,7 +10,7 @@ use super::effect::Effect;
 use super::ids::Pane;
 use super::layout::{Room, track};
 use super::panes::streams::CATEGORIES;
-use super::words::count;
+use crate::domain::words::count;
 use crate::domain::{Scope, text};
 
 /// The border of a pane.

@@ -10,6 +10,8 @@ use super::jobs::{Hits, Search};
 use super::mode::{Asking, Mode, Prompt};
 use super::{App, Severity};
 use crate::ask::{Ask, Generation};
+
+use crate::domain::words::count;
 use crate::domain::{Destination, Direction, Scope};
 
 /// What is looked for, as it was typed: `/…/` is a regular expression, and so is anything when that is switched on.
@@ -237,13 +239,13 @@ impl App {
         let at = self.jobs.search.as_ref().and_then(|search| search.at);
         let here = at.filter(|at| self.walk.scope.as_ref() != Some(&hits.scope) || *at == self.walk.place);
         let number = here.and_then(|at| hits.places.binary_search(&at).ok());
-        let count = hits.count();
+        let in_all = hits.count();
         let percent = if hits.running { format!(", {} %", hits.percent) } else { String::new() };
         Some(match number {
-            Some(number) => format!("match {} of {count}{percent}", super::words::count(number as u64 + 1)),
+            Some(number) => format!("match {} of {in_all}{percent}", count(number as u64 + 1)),
             None if hits.places.len() == 1 && !hits.running => "1 match".into(),
-            None if hits.running => format!("{count}{percent}"),
-            None => format!("{count} matches"),
+            None if hits.running => format!("{in_all}{percent}"),
+            None => format!("{in_all} matches"),
         })
     }
 

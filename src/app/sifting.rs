@@ -9,8 +9,9 @@ use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::panes::sifted::Sifted;
 use super::panes::{self};
-use super::{App, Severity, words};
+use super::{App, Severity};
 use crate::ask::{Ask, Generation};
+use crate::domain::words::{count, counted};
 use crate::domain::{Scope, Unjudged};
 
 /// A filter that was typed and has not been accepted yet.
@@ -57,7 +58,7 @@ impl App {
         if self.panes.events.sifted.take().is_some() {
             out.push(Effect::Ask(Ask::StopSift));
             let total = self.walk.scope.as_ref().map_or(0, |scope| self.total(scope));
-            self.say(Severity::Info, format!("all {} are shown", words::counted(total, "event")));
+            self.say(Severity::Info, format!("all {} are shown", counted(total, "event")));
             self.follow_cursor();
         }
     }
@@ -113,8 +114,8 @@ impl App {
         let words = sifted.unjudged.words();
         let nearest = sifted.stood.take_if(|stood| *stood == place && !sifted.places.is_empty());
         let nearest = nearest.and_then(|place| sifted.nearest(place)).filter(|nearest| *nearest != place && place > 0);
-        let hidden = words::count(looked.saturating_sub(shown));
-        let told = format!("{} of {}, {hidden} hidden", words::count(shown), words::counted(looked, "event"));
+        let hidden = count(looked.saturating_sub(shown));
+        let told = format!("{} of {}, {hidden} hidden", count(shown), counted(looked, "event"));
         if words.is_empty() {
             self.say(Severity::Info, format!("{told}; states are still those of all events"));
         } else {

@@ -12,7 +12,8 @@ use super::key::{Key, KeyCode};
 use super::keymap::Meaning;
 use super::mode::{self, Asking, Entry, Help, Mode, Prompt};
 use super::panes::{keep_visible, moved};
-use super::{App, Severity, layout, words};
+use super::{App, Severity, layout};
+use crate::domain::words::{count, counted, instant};
 use crate::domain::{Direction, Place};
 
 impl App {
@@ -348,7 +349,7 @@ impl App {
                 let found = narrowing.matches.as_ref().map_or(0, |matches| matches.len());
                 let so_far = if narrowing.complete && self.catalogue.progress.complete { "" } else { " so far" };
                 let severity = if found == 0 && narrowing.complete { Severity::Warning } else { Severity::Info };
-                Some((severity, format!("{} match{so_far}", words::counted(found as u64, "stream"))))
+                Some((severity, format!("{} match{so_far}", counted(found as u64, "stream"))))
             }
             Asking::Sift => Some(self.filter_words(text)),
             Asking::GoTo => {
@@ -367,15 +368,15 @@ impl App {
             Goto::Place(Place::Number(n)) if stream => format!("version {n}"),
             Goto::Place(Place::Number(n)) => format!("position {n}"),
             Goto::Place(Place::Position(text)) => format!("position {text}"),
-            Goto::Place(Place::Ordinal(n)) => format!("event {} of the scope", words::count(*n)),
-            Goto::Place(Place::Time(time)) => format!("as of {}", words::instant(*time)),
+            Goto::Place(Place::Ordinal(n)) => format!("event {} of the scope", count(*n)),
+            Goto::Place(Place::Time(time)) => format!("as of {}", instant(*time)),
             Goto::Place(Place::Clock(clock)) => format!("as of {clock}, on the day of the last event"),
             Goto::Place(Place::Ago(_)) => "so long before the last event".into(),
             Goto::Place(Place::Start) => "before the first event".into(),
             Goto::Place(Place::First) => "the first event".into(),
             Goto::Place(Place::Last) => "the last event".into(),
-            Goto::By(by @ 0..) => format!("{} on", words::counted(*by as u64, "event")),
-            Goto::By(by) => format!("{} back", words::counted(by.unsigned_abs(), "event")),
+            Goto::By(by @ 0..) => format!("{} on", counted(*by as u64, "event")),
+            Goto::By(by) => format!("{} back", counted(by.unsigned_abs(), "event")),
             Goto::Part(part) => format!("{} % of the scope", *part as f64 / 1_000.0),
             Goto::Name(name) if self.catalogue.index_of(&name.clone().into()).is_some() => "this stream".into(),
             Goto::Name(name) if self.place_in_stream(name).is_some() => "this place of that stream".into(),

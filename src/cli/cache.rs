@@ -10,6 +10,7 @@ use super::output::{self, Ended, Table};
 use crate::config::Folders;
 use crate::domain::{Failure, FailureKind, Timestamp, words};
 use crate::session::caches::{Cache, Listed};
+use crate::wire::push_text;
 
 /// List the indexes of large files that are kept between two runs, those used last first.
 #[derive(Args, Debug)]
@@ -79,13 +80,13 @@ fn cells(entry: &Listed) -> Vec<String> {
 fn write_json(out: &mut dyn Write, entry: &Listed) -> std::io::Result<()> {
     let mut line = String::from("{\"source\":");
     match source(entry) {
-        Some(path) => output::push_text(&mut line, &path.display().to_string()),
+        Some(path) => push_text(&mut line, &path.display().to_string()),
         None => line.push_str("null"),
     }
     line.push_str(&format!(",\"source_bytes\":{},\"index_bytes\":{},\"used\":", entry.length, entry.size));
-    output::push_text(&mut line, &used(entry).map(|time| time.to_string()).unwrap_or_default());
+    push_text(&mut line, &used(entry).map(|time| time.to_string()).unwrap_or_default());
     line.push_str(",\"index\":");
-    output::push_text(&mut line, &entry.file.display().to_string());
+    push_text(&mut line, &entry.file.display().to_string());
     line.push_str("}\n");
     out.write_all(line.as_bytes())
 }

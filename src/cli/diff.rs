@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::folding::{self, FoldArgs};
-use super::output::{self, Ended};
+use super::output::Ended;
 use super::source_args::SourceArgs;
 use super::{state, tree};
 use crate::domain::{Patch, Place, text};
 use crate::session::{Reached, Source, Walker};
-use crate::wire;
+use crate::wire::{push_changes, push_text};
 
 /// Compare the state of a stream at two places.
 #[derive(Args, Debug)]
@@ -82,11 +82,11 @@ fn number(place: &Place) -> String {
 fn json(source: &dyn Source, sides: &[Side<'_>; 2], walker: &Walker, patch: &Patch) -> String {
     let [(before, from), (_, to)] = sides;
     let mut line = String::from("{\"stream\":");
-    output::push_text(&mut line, before.moment.stream.as_str());
+    push_text(&mut line, before.moment.stream.as_str());
     line.push_str(&format!(",\"from\":{},\"to\":{},", number(from), number(to)));
     folding::push_folded(&mut line, source, walker, farther(sides));
     line.push_str(",\"changes\":");
-    wire::push_changes(&mut line, patch, ",");
+    push_changes(&mut line, patch, ",");
     line.push('}');
     line
 }

@@ -11,13 +11,14 @@ use super::folding::{self, FoldArgs, KEEP_GOING};
 use super::interrupt;
 use super::meter::Meter;
 use super::missing::{Lack, Verdict};
-use super::output::{self, Ended, push_optional, push_position, push_text};
+use super::output::{self, Ended};
 use super::source_args::{self, SourceArgs};
 use crate::domain::report::{Example, Kind, Report, Severity};
 use crate::domain::{Place, Position, Scope, text};
 use crate::session::Source;
 use crate::session::doctor::{Questions, WhenStopped, examine};
 use crate::session::places::{self, Lookup};
+use crate::wire::{push_optional, push_position, push_text};
 
 /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)
 #[derive(Args, Debug)]

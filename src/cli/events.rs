@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::filter_args::{FilterArgs, Filtering};
 use super::interrupt;
-use super::lines::{self, Payloads, Written};
+use super::lines;
 use super::output::{self, Ended, Table};
 use super::place;
 use super::source_args::SourceArgs;
@@ -17,6 +17,7 @@ use crate::domain::{
     Anchor, Direction, Event, EventPage, EventQuery, FailureKind, Note, NoteKind, OtherKey, Place, Scope,
 };
 use crate::session::Source;
+use crate::wire::{Payloads, Written};
 
 /// Events read at once.
 const PAGE: usize = 1024;

@@ -7,11 +7,12 @@ use clap::Args;
 
 use super::events::Walk;
 use super::filter_args::{FilterArgs, Filtering};
-use super::lines::{self, Written};
+use super::lines;
 use super::output::{self, Ended};
 use super::place;
 use super::source_args::SourceArgs;
 use crate::domain::{NoteKind, Scope};
+use crate::wire::Written;
 
 /// Write events as JSON Lines.
 #[derive(Args, Debug)]

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::interrupt;
-use super::lines::push_named;
 use super::missing::{Lack, Missing};
-use super::output::{push_optional, push_text};
 use super::source_args::SourceArgs;
 use crate::domain::{Event, Failure, OtherKey, Place, StreamName, text, words};
 use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
 use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
+use crate::wire::{push_named, push_optional, push_text};
 
 /// What to do about a reducer that is suspended.
 pub const KEEP_GOING: &str = "--keep-going goes on, however long it takes";

@@ -8,6 +8,7 @@ use clap::Args;
 use super::output::{self, Ended, Table};
 use crate::config::Folders;
 use crate::session::{Catalogue, LayoutEntry};
+use crate::wire::push_text;
 
 /// List the layouts of event stores in tables, or print one.
 #[derive(Args, Debug)]
@@ -63,10 +64,10 @@ fn json(entry: &LayoutEntry) -> String {
         if n > 0 {
             line.push(',');
         }
-        output::push_text(&mut line, key);
+        push_text(&mut line, key);
         line.push(':');
         match value {
-            Some(value) => output::push_text(&mut line, value),
+            Some(value) => push_text(&mut line, value),
             None => line.push_str("null"),
         }
     }

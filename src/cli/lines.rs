@@ -6,9 +6,7 @@ use std::io::{self, Write};
 use super::missing::Missing;
 use crate::domain::payload::Form;
 use crate::domain::{Event, Payload, StreamKey};
-pub(super) use crate::wire::push_named;
-use crate::wire::{self, push_text, push_trouble};
-pub use crate::wire::{Given, Payloads, Written};
+use crate::wire::{self, Given, Written, push_named, push_text, push_trouble};
 
 /// A payload as the JSON it stands for, for a line of a table; as text where it is none.
 pub fn meaning(payload: &Payload) -> Cow<'_, str> {

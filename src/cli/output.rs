@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::interrupt;
 use crate::domain::{Failure, FailureKind, Progress, StreamKey, StreamSummary, Timestamp, address, names, text};
 use crate::session::Source;
-pub use crate::wire::{push_optional, push_parts, push_position, push_text};
+use crate::wire::{push_optional, push_parts, push_text};
 
 /// How a command ends other than well.
 #[derive(Debug)]

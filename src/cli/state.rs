@@ -14,6 +14,7 @@ use super::place;
 use super::source_args::{self, SourceArgs};
 use crate::domain::{Destination, Failure, FailureKind, Json, Place, Scope, text};
 use crate::session::{Reached, Source, Walker};
+use crate::wire::{push_position, push_text};
 
 /// Fold a stream into its state.
 #[derive(Args, Debug)]
@@ -40,12 +41,12 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
     let moment = &reached.moment;
     if args.json {
         let mut line = String::from("{\"stream\":");
-        output::push_text(&mut line, moment.stream.as_str());
+        push_text(&mut line, moment.stream.as_str());
         line.push_str(",\"version\":");
         match &moment.event {
             Some(event) => {
                 line.push_str(&format!("{},\"position\":", event.version));
-                output::push_position(&mut line, &event.position);
+                push_position(&mut line, &event.position);
             }
             None => line.push_str("null,\"position\":null"),
         }

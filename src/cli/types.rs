@@ -9,12 +9,13 @@ use super::command;
 use super::folding::named;
 use super::interrupt;
 use super::meter::Meter;
-use super::output::{self, Ended, Table, push_optional, push_position, push_text};
+use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
 use crate::domain::shape::{Beside, Field, Happened, Proof, Shapes, Turn, TypeShape};
 use crate::domain::{Place, Scope, text, words};
 use crate::session::Source;
 use crate::session::shapes::{self, Part};
+use crate::wire::{push_optional, push_position, push_text};
 
 /// List the types of events; with a type, the fields of its payloads and how they changed
 #[derive(Args, Debug)]

@@ -67,6 +67,12 @@ mod tests {
     }
 
     #[test]
+    fn instants_are_whole() {
+        let noon = crate::domain::time::parse("2026-03-01T12:00:00.5Z").expect("an instant");
+        assert_eq!(instant(noon), "2026-03-01 12:00:00.500Z");
+    }
+
+    #[test]
     fn only_all_of_it_is_a_hundred_percent() {
         assert_eq!([percent(999, 1000), percent(1000, 1000), percent(5, 0), percent(0, 7)], [99, 100, 100, 0]);
     }

@@ -234,20 +234,19 @@ impl Hosted {
     }
 
     fn begin(&mut self, from: Start<'_>) -> Result<(), FoldError> {
-        self.load()?;
-        let Some(worker) = &mut self.worker else { return Err(self.no_state()) };
-        let stream = match from {
+        match from {
             Start::Initial(stream) => {
+                self.load()?;
+                let Some(worker) = &mut self.worker else { return Err(self.no_state()) };
                 Request::StartInitial { stream: stream.as_str() }.write(worker.requests());
-                stream
+                self.begun(stream)
             }
             Start::Resume(stream, state) => {
                 let text = state.as_ref().map(Json::to_string);
                 let exact = text.as_ref().map_or_else(Vec::new, |text| self.exact.of(text));
-                return self.resume(stream, &StateText { text, exact });
+                self.resume(stream, &StateText { text, exact })
             }
-        };
-        self.begun(stream)
+        }
     }
 
     fn resume(&mut self, stream: &StreamName, state: &StateText) -> Result<(), FoldError> {

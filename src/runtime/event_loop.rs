@@ -15,7 +15,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::canvas::Canvas;
 use super::clipboard::{self, Between};
-use super::desk::{Desk, Orders};
 use super::input::supersedes;
 use super::notice::{Notice, Opened, Outlet, Urgent};
 use super::output::Output;
@@ -25,6 +24,7 @@ use super::run::{Reopen, Screen, watch_over};
 use super::signals::{JobControl, Whom};
 use super::tasks::Tasks;
 use super::terminal::{self, Tty};
+use super::walks::{Orders, Walks};
 use crate::app::{Effect, Msg};
 use crate::ask::{Ask, Generation, Told};
 use crate::domain::{Cancel, Failure, FailureKind};
@@ -120,7 +120,7 @@ pub(crate) struct EventLoop<S> {
     screen: S,
     tty: Arc<Tty>,
     output: Output,
-    desk: Desk,
+    walks: Walks,
     tasks: Tasks,
     again: Again,
     /// Whether a walk over a source that was left has not answered.
@@ -162,7 +162,7 @@ impl<S: Screen> EventLoop<S> {
             screen,
             tty: threads.tty,
             output: threads.output,
-            desk: Desk::new(threads.orders),
+            walks: Walks::new(threads.orders),
             tasks: threads.tasks,
             again: threads.again,
             stale: false,
@@ -186,7 +186,7 @@ impl<S: Screen> EventLoop<S> {
             if let Some(ending) = self.ending.take() {
                 return ending;
             }
-            if let Some(place) = self.desk.due_place(Instant::now()) {
+            if let Some(place) = self.walks.due_place(Instant::now()) {
                 self.tell(Msg::Told(place));
             }
             self.draw();
@@ -195,7 +195,7 @@ impl<S: Screen> EventLoop<S> {
                 biased;
                 Some(urgent) = self.urgent.recv() => self.hear(urgent),
                 () = tick(self.play.as_mut()) => self.tell(Msg::PlayTicked),
-                () = sleep(wake) => self.desk.work(Instant::now()),
+                () = sleep(wake) => self.walks.work(Instant::now()),
                 Some(notice) = self.notices.recv() => self.take(notice),
                 else => return Ending::Quit,
             }
@@ -205,7 +205,7 @@ impl<S: Screen> EventLoop<S> {
     /// When something must be done although nothing happens.
     fn due(&self) -> Option<Instant> {
         let frame = (self.frames.wanted && self.may_write()).then_some(self.frames.next);
-        [frame, self.desk.due()].into_iter().flatten().min()
+        [frame, self.walks.due()].into_iter().flatten().min()
     }
 
     fn may_write(&self) -> bool {
@@ -230,7 +230,7 @@ impl<S: Screen> EventLoop<S> {
             if !bytes.is_empty() {
                 self.frames.drawn += 1;
             }
-            self.desk.drawn(now);
+            self.walks.drawn(now);
         }
         if !self.frames.entering {
             bytes.append(&mut self.frames.aside);
@@ -248,7 +248,7 @@ impl<S: Screen> EventLoop<S> {
     /// Says that everything asked for is done and shown: how many inputs were taken and how many frames drawn.
     fn mark_ready(&mut self, bytes: &mut Vec<u8>) {
         let Some(ready) = &mut self.ready else { return };
-        let idle = self.source_read && self.desk.is_idle() && self.tasks.are_idle();
+        let idle = self.source_read && self.walks.is_idle() && self.tasks.are_idle();
         // In this order: what a job said waits here before it counts as ended.
         if !idle || !self.notices.is_empty() || !self.urgent.is_empty() {
             return;
@@ -300,9 +300,9 @@ impl<S: Screen> EventLoop<S> {
             Notice::SourceRead => self.source_read = true,
             Notice::Walked(_) if std::mem::take(&mut self.stale) => {}
             Notice::Reopened(opened) => self.reopened(*opened),
-            Notice::Placed(generation, placed) => self.desk.placed(generation, placed, Instant::now()),
+            Notice::Placed(generation, placed) => self.walks.placed(generation, placed, Instant::now()),
             Notice::Walked(answers) => {
-                let place = self.desk.finished(&answers, Instant::now());
+                let place = self.walks.finished(&answers, Instant::now());
                 for answer in place.into_iter().chain(answers) {
                     self.tell(Msg::Told(answer));
                 }
@@ -327,7 +327,7 @@ impl<S: Screen> EventLoop<S> {
 
     /// Whether all that the first frame waits for is there.
     fn is_first_frame_due(&self) -> bool {
-        self.frames.drawn == 0 && self.opened && self.desk.is_idle() && self.tasks.are_idle()
+        self.frames.drawn == 0 && self.opened && self.walks.is_idle() && self.tasks.are_idle()
     }
 
     fn count_input(&mut self) {
@@ -377,21 +377,24 @@ impl<S: Screen> EventLoop<S> {
         }
     }
 
-    /// Hands a question to who answers it: a slot, the desk, or whoever opens the source again.
+    /// Hands a question to the thread that answers it.
     fn ask(&mut self, ask: Ask, now: Instant) {
-        match self.tasks.ask(ask) {
-            Some(Ask::Go { generation, scope, from, to }) => {
-                self.desk.asked(generation);
+        match ask {
+            Ask::Go { generation, scope, from, to } => {
+                self.walks.asked(generation);
                 self.tasks.place(generation, scope, from, to);
             }
-            Some(Ask::KeepGoing(stream)) => self.desk.keep_going(stream, now),
-            Some(Ask::Pin(state)) => self.desk.pin(state, now),
-            Some(Ask::Unpin) => self.desk.unpin(now),
-            Some(Ask::StopJobs) => {
-                self.desk.stop();
+            Ask::KeepGoing(stream) => self.walks.keep_going(stream, now),
+            Ask::Pin(state) => self.walks.pin(state, now),
+            Ask::Unpin => self.walks.unpin(now),
+            Ask::StopSift => self.tasks.stop_sift(),
+            Ask::StopSearch => self.tasks.stop_search(),
+            Ask::StopSurvey => self.tasks.stop_survey(),
+            Ask::StopJobs => {
+                self.walks.stop();
                 self.tasks.stop();
             }
-            Some(Ask::Reopen { generation }) => match &self.again.reopen {
+            Ask::Reopen { generation } => match &self.again.reopen {
                 Some(reopen) => self.tasks.reopen(generation, Arc::clone(reopen)),
                 None => {
                     let why = "it came through a pipe, which can be read only once";
@@ -399,22 +402,7 @@ impl<S: Screen> EventLoop<S> {
                     self.tell(Msg::Told(Told::JobFailed { generation, failure }));
                 }
             },
-            // A slot has it.
-            Some(
-                Ask::LoadEvents { .. }
-                | Ask::LoadSome { .. }
-                | Ask::SampleTimes { .. }
-                | Ask::Sift { .. }
-                | Ask::FilterStreams { .. }
-                | Ask::Find { .. }
-                | Ask::Search { .. }
-                | Ask::Survey { .. }
-                | Ask::NamePlaces { .. }
-                | Ask::StopSift
-                | Ask::StopSearch
-                | Ask::StopSurvey,
-            )
-            | None => {}
+            about_the_source => self.tasks.answer(about_the_source),
         }
     }
 
@@ -434,9 +422,9 @@ impl<S: Screen> EventLoop<S> {
                 return self.tell(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
             }
         };
-        self.desk.stop();
-        self.stale = self.desk.is_waited_for();
-        self.desk = Desk::new(orders);
+        self.walks.stop();
+        self.stale = self.walks.is_waited_for();
+        self.walks = Walks::new(orders);
         self.tasks = tasks;
         self.again.reading.cancel();
         self.again.reading = Cancel::default();

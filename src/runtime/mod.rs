@@ -7,7 +7,6 @@
 mod canvas;
 mod clipboard;
 mod colors;
-mod desk;
 mod event_loop;
 mod input;
 mod launch;
@@ -25,6 +24,7 @@ mod surroundings;
 mod tasks;
 mod terminal;
 mod waiting;
+mod walks;
 mod watch;
 
 pub use colors::{Background, ColorDepth, background, color_depth};

@@ -1,13 +1,13 @@
-//! The replay thread, which owns the walker: it takes orders from the desk and answers with moments. While none waits, it
+//! The replay thread, which owns the walker: it takes orders from `walks` and answers with moments. While none waits, it
 //! counts the events that fail.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::desk::{Command, Counting, Orders};
 use super::notice::{Notice, Outlet, Urgent};
 use super::panics;
+use super::walks::{Command, Counting, Orders};
 use crate::session::Walker;
 use crate::session::desk::Walking;
 

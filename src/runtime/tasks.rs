@@ -64,42 +64,54 @@ impl Tasks {
         self.answers.listed(streams);
     }
 
-    /// Answers a question in the slot of its kind, or stops what is no longer wanted. Gives back what is not answered here:
-    /// what the walker is asked, and opening the source again.
-    pub(crate) fn ask(&self, ask: Ask) -> Option<Ask> {
-        let slot = match &ask {
-            Ask::LoadEvents { .. } | Ask::LoadSome { .. } => &self.events,
-            Ask::SampleTimes { .. } => &self.times,
-            Ask::Sift { .. } => &self.sift,
-            Ask::FilterStreams { .. } => &self.filter,
-            Ask::Find { .. } => &self.find,
-            Ask::Search { .. } => &self.search,
-            Ask::Survey { .. } => &self.survey,
-            Ask::NamePlaces { .. } => &self.name,
-            Ask::StopSift => {
-                self.sift.stop();
-                return None;
-            }
-            Ask::StopSearch => {
-                self.find.stop();
-                self.search.stop();
-                return None;
-            }
-            Ask::StopSurvey => {
-                self.survey.stop();
-                return None;
-            }
-            Ask::Go { .. } | Ask::KeepGoing(_) | Ask::Pin(_) | Ask::Unpin | Ask::Reopen { .. } | Ask::StopJobs => {
-                return Some(ask);
-            }
-        };
+    /// Answers a question about the source in the slot of its kind.
+    pub(crate) fn answer(&self, ask: Ask) {
+        let Some(slot) = self.slot_for(&ask) else { return };
         let (answers, outlet) = (Arc::clone(&self.answers), self.outlet.clone());
         slot.submit(move |cancel| {
             panics::inject("task");
             panics::inject_into_a_foreign_thread();
             answers.answer(ask, cancel, &mut |told| outlet.say(told));
         });
-        None
+    }
+
+    /// The slot of a question; `None` of one that the loop deals with itself.
+    fn slot_for(&self, ask: &Ask) -> Option<&Slot> {
+        match ask {
+            Ask::LoadEvents { .. } | Ask::LoadSome { .. } => Some(&self.events),
+            Ask::SampleTimes { .. } => Some(&self.times),
+            Ask::Sift { .. } => Some(&self.sift),
+            Ask::FilterStreams { .. } => Some(&self.filter),
+            Ask::Find { .. } => Some(&self.find),
+            Ask::Search { .. } => Some(&self.search),
+            Ask::Survey { .. } => Some(&self.survey),
+            Ask::NamePlaces { .. } => Some(&self.name),
+            Ask::Go { .. }
+            | Ask::KeepGoing(_)
+            | Ask::Pin(_)
+            | Ask::Unpin
+            | Ask::Reopen { .. }
+            | Ask::StopSift
+            | Ask::StopSearch
+            | Ask::StopSurvey
+            | Ask::StopJobs => None,
+        }
+    }
+
+    /// Stops the filter of events.
+    pub(crate) fn stop_sift(&self) {
+        self.sift.stop();
+    }
+
+    /// Stops looking for text.
+    pub(crate) fn stop_search(&self) {
+        self.find.stop();
+        self.search.stop();
+    }
+
+    /// Stops the look at the whole store.
+    pub(crate) fn stop_survey(&self) {
+        self.survey.stop();
     }
 
     /// Finds out where a walk leads.

@@ -7,7 +7,8 @@ use crate::app::action::Folding;
 use crate::app::ids::Motion;
 use crate::app::lines::{Lines, SHOWN};
 use crate::app::overlay::Overlay;
-use crate::app::words;
+
+use crate::domain::words::{count, counted};
 use crate::domain::{Event, Form, Json, Payload};
 
 /// How the event is shown.
@@ -177,7 +178,7 @@ impl EventPane {
                 }
             };
             if shown.len() < stored.len() {
-                let rest = words::count((stored.len() - shown.len()) as u64);
+                let rest = count((stored.len() - shown.len()) as u64);
                 text.push_str(&format!("… {rest} more bytes are not shown; copying the event takes all\n"));
             }
         }
@@ -202,7 +203,7 @@ fn dump(text: &mut String, bytes: &[u8], width: usize) {
 }
 
 fn describe(payload: &Payload) -> String {
-    let bytes = words::counted(payload.stored().len() as u64, "byte");
+    let bytes = counted(payload.stored().len() as u64, "byte");
     match payload.form() {
         Form::Absent => "nothing is stored".into(),
         Form::Json => format!("{bytes} of JSON, as stored"),

@@ -6,8 +6,8 @@
 use super::*;
 
 impl Timeline {
-    /// Says that the stream is another one from this place on: the events before it stay, and the state there. The cursor
-    /// and its moment stay as they are until a walk reaches its goal. Pages read before must not be fed any more.
+    /// Forgets all events, states and faults from this place on; the state at the place stays. The cursor and its moment
+    /// stay until a walk reaches its goal. Pages that were read before must not be fed afterwards.
     pub fn invalidate_from(&mut self, place: u64) {
         self.log.forget_from(place);
         self.forget_states_from(place.saturating_add(1));
@@ -16,8 +16,8 @@ impl Timeline {
         self.asked = None;
     }
 
-    /// Says that other events stand in the place of these from now on, as many as there were: the first has the ordinal
-    /// `first`. All others are what they were. Events are a cache: whoever feeds gives the new ones from now on.
+    /// Puts other events in the place of as many known ones; the first has the ordinal `first`. The events before and
+    /// behind them stay. Events are only cached here: later pages must have the new ones too.
     pub fn replace(&mut self, first: u64, events: Vec<Arc<Event>>) {
         self.log.forget_passing();
         self.log.replace(first, events);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{PROGRESS_EVERY, Reducers, Tell};
 use crate::ask::{Answer, Ask, Generation, Survey, Told};
 use crate::domain::words::percent;
-use crate::domain::{Cancel, Destination, Direction, Failure, Scope, SearchStep, StreamSummary};
+use crate::domain::{Cancel, Destination, Direction, Failure, Pattern, Scope, SearchStep, StreamSummary};
 use crate::replay::Patience;
 use crate::session::doctor::{self, Questions};
 use crate::session::search::{self, Case, EventFilter};
@@ -38,8 +38,7 @@ impl Answers {
         *self.streams.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(streams);
     }
 
-    /// Answers a question that is about the source alone. Those for the walker ([`Ask::Go`] and what follows from where it
-    /// leads, pins), those that open it again, and those that stop others are not: nothing is told then.
+    /// Answers a question about the source. Of others (walks, pins, opening again, stopping) nothing is told.
     pub fn answer(&self, ask: Ask, cancel: &Cancel, tell: Tell<'_>) {
         let failed = |generation| move |failure| Told::JobFailed { generation, failure };
         let source = &*self.source;
@@ -63,13 +62,21 @@ impl Answers {
             }
             Ask::FilterStreams { generation, pattern } => self.narrow(generation, &pattern, cancel, tell),
             Ask::Find { generation, pattern, expression, scope, from, counted_in, direction } => {
-                let pattern = (pattern.as_str(), expression);
-                self.find(generation, pattern, &scope, (&counted_in, from), direction, cancel, tell)
-                    .unwrap_or_else(failed(generation))
+                match search::pattern(&pattern, expression, Case::Smart) {
+                    Ok(pattern) => self
+                        .find(generation, &pattern, &scope, (&counted_in, from, direction), cancel, tell)
+                        .unwrap_or_else(failed(generation)),
+                    Err(problem) => Told::PatternRefused { generation, why: problem.why },
+                }
             }
-            Ask::Search { generation, pattern, expression, scope } => self
-                .search(generation, (pattern.as_str(), expression), &scope, cancel, tell)
-                .unwrap_or_else(failed(generation)),
+            Ask::Search { generation, pattern, expression, scope } => {
+                match search::pattern(&pattern, expression, Case::Smart) {
+                    Ok(pattern) => {
+                        self.search(generation, &pattern, &scope, cancel, tell).unwrap_or_else(failed(generation))
+                    }
+                    Err(problem) => Told::PatternRefused { generation, why: problem.why },
+                }
+            }
             Ask::Survey { generation, survey } => self
                 .survey(generation, survey, cancel, tell)
                 .map_or_else(failed(generation), |answer| Told::Surveyed { generation, answer }),
@@ -148,24 +155,18 @@ impl Answers {
     }
 
     /// Looks for what comes next from a place, counted in a scope that need not be the one that is searched.
-    #[expect(clippy::too_many_arguments, reason = "a question with its place")]
     fn find(
         &self,
         generation: Generation,
-        (text, expression): (&str, bool),
+        pattern: &Pattern,
         scope: &Scope,
-        (counted_in, place): (&Scope, u64),
-        direction: Direction,
+        (counted_in, place, direction): (&Scope, u64, Direction),
         cancel: &Cancel,
         tell: Tell<'_>,
     ) -> Result<Told, Failure> {
-        let pattern = match search::pattern(text, expression, Case::Smart) {
-            Ok(pattern) => pattern,
-            Err(problem) => return Ok(Told::PatternRefused { generation, why: problem.why }),
-        };
         let mut said = Instant::now();
         let from = search::place_in(&*self.source, counted_in, place, scope)?;
-        let found = find(&*self.source, scope, &pattern, from, direction, cancel, &mut |looked, total| {
+        let found = find(&*self.source, scope, pattern, from, direction, cancel, &mut |looked, total| {
             if said.elapsed() >= PROGRESS_EVERY {
                 said = Instant::now();
                 if !tell(Told::FindProgressed { generation, looked, total }) {
@@ -183,17 +184,13 @@ impl Answers {
     fn search(
         &self,
         generation: Generation,
-        (text, expression): (&str, bool),
+        pattern: &Pattern,
         scope: &Scope,
         cancel: &Cancel,
         tell: Tell<'_>,
     ) -> Result<Told, Failure> {
-        let pattern = match search::pattern(text, expression, Case::Smart) {
-            Ok(pattern) => pattern,
-            Err(problem) => return Ok(Told::PatternRefused { generation, why: problem.why }),
-        };
         let (mut said, mut found, mut all, mut done_percent) = (Instant::now(), Vec::new(), 0, 0);
-        let ended = self.source.search(&pattern, scope, cancel, &mut |step| {
+        let ended = self.source.search(pattern, scope, cancel, &mut |step| {
             match step {
                 SearchStep::Hit(ordinal) => {
                     found.push(ordinal);

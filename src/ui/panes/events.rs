@@ -14,8 +14,9 @@ use crate::app::panes::event_rows::EventRow;
 use crate::app::panes::events::Window;
 use crate::app::panes::sifted::Sifted;
 use crate::app::walk::Fact;
-use crate::app::words::{self, Instants, count, gap};
+use crate::app::words::{self, Instants, gap};
 use crate::app::{App, Times};
+use crate::domain::words::{count, counted};
 use crate::domain::{Event, Scope, names, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
@@ -98,7 +99,7 @@ fn filter_note(sifted: &Sifted) -> String {
         0 => String::new(),
         unjudged => format!(", {} not judged", count(unjudged)),
     };
-    format!("{} of {}, {} hidden{unjudged}{so_far}", count(shown), words::counted(looked, "event"), count(hidden))
+    format!("{} of {}, {} hidden{unjudged}{so_far}", count(shown), counted(looked, "event"), count(hidden))
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {

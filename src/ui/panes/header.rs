@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use super::tail;
 use crate::app::action::{Action, Context, Viewing};
-use crate::app::words::{count, counted, instant};
 use crate::app::{App, Severity};
+use crate::domain::words::{count, counted, instant};
 use crate::domain::{Event, Position, Scope, names, text};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::Pen;

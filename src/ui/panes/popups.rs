@@ -8,8 +8,8 @@ use ratatui::widgets::{Clear, Widget};
 use crate::app::layout::{self, inner};
 use crate::app::lines::Lines;
 use crate::app::mode::{Entry, Help, Popup};
-use crate::app::words::counted;
 use crate::domain::text as words;
+use crate::domain::words::counted;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{Frame, Pen, scrollbar};
 

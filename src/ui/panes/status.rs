@@ -6,9 +6,9 @@ use ratatui::layout::{Position, Rect};
 use crate::app::action::{Action, Session};
 use crate::app::ids::Pane;
 use crate::app::mode::{Asking, Mode};
-use crate::app::words::{count, percent};
 use crate::app::{App, Severity, hints, notation};
 use crate::domain::text;
+use crate::domain::words::{count, counted, percent};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::Pen;
 
@@ -132,7 +132,7 @@ fn said(app: &App, theme: &Theme, pen: &mut Pen<'_>, width: u16) {
             _ if app.walk.is_at_pin() => "here".into(),
             _ if !app.walk.compares_here() => "of another stream".into(),
             Some(patch) if patch.0.is_empty() => "no difference".into(),
-            Some(patch) => crate::app::words::counted(patch.0.len() as u64, "difference"),
+            Some(patch) => counted(patch.0.len() as u64, "difference"),
             None => "comparing …".into(),
         };
         parts.push((format!("pinned {pin}: {words}"), Role::Pin));

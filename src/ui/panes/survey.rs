@@ -7,8 +7,8 @@ use ratatui::widgets::{Clear, Widget};
 use crate::app::layout::inner;
 use crate::app::panes::listing::Tone;
 use crate::app::panes::survey::Sheet;
-use crate::app::words::{count, percent};
 use crate::domain::text;
+use crate::domain::words::{count, percent};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{Frame, Pen, scrollbar};
 

@@ -6,8 +6,8 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::app::layout::{column_of, track};
 use crate::app::panes::timeline::{Mark, columns};
-use crate::app::words::{count, instant};
 use crate::domain::text;
+use crate::domain::words::{count, instant};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{self, Pen};
 

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::Pen;
 use crate::app::panes::tree::{Label, Mark, Row, Tree, label_width};
 use crate::app::words;
+use crate::domain::words::{count, counted};
 use crate::domain::{Json, text};
 use crate::ui::theme::{Role, Theme};
 
@@ -65,10 +66,7 @@ fn draw_row(row: &Row, pattern: Option<&str>, theme: &Theme, mut pen: Pen<'_>) {
             pen.put_in(&format!("[{index}]"), usize::from(row.align).max(3), style(Role::Muted)).skip(1);
         }
         Label::Range(from, to) => {
-            pen.put(
-                &format!("[{} … {}]", words::count(*from as u64), words::count(*to as u64 - 1)),
-                style(Role::Muted),
-            );
+            pen.put(&format!("[{} … {}]", count(*from as u64), count(*to as u64 - 1)), style(Role::Muted));
             return;
         }
         Label::Cut => {
@@ -96,7 +94,7 @@ fn note(row: &Row, theme: &Theme, pen: &mut Pen<'_>) -> Option<String> {
                 .put_right(" ", Style::new());
         }
         Mark::Inside(marks) if row.open == Some(false) => {
-            let inside = format!("{} inside", words::counted(*marks as u64, "change"));
+            let inside = format!("{} inside", counted(*marks as u64, "change"));
             pen.put_right(&text::fit(&inside, most), theme.style(Role::Before)).put_right(" ", Style::new());
         }
         _ => {}

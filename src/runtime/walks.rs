@@ -1,6 +1,6 @@
-//! The desk in the loop that decides what the replay thread does next, and what it is told.
+//! The walks that are wanted: what the replay thread does next, and what it is told.
 //!
-//! The desk is plain data driven by the loop's clock. Its invariants: one walk is under way at a time; of the walks that
+//! Plain data driven by the loop's clock. Its invariants: one walk is under way at a time; of the walks that
 //! wait, the newest counts; the answer of one has been drawn before the next begins, so that no more moments are made
 //! than are seen; and a walk is cancelled for a newer one only after [`GRACE`], so that a key held down shows progress.
 
@@ -111,7 +111,7 @@ struct Held {
 
 /// What the replay thread is to do, as the loop sees it.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct Walks {
     orders: Orders,
     running: Option<Running>,
     waiting: VecDeque<Waiting>,
@@ -124,7 +124,7 @@ pub(crate) struct Desk {
     behind: Option<Generation>,
 }
 
-impl Desk {
+impl Walks {
     pub(crate) fn new(orders: Orders) -> Self {
         Self { orders, running: None, waiting: VecDeque::new(), drawn: true, asked: None, held: None, behind: None }
     }
@@ -228,7 +228,7 @@ impl Desk {
         self.running.is_some()
     }
 
-    /// When [`Desk::work`] must be called again at the latest, or [`Desk::due_place`].
+    /// When [`Walks::work`] must be called again at the latest, or [`Walks::due_place`].
     pub(crate) fn due(&self) -> Option<Instant> {
         let held = self.held.as_ref().map(|held| held.until);
         [held, self.yields_at()].into_iter().flatten().min()
@@ -274,7 +274,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for Walks {
     fn drop(&mut self) {
         self.stop();
     }
@@ -294,7 +294,7 @@ mod tests {
         Placed { scope: Scope::All, scope_at: number, event: None, stream_at: 0, total: 9, notice: None }
     }
 
-    impl Desk {
+    impl Walks {
         fn place(&mut self, number: u64, now: Instant) {
             self.asked(Generation(number));
             self.placed(Generation(number), placed(number), now);
@@ -335,132 +335,132 @@ mod tests {
             .collect()
     }
 
-    fn desk() -> (Desk, Receiver<Command>, Instant) {
+    fn walks() -> (Walks, Receiver<Command>, Instant) {
         let (all, orders, _) = Orders::new();
-        (Desk::new(all), orders, Instant::now())
+        (Walks::new(all), orders, Instant::now())
     }
 
     #[test]
     fn of_the_walks_that_wait_the_newest_counts() {
-        let (mut desk, orders, now) = desk();
+        let (mut walks, orders, now) = walks();
         for number in 1..=4 {
-            desk.go(walk(number), now);
+            walks.go(walk(number), now);
         }
         assert_eq!(told(&orders), ["1"]);
-        desk.finished(&failed(1), now);
+        walks.finished(&failed(1), now);
         assert!(told(&orders).is_empty(), "the answer is not drawn yet");
-        desk.drawn(now);
+        walks.drawn(now);
         assert_eq!(told(&orders), ["4"]);
-        desk.finished(&failed(4), now);
-        desk.drawn(now);
-        assert!(told(&orders).is_empty() && desk.is_idle());
+        walks.finished(&failed(4), now);
+        walks.drawn(now);
+        assert!(told(&orders).is_empty() && walks.is_idle());
     }
 
     #[test]
     fn a_walk_yields_to_a_newer_one_after_its_grace() {
-        let (mut desk, orders, now) = desk();
-        desk.go(walk(1), now);
+        let (mut walks, orders, now) = walks();
+        walks.go(walk(1), now);
         let Ok(Command::Walk(_, cancel)) = orders.try_recv() else { panic!("not told") };
-        assert_eq!(desk.due(), None, "nothing waits");
-        desk.go(walk(2), now + GRACE / 2);
+        assert_eq!(walks.due(), None, "nothing waits");
+        walks.go(walk(2), now + GRACE / 2);
         assert!(!cancel.is_cancelled());
-        assert_eq!(desk.due(), Some(now + GRACE));
-        desk.work(now + GRACE);
+        assert_eq!(walks.due(), Some(now + GRACE));
+        walks.work(now + GRACE);
         assert!(cancel.is_cancelled());
-        assert_eq!(desk.due(), None, "it has been told");
+        assert_eq!(walks.due(), None, "it has been told");
     }
 
     #[test]
     fn stopping_is_at_once() {
-        let (mut desk, orders, now) = desk();
-        desk.go(walk(1), now);
-        desk.go(walk(2), now);
-        desk.stop();
+        let (mut walks, orders, now) = walks();
+        walks.go(walk(1), now);
+        walks.go(walk(2), now);
+        walks.stop();
         let Ok(Command::Walk(_, cancel)) = orders.try_recv() else { panic!("not told") };
         assert!(cancel.is_cancelled());
-        desk.finished(&failed(1), now);
-        desk.drawn(now);
-        assert!(told(&orders).is_empty() && desk.is_idle());
+        walks.finished(&failed(1), now);
+        walks.drawn(now);
+        assert!(told(&orders).is_empty() && walks.is_idle());
     }
 
     #[test]
     fn what_is_counted_behind_the_walks_ends_when_there_is_something_else_to_do() {
-        let (mut desk, orders, now) = desk();
-        let counting = desk.orders.counting.clone();
+        let (mut walks, orders, now) = walks();
+        let counting = walks.orders.counting.clone();
         let token = counting.token();
         assert!(!token.is_cancelled());
-        desk.go(walk(1), now);
+        walks.go(walk(1), now);
         assert!(token.is_cancelled() && told(&orders) == ["1"]);
         let token = counting.token();
         assert!(!token.is_cancelled(), "the next one starts over");
-        desk.stop();
+        walks.stop();
         assert!(token.is_cancelled(), "somebody stops what is folded");
     }
 
     #[test]
     fn a_pin_keeps_its_place_among_the_walks() {
-        let (mut desk, orders, now) = desk();
-        desk.go(walk(1), now);
-        desk.pin(None, now);
-        desk.go(walk(2), now);
-        desk.go(walk(3), now);
-        assert_eq!(desk.due(), None, "the walk before a pin is not cut short");
+        let (mut walks, orders, now) = walks();
+        walks.go(walk(1), now);
+        walks.pin(None, now);
+        walks.go(walk(2), now);
+        walks.go(walk(3), now);
+        assert_eq!(walks.due(), None, "the walk before a pin is not cut short");
         assert_eq!(told(&orders), ["1"]);
-        desk.finished(&failed(1), now);
+        walks.finished(&failed(1), now);
         assert_eq!(told(&orders), ["pin"]);
-        desk.finished(&[], now);
-        desk.drawn(now);
+        walks.finished(&[], now);
+        walks.drawn(now);
         assert_eq!(told(&orders), ["3"]);
-        desk.finished(&failed(3), now);
-        desk.unpin(now);
+        walks.finished(&failed(3), now);
+        walks.unpin(now);
         assert_eq!(told(&orders), ["unpin"]);
     }
 
     #[test]
     fn a_place_is_told_alone_only_when_its_moment_does_not_come() {
-        let (mut desk, orders, now) = desk();
-        desk.place(1, now);
+        let (mut walks, orders, now) = walks();
+        walks.place(1, now);
         assert_eq!(told(&orders), ["1"]);
-        assert_eq!(place(desk.due_place(now)), None);
-        assert_eq!(desk.due(), Some(now + PLACE_GRACE));
-        desk.finished(&moment(1), now);
-        assert_eq!(desk.due(), None, "the moment tells its place");
-        desk.drawn(now);
-        desk.place(2, now);
+        assert_eq!(place(walks.due_place(now)), None);
+        assert_eq!(walks.due(), Some(now + PLACE_GRACE));
+        walks.finished(&moment(1), now);
+        assert_eq!(walks.due(), None, "the moment tells its place");
+        walks.drawn(now);
+        walks.place(2, now);
         let later = now + PLACE_GRACE;
-        assert_eq!(place(desk.due_place(later)), Some(2));
-        assert_eq!(desk.due(), None);
+        assert_eq!(place(walks.due_place(later)), Some(2));
+        assert_eq!(walks.due(), None);
     }
 
     #[test]
     fn a_key_held_down_moves_at_once_while_a_moment_is_waited_for() {
-        let (mut desk, _orders, now) = desk();
-        desk.place(1, now);
-        desk.place(2, now + PLACE_GRACE / 2);
+        let (mut walks, _orders, now) = walks();
+        walks.place(1, now);
+        walks.place(2, now + PLACE_GRACE / 2);
         let due = now + PLACE_GRACE;
-        assert_eq!(place(desk.due_place(due)), Some(2), "the grace is that of the first");
-        desk.place(3, due);
-        assert_eq!(place(desk.due_place(due)), Some(3));
-        desk.finished(&moment(2), due);
-        desk.place(4, due);
-        assert_eq!(place(desk.due_place(due)), Some(4), "the moment of the third has not come");
-        desk.finished(&moment(4), due);
-        desk.place(5, due);
-        assert_eq!(place(desk.due_place(due)), None);
+        assert_eq!(place(walks.due_place(due)), Some(2), "the grace is that of the first");
+        walks.place(3, due);
+        assert_eq!(place(walks.due_place(due)), Some(3));
+        walks.finished(&moment(2), due);
+        walks.place(4, due);
+        assert_eq!(place(walks.due_place(due)), Some(4), "the moment of the third has not come");
+        walks.finished(&moment(4), due);
+        walks.place(5, due);
+        assert_eq!(place(walks.due_place(due)), None);
     }
 
     #[test]
     fn a_fold_that_fails_keeps_nobody_from_its_event() {
-        let (mut desk, orders, now) = desk();
-        desk.place(1, now);
-        assert_eq!(place(desk.finished(&failed(1), now)), Some(1));
-        desk.place(2, now);
-        desk.stop();
-        assert_eq!(place(desk.due_place(now + PLACE_GRACE)), None, "nobody waits for it any more");
+        let (mut walks, orders, now) = walks();
+        walks.place(1, now);
+        assert_eq!(place(walks.finished(&failed(1), now)), Some(1));
+        walks.place(2, now);
+        walks.stop();
+        assert_eq!(place(walks.due_place(now + PLACE_GRACE)), None, "nobody waits for it any more");
         let known = told(&orders).len();
-        desk.placed(Generation(2), placed(2), now);
-        desk.finished(&failed(2), now);
-        desk.drawn(now);
+        walks.placed(Generation(2), placed(2), now);
+        walks.finished(&failed(2), now);
+        walks.drawn(now);
         assert_eq!((known, told(&orders).len()), (1, 0), "nor for one that is found out afterwards");
     }
 }
