@@ -14,6 +14,8 @@ use stepback::domain::{Cancel, Event, EventQuery, Failure, FailureKind, Form, Js
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
+use crate::support::random::Random;
+
 const MAP: &str = "stream=.stream,type=.type,version=.version,data=.data";
 
 fn try_open(path: &Path, map: Option<&str>) -> Result<Arc<dyn Source>, Failure> {
@@ -47,18 +49,6 @@ fn good(number: usize) -> String {
         r#"{{"stream":"a-{}","type":"T","version":{number},"data":{{"n":{number},"text":"Zoë \u00e9"}}}}"#,
         number % 7
     )
-}
-
-/// Random numbers that are the same every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
 }
 
 fn is_json(line: &[u8]) -> bool {

@@ -12,6 +12,8 @@ use stepback::session::doctor::{Questions, examine};
 use stepback::session::{ReducerBook, ReducerPlaces, Source, Walker};
 use stepback::sources::memory::Memory;
 
+use crate::support::program::{manifest, run, text};
+
 fn event(stream: &str, version: u64, n: u64, data: &str) -> Event {
     Event {
         id: Some(format!("id-{n}").as_str().into()),
@@ -220,22 +222,8 @@ fn a_layout_says_what_is_normal() {
     assert!(!report.is_wrong() && report.kind.contains("Purged"));
 }
 
-fn manifest(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).display().to_string()
-}
-
 fn doctor(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
-    command.arg("doctor").args(arguments).stdin(Stdio::null());
-    command
-        .env("XDG_CONFIG_HOME", "/nonexistent")
-        .env("XDG_DATA_HOME", "/nonexistent")
-        .env("XDG_CACHE_HOME", "/nonexistent");
-    command.output().expect("stepback runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
+    run(&[&["doctor"], arguments].concat())
 }
 
 /// The findings of `--json` by their names, and the line in the end.

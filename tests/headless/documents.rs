@@ -24,6 +24,8 @@ use stepback::session::{ReducerBook, Walker};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open, open_pipe};
 
+use crate::support::random::Random;
+
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name)
 }
@@ -410,18 +412,6 @@ fn a_cut_array_keeps_what_is_there() {
                 assert!(trouble.reason.starts_with("incomplete"), "{trouble}");
             }
         }
-    }
-}
-
-/// Random numbers that are the same every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
     }
 }
 

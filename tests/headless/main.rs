@@ -35,4 +35,6 @@ mod support {
     pub mod nats;
     #[allow(dead_code, reason = "the dumps use the rest")]
     pub mod postgres;
+    pub mod program;
+    pub mod random;
 }

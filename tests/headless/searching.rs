@@ -1,21 +1,10 @@
 //! Searching and filtering from outside: the real binary, on stores small enough to know by heart.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use stepback::domain::Json;
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
-    command.args(arguments).stdin(Stdio::null());
-    let nowhere = "/nonexistent";
-    command.env("XDG_CONFIG_HOME", nowhere).env("XDG_DATA_HOME", nowhere).env("XDG_CACHE_HOME", nowhere);
-    command.output().expect("stepback runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
+use crate::support::program::{run, text};
 
 /// What a command says, after how it must have ended.
 #[track_caller]

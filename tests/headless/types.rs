@@ -1,27 +1,14 @@
 //! `stepback types`: the real binary on the sample data and on stores of others.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use stepback::domain::Json;
 
-fn manifest(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).display().to_string()
-}
+use crate::support::program::{manifest, run, text};
 
 fn types(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
-    command.arg("types").args(arguments).stdin(Stdio::null());
-    command
-        .env("XDG_CONFIG_HOME", "/nonexistent")
-        .env("XDG_DATA_HOME", "/nonexistent")
-        .env("XDG_CACHE_HOME", "/nonexistent");
-    command.output().expect("stepback runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
+    run(&[&["types"], arguments].concat())
 }
 
 fn lines(output: &Output) -> Vec<Json> {
