@@ -181,10 +181,11 @@ pub struct Example {
 impl Example {
     /// The example of an event.
     pub fn of(event: &Event, place: u64, text: impl Into<String>) -> Self {
-        let readable = event.trouble.is_none();
+        // A record that cannot be read may still say which stream it belongs to.
+        let belongs = !event.stream.as_str().is_empty();
         Self {
-            stream: readable.then(|| event.stream.clone()),
-            version: readable.then_some(event.version),
+            stream: belongs.then(|| event.stream.clone()),
+            version: belongs.then_some(event.version),
             position: Some(event.position.clone()),
             time: event.time,
             place: Some(place),

@@ -119,6 +119,27 @@ fn opening_again_gives_the_same() {
 }
 
 #[test]
+fn a_line_cut_short_when_it_was_kept_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = r#"{"stream":"a-1","version":5000,"type":"T0","time":1700005000,"data":{"n":{"m":1}}}"#;
+    // Within a name, behind the front, and before the last brace, where the front says that it is an event.
+    for cut in [20, 45, line.len() - 2, line.len() - 1, line.len()] {
+        let cache = directory.path().join(format!("cache-{cut}"));
+        let path = dump(directory.path(), 5000);
+        let mut file = Options::new().append(true).open(&path).unwrap();
+        file.write_all(&line.as_bytes()[..cut]).unwrap();
+        settle(&path);
+        let before = run(&path, Some(&cache));
+        assert_eq!(before, run(&path, Some(&cache)), "cut at {cut}");
+        assert_eq!(before.progress.troubles, u64::from(cut < 50), "cut at {cut}");
+        file.write_all(&[&line.as_bytes()[cut..], b"\n"].concat()).unwrap();
+        settle(&path);
+        assert_eq!(run(&path, Some(&cache)), run(&path, None), "cut at {cut}");
+        assert_eq!(run(&path, Some(&cache)).progress.troubles, 0, "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_small_file_is_not_worth_an_entry() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("small.jsonl");

@@ -125,10 +125,45 @@ fn a_line_ended_by_a_later_write_is_not_lost() {
         fs::write(&path, &whole[..cut]).unwrap();
         let source = opened(&path);
         add(&path, &whole[cut..]);
-        assert_eq!(source.look().unwrap(), Change::Grown);
-        complete(&*source);
-        let events = all(&*source);
-        assert_eq!((events.len(), source.progress().events), (40, 40), "cut at {cut}");
+        follows(&*source, &path);
+        assert_eq!(source.progress().events, 40, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_line_cut_behind_its_stream_stands_there_until_its_rest_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dump.jsonl");
+    let whole = [
+        r#"{"stream":"a-1","version":1,"type":"T","data":{}}"#,
+        r#"{"stream":2,"version":1,"type":"T","data":{}}"#,
+        r#"{"stream":"a-1","version":23,"type":"T","data":{}}"#,
+        r#"{"stream":22,"version":1,"type":"T","data":{}}"#,
+        r#"{"stream":"b-1","version":1,"type":"T","data":{}}"#,
+        "",
+    ];
+    let ended = |line: usize, part: &str| whole[..line].join("\n").len() + 1 + part.len();
+    let whole = whole.join("\n").into_bytes();
+    for (cut, stream, version) in [
+        (ended(2, r#"{"stream":"a-1"#), "", 0),
+        (ended(2, r#"{"stream":"a-1""#), "a-1", 2),
+        // What may go on is not taken for what it is so far.
+        (ended(2, r#"{"stream":"a-1","version":2"#), "a-1", 2),
+        (ended(2, r#"{"stream":"a-1","version":23"#), "a-1", 2),
+        (ended(2, r#"{"stream":"a-1","version":23,"#), "a-1", 23),
+        (ended(3, r#"{"stream":2"#), "", 0),
+        // No stream begins with what cannot be read to its end.
+        (ended(4, r#"{"stream":"b-1","version":1,"#), "", 0),
+    ] {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let source = opened(&path);
+        let last = all(&*source).pop().unwrap();
+        let text = String::from_utf8_lossy(&whole[..cut]);
+        assert_eq!((last.stream.as_str(), last.version.0), (stream, version), "{text}");
+        assert!(last.trouble.is_some() && source.progress().troubles == 1, "{text}");
+        add(&path, &whole[cut..]);
+        follows(&*source, &path);
+        assert_eq!((source.progress().events, source.progress().troubles), (5, 0), "{text}");
     }
 }
 

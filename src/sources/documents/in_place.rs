@@ -111,7 +111,10 @@ fn scan(documents: &Documents, shared: &Shared) -> Result<(), Failure> {
     let end = documents.scan(0, &shared.stop, &mut |found, upto| {
         match found {
             Found::Blank => part.blank(),
-            Found::Large(offset, size) => part.oversize(offset, size),
+            Found::Large(offset, size) => {
+                part.oversize(size);
+                part.trouble(offset);
+            }
             Found::Record(offset, Reading::Bad(bad)) => match &bad.stream {
                 Some(stream) => part.unreadable(&hasher, offset, stream.as_bytes(), bad.version),
                 None => part.trouble(offset),

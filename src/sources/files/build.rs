@@ -257,9 +257,10 @@ impl Build {
         index.set_key(self.mapping.key());
         let start = unfinished.map_or(index.end(), |line| index.reopen(line));
         handed.upto = start;
-        self.check.resume(checked.min(start));
+        let known = unfinished.unwrap_or(start);
+        self.check.resume(checked.min(known));
         self.has_texts.fetch_or(has_texts, Ordering::Relaxed);
-        self.broken().extend(broken.into_iter().filter(|&offset| offset < start));
+        self.broken().extend(broken.into_iter().filter(|&offset| offset < known));
         self.count(&index);
         Ok(())
     }
@@ -348,9 +349,12 @@ impl Build {
         if !self.is_complete() || self.failed().is_some() || length <= old {
             return Ok(());
         }
-        let start = match self.unfinished(old)? {
+        let unfinished = self.unfinished(old)?;
+        let start = match unfinished {
             None => old,
             Some(line) => {
+                // What its front says may still hold; what was wrong behind that may not.
+                self.broken().retain(|&offset| offset < line);
                 let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
                 let start = index.reopen(line);
                 self.count(&index);
@@ -359,7 +363,7 @@ impl Build {
         };
         self.feed.extend(length);
         handed.upto = start;
-        self.check.back_to(start);
+        self.check.back_to(unfinished.unwrap_or(start));
         self.complete.store(false, Ordering::Release);
         self.begun.store(false, Ordering::Release);
         drop(handed);
@@ -544,6 +548,7 @@ impl Lines for Finding<'_> {
         self.indexer.line(text, |kept| match kept {
             Kept::Event(entry) => part.event(hasher, offset, entry),
             Kept::Unreadable(belongs) => part.unreadable(hasher, offset, &belongs.stream, belongs.version),
+            Kept::Unfinished(belongs) => part.unfinished(hasher, offset, &belongs.stream, belongs.version),
             Kept::Nothing => part.trouble(offset),
         })
     }
@@ -552,7 +557,11 @@ impl Lines for Finding<'_> {
         self.part.blank();
     }
 
-    fn oversize(&mut self, offset: u64, size: u64) {
-        self.part.oversize(offset, size);
+    fn oversize(&mut self, offset: u64, size: u64, front: &[u8]) {
+        self.part.oversize(size);
+        match self.indexer.front(front) {
+            Some(belongs) => self.part.unfinished(self.hasher, offset, &belongs.stream, belongs.version),
+            None => self.part.trouble(offset),
+        }
     }
 }

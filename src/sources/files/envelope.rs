@@ -245,6 +245,8 @@ pub enum Kept<'a> {
     Event(Entry<'a>),
     /// It cannot be read, but it is known where it belongs.
     Unreadable(Belongs<'a>),
+    /// The file ends within it, but it is known where it belongs.
+    Unfinished(Belongs<'a>),
     /// It cannot be read.
     Nothing,
 }
@@ -288,14 +290,25 @@ impl Indexer {
                         told(unreadable(&self.skimmer, true));
                         at + end
                     }
-                    // What was not written to its end may become anything.
                     None => {
-                        told(Kept::Nothing);
+                        told(self.cut(text).map_or(Kept::Nothing, Kept::Unfinished));
                         text.len()
                     }
                 }
             }
         }
+    }
+
+    /// Where the line belongs of which only this beginning is there.
+    pub fn front<'a>(&'a mut self, text: &'a [u8]) -> Option<Belongs<'a>> {
+        // Of a whole object all is known.
+        self.skimmer.skim(text).is_err().then(|| self.cut(text))?
+    }
+
+    /// The same of the line skimmed last.
+    fn cut<'a>(&'a mut self, text: &'a [u8]) -> Option<Belongs<'a>> {
+        self.skimmer.forget_cut(text);
+        belongs(&self.mapping, &self.skimmer, text, ID, true)
     }
 }
 

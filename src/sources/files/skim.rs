@@ -139,6 +139,15 @@ impl Skimmer {
         self.slots[slot]
     }
 
+    /// Of a text that was cut, forgets the number or word that reaches to its end: more of it may follow.
+    pub fn forget_cut(&mut self, text: &[u8]) {
+        for slot in &mut self.slots {
+            if slot.end as usize == text.len() && !matches!(text.last(), Some(b'"' | b'}' | b']')) {
+                *slot = Span::default();
+            }
+        }
+    }
+
     /// All wanted values of the line skimmed last.
     pub fn slots(&self) -> &[Span] {
         &self.slots

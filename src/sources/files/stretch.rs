@@ -27,8 +27,8 @@ pub trait Lines {
     /// A line holds nothing.
     fn blank(&mut self) {}
 
-    /// A line of this size, too large to be read, begins at this offset.
-    fn oversize(&mut self, _offset: u64, _size: u64) {}
+    /// A line of this size, too large to be read, begins at this offset, and with this `front`.
+    fn oversize(&mut self, _offset: u64, _size: u64, _front: &[u8]) {}
 }
 
 /// Reads the lines that begin from `start` to before `end`. Gives up to where that has looked at the file; `None` when
@@ -66,14 +66,14 @@ pub fn read(
         let size = line_end - (from + last as u64);
         if size > MAX_LINE {
             oversize = Some((from + last as u64, size));
-            buffer.truncate(last);
         } else {
             let more = (line_end - read) as usize;
             let have = buffer.len();
             fill(feed, buffer, have, read, more, more)?;
         }
     }
-    while at < own.min(buffer.len()) {
+    let upto = if oversize.is_some() { last } else { own.min(buffer.len()) };
+    while at < upto {
         let rest = &buffer[at..];
         if rest[0] != b'{' {
             let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
@@ -86,7 +86,7 @@ pub fn read(
         at += lines.line(from + at as u64, rest) + 1;
     }
     if let Some((offset, size)) = oversize {
-        lines.oversize(offset, size);
+        lines.oversize(offset, size, &buffer[last..]);
     }
     let looked = last_end.max(from + at.min(buffer.len()) as u64);
     if buffer.capacity() > BUFFER {

@@ -23,6 +23,7 @@ use column::Column;
 use pieces::{Kept, Numbers};
 use streams::{Streams, hash};
 
+use part::Kind;
 pub use part::{Entry, Part};
 pub use streams::Stream;
 
@@ -205,13 +206,17 @@ impl Index {
         names.clear();
         names.extend(part.rows.iter().map(|row| match part.name(row.stream) {
             [] => (NO_STREAM, NO_TYPE),
-            name => {
-                let stream = self.intern_stream(name, row.stream_hash);
-                match row.readable {
-                    true => (stream, self.intern_type(part.name(row.event_type), row.type_hash)),
-                    false => (stream, UNREADABLE),
+            name => match row.kind {
+                Kind::Event => {
+                    let stream = self.intern_stream(name, row.stream_hash);
+                    (stream, self.intern_type(part.name(row.event_type), row.type_hash))
                 }
-            }
+                Kind::Unreadable => (self.intern_stream(name, row.stream_hash), UNREADABLE),
+                Kind::Unfinished => match self.streams.number(name, row.stream_hash) {
+                    Some(stream) => (stream, UNREADABLE),
+                    None => (NO_STREAM, NO_TYPE),
+                },
+            },
         }));
         self.stream_of.extend(names.iter().map(|&(stream, _)| stream));
         self.type_of.extend(names.iter().map(|&(_, event_type)| event_type));
@@ -220,12 +225,13 @@ impl Index {
             self.times.push(row.time.map(|time| time.as_millisecond()));
         }
         for ((row, &(stream, _)), number) in part.rows.iter().zip(&names).zip(first..) {
-            self.troubles += u64::from(!row.readable);
+            let is_event = row.kind == Kind::Event;
+            self.troubles += u64::from(!is_event);
             let Some(stream) = self.streams.get_mut(stream as usize) else {
                 self.loose += 1;
                 continue;
             };
-            if !row.readable {
+            if !is_event {
                 stream.push_unreadable(number, row.version);
                 continue;
             }
@@ -397,12 +403,13 @@ impl Index {
     }
 
     /// Makes ready for what was added to a file whose last line, beginning at `start`, had no end: where that line is no
-    /// event, or holds nothing, it is taken back. Gives where to go on.
+    /// event, or holds nothing, it is taken back, unless a stream began with it. Gives where to go on.
     pub fn reopen(&mut self, start: u64) -> u64 {
         let last = self.offsets.len().checked_sub(1);
         match last.and_then(|last| Some((last as u32, self.offsets.get(last)? as u64))) {
             Some((row, offset)) if offset >= start => {
-                if self.stream_of(row).is_some() {
+                let stream = self.stream_number(row);
+                if self.is_event(row) || stream.is_some_and(|stream| !self.streams.take_back(stream)) {
                     return self.end;
                 }
                 self.offsets.pop();
@@ -410,7 +417,7 @@ impl Index {
                 self.stream_of.pop();
                 self.type_of.pop();
                 self.troubles -= 1;
-                self.loose -= 1;
+                self.loose -= u64::from(stream.is_none());
                 self.oversize.retain(|&(oversize, _)| oversize != row);
             }
             _ => self.blank = self.blank.saturating_sub(1),
@@ -482,7 +489,10 @@ mod tests {
             match *name {
                 "" => part.blank(),
                 "!" => part.trouble(offset),
-                "!!" => part.oversize(offset, 1 << 30),
+                "!!" => {
+                    part.oversize(1 << 30);
+                    part.trouble(offset);
+                }
                 stream => {
                     let entry = Entry { stream: stream.as_bytes(), event_type: b"T", version: None, time: None };
                     part.event(index.hasher(), offset, entry);

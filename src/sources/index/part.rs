@@ -21,6 +21,16 @@ pub struct Part {
     pub(super) end: u64,
 }
 
+/// What a record is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Event,
+    /// It cannot be read, but may be known to belong to a stream.
+    Unreadable,
+    /// Only its front can be read: it belongs to a stream only if another record says that there is such a stream.
+    Unfinished,
+}
+
 /// A record: its names are parts of the text.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -29,8 +39,7 @@ pub(super) struct Row {
     pub event_type: (u32, u32),
     pub stream_hash: u64,
     pub type_hash: u64,
-    /// Whether it is an event. A record that is none may be known to belong to a stream all the same.
-    pub readable: bool,
+    pub kind: Kind,
     pub version: Option<u64>,
     pub time: Option<Timestamp>,
 }
@@ -45,7 +54,7 @@ impl Row {
             event_type: none,
             stream_hash: 0,
             type_hash: 0,
-            readable: false,
+            kind: Kind::Unreadable,
             version: None,
             time: None,
         }
@@ -90,7 +99,7 @@ impl Part {
             event_type,
             stream_hash: hash(hasher, entry.stream),
             type_hash: hash(hasher, entry.event_type),
-            readable: true,
+            kind: Kind::Event,
             version: entry.version,
             time: entry.time,
         });
@@ -103,15 +112,22 @@ impl Part {
         self.row(Row { stream, stream_hash, version, ..Row::loose(offset) });
     }
 
+    /// A record of which only the front can be read: the file ends within it, or it is too large. What its front says may
+    /// be taken back when the file has grown, so that no stream begins with it.
+    pub fn unfinished(&mut self, hasher: &DefaultHashBuilder, offset: u64, stream: &[u8], version: Option<u64>) {
+        let stream_hash = hash(hasher, stream);
+        let stream = self.keep(stream);
+        self.row(Row { stream, stream_hash, version, kind: Kind::Unfinished, ..Row::loose(offset) });
+    }
+
     /// A record that cannot be read, nor what it is of.
     pub fn trouble(&mut self, offset: u64) {
         self.row(Row::loose(offset));
     }
 
-    /// A record that is too large to be read.
-    pub fn oversize(&mut self, offset: u64, size: u64) {
+    /// The record that comes next is of this size, too large to be read.
+    pub fn oversize(&mut self, size: u64) {
         self.oversize.push((self.rows.len() as u32, size));
-        self.trouble(offset);
     }
 
     /// The part ends here: the next one goes on at this offset.

@@ -324,7 +324,10 @@ mod tests {
             let version = (number % 11 > 0).then_some(number * 2);
             match number % 100 {
                 0 => part.trouble(offset),
-                1 => part.oversize(offset, 1 << 33),
+                1 => {
+                    part.oversize(1 << 33);
+                    part.trouble(offset);
+                }
                 2 => part.blank(),
                 _ => part.event(
                     index.hasher(),

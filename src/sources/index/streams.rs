@@ -208,12 +208,26 @@ impl Stream {
         self.versions.push(rank, version, |_| None);
     }
 
-    /// Adds a row and gives its rank. Room is made by eighths: many streams that each have twice what they need are much.
-    fn add(&mut self, row: u32) -> u32 {
+    /// Takes back the last record, which cannot be read, unless it is the only one. Gives whether it did.
+    pub fn pop_unreadable(&mut self) -> bool {
+        let Some(last) = (self.len() as u32).checked_sub(1).filter(|&last| last > 0) else { return false };
+        let Rows::Held(rows) = self.held() else { return false };
+        rows.pop();
+        self.versions.pop(last);
+        true
+    }
+
+    /// Its rows, in memory.
+    fn held(&mut self) -> &mut Rows {
         if let Rows::Kept(..) = self.rows {
             self.rows = Rows::Held(self.rows().to_vec());
         }
-        let Rows::Held(rows) = &mut self.rows else { return 0 };
+        &mut self.rows
+    }
+
+    /// Adds a row and gives its rank. Room is made by eighths: many streams that each have twice what they need are much.
+    fn add(&mut self, row: u32) -> u32 {
+        let Rows::Held(rows) = self.held() else { return 0 };
         if rows.len() == rows.capacity() {
             // Allocators hand out multiples of 16 bytes, less the 8 they keep for themselves.
             let room = (rows.len() + (rows.len() / 8).max(4)) / 4 * 4 + 2;
@@ -343,8 +357,18 @@ impl Streams {
 
     /// The number of the stream of this name.
     pub fn find(&self, name: &str) -> Option<usize> {
-        let number = self.known(name.as_bytes(), hash(&self.hasher, name.as_bytes()));
-        number.or_else(|| self.find_kept(name.as_bytes())).map(|number| number as usize)
+        let name_hash = hash(&self.hasher, name.as_bytes());
+        self.number(name.as_bytes(), name_hash).map(|number| number as usize)
+    }
+
+    /// Takes back the last record of a stream, see [`Stream::pop_unreadable`].
+    pub fn take_back(&mut self, number: usize) -> bool {
+        self.get_mut(number).is_some_and(Stream::pop_unreadable)
+    }
+
+    /// The number of the stream of this name, whose hash is this.
+    pub fn number(&self, name: &[u8], name_hash: u64) -> Option<u32> {
+        self.known(name, name_hash).or_else(|| self.find_kept(name))
     }
 
     /// The number of the stream of this name, whose hash is this; a new one if there is none yet, whose category

@@ -43,6 +43,16 @@ impl Versions {
         back
     }
 
+    /// Takes back the version of the last rank, which is that of no event.
+    pub fn pop(&mut self, rank: u32) {
+        if let Some(breaks) = &mut self.breaks {
+            breaks.runs.retain(|&(from, _)| from < rank);
+            if breaks.runs.is_empty() {
+                self.breaks = None;
+            }
+        }
+    }
+
     fn breaks(&self) -> &[(u32, u64)] {
         self.breaks.as_ref().map_or(&[], |breaks| &breaks.runs)
     }
