@@ -1,16 +1,18 @@
 //! `stepback export`: events as JSON Lines that can be opened again.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::events::Walk;
 use super::filter_args::{FilterArgs, Filtering};
-use super::lines;
+use super::meter::Meter;
 use super::output::{self, Ended};
-use super::place;
+use super::partition::{Partition, PartitionBy};
 use super::source_args::SourceArgs;
+use super::{interrupt, lines, place};
 use crate::domain::{NoteKind, Scope};
 use crate::wire::Written;
 
@@ -24,6 +26,12 @@ pub struct ExportArgs {
     stream: Option<String>,
     #[command(flatten)]
     filter: FilterArgs,
+    /// Write so many parts, each stream whole in one of them, sorted by stream and version, and a manifest: stream/64
+    #[arg(long, value_name = "stream/N", requires = "output")]
+    partition_by: Option<PartitionBy>,
+    /// The folder for the parts: empty, or not there yet
+    #[arg(long, short, value_name = "DIR", requires = "partition_by")]
+    output: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
@@ -35,21 +43,39 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
         None => Scope::All,
     };
     let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
-    let mut walk = Walk::over(scope);
-    let (mut written, about) = (0, source.about());
-    let key = about.key.clone();
+    let mut partition = match (&args.output, args.partition_by) {
+        (Some(folder), Some(by)) => Some(Partition::begin(folder, by)?),
+        _ => None,
+    };
+    let mut walk = Walk::over(scope.clone());
+    let (mut written, about, mut meter, mut line) = (0, source.about(), Meter::new(), Vec::new());
+    let (key, total) = (about.key.clone(), source.progress().events);
     // What was counted here would be the store's own where the export is opened.
-    let counts_all = about.counted_versions > 0 && about.counted_versions >= source.progress().events;
+    let counts_all = about.counted_versions > 0 && about.counted_versions >= total;
+    let mut ordinal = 0;
     while let Some(event) = walk.next(&*source)? {
-        if event.trouble.is_some() {
-            // It could not be opened again as an event.
-            missing.unreadable(&event);
-        } else if filtering.wants(&event) {
-            let without_version = counts_all || event.has(NoteKind::Counted);
-            let how = Written { without_version, ..Written::default() };
-            lines::write_event(out, &event, key.as_ref(), how, &mut missing)?;
-            written += 1;
+        let at = ordinal;
+        ordinal += 1;
+        let without_version = counts_all || event.has(NoteKind::Counted);
+        let how = Written { without_version, ..Written::default() };
+        let belongs = !event.stream.as_str().is_empty();
+        match &mut partition {
+            // A fold over the part must know of what could not be read, where its stream is known.
+            Some(partition) if belongs && (event.trouble.is_some() || filtering.wants(&event)) => {
+                line.clear();
+                lines::write_event(&mut line, &event, key.as_ref(), how, &mut missing)?;
+                partition.add(&*source, &scope, (at, &event), &line)?;
+                meter.tell("events", at, total);
+            }
+            // Alone it could not be opened again as an event.
+            _ if event.trouble.is_some() => {
+                missing.unreadable(&event);
+                continue;
+            }
+            None if filtering.wants(&event) => lines::write_event(out, &event, key.as_ref(), how, &mut missing)?,
+            _ => continue,
         }
+        written += 1;
     }
     filtering.end()?;
     if written == 0 {
@@ -60,6 +86,15 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
         };
         return Ok(missing.nothing(&*source, &why));
     }
-    out.flush()?;
+    match partition {
+        // Half of the parts would pass for all of them.
+        Some(_) if interrupt::is_stopped() => {}
+        Some(partition) => {
+            let said = partition.end(&*source, &mut |done, of| meter.tell("parts", done, of))?;
+            drop(meter);
+            output::say(&said);
+        }
+        None => out.flush()?,
+    }
     Ok(missing.end(&*source))
 }

@@ -23,6 +23,7 @@ mod lines;
 mod meter;
 mod missing;
 mod output;
+mod partition;
 mod place;
 mod search;
 mod source_args;

@@ -17,6 +17,7 @@ mod follow_stores;
 mod javascript;
 mod jetstream;
 mod layouts;
+mod parting;
 mod reducing;
 mod replay_properties;
 mod search_properties;
