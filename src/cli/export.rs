@@ -10,7 +10,7 @@ use super::events::Walk;
 use super::filter_args::{FilterArgs, Filtering};
 use super::meter::Meter;
 use super::output::{self, Ended};
-use super::partition::{Partition, PartitionBy};
+use super::partition::{Format, Partition, PartitionBy};
 use super::source_args::SourceArgs;
 use super::{interrupt, lines, place};
 use crate::domain::{NoteKind, Scope};
@@ -29,6 +29,9 @@ pub struct ExportArgs {
     /// Write so many parts, each stream whole in one of them, sorted by stream and version, and a manifest: stream/64
     #[arg(long, value_name = "stream/N", requires = "output")]
     partition_by: Option<PartitionBy>,
+    /// How the parts are written
+    #[arg(long, value_enum, default_value_t, requires = "partition_by")]
+    format: Format,
     /// The folder for the parts: empty, or not there yet
     #[arg(long, short, value_name = "DIR", requires = "partition_by")]
     output: Option<PathBuf>,
@@ -44,7 +47,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<ExitCode, En
     };
     let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
     let mut partition = match (&args.output, args.partition_by) {
-        (Some(folder), Some(by)) => Some(Partition::begin(folder, by)?),
+        (Some(folder), Some(by)) => Some(Partition::begin(folder, by, args.format)?),
         _ => None,
     };
     let mut walk = Walk::over(scope.clone());

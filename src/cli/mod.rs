@@ -23,6 +23,8 @@ mod lines;
 mod meter;
 mod missing;
 mod output;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod partition;
 mod place;
 mod search;

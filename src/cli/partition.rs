@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use clap::ValueEnum;
+
 use crate::domain::part::{self, Part};
 use crate::domain::{Event, Failure, Position, Scope, StreamName, words};
 use crate::session::Source;
@@ -38,6 +40,71 @@ impl FromStr for PartitionBy {
         let parts = parts.ok_or_else(|| format!("{written} is no way to part a store: write stream/64"))?;
         part::check_count(parts)?;
         Ok(Self { parts })
+    }
+}
+
+/// How parts are written.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
+pub enum Format {
+    /// JSON Lines
+    #[default]
+    Jsonl,
+    /// Parquet: the columns stream, version, position, id, type, time, and event, which is the JSON line
+    Parquet,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// Whether this program can write it.
+    fn check(self) -> Result<(), Failure> {
+        match self {
+            Self::Parquet if cfg!(not(feature = "parquet")) => Err(super::usage(
+                "this program was built without Parquet",
+                "build it with `cargo build --release --features parquet`, or leave --format out",
+            )),
+            Self::Jsonl | Self::Parquet => Ok(()),
+        }
+    }
+}
+
+/// Where the lines of a part go, in their order.
+enum Lines {
+    Jsonl(BufWriter<File>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<super::parquet::Writer>),
+}
+
+impl Lines {
+    fn begin(file: File, format: Format) -> io::Result<Self> {
+        match format {
+            Format::Jsonl => Ok(Self::Jsonl(BufWriter::new(file))),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => super::parquet::Writer::new(file).map(|writer| Self::Parquet(Box::new(writer))),
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Jsonl(out) => out.write_all(line),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(writer) => writer.add(line),
+        }
+    }
+
+    fn end(self) -> io::Result<()> {
+        match self {
+            Self::Jsonl(out) => out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(writer) => writer.end(),
+        }
     }
 }
 
@@ -74,6 +141,7 @@ struct Finished {
 /// Writes a store in parts.
 pub struct Partition {
     folder: PathBuf,
+    format: Format,
     parts: Vec<Writing>,
     numbers: HashMap<StreamName, u32>,
     names: Vec<StreamName>,
@@ -83,8 +151,9 @@ impl Partition {
     /// Begins to write into a folder, which must be empty or not be there.
     ///
     /// # Errors
-    /// When it is not empty, or cannot be written to.
-    pub fn begin(folder: &Path, by: PartitionBy) -> Result<Self, Failure> {
+    /// When it is not empty, or cannot be written to, or this program cannot write the format.
+    pub fn begin(folder: &Path, by: PartitionBy, format: Format) -> Result<Self, Failure> {
+        format.check()?;
         let failed = |error: io::Error| failure(folder, &error);
         fs::create_dir_all(folder).map_err(failed)?;
         if fs::read_dir(folder).map_err(failed)?.next().is_some() {
@@ -96,7 +165,7 @@ impl Partition {
             Ok(Writing { lines: BufWriter::new(file), written: 0, rows: Vec::new(), last_position: None })
         };
         let parts = (0..by.parts).map(part).collect::<io::Result<_>>().map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), parts, numbers: HashMap::new(), names: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), format, parts, numbers: HashMap::new(), names: Vec::new() })
     }
 
     /// Adds an event of a stream, as the JSON line it is, with its line feed. `ordinal` is its number in the scope that is
@@ -135,7 +204,7 @@ impl Partition {
     /// # Errors
     /// When they cannot be written.
     pub fn end(self, source: &dyn Source, told: &mut dyn FnMut(u64, u64)) -> Result<String, Failure> {
-        let Self { folder, parts, names, .. } = self;
+        let Self { folder, format, parts, names, .. } = self;
         let failed = |error: io::Error| failure(&folder, &error);
         // The place of each stream among the names in their order.
         let mut order: Vec<u32> = (0..names.len() as u32).collect();
@@ -146,10 +215,10 @@ impl Partition {
         }
         let (total, mut finished) = (parts.len() as u64, Vec::with_capacity(parts.len()));
         for (number, part) in (0..).zip(parts) {
-            finished.push(part.finish(&folder, number, &place).map_err(failed)?);
+            finished.push(part.finish((&folder, format), number, &place).map_err(failed)?);
             told(number + 1, total);
         }
-        let text = manifest(source, &finished);
+        let text = manifest(source, format, &finished);
         let mut file = new_file(&folder.join(MANIFEST)).map_err(failed)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         let events: u64 = finished.iter().map(|part| part.events).sum();
@@ -164,12 +233,13 @@ impl Partition {
 }
 
 impl Writing {
-    fn finish(self, folder: &Path, number: u64, place: &[u32]) -> io::Result<Finished> {
+    fn finish(self, (folder, format): (&Path, Format), number: u64, place: &[u32]) -> io::Result<Finished> {
         let Self { lines, written, mut rows, last_position } = self;
         let mut lines = lines.into_inner().map_err(io::IntoInnerError::into_error)?;
         rows.sort_unstable_by_key(|row| (place[row.stream as usize], row.rank, row.offset));
-        let file = format!("part-{number:05}.jsonl");
-        let mut out = BufWriter::new(new_file(&folder.join(&file))?);
+        let file = format!("part-{number:05}.{}", format.name());
+        let path = folder.join(&file);
+        let mut out = Lines::begin(new_file(&path)?, format)?;
         let mut memory = Vec::new();
         if written <= IN_MEMORY {
             lines.seek(SeekFrom::Start(0))?;
@@ -185,9 +255,9 @@ impl Writing {
                     line.copy_from_slice(&memory[from..from + row.length as usize]);
                 }
             }
-            out.write_all(&line)?;
+            out.add(&line)?;
         }
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        out.end()?;
         let streams = rows.chunk_by(|one, other| one.stream == other.stream).count() as u64;
         let unreadable = rows.iter().filter(|row| !row.is_readable).count() as u64;
         Ok(Finished {
@@ -202,13 +272,14 @@ impl Writing {
 }
 
 /// What the parts are, as a JSON object over several lines.
-fn manifest(source: &dyn Source, parts: &[Finished]) -> String {
+fn manifest(source: &dyn Source, format: Format, parts: &[Finished]) -> String {
     let about = source.about();
     let sum = |of: fn(&Finished) -> u64| parts.iter().map(of).sum::<u64>();
     let mut text = String::from("{\n\"source\":");
     push_text(&mut text, &about.name);
     text.push_str(",\n\"kind\":");
     push_text(&mut text, &about.kind);
+    text.push_str(&format!(",\n\"format\":\"{}\"", format.name()));
     text.push_str(",\n\"partition_by\":\"stream\",\n\"hash\":");
     push_text(&mut text, part::HASH);
     text.push_str(&format!(
@@ -253,7 +324,7 @@ fn shown(folder: &Path) -> String {
 }
 
 fn failure(folder: &Path, error: &io::Error) -> Failure {
-    Failure::io(&shown(folder), "write parts", error)
+    Failure::io(shown(folder), "write parts", error)
 }
 
 #[cfg(test)]

@@ -104,3 +104,62 @@ fn parts_are_written_into_an_empty_folder_only() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing was written");
     assert_eq!(run(&["export", &source, "--partition-by", "stream/4"]).status.code(), Some(2), "no folder was named");
 }
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_is_refused_where_it_is_not_built_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("parts");
+    let source = manifest("sample-data/rides.jsonl");
+    let by = ["--partition-by", "stream/4", "--format", "parquet", "-o", folder.to_str().unwrap()];
+    let output = run(&[&["export", &source], &by[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--features parquet"), "{}", text(&output.stderr));
+    assert!(!folder.exists());
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_holds_the_lines_and_their_columns() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    let directory = tempfile::tempdir().unwrap();
+    let dump = directory.path().join("dump.jsonl");
+    let odd = [
+        r#"{"stream":"a-1","version":1,"type":"T","time":"2025-03-01T10:00:00.123456789Z","id":"e-1","data":{"n":1.0}}"#,
+        r#"{"stream":"a-1","version":18446744073709551615,"type":"T","data":null}"#,
+        r#"{"stream":"a-1","version":"three","type":"T","data":{}}"#,
+    ];
+    fs::write(&dump, odd.join("\n")).unwrap();
+    for source in [manifest("sample-data/rides.jsonl"), dump.display().to_string()] {
+        let parts = |format: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let by = ["--partition-by", "stream/3", "--format", format, "-o", folder.path().to_str().unwrap()];
+            run(&[&["export", &source], &by[..]].concat());
+            folder
+        };
+        let (lines, tables) = (parts("jsonl"), parts("parquet"));
+        for part in 0..3 {
+            let text = fs::read_to_string(lines.path().join(format!("part-{part:05}.jsonl"))).unwrap();
+            let file = fs::File::open(tables.path().join(format!("part-{part:05}.parquet"))).unwrap();
+            let mut lines = text.lines();
+            for row in SerializedFileReader::new(file).unwrap().get_row_iter(None).unwrap() {
+                let row: BTreeMap<_, _> = row.unwrap().into_columns().into_iter().collect();
+                let line = lines.next().unwrap();
+                let event: Value = serde_json::from_str(line).unwrap();
+                assert_eq!(row["event"], Field::Str(line.into()));
+                let text = |name: &str| event[name].as_str().map_or(Field::Null, |text| Field::Str(text.into()));
+                for name in ["stream", "id", "type"] {
+                    assert_eq!(row[name], text(name), "{name} of {line}");
+                }
+                assert_eq!(row["version"], event["version"].as_u64().map_or(Field::Null, Field::ULong), "{line}");
+                assert_eq!(row["position"], event["position"].as_i64().map_or(Field::Null, Field::Long), "{line}");
+                let time = event["time"].as_str().map(|time| time.parse::<jiff::Timestamp>().unwrap());
+                let time = time.map_or(Field::Null, |time| Field::TimestampMicros(time.as_microsecond()));
+                assert_eq!(row["time"], time, "{line}");
+            }
+            assert!(lines.next().is_none());
+        }
+    }
+}
