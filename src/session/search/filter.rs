@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::condition::{Condition, Judge, LONGEST, Problem};
+use crate::condition::{Condition, Judge, LONGEST, Problem, Subject};
 use crate::domain::{Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, Timestamp, time};
 use crate::sources::Source;
 
@@ -323,7 +323,7 @@ impl Sieve {
         if within == Some(false) {
             return Ok(false);
         }
-        let holds = self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(event))?;
+        let holds = self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(&Subject::event(event)))?;
         match within {
             None if holds => Err("it has no time".into()),
             _ => Ok(holds),
