@@ -38,7 +38,7 @@ impl FilterArgs {
     pub fn filter(&self) -> Result<EventFilter, Ended> {
         let usage = |what: String| Ended::from(super::usage(what, ""));
         let filter = match &self.condition {
-            Some(line) => EventFilter::parse(line).map_err(|problem| refused(&problem, line))?,
+            Some(line) => EventFilter::parse(line).map_err(|problem| refused("--where", &problem, line))?,
             None => EventFilter::default(),
         };
         let bound = |name: &str, written: &Option<String>| match written {
@@ -53,8 +53,9 @@ impl FilterArgs {
     }
 }
 
-fn refused(problem: &Problem, line: &str) -> Ended {
-    super::usage(format!("--where does not make sense at {}", problem.shown(line)), "").into()
+/// That what an option says is no expression.
+pub fn refused(option: &str, problem: &Problem, line: &str) -> Ended {
+    super::usage(format!("{option} does not make sense at {}", problem.shown(line)), "").into()
 }
 
 /// A filter at work for a command: what could not be judged is counted.
@@ -99,7 +100,7 @@ impl Filtering {
     /// When the condition turned out to be none.
     pub fn end(&self) -> Result<(), Ended> {
         if let Some(problem) = self.sieve.refused() {
-            return Err(refused(&problem, &self.condition));
+            return Err(refused("--where", &problem, &self.condition));
         }
         let words = self.unjudged.words();
         if !words.is_empty() {

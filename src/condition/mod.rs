@@ -331,6 +331,11 @@ impl Judge {
         Ok(())
     }
 
+    /// Whether it was true or false at any place.
+    pub fn has_judged(&self) -> bool {
+        self.judged
+    }
+
     /// That it is no condition: it was true or false at no place it was asked about, but something else at some.
     pub fn refused(&self) -> Option<Problem> {
         let why = self.untrue.as_ref().filter(|_| !self.judged)?;
