@@ -75,9 +75,14 @@ impl FoldArgs {
     pub fn note_counted(&self, missing: &mut Missing, source: &dyn Source, counted: &Counted) {
         let Some(first) = &counted.faults.first else { return };
         let lack = if self.allow_faults { Lack::Allowed } else { Lack::Data };
-        let (failed, events) = (counted.faults.before, words::counted(counted.events, "event"));
-        missing.lacks(lack, format!("{failed} of {events} failed, the first at {}", place_of(source, first)));
+        missing.lacks(lack, failed(source, counted.faults.before, counted.events, first));
     }
+}
+
+/// That so many of so many events failed, and where the first of them stands.
+pub fn failed(source: &dyn Source, failed: u64, of: u64, first: &FirstFault) -> String {
+    let events = words::counted(of, "event");
+    format!("{} of {events} failed, the first at {}", words::count(failed), place_of(source, first))
 }
 
 /// How a place of a stream is written, so that it leads there and to nothing else.

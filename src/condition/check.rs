@@ -116,9 +116,10 @@ impl Check<'_> {
                 }
             }
             Expr::Select(select) => {
-                if matches!(&select.operand.expr, Expr::Ident(name) if name == EVENT && !self.bound.contains(name))
-                    && !FIELDS.contains(&select.field.as_str())
-                {
+                let is_of_event =
+                    matches!(&select.operand.expr, Expr::Ident(name) if name == EVENT && !self.bound.contains(name));
+                self.found.needs.trouble |= is_of_event && select.field == "trouble";
+                if is_of_event && !FIELDS.contains(&select.field.as_str()) {
                     let why = format!("an event has no `{}`: it has {}", select.field, FIELDS.join(", "));
                     return Err(self.problem(id, why));
                 }

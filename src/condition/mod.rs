@@ -82,6 +82,8 @@ impl fmt::Display for Problem {
 pub struct Needs {
     /// `event`
     pub event: bool,
+    /// `event.trouble`
+    pub trouble: bool,
     /// `state`
     pub state: bool,
     /// `prev`
