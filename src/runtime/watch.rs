@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::notice::{Notice, Outlet};
 use super::panics;
 use crate::ask::{Generation, Told};
-use crate::domain::{About, Cancel, Change, Failure, FailureKind, Progress};
+use crate::domain::{About, Cancel, Failure, FailureKind, Progress, SourceChange};
 use crate::sources::Source;
 
 /// How many streams are listed before the source is read: what fits a screen many times over.
@@ -74,7 +74,7 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
     }
     let mut failed = false;
     // What is no longer what was opened may stay so for long; it is told once.
-    let mut told = Change::Same;
+    let mut told = SourceChange::Same;
     loop {
         // Listing what a large store holds takes its time: never most of it.
         let pause = LOOK_EVERY.max(reporter.cost * SHARE);
@@ -84,10 +84,10 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
             return;
         }
         match source.look() {
-            Ok(Change::Same) => failed = false,
-            Ok(Change::Grown) => {
-                (failed, told) = (false, Change::Same);
-                reporter.say(Told::SourceChanged(Change::Grown));
+            Ok(SourceChange::Same) => failed = false,
+            Ok(SourceChange::Grown) => {
+                (failed, told) = (false, SourceChange::Same);
+                reporter.say(Told::SourceChanged(SourceChange::Grown));
                 let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
                 reporter.describe();
                 reporter.progress(source.progress(), Due::Now);
