@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::domain::report::Report;
 use crate::domain::shape::Shapes;
 use crate::domain::{
-    About, Change, Destination, Direction, Event, EventPage, EventQuery, Failure, Patch, Place, Progress, Scope, State,
-    StreamName, StreamSummary, Timestamp, Unjudged,
+    About, Destination, Direction, Event, EventPage, EventQuery, Failure, Patch, Place, Progress, Scope, SourceChange,
+    State, StreamName, StreamSummary, Timestamp, Unjudged,
 };
 use crate::replay::{Counted, Moment};
 
@@ -334,7 +334,7 @@ pub enum Told {
     /// Events that failed have been counted so far.
     FaultsCounted(Failing),
     /// The source is no longer what it was.
-    SourceChanged(Change),
+    SourceChanged(SourceChange),
     /// The source has been opened again: everything about it is told again.
     Reopened,
 }

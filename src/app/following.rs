@@ -10,7 +10,7 @@ use super::walk::Walk;
 use super::{App, Mode, Opening, Severity};
 use crate::ask::Ask;
 use crate::domain::words::count;
-use crate::domain::{Change, Destination, Scope};
+use crate::domain::{Destination, Scope, SourceChange};
 
 /// What is known of it.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -20,7 +20,7 @@ pub struct Follow {
     /// Events that came since it was known whole, or since they were last gone to.
     pub new: u64,
     /// What it became, when it is no longer what was opened.
-    pub changed: Option<Change>,
+    pub changed: Option<SourceChange>,
     /// Events when it was last known whole.
     whole: Option<u64>,
     /// The end of the scope when it was last looked at.
@@ -31,13 +31,13 @@ impl Follow {
     /// What is said of a change until the source is opened again.
     pub fn banner(&self, key: Option<&str>) -> Option<String> {
         let what = match self.changed? {
-            Change::Same | Change::Grown => return None,
-            Change::Truncated => "the store changed",
-            Change::Replaced => "another store has its name now",
-            Change::Removed => "the store is gone",
+            SourceChange::Same | SourceChange::Grown => return None,
+            SourceChange::Truncated => "the store changed",
+            SourceChange::Replaced => "another store has its name now",
+            SourceChange::Removed => "the store is gone",
         };
         let reopens = key.map_or(String::new(), |key| match self.changed {
-            Some(Change::Removed) => format!("; {key} opens it again once it is back"),
+            Some(SourceChange::Removed) => format!("; {key} opens it again once it is back"),
             _ => format!(": {key} reopens it"),
         });
         Some(format!("{what}{reopens}, what is shown may be old"))
@@ -69,14 +69,14 @@ impl App {
     }
 
     /// The source is another one than it was.
-    pub(super) fn source_changed(&mut self, change: Change) {
+    pub(super) fn source_changed(&mut self, change: SourceChange) {
         match change {
-            Change::Same => {}
-            Change::Grown => {
+            SourceChange::Same => {}
+            SourceChange::Grown => {
                 // Who was led to the end when everything was read is not led on.
                 self.opening.end = None;
                 // What was away is back, and goes on where it ended. What was cut in place may have been read meanwhile.
-                if matches!(self.follow.changed, Some(Change::Removed | Change::Replaced)) {
+                if matches!(self.follow.changed, Some(SourceChange::Removed | SourceChange::Replaced)) {
                     self.follow.changed = None;
                 }
             }

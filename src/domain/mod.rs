@@ -41,8 +41,8 @@ pub use payload::{Form, Payload};
 pub use pick::{Asked, Picked};
 pub use place::Place;
 pub use query::{
-    About, Anchor, Beside, Candidate, Change, DeclaredStream, Destination, Direction, EventPage, EventQuery, LeftOut,
-    Pattern, Progress, RecordedState, RecordedStates, Scope, SearchStep, Spelled, StoredSnapshot, StreamKind,
+    About, Anchor, Beside, Candidate, DeclaredStream, Destination, Direction, EventPage, EventQuery, LeftOut, Pattern,
+    Progress, RecordedState, RecordedStates, Scope, SearchStep, SourceChange, Spelled, StoredSnapshot, StreamKind,
     StreamPage, StreamSummary,
 };
 pub use stream::{OtherKey, StreamKey, StreamName, Than};

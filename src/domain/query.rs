@@ -344,7 +344,7 @@ pub struct DeclaredStream {
 
 /// What became of an opened source since it was looked at last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Change {
+pub enum SourceChange {
     /// Nothing.
     #[default]
     Same,

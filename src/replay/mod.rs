@@ -25,4 +25,4 @@ pub use reducer::{
 };
 pub use scan::{Hit, Probe, Scan, Stop, Stops, Subject, Verdict, Written};
 pub use timeline::{Counted, Timeline};
-pub use track::{Branch, Per, Track};
+pub use track::{Branch, Partition, Per, Track};

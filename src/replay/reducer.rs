@@ -54,7 +54,7 @@ impl fmt::Display for Stale {
 /// From where a fold starts.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
-    /// From the initial state of this stream; of a state of many streams its name is empty.
+    /// From the initial state of this stream, or of this key of a partition; of a state of many streams the name is empty.
     Initial(&'a StreamName),
     /// From a state this reducer gave for this stream earlier.
     Resume(&'a StreamName, &'a State),
@@ -164,10 +164,10 @@ pub trait Reducer: Send {
     /// When the script cannot be loaded or its initial state cannot be made.
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError>;
 
-    /// Folds events in their order: those of one stream, or of several into the one state it has. An event that fails leaves the state as it was before it, is added to
-    /// `faults` with its index in `events`, and the fold goes on with the next. Gives how many of the events it has dealt
-    /// with: at least one, and fewer than all when they take long, so that somebody can look up. The others are given
-    /// again.
+    /// Folds events in their order: those of one stream, or of several into the one state it has. An event that fails
+    /// leaves the state as it was before it, is added to `faults` with its index in `events`, and the fold goes on with the
+    /// next. Gives how many of the events it has dealt with: at least one, and fewer than all when they take long, so that
+    /// somebody can look up. The others are given again.
     ///
     /// # Errors
     /// `Lost` when the state is gone; nothing of this batch counts then.
@@ -183,11 +183,11 @@ pub trait Reducer: Send {
     /// When it cannot be given as JSON, or is too large.
     fn state(&mut self) -> Result<State, FoldError>;
 
-    /// The state of a stream: of a fold that keeps one for each, that one, else the one it has.
+    /// The state an event belongs to: of a fold that keeps one for each key, that of its key, else the one it has.
     ///
     /// # Errors
     /// As [`state`](Self::state).
-    fn state_of(&mut self, _stream: &StreamName) -> Result<State, FoldError> {
+    fn state_of(&mut self, _event: &Event) -> Result<State, FoldError> {
         self.state()
     }
 

@@ -526,9 +526,12 @@ impl Timeline {
     }
 }
 
-/// What folds a track: where it has a state for each stream, a fold that keeps them apart.
+/// What folds a track: where it has a state for each key, a fold that keeps them apart.
 fn for_track(track: &Track, reducer: Box<dyn Reducer>) -> Box<dyn Reducer> {
-    if track.is_keyed() { Box::new(Keyed::new(reducer)) } else { reducer }
+    match track.partition() {
+        Some(partition) => Box::new(Keyed::new(reducer, partition)),
+        None => reducer,
+    }
 }
 
 /// States that cost a copy are kept farther apart: about one whole batch, when they are small.

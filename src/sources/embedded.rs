@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::{Source, lacking};
 use crate::domain::{
-    About, Anchor, Cancel, Caveat, Change, Direction, Event, EventPage, EventQuery, Failure, Payload, Position,
-    Progress, Scope, StreamName, StreamPage, StreamSummary, Trouble, address,
+    About, Anchor, Cancel, Caveat, Direction, Event, EventPage, EventQuery, Failure, Payload, Position, Progress,
+    Scope, SourceChange, StreamName, StreamPage, StreamSummary, Trouble, address,
 };
 use crate::store::{Damage, StoreError, Viewer};
 
@@ -166,11 +166,11 @@ impl Source for Embedded {
         Ok(EventPage { partial, ..page })
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         // The follower reads what is new; here it is only told.
         let known = self.viewer.progress().events;
         let before = self.looked.swap(known, Ordering::Relaxed);
-        Ok(if known > before { Change::Grown } else { Change::Same })
+        Ok(if known > before { SourceChange::Grown } else { SourceChange::Same })
     }
 
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::allowance::Allowance;
 use super::identity::Identity;
 use super::looking::Looking;
-use crate::domain::{About, Cancel, Change, Failure};
+use crate::domain::{About, Cancel, Failure, SourceChange};
 
 /// How much of the beginning is kept while it is found out what it is: it is looked at many times, and read once.
 const BEGINNING: usize = 64 << 10;
@@ -166,8 +166,8 @@ impl Feed {
     ///
     /// # Errors
     /// When that cannot be told.
-    pub fn look(&self) -> Result<Change, Failure> {
-        self.identity.get().map_or(Ok(Change::Same), |identity| identity.look())
+    pub fn look(&self) -> Result<SourceChange, Failure> {
+        self.identity.get().map_or(Ok(SourceChange::Same), |identity| identity.look())
     }
 
     /// What comes out of a pipe, copied by a thread of its own.

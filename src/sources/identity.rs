@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use crate::domain::{Change, Failure};
+use crate::domain::{Failure, SourceChange};
 
 /// A file as it was when it was opened.
 #[derive(Debug)]
@@ -31,17 +31,17 @@ impl Identity {
     ///
     /// # Errors
     /// When that cannot be told.
-    pub fn look(&self) -> Result<Change, Failure> {
+    pub fn look(&self) -> Result<SourceChange, Failure> {
         let metadata = match std::fs::metadata(&self.path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Change::Removed),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(SourceChange::Removed),
             Err(error) => return Err(Failure::io(self.path.display().to_string(), "look at", &error)),
         };
         let (file, size, changed) = parts(&metadata);
         Ok(match () {
-            () if file != self.file => Change::Replaced,
-            () if (size, changed) == (self.size, self.changed) => Change::Same,
-            () => Change::Truncated,
+            () if file != self.file => SourceChange::Replaced,
+            () if (size, changed) == (self.size, self.changed) => SourceChange::Same,
+            () => SourceChange::Truncated,
         })
     }
 }

@@ -16,8 +16,8 @@ use super::live::{Outline, Outlined, Sketch};
 use super::picking::Picking;
 use super::woven::Woven;
 use crate::domain::{
-    About, Anchor, Asked, Cancel, Change, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure,
-    FailureKind, OtherKey, Pattern, Picked, Progress, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamKind,
+    About, Anchor, Asked, Cancel, DeclaredStream, Direction, Event, EventPage, EventQuery, Failure, FailureKind,
+    OtherKey, Pattern, Picked, Progress, RecordedStates, Scope, SearchStep, SourceChange, StoredSnapshot, StreamKind,
     StreamName, StreamPage, StreamSummary, Timestamp, Version,
 };
 
@@ -146,8 +146,8 @@ pub trait Backing: Send + Sync + 'static {
     ///
     /// # Errors
     /// As `Source::look`.
-    fn look(&self) -> Result<Change, Failure> {
-        Ok(Change::Same)
+    fn look(&self) -> Result<SourceChange, Failure> {
+        Ok(SourceChange::Same)
     }
 
     /// Searches its own way; `None` when it has none, and the events are read one page after the other.
@@ -555,7 +555,7 @@ impl<B: Backing> Source for Indexed<B> {
         self.backing.rows(table, cancel, told)
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         self.backing.look()
     }
 

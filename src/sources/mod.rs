@@ -58,8 +58,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::domain::{
-    About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, FailureKind, Pattern, Picked,
-    Progress, RecordedStates, Scope, SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
+    About, Asked, Cancel, DeclaredStream, EventPage, EventQuery, Failure, FailureKind, Pattern, Picked, Progress,
+    RecordedStates, Scope, SearchStep, SourceChange, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// A type of events, and how many there are of it.
@@ -205,8 +205,8 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// When that cannot be told.
-    fn look(&self) -> Result<Change, Failure> {
-        Ok(Change::Same)
+    fn look(&self) -> Result<SourceChange, Failure> {
+        Ok(SourceChange::Same)
     }
 
     /// In short, what its index says of its records, and whether it begins with what an earlier outline is of. `None` while

@@ -21,8 +21,8 @@ use super::cache::{Keeper, Kept, Sequence};
 use super::index::{Entry, Index, Part, Place};
 use super::indexed::{Backing, Indexed};
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, Disorder, Event, Failure, FailureKind, Progress, RecordedStates, ShownBy,
-    StoredSnapshot, StreamKind, StreamName, Timestamp,
+    About, Cancel, DeclaredStream, Disorder, Event, Failure, FailureKind, Progress, RecordedStates, ShownBy,
+    SourceChange, StoredSnapshot, StreamKind, StreamName, Timestamp,
 };
 use rows::{NOTHING, Names, Rows, UNREADABLE};
 
@@ -106,8 +106,8 @@ pub trait Records: Send + Sync + 'static {
     ///
     /// # Errors
     /// As there.
-    fn look(&self) -> Result<Change, Failure> {
-        Ok(Change::Same)
+    fn look(&self) -> Result<SourceChange, Failure> {
+        Ok(SourceChange::Same)
     }
 
     /// What keeps the index between two runs; none for what is not one file, or is not worth it.
@@ -620,7 +620,7 @@ impl<R: Records> Backing for Sorted<R> {
         self.records.rows(table, cancel, told)
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         self.records.look()
     }
 

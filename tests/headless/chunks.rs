@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use stepback::domain::report::{Kind, Severity};
 use stepback::domain::{
-    About, Anchor, Cancel, Change, Direction, Event, EventQuery, Failure, NoteKind, Position, Scope, StreamKind,
+    About, Anchor, Cancel, Direction, Event, EventQuery, Failure, NoteKind, Position, Scope, SourceChange, StreamKind,
     Version,
 };
 use stepback::sources::Source;
@@ -603,21 +603,21 @@ fn reading_changes_nothing() {
     log.write(directory.path());
     let before = listing(directory.path());
     let found = try_open(directory.path()).unwrap();
-    assert_eq!(found.source.look().unwrap(), Change::Same);
+    assert_eq!(found.source.look().unwrap(), SourceChange::Same);
     assert_eq!(listing(directory.path()), before);
     let told = || {
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut looks =
             std::iter::repeat_with(|| found.source.look().unwrap()).take_while(|_| Instant::now() < deadline);
-        looks.find(|change| *change != Change::Same)
+        looks.find(|change| *change != SourceChange::Same)
     };
     log.event("a-1", 2, "Three", "{}");
     log.write(directory.path());
-    assert_eq!(told(), Some(Change::Grown));
+    assert_eq!(told(), Some(SourceChange::Grown));
     checkpoint(directory.path(), "writer", 10);
-    assert_eq!(told(), Some(Change::Truncated));
+    assert_eq!(told(), Some(SourceChange::Truncated));
     fs::remove_dir_all(directory.path()).unwrap();
-    assert_eq!(found.source.look().unwrap(), Change::Removed);
+    assert_eq!(found.source.look().unwrap(), SourceChange::Removed);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stepback::domain::{Anchor, Cancel, Change, Event, EventQuery, Pattern, Scope, SearchStep};
+use stepback::domain::{Anchor, Cancel, Event, EventQuery, Pattern, Scope, SearchStep, SourceChange};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
@@ -45,9 +45,9 @@ fn add(path: &Path, text: &[u8]) {
 /// Looks, reads what there is more, and compares everything with the file opened again.
 fn follows(source: &dyn Source, path: &Path) {
     let before = all(source);
-    assert_eq!(source.look().unwrap(), Change::Grown);
+    assert_eq!(source.look().unwrap(), SourceChange::Grown);
     complete(source);
-    assert_eq!(source.look().unwrap(), Change::Same);
+    assert_eq!(source.look().unwrap(), SourceChange::Same);
     let (after, again) = (all(source), opened(path));
     assert!(after == all(&*again), "{:?}", after.iter().zip(all(&*again)).find(|(a, b)| *a != b));
     assert_eq!(source.progress(), again.progress());
@@ -67,7 +67,7 @@ fn what_is_added_appears() {
     let path = directory.path().join("dump.jsonl");
     fs::write(&path, lines(0..5000)).unwrap();
     let source = opened(&path);
-    assert_eq!(source.look().unwrap(), Change::Same);
+    assert_eq!(source.look().unwrap(), SourceChange::Same);
     let mut number = 5000;
     let mut next = || {
         number += 1;
@@ -100,7 +100,7 @@ fn what_is_added_appears() {
     follows(&*source, &path);
     let count = all(&*source).len();
     add(&path, format!("garbage\n{}\n", next()).as_bytes());
-    assert_eq!(source.look().unwrap(), Change::Grown);
+    assert_eq!(source.look().unwrap(), SourceChange::Grown);
     complete(&*source);
     let events = all(&*source);
     assert_eq!(events.len(), count + 1);
@@ -109,7 +109,7 @@ fn what_is_added_appears() {
 
     source.check(&Cancel::default(), &mut |_| ()).unwrap();
     add(&path, format!("{}\n", line(1).replace(":{", ":[")).as_bytes());
-    assert_eq!(source.look().unwrap(), Change::Grown);
+    assert_eq!(source.look().unwrap(), SourceChange::Grown);
     let before = source.progress();
     source.check(&Cancel::default(), &mut |_| ()).unwrap();
     let after = source.progress();
@@ -167,7 +167,7 @@ fn a_line_cut_behind_its_stream_stands_there_until_its_rest_comes() {
     }
 }
 
-fn replaced(change: &dyn Fn(&Path), expected: Change) {
+fn replaced(change: &dyn Fn(&Path), expected: SourceChange) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("dump.jsonl");
     fs::write(&path, lines(0..5000)).unwrap();
@@ -175,7 +175,7 @@ fn replaced(change: &dyn Fn(&Path), expected: Change) {
     let before = all(&*source);
     change(&path);
     assert_eq!(source.look().unwrap(), expected);
-    assert_eq!(source.look().unwrap(), Change::Same, "it is told once");
+    assert_eq!(source.look().unwrap(), SourceChange::Same, "it is told once");
     let after = all(&*source);
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {
@@ -189,16 +189,16 @@ fn replaced(change: &dyn Fn(&Path), expected: Change) {
 fn what_no_longer_holds_is_told() {
     let reopened = |path: &Path| Options::new().write(true).open(path).unwrap();
     let other = |path: &Path| -> PathBuf { path.with_extension("other") };
-    replaced(&|path| reopened(path).set_len(1000).unwrap(), Change::Truncated);
-    replaced(&|path| reopened(path).set_len(0).unwrap(), Change::Truncated);
-    replaced(&|path| fs::remove_file(path).unwrap(), Change::Removed);
-    replaced(&|path| fs::rename(path, other(path)).unwrap(), Change::Removed);
+    replaced(&|path| reopened(path).set_len(1000).unwrap(), SourceChange::Truncated);
+    replaced(&|path| reopened(path).set_len(0).unwrap(), SourceChange::Truncated);
+    replaced(&|path| fs::remove_file(path).unwrap(), SourceChange::Removed);
+    replaced(&|path| fs::rename(path, other(path)).unwrap(), SourceChange::Removed);
     replaced(
         &|path| {
             fs::write(other(path), lines(0..5000)).unwrap();
             fs::rename(other(path), path).unwrap();
         },
-        Change::Replaced,
+        SourceChange::Replaced,
     );
     replaced(
         &|path| {
@@ -206,7 +206,7 @@ fn what_no_longer_holds_is_told() {
             let mode = rustix::fs::Mode::from_raw_mode(0o600);
             rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         },
-        Change::Replaced,
+        SourceChange::Replaced,
     );
     // The times are set, for a write within the clock's grain leaves them as they are.
     let later = |file: &File| {
@@ -219,7 +219,7 @@ fn what_no_longer_holds_is_told() {
             file.write_all_at(b"}{", 100).unwrap();
             later(&file);
         },
-        Change::Replaced,
+        SourceChange::Replaced,
     );
     replaced(
         &|path| {
@@ -227,7 +227,7 @@ fn what_no_longer_holds_is_told() {
             file.set_len(0).unwrap();
             file.write_all_at(lines(10_000..20_000).as_bytes(), 0).unwrap();
         },
-        Change::Replaced,
+        SourceChange::Replaced,
     );
     // Only its time is another.
     let directory = tempfile::tempdir().unwrap();
@@ -235,7 +235,7 @@ fn what_no_longer_holds_is_told() {
     fs::write(&path, lines(0..10)).unwrap();
     let source = opened(&path);
     later(&reopened(&path));
-    assert_eq!(source.look().unwrap(), Change::Same);
+    assert_eq!(source.look().unwrap(), SourceChange::Same);
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn what_could_not_be_read_to_its_end_is_told_too() {
     fs::write(&path, lines(0..5000)).unwrap();
     let source = open(path.to_str().unwrap(), &OpenOptions::default()).unwrap();
     Options::new().write(true).open(&path).unwrap().set_len(100_000).unwrap();
-    assert_eq!(source.look().unwrap(), Change::Same, "nothing is known of it yet");
+    assert_eq!(source.look().unwrap(), SourceChange::Same, "nothing is known of it yet");
     assert!(source.complete(&Cancel::default(), &mut |_| ()).is_err());
-    assert_eq!(source.look().unwrap(), Change::Truncated);
+    assert_eq!(source.look().unwrap(), SourceChange::Truncated);
 }

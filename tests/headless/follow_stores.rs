@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepback::domain::{Cancel, Change, Event, EventQuery, Scope};
+use stepback::domain::{Cancel, Event, EventQuery, Scope, SourceChange};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
@@ -38,11 +38,11 @@ fn count(source: &dyn Source) -> u64 {
 }
 
 /// Looks until something is told.
-fn told(source: &dyn Source) -> Change {
+fn told(source: &dyn Source) -> SourceChange {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         match source.look().unwrap() {
-            Change::Same => assert!(Instant::now() < deadline, "nothing was told"),
+            SourceChange::Same => assert!(Instant::now() < deadline, "nothing was told"),
             change => return change,
         }
         std::thread::yield_now();
@@ -53,7 +53,7 @@ fn told(source: &dyn Source) -> Change {
 fn nothing_is_told(source: &dyn Source) {
     let end = Instant::now() + Duration::from_millis(50);
     while Instant::now() < end {
-        assert_eq!(source.look().unwrap(), Change::Same);
+        assert_eq!(source.look().unwrap(), SourceChange::Same);
         std::thread::yield_now();
     }
 }
@@ -62,7 +62,7 @@ fn nothing_is_told(source: &dyn Source) {
 fn grows(source: &dyn Source, path: &Path) -> usize {
     let before = all(source);
     let streams = source.streams(0, usize::MAX).unwrap().streams;
-    assert_eq!(told(source), Change::Grown, "{}", path.display());
+    assert_eq!(told(source), SourceChange::Grown, "{}", path.display());
     source.complete(&Cancel::default(), &mut |_| ()).unwrap();
     let (after, again) = (all(source), opened(path));
     assert!(after == all(&*again), "{:?}", after.iter().zip(all(&*again)).find(|(a, b)| *a != b));
@@ -231,38 +231,38 @@ fn what_is_no_longer_what_was_opened_is_told_once() {
             nothing_is_told(&*source);
             source
         };
-        let stays = |source: &dyn Source, change: Change, why: &str| {
+        let stays = |source: &dyn Source, change: SourceChange, why: &str| {
             assert_eq!(told(source), change, "{name}: {why}");
             nothing_is_told(source);
             assert_eq!(count(source), 40, "{name}: {why}");
         };
         let source = start();
         fs::write(&path, content(20)).unwrap();
-        stays(&*source, Change::Truncated, "fewer");
+        stays(&*source, SourceChange::Truncated, "fewer");
         // It is written again, and longer.
         fs::write(&path, content(50)).unwrap();
-        assert_eq!(told(&*source), Change::Grown, "{name}");
+        assert_eq!(told(&*source), SourceChange::Grown, "{name}");
         assert_eq!(all(&*source), all(&*opened(&path)));
 
         let source = start();
         fs::write(&path, b"").unwrap();
-        stays(&*source, Change::Truncated, "nothing");
+        stays(&*source, SourceChange::Truncated, "nothing");
         let source = start();
         put(&path, &content(20));
-        stays(&*source, Change::Replaced, "another");
+        stays(&*source, SourceChange::Replaced, "another");
         let source = start();
         put(&path, b"something else altogether\n");
-        stays(&*source, Change::Replaced, "something else");
+        stays(&*source, SourceChange::Replaced, "something else");
         let source = start();
         fs::remove_file(&path).unwrap();
-        stays(&*source, Change::Removed, "removed");
+        stays(&*source, SourceChange::Removed, "removed");
         fs::write(&path, content(40)).unwrap();
-        assert_eq!(told(&*source), Change::Grown, "{name}: it is back");
+        assert_eq!(told(&*source), SourceChange::Grown, "{name}: it is back");
         let source = start();
         fs::remove_file(&path).unwrap();
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        stays(&*source, Change::Replaced, "a pipe, which nobody opens");
+        stays(&*source, SourceChange::Replaced, "a pipe, which nobody opens");
         fs::remove_file(&path).unwrap();
     }
 }
@@ -281,7 +281,7 @@ fn what_is_inserted_or_changed_in_the_middle_is_told() {
         let source = opened(&path);
         nothing_is_told(&*source);
         fs::write(&path, changed + "40,a-5,5,T1,{},2025-01-01T00:00:40Z\n").unwrap();
-        assert_eq!(told(&*source), Change::Truncated);
+        assert_eq!(told(&*source), SourceChange::Truncated);
         nothing_is_told(&*source);
         assert_eq!(count(&*source), 40);
     }
@@ -467,7 +467,7 @@ mod sqlite {
                 nothing_is_told(&*source);
                 writer.execute_batch(statement).unwrap();
                 if is_told {
-                    assert_eq!(told(&*source), Change::Truncated, "{mode}: {statement}");
+                    assert_eq!(told(&*source), SourceChange::Truncated, "{mode}: {statement}");
                 }
                 nothing_is_told(&*source);
                 assert_eq!(count(&*source), 50);
@@ -492,13 +492,13 @@ mod sqlite {
             });
             let mut seen = Vec::new();
             while !writing.is_finished() {
-                assert!(matches!(source.look().unwrap(), Change::Same | Change::Grown), "{mode}");
+                assert!(matches!(source.look().unwrap(), SourceChange::Same | SourceChange::Grown), "{mode}");
                 seen.push(count(&*source));
             }
             writing.join().unwrap();
             let deadline = Instant::now() + Duration::from_secs(60);
             while count(&*source) < 1400 {
-                assert!(matches!(source.look().unwrap(), Change::Same | Change::Grown), "{mode}");
+                assert!(matches!(source.look().unwrap(), SourceChange::Same | SourceChange::Grown), "{mode}");
                 assert!(Instant::now() < deadline, "{mode}: {}", count(&*source));
             }
             assert!(seen.is_sorted(), "{mode}: {seen:?}");
@@ -546,10 +546,10 @@ fn a_folder_of_chunks_is_followed() {
     assert_eq!(all(&*source), all(&*opened(directory.path())));
     log.file(0, 0).scavenged(|position| position > 0).write(directory.path(), 2);
     fs::remove_file(first.with_extension("000001")).unwrap();
-    assert_eq!(told(&*source), Change::Truncated);
+    assert_eq!(told(&*source), SourceChange::Truncated);
     nothing_is_told(&*source);
     fs::remove_dir_all(directory.path()).unwrap();
-    assert_eq!(told(&*source), Change::Removed);
+    assert_eq!(told(&*source), SourceChange::Removed);
 }
 
 #[test]
@@ -569,18 +569,18 @@ fn a_jetstream_folder_is_followed() {
     for n in 3..20 {
         client.publish(&format!("orders.{}", n % 5), &[], format!("{{\"n\":{n}}}").as_bytes());
         // The server keeps messages to itself for a moment.
-        assert_eq!(told(&*source), Change::Grown);
+        assert_eq!(told(&*source), SourceChange::Grown);
         let now = all(&*source);
         assert!(now.len() > known && now.iter().all(|event| event.trouble.is_none()), "{known}");
         known = now.len();
     }
     let deadline = Instant::now() + Duration::from_secs(60);
     while count(&*source) < 19 {
-        assert!(matches!(source.look().unwrap(), Change::Same | Change::Grown));
+        assert!(matches!(source.look().unwrap(), SourceChange::Same | SourceChange::Grown));
         assert!(Instant::now() < deadline);
     }
     client.ask("$JS.API.STREAM.MSG.DELETE.ORDERS", &serde_json::json!({"seq": 1}));
-    assert_eq!(told(&*source), Change::Truncated);
+    assert_eq!(told(&*source), SourceChange::Truncated);
     server.stop();
 }
 
@@ -599,14 +599,16 @@ fn a_writer_who_never_ends_a_line_is_followed() {
     loop {
         add(&path, b"x");
         match source.look().unwrap() {
-            Change::Same => assert!(Instant::now() < deadline),
-            change => break assert_eq!(change, Change::Grown),
+            SourceChange::Same => assert!(Instant::now() < deadline),
+            change => break assert_eq!(change, SourceChange::Grown),
         }
     }
     assert_eq!(source.progress().events, 15);
     add(&path, b"\",2025-01-01T00:00:15Z\n");
     while source.progress().events < 16 {
-        assert!(matches!(source.look().unwrap(), Change::Same | Change::Grown) && Instant::now() < deadline);
+        assert!(
+            matches!(source.look().unwrap(), SourceChange::Same | SourceChange::Grown) && Instant::now() < deadline
+        );
     }
     nothing_is_told(&*source);
     assert_eq!(source.progress().troubles, 0);
@@ -628,7 +630,7 @@ fn a_store_that_is_another_at_every_look_is_told() {
         assert!(Instant::now() < deadline, "nothing was told");
         source.look().unwrap()
     });
-    assert_eq!(changes.into_iter().find(|change| *change != Change::Same), Some(Change::Truncated));
+    assert_eq!(changes.into_iter().find(|change| *change != SourceChange::Same), Some(SourceChange::Truncated));
 }
 
 /// One that is opened in the middle of a write is gone on with when the write is done.
@@ -648,7 +650,7 @@ fn what_is_opened_in_the_middle_of_a_write_is_gone_on_with() {
             opens += 1;
             nothing_is_told(&*source);
             fs::write(&path, &whole).unwrap();
-            if told(&*source) == Change::Grown {
+            if told(&*source) == SourceChange::Grown {
                 followed += 1;
                 assert_eq!((source.progress().events, source.progress().troubles), (300, 0), "{name} {part}");
                 assert_eq!(all(&*source), all(&*opened(&path)));

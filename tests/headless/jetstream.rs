@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use stepback::domain::{About, Cancel, Change, Event, EventQuery, Failure, NoteKind, Position, Scope, StreamKind};
+use stepback::domain::{
+    About, Cancel, Event, EventQuery, Failure, NoteKind, Position, Scope, SourceChange, StreamKind,
+};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
@@ -149,7 +151,7 @@ fn what_is_left_is_shown_from_the_store_and_from_its_backup() {
     for address in ["", "jetstream", "jetstream/$G", "jetstream/$G/streams"] {
         assert_eq!(try_open(&directory.path().join(address)).unwrap().messages(), model.messages(), "{address}");
     }
-    assert_eq!(found.source.look().unwrap(), Change::Same);
+    assert_eq!(found.source.look().unwrap(), SourceChange::Same);
     assert_eq!(listing(directory.path()), before, "reading changes nothing");
 
     let restored = try_open(backup.path()).unwrap();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use serde_json::Value;
-use stepback::domain::{Cancel, Change, Event, EventQuery, Form, Scope};
+use stepback::domain::{Cancel, Event, EventQuery, Form, Scope, SourceChange};
 use stepback::sources::Source;
 use stepback::sources::open::{OpenOptions, open};
 
@@ -136,7 +136,7 @@ fn an_emmett_store_is_read_as_its_library_reads_it() {
     let before = listing(directory.path());
     let source = opened(&path);
     is_whole(&*source);
-    assert_eq!(source.look().unwrap(), Change::Same);
+    assert_eq!(source.look().unwrap(), SourceChange::Same);
     drop(source);
     assert_eq!(listing(directory.path()), before);
 }
@@ -232,9 +232,9 @@ fn a_store_that_is_written_meanwhile_is_seen_to_have_changed() {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let mut looks =
         std::iter::repeat_with(|| source.look().unwrap()).take_while(|_| std::time::Instant::now() < deadline);
-    assert_eq!(looks.find(|change| *change != Change::Same), Some(Change::Truncated));
+    assert_eq!(looks.find(|change| *change != SourceChange::Same), Some(SourceChange::Truncated));
     fs::remove_file(&path).unwrap();
-    assert_eq!(source.look().unwrap(), Change::Removed);
+    assert_eq!(source.look().unwrap(), SourceChange::Removed);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepback::app::{Effect, Msg};
 use stepback::ask::{Ask, Told};
-use stepback::domain::{Change, Event};
+use stepback::domain::{Event, SourceChange};
 
 use crate::support::desk::{Desk, event, numbered, shop};
 
@@ -19,7 +19,7 @@ fn grown() -> Vec<Arc<Event>> {
 /// The source has grown, and what is new is read.
 fn grow(desk: &mut Desk) {
     desk.replace(grown());
-    desk.send(Msg::Told(Told::SourceChanged(Change::Grown)));
+    desk.send(Msg::Told(Told::SourceChanged(SourceChange::Grown)));
     desk.read(100);
 }
 
@@ -79,9 +79,9 @@ fn the_whole_store_and_a_filter_are_followed_too() {
 fn a_changed_file_is_told_of_until_it_is_opened_again() {
     for (width, height) in [(80, 24), (120, 36), (160, 45)] {
         for (change, words) in [
-            (Change::Truncated, "the store changed: R reopens it, what is shown may be old"),
-            (Change::Replaced, "another store has its name now: R reopens it, what is shown may be old"),
-            (Change::Removed, "the store is gone; R opens it again once it is back, what is shown may be old"),
+            (SourceChange::Truncated, "the store changed: R reopens it, what is shown may be old"),
+            (SourceChange::Replaced, "another store has its name now: R reopens it, what is shown may be old"),
+            (SourceChange::Removed, "the store is gone; R opens it again once it is back, what is shown may be old"),
         ] {
             let mut desk = Desk::open_in(shop(), width, height);
             desk.type_keys("<enter>k");
@@ -100,7 +100,9 @@ fn a_changed_file_is_told_of_until_it_is_opened_again() {
 
 #[test]
 fn a_store_that_is_back_and_goes_on_is_no_longer_told_of() {
-    for (change, is_over) in [(Change::Removed, true), (Change::Replaced, true), (Change::Truncated, false)] {
+    for (change, is_over) in
+        [(SourceChange::Removed, true), (SourceChange::Replaced, true), (SourceChange::Truncated, false)]
+    {
         let mut desk = Desk::open_in(shop(), 120, 36);
         desk.type_keys("<enter>F");
         desk.send(Msg::Told(Told::SourceChanged(change)));
@@ -117,7 +119,7 @@ fn reopening_keeps_stream_version_and_filter() {
     let mut desk = Desk::open_in(shop(), 120, 36);
     desk.type_keys("<enter>&type:Item*<enter>kk");
     desk.type_keys(":4<enter>");
-    desk.send(Msg::Told(Told::SourceChanged(Change::Truncated)));
+    desk.send(Msg::Told(Told::SourceChanged(SourceChange::Truncated)));
     desk.type_keys("R");
     assert!(matches!(desk.log.last(), Some(Effect::Ask(Ask::Reopen { .. }))));
     desk.replace(grown());

@@ -8,7 +8,7 @@ use stepback::app::action::ACTIONS;
 use stepback::app::ids::Pane;
 use stepback::app::{Effect, Msg};
 use stepback::ask::{Ask, Generation, Told};
-use stepback::domain::{Change, Event, Failure, FailureKind, Payload, text, time};
+use stepback::domain::{Event, Failure, FailureKind, Payload, SourceChange, text, time};
 use stepback::replay::{FoldError, ScriptPlace, Stale};
 use stepback::ui::theme::{Role, Theme};
 
@@ -142,10 +142,10 @@ fn sources_that_change() {
         desk.replace(numbered(
             shop().iter().map(|e| Event::clone(e)).chain([event("order-9", "Placed", "{}")]).collect(),
         ));
-        desk.send(Msg::Told(Told::SourceChanged(Change::Grown)));
+        desk.send(Msg::Told(Told::SourceChanged(SourceChange::Grown)));
         desk.read(100);
         insta::assert_snapshot!(format!("grown_{width}x{height}"), desk.picture());
-        desk.send(Msg::Told(Told::SourceChanged(Change::Truncated)));
+        desk.send(Msg::Told(Told::SourceChanged(SourceChange::Truncated)));
         insta::assert_snapshot!(format!("changed_{width}x{height}"), desk.picture());
     }
 }

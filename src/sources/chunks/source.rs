@@ -15,8 +15,8 @@ use super::record::{Flags, Prepare, Record};
 use super::scan::{LINK, Learnt, REFERENCE, Scan, number, target};
 use super::verify::verify;
 use crate::domain::{
-    About, Cancel, Caveat, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, StreamKind,
-    Version, address,
+    About, Cancel, Caveat, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Position, SourceChange,
+    StreamKind, Version, address,
 };
 use crate::regular;
 use crate::sources::index::{Place, PlacedEvent};
@@ -317,19 +317,19 @@ impl Records for Log {
         Ok(())
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         if !self.directory.is_dir() {
-            return Ok(Change::Removed);
+            return Ok(SourceChange::Removed);
         }
         let first = &self.files.chunks[0];
         let known = regular::open(&first.path).ok().and_then(|file| super::header::header(&file).ok());
         if known.is_some_and(|header| header.id != first.header.id) {
-            return Ok(Change::Replaced);
+            return Ok(SourceChange::Replaced);
         }
         match (self.writer(), self.files.writer) {
-            (Some(now), Some(then)) if now < then => Ok(Change::Truncated),
+            (Some(now), Some(then)) if now < then => Ok(SourceChange::Truncated),
             // What has grown is read again by whoever looks after the folder.
-            _ => Ok(Change::Same),
+            _ => Ok(SourceChange::Same),
         }
     }
 }

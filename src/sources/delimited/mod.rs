@@ -18,7 +18,7 @@ use self::record::{Field, Found, record, said};
 use super::feed::Feed;
 use super::input::Input;
 use super::tables::{Cell, Column, Database, OneFile, Row, Table, overwritten};
-use crate::domain::{Change, Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, SourceChange};
 use crate::sources::indexed::CHANGED;
 
 /// A record larger than this is a fault, such as a quote that is never closed.
@@ -242,7 +242,7 @@ impl Database for Delimited {
         &self.tables
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         self.feed.look()
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::format::Reading;
 use super::records::{Documents, Found, Remarked};
-use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Progress, StreamKind};
+use crate::domain::{About, Cancel, Event, Failure, FailureKind, Progress, SourceChange, StreamKind};
 use crate::sources::Source;
 use crate::sources::cache::Keeper;
 use crate::sources::index::{Entry, Index, Part, Place};
@@ -164,7 +164,7 @@ fn keep(documents: &Documents, shared: &Shared) {
 }
 
 impl Backing for InPlace {
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         self.documents.look()
     }
 

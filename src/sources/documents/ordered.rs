@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::format::{Basics, Reading, Sorting};
 use super::records::{Documents, Found, Remarked};
-use crate::domain::{About, Cancel, Change, Event, Failure, StreamKind, Timestamp};
+use crate::domain::{About, Cancel, Event, Failure, SourceChange, StreamKind, Timestamp};
 use crate::sources::Source;
 use crate::sources::cache::{self, Keeper, Sequence};
 use crate::sources::index::Place;
@@ -26,7 +26,7 @@ pub fn open(documents: Documents) -> Result<Arc<dyn Source>, Failure> {
 }
 
 impl Records for Ordered {
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         self.documents.look()
     }
 

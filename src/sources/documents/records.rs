@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::cursor::{Cursor, MAX_RECORD, Value};
 use super::format::{Format, Reading, Skimmed, Sorting, Unreadable};
 use super::walker::{Framing, Step, Walker};
-use crate::domain::{About, Cancel, Change, Event, Failure, Version};
+use crate::domain::{About, Cancel, Event, Failure, SourceChange, Version};
 use crate::sources::cache::{self, Keeper, Sequence};
 use crate::sources::feed::Feed;
 use crate::sources::files::envelope;
@@ -95,14 +95,14 @@ impl Documents {
     ///
     /// # Errors
     /// When that cannot be told.
-    pub fn look(&self) -> Result<Change, Failure> {
+    pub fn look(&self) -> Result<SourceChange, Failure> {
         for feed in &self.feeds {
             match feed.look()? {
-                Change::Same => {}
+                SourceChange::Same => {}
                 change => return Ok(change),
             }
         }
-        Ok(Change::Same)
+        Ok(SourceChange::Same)
     }
 
     /// Documents in these feeds.

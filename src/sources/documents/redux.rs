@@ -16,8 +16,8 @@ use bytes::Bytes;
 
 use super::generic::payload;
 use crate::domain::{
-    About, Cancel, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, RecordedState,
-    RecordedStates, StoredSnapshot, StreamKind, StreamName, Version,
+    About, Cancel, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position, RecordedState, RecordedStates,
+    SourceChange, StoredSnapshot, StreamKind, StreamName, Version,
 };
 use crate::sources::Source;
 use crate::sources::feed::Feed;
@@ -380,8 +380,8 @@ fn field(action: &Bytes, wanted: &[u8]) -> Payload {
 }
 
 impl Records for Redux {
-    fn look(&self) -> Result<Change, Failure> {
-        self.feed.as_ref().map_or(Ok(Change::Same), |feed| feed.look())
+    fn look(&self) -> Result<SourceChange, Failure> {
+        self.feed.as_ref().map_or(Ok(SourceChange::Same), |feed| feed.look())
     }
 
     fn name(&self) -> String {

@@ -9,7 +9,7 @@ use super::catalogue::Stored;
 use super::large::LargeObjects;
 use super::rows::Section;
 use super::window::{Halt, SIP, STRIDE, Window};
-use crate::domain::{Change, Failure};
+use crate::domain::{Failure, SourceChange};
 use crate::sources::cache::Kept;
 use crate::sources::feed::Feed;
 use crate::sources::identity::Identity;
@@ -243,13 +243,13 @@ impl Database for Dump {
         super::kept::save(self, out)
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         for identity in &self.identities {
             match identity.look()? {
-                Change::Same => {}
+                SourceChange::Same => {}
                 change => return Ok(change),
             }
         }
-        Ok(Change::Same)
+        Ok(SourceChange::Same)
     }
 }

@@ -13,7 +13,9 @@ use super::search::{Names, Search, can_search, joints};
 use super::skim::Skimmer;
 use super::stretch::MAX_LINE;
 use super::watch::Watch;
-use crate::domain::{About, Cancel, Change, Event, Failure, FailureKind, Pattern, Progress, Scope, SearchStep, words};
+use crate::domain::{
+    About, Cancel, Event, Failure, FailureKind, Pattern, Progress, Scope, SearchStep, SourceChange, words,
+};
 use crate::sources::Source;
 use crate::sources::feed::{FIRST, Feed};
 use crate::sources::index::{Index, Place};
@@ -298,14 +300,14 @@ impl Backing for LinesFile {
         Some(search.run(scope, told))
     }
 
-    fn look(&self) -> Result<Change, Failure> {
-        let Some(watch) = &self.watch else { return Ok(Change::Same) };
+    fn look(&self) -> Result<SourceChange, Failure> {
+        let Some(watch) = &self.watch else { return Ok(SourceChange::Same) };
         if !self.build.is_complete() && self.build.failed().is_none() {
             // What is not read yet is looked at when it is.
-            return Ok(Change::Same);
+            return Ok(SourceChange::Same);
         }
         let change = watch.look(&self.feed)?;
-        if change == Change::Grown {
+        if change == SourceChange::Grown {
             self.build.grow(watch.length())?;
         }
         Ok(change)

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::{Change, Failure};
+use crate::domain::{Failure, SourceChange};
 use crate::sources::cache::Identity;
 use crate::sources::feed::Feed;
 
@@ -23,7 +23,7 @@ pub struct Watch {
 struct Seen {
     identity: Identity,
     /// What was told last, when that was not that all is as it was.
-    told: Change,
+    told: SourceChange,
 }
 
 impl Watch {
@@ -33,7 +33,7 @@ impl Watch {
     /// When it cannot be read.
     pub fn new(path: PathBuf, feed: &Feed) -> Result<Self, Failure> {
         let identity = Identity::of(feed, feed.arrived().upto)?;
-        Ok(Self { path, seen: Mutex::new(Seen { identity, told: Change::Same }) })
+        Ok(Self { path, seen: Mutex::new(Seen { identity, told: SourceChange::Same }) })
     }
 
     /// How long the file was when it was looked at last.
@@ -45,15 +45,15 @@ impl Watch {
     ///
     /// # Errors
     /// When it cannot be looked at.
-    pub fn look(&self, feed: &Feed) -> Result<Change, Failure> {
+    pub fn look(&self, feed: &Feed) -> Result<SourceChange, Failure> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let change = self.change(&mut seen.identity, feed)?;
         match change {
-            Change::Same | Change::Grown => {
-                seen.told = Change::Same;
+            SourceChange::Same | SourceChange::Grown => {
+                seen.told = SourceChange::Same;
                 Ok(change)
             }
-            change if seen.told == change => Ok(Change::Same),
+            change if seen.told == change => Ok(SourceChange::Same),
             change => {
                 seen.told = change;
                 Ok(change)
@@ -61,26 +61,26 @@ impl Watch {
         }
     }
 
-    fn change(&self, identity: &mut Identity, feed: &Feed) -> Result<Change, Failure> {
+    fn change(&self, identity: &mut Identity, feed: &Feed) -> Result<SourceChange, Failure> {
         let found = match std::fs::metadata(&self.path) {
             Ok(found) => found,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Change::Removed),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(SourceChange::Removed),
             Err(e) => return Err(Failure::io(feed.name(), "look at it", &e)),
         };
         if !found.is_file() || (found.dev(), found.ino()) != (identity.device, identity.inode) {
-            return Ok(Change::Replaced);
+            return Ok(SourceChange::Replaced);
         }
         if found.len() < identity.length {
-            return Ok(Change::Truncated);
+            return Ok(SourceChange::Truncated);
         }
         if found.len() == identity.length && identity.is_at(&found) {
-            return Ok(Change::Same);
+            return Ok(SourceChange::Same);
         }
         if !identity.is_beginning_of(feed)? {
-            return Ok(Change::Replaced);
+            return Ok(SourceChange::Replaced);
         }
         let grown = found.len() > identity.length;
         *identity = Identity::of(feed, found.len())?.at(&found);
-        Ok(if grown { Change::Grown } else { Change::Same })
+        Ok(if grown { SourceChange::Grown } else { SourceChange::Same })
     }
 }

@@ -12,8 +12,8 @@ use super::message::{Headers, event_type, payload, said, time};
 use super::record::{Record, record};
 use super::scan::{Found, Scan, prefix};
 use crate::domain::{
-    About, Cancel, Caveat, CaveatKind, Change, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position,
-    StreamKind, Trouble, Version, address,
+    About, Cancel, Caveat, CaveatKind, Event, Failure, FailureKind, Form, Note, NoteKind, Payload, Position,
+    SourceChange, StreamKind, Trouble, Version, address,
 };
 use crate::sources::index::{Place, PlacedEvent};
 use crate::sources::sorted::{Records, Walk};
@@ -267,11 +267,11 @@ impl Records for Store {
         }
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         // What was written is read again by whoever looks after the directory.
         match self.directory.is_dir() {
-            true => Ok(Change::Same),
-            false => Ok(Change::Removed),
+            true => Ok(SourceChange::Same),
+            false => Ok(SourceChange::Removed),
         }
     }
 }

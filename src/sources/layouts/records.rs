@@ -17,7 +17,7 @@ use super::collected::{self, Links};
 use super::event::{Basics, Counts, EventReader};
 use super::opened::Opened;
 use crate::domain::{
-    About, Cancel, Change, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position,
+    About, Cancel, DeclaredStream, Event, Failure, FailureKind, Note, NoteKind, Payload, Position, SourceChange,
     StoredSnapshot, StreamKind, Trouble, Version,
 };
 use crate::sources::cache::{Keeper, Kept, Sequence};
@@ -229,8 +229,8 @@ impl Records for Tables {
         beside::rows(self.opened()?, &self.name(), table, cancel, told)
     }
 
-    fn look(&self) -> Result<Change, Failure> {
-        self.opened.get().map_or(Ok(Change::Same), |opened| opened.database.look())
+    fn look(&self) -> Result<SourceChange, Failure> {
+        self.opened.get().map_or(Ok(SourceChange::Same), |opened| opened.database.look())
     }
 
     fn keeper(&self) -> Option<&Keeper> {

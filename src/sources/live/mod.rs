@@ -33,8 +33,8 @@ pub use signature::{Parts, file};
 use super::open::{OpenOptions, Opened};
 use super::{Source, TypeCount};
 use crate::domain::{
-    About, Asked, Cancel, Change, DeclaredStream, EventPage, EventQuery, Failure, Pattern, Picked, Progress,
-    RecordedStates, Scope, SearchStep, StoredSnapshot, StreamName, StreamPage, StreamSummary,
+    About, Asked, Cancel, DeclaredStream, EventPage, EventQuery, Failure, Pattern, Picked, Progress, RecordedStates,
+    Scope, SearchStep, SourceChange, StoredSnapshot, StreamName, StreamPage, StreamSummary,
 };
 
 /// How long a look waits for a reading: a small store is read within that, and told of at once.
@@ -83,7 +83,7 @@ struct State {
     /// The last reading, when it was not shown.
     refused: Option<Refused>,
     /// What was told last, when that was not that it grew.
-    told: Change,
+    told: SourceChange,
 }
 
 /// A reading that was not shown.
@@ -131,7 +131,7 @@ impl Live {
             rest: None,
             pause: None,
             refused: None,
-            told: Change::Same,
+            told: SourceChange::Same,
         };
         Self {
             address: address.into(),
@@ -193,16 +193,16 @@ impl Live {
     }
 
     /// What a store that is no longer what was opened has become.
-    fn became(&self, known: Option<&Signature>, now: &Signature) -> Change {
+    fn became(&self, known: Option<&Signature>, now: &Signature) -> SourceChange {
         match self.current().look() {
-            Ok(change @ (Change::Truncated | Change::Replaced | Change::Removed)) => change,
-            _ if known.is_some_and(|known| known.identity != now.identity) => Change::Replaced,
-            _ => Change::Truncated,
+            Ok(change @ (SourceChange::Truncated | SourceChange::Replaced | SourceChange::Removed)) => change,
+            _ if known.is_some_and(|known| known.identity != now.identity) => SourceChange::Replaced,
+            _ => SourceChange::Truncated,
         }
     }
 
     /// Begins to read the store again, and waits for a moment whether that ends.
-    fn read_again(&self, state: &mut State, now: Signature, lenient: bool) -> Result<Change, Failure> {
+    fn read_again(&self, state: &mut State, now: Signature, lenient: bool) -> Result<SourceChange, Failure> {
         let reading = Reading {
             address: self.address.clone(),
             options: self.options.clone(),
@@ -217,7 +217,7 @@ impl Live {
     }
 
     /// Takes what came out of the reading under way; `None` when there is none, or it goes on.
-    fn finish(&self, state: &mut State, patience: Duration) -> Option<Change> {
+    fn finish(&self, state: &mut State, patience: Duration) -> Option<SourceChange> {
         let (outcome, took) = state.running.as_ref()?.outcome(patience)?;
         let signature = state.running.take()?.signature;
         let (now, mut rest) = (Instant::now(), took.saturating_mul(REST));
@@ -231,7 +231,7 @@ impl Live {
                 }
                 let since = before.map_or(now, |before| before.since);
                 state.refused = Some(Refused { signature, refusal, alike: alike.saturating_add(1), all, since });
-                Change::Same
+                SourceChange::Same
             }
             Outcome::Longer { shown, grew } => {
                 let before = std::mem::replace(&mut *self.shown(), *shown);
@@ -241,7 +241,7 @@ impl Live {
                 state.refused = None;
                 // What was told to be another store is the one that was opened again.
                 let was = std::mem::take(&mut state.told);
-                if grew || was != Change::Same { Change::Grown } else { Change::Same }
+                if grew || was != SourceChange::Same { SourceChange::Grown } else { SourceChange::Same }
             }
         };
         state.rest = now.checked_add(rest);
@@ -251,48 +251,48 @@ impl Live {
 
 impl State {
     /// Tells what it became, once.
-    fn tell(&mut self, change: Change) -> Change {
-        if std::mem::replace(&mut self.told, change) == change { Change::Same } else { change }
+    fn tell(&mut self, change: SourceChange) -> SourceChange {
+        if std::mem::replace(&mut self.told, change) == change { SourceChange::Same } else { change }
     }
 }
 
 impl Source for Live {
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(change) = self.finish(&mut state, PATIENCE) {
             return Ok(change);
         }
         let began = Instant::now();
         if state.pause.is_some_and(|pause| began < pause) {
-            return Ok(Change::Same);
+            return Ok(SourceChange::Same);
         }
         let now = self.signature()?;
         let share = began.elapsed().saturating_mul(SHARE);
         state.pause = began.checked_add(share).filter(|_| share > OFTEN);
         let known = state.known.clone();
         if !self.learn(known.as_ref())? {
-            return Ok(Change::Same);
+            return Ok(SourceChange::Same);
         }
         match (now.kind, known.as_ref().map(|known| known.kind)) {
-            (Kind::Nothing, _) => return Ok(state.tell(Change::Removed)),
-            (Kind::Other, _) => return Ok(state.tell(Change::Replaced)),
-            (kind, Some(known)) if kind != known => return Ok(state.tell(Change::Replaced)),
+            (Kind::Nothing, _) => return Ok(state.tell(SourceChange::Removed)),
+            (Kind::Other, _) => return Ok(state.tell(SourceChange::Replaced)),
+            (kind, Some(known)) if kind != known => return Ok(state.tell(SourceChange::Replaced)),
             _ => {}
         }
         let rest = state.rest.and_then(|rest| rest.checked_duration_since(Instant::now())).unwrap_or_default();
         let is_slow = state.running.is_some() || rest > SOON;
         if is_slow && !self.paged && known.as_ref().is_some_and(|known| now.is_cut_from(known)) {
             // A large file, of which it takes long to know more: what is shown cannot be read meanwhile.
-            return Ok(state.tell(Change::Truncated));
+            return Ok(state.tell(SourceChange::Truncated));
         }
         if state.running.is_some() {
-            return Ok(Change::Same);
+            return Ok(SourceChange::Same);
         }
         if known.as_ref().is_some_and(|known| known.same(&now) && !known.fresh) {
             // It was away, or another, and is back as it was.
             state.refused = None;
             let was = std::mem::take(&mut state.told);
-            return Ok(if was == Change::Same { Change::Same } else { Change::Grown });
+            return Ok(if was == SourceChange::Same { SourceChange::Same } else { SourceChange::Grown });
         }
         let mut lenient = false;
         if let Some(refused) = &state.refused {
@@ -301,13 +301,13 @@ impl Source for Live {
             lenient = certain && refused.refusal == Refusal::Loose;
             if certain && !lenient {
                 let change = state.tell(self.became(known.as_ref(), &now));
-                if settled || change != Change::Same {
+                if settled || change != SourceChange::Same {
                     return Ok(change);
                 }
             }
         }
         if rest > Duration::ZERO {
-            return Ok(Change::Same);
+            return Ok(SourceChange::Same);
         }
         self.read_again(&mut state, now, lenient)
     }
@@ -423,12 +423,12 @@ mod tests {
     use super::*;
 
     /// What is told of a file that became shorter, while it cannot be read again before long.
-    fn told(path: &std::path::Path, shorten: impl FnOnce()) -> Change {
+    fn told(path: &std::path::Path, shorten: impl FnOnce()) -> SourceChange {
         let options = OpenOptions::default();
         let before = Before::of(path.as_os_str(), file);
         let live = Live::new(path.as_os_str(), &options, file, &before, opened(path.as_os_str(), &options).unwrap());
         live.complete(&Cancel::default(), &mut |_| ()).unwrap();
-        assert_eq!(live.look().unwrap(), Change::Same);
+        assert_eq!(live.look().unwrap(), SourceChange::Same);
         let length = std::fs::metadata(path).unwrap().len();
         shorten();
         assert!(std::fs::metadata(path).unwrap().len() < length);
@@ -449,11 +449,11 @@ mod tests {
                  CREATE TABLE other (a); INSERT INTO other VALUES (zeroblob(100000)); DROP TABLE other;",
             )
             .unwrap();
-        assert_eq!(told(&path, || writer.execute_batch("VACUUM").unwrap()), Change::Same);
+        assert_eq!(told(&path, || writer.execute_batch("VACUUM").unwrap()), SourceChange::Same);
 
         let path = directory.path().join("events.csv");
         std::fs::write(&path, "stream,version,type,data\na-1,1,T,{}\na-1,2,T,{}\n").unwrap();
         let cut = || std::fs::File::options().write(true).open(&path).unwrap().set_len(36).unwrap();
-        assert_eq!(told(&path, cut), Change::Truncated, "its records are where they were, or gone");
+        assert_eq!(told(&path, cut), SourceChange::Truncated, "its records are where they were, or gone");
     }
 }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::places::Places;
 use super::schema::{self, Key, Schema};
 use super::untouched::{Untouched, immutable};
-use crate::domain::{Change, Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, SourceChange};
 use crate::sources::cache::{Kept, Sequence};
 use crate::sources::input::Input;
 use crate::sources::tables::{Database, Row, Table};
@@ -309,7 +309,7 @@ impl Database for Sqlite {
         Ok(())
     }
 
-    fn look(&self) -> Result<Change, Failure> {
+    fn look(&self) -> Result<SourceChange, Failure> {
         self.untouched
             .change(self.original.as_deref())
             .map_err(|e| Failure::io(self.name.as_str(), "look whether it has changed", &e))

@@ -15,7 +15,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::copy;
-use crate::domain::{Change, Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, SourceChange};
 use crate::regular;
 use crate::sources::input::Input;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -145,27 +145,27 @@ impl Untouched {
 
     /// Whether the file itself is read, and somebody wrote to it since: what SQLite says of it then is of two states.
     pub fn is_moved(&self, original: Option<&Path>) -> bool {
-        self.in_place && !matches!(self.change(original), Ok(Change::Same))
+        self.in_place && !matches!(self.change(original), Ok(SourceChange::Same))
     }
 
     /// What became of the original since.
     ///
     /// # Errors
     /// When that cannot be told.
-    pub fn change(&self, original: Option<&Path>) -> io::Result<Change> {
-        let (Some(seen), Some(path)) = (&self.seen, original) else { return Ok(Change::Same) };
+    pub fn change(&self, original: Option<&Path>) -> io::Result<SourceChange> {
+        let (Some(seen), Some(path)) = (&self.seen, original) else { return Ok(SourceChange::Same) };
         let now = match path.canonicalize().and_then(|path| Seen::look(&path)) {
             Ok(now) => now,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Change::Removed),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(SourceChange::Removed),
             Err(e) => return Err(e),
         };
         Ok(if (now.device, now.inode) != (seen.device, seen.inode) {
-            Change::Replaced
+            SourceChange::Replaced
         } else if now.same_content(seen) {
-            Change::Same
+            SourceChange::Same
         } else {
             // Rows may have come, gone and changed anywhere: what is known of it no longer holds.
-            Change::Truncated
+            SourceChange::Truncated
         })
     }
 }

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use super::cache::{Kept, Sequence};
 use super::input::Input;
-use crate::domain::{Change, Failure};
+use crate::domain::{Failure, SourceChange};
 
 /// Opens the tables of an input; called in the background, and telling how much it has looked at.
 pub type Opener = fn(&Input, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Box<dyn Database>, Failure>;
@@ -184,7 +184,7 @@ pub trait Database: Send + Sync {
     ///
     /// # Errors
     /// When that cannot be told.
-    fn look(&self) -> Result<Change, Failure> {
-        Ok(Change::Same)
+    fn look(&self) -> Result<SourceChange, Failure> {
+        Ok(SourceChange::Same)
     }
 }

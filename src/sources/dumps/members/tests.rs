@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::domain::{Change, Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, SourceChange};
 use crate::sources::dumps::custom::tests::{Entry, Packing, Shape, USUAL, Writer};
 use crate::sources::dumps::tests::{columns, rows};
 use crate::sources::dumps::{directory_input, is_directory, is_tar, open_directory, open_tar};
@@ -468,14 +468,14 @@ fn what_grows_without_end_is_not_unpacked() {
 fn changes_are_seen() {
     let files = dump(FILES);
     let Kept { database, folder } = kept(&files);
-    assert_eq!(database.look(), Ok(Change::Same));
+    assert_eq!(database.look(), Ok(SourceChange::Same));
     fs::write(folder.path().join("notes.txt"), b"mine").expect("room");
-    assert_eq!(database.look(), Ok(Change::Same), "a file that is none of the dump's");
+    assert_eq!(database.look(), Ok(SourceChange::Same), "a file that is none of the dump's");
     fs::write(folder.path().join("7.dat.gz"), b"other").expect("room");
-    assert_ne!(database.look(), Ok(Change::Same));
+    assert_ne!(database.look(), Ok(SourceChange::Same));
     let database = of_directory(folder.path()).expect("a dump");
     fs::remove_file(folder.path().join("toc.dat")).expect("removed");
-    assert_ne!(database.look(), Ok(Change::Same));
+    assert_ne!(database.look(), Ok(SourceChange::Same));
 }
 
 #[test]

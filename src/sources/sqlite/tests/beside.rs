@@ -10,7 +10,7 @@ fn a_log_is_honoured_and_nothing_beside_changes() {
     let database = opened(&path);
     assert_eq!(rows(&*database, "t").len(), 993, "those of the log too");
     assert!(database.reasons().iter().any(|reason| reason.contains("write-ahead log")), "{:?}", database.reasons());
-    assert_eq!(database.look().unwrap(), Change::Same);
+    assert_eq!(database.look().unwrap(), SourceChange::Same);
     places_lead_back(&*database, "t");
     assert_eq!(listing(directory.path()), before);
     drop(database);

@@ -50,21 +50,21 @@ fn damage_ends_no_more_than_it_must() {
 fn what_happened_to_the_file_is_seen() {
     let (directory, path) = made("CREATE TABLE t (v); INSERT INTO t VALUES (1);");
     let database = opened(&path);
-    assert_eq!(database.look().unwrap(), Change::Same);
+    assert_eq!(database.look().unwrap(), SourceChange::Same);
     File::open(&path).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    assert_eq!(database.look().unwrap(), Change::Same, "only the clock");
+    assert_eq!(database.look().unwrap(), SourceChange::Same, "only the clock");
     Connection::open(&path).unwrap().execute_batch("INSERT INTO t VALUES (2)").unwrap();
-    assert_eq!(database.look().unwrap(), Change::Truncated);
+    assert_eq!(database.look().unwrap(), SourceChange::Truncated);
     let other = directory.path().join("other");
     fs::copy(&path, &other).unwrap();
     fs::rename(&other, &path).unwrap();
-    assert_eq!(database.look().unwrap(), Change::Replaced);
+    assert_eq!(database.look().unwrap(), SourceChange::Replaced);
     fs::remove_file(&path).unwrap();
-    assert_eq!(database.look().unwrap(), Change::Removed);
+    assert_eq!(database.look().unwrap(), SourceChange::Removed);
     let (_directory, path) = unclean(5, 5);
     let database = opened(&path);
     Connection::open(&path).unwrap().execute_batch("INSERT INTO t VALUES (2000, '')").unwrap();
-    assert_eq!(database.look().unwrap(), Change::Truncated, "the log has grown");
+    assert_eq!(database.look().unwrap(), SourceChange::Truncated, "the log has grown");
 }
 
 #[test]

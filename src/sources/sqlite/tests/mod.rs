@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use rusqlite::Connection;
 
 use super::open;
-use crate::domain::{Change, Failure, FailureKind};
+use crate::domain::{Failure, FailureKind, SourceChange};
 use crate::sources::input::Input;
 use crate::sources::tables::{Cell, Database, Row};
 
