@@ -127,7 +127,10 @@ fn lines(output: &std::process::Output) -> Vec<Value> {
 
 #[test]
 fn the_planted_bug_of_the_orders_is_found_by_one_question() {
-    let bisect = |expression: &str, more: &[&str]| run(&[&["bisect", "demo", "order-1002", expression], more].concat());
+    let home = tempfile::tempdir().unwrap();
+    let bisect = |expression: &str, more: &[&str]| {
+        run_in(home.path(), &[&["bisect", "demo", "order-1002", expression], more].concat())
+    };
     let output = bisect("state.total < 0", &["--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let told = lines(&output);
