@@ -21,7 +21,8 @@ pub use goal::{Advance, Budget, Goal, Limits, Memory, Searching};
 pub use moment::Moment;
 pub use patience::{Patience, Suspension};
 pub use reducer::{
-    Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
+    Cause, Fingerprint, FoldError, KeyOf, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
+    ValueAt, ValueChange,
 };
 pub use scan::{Hit, Probe, Scan, Stop, Stops, Subject, Verdict, Written};
 pub use timeline::{Counted, Timeline};
