@@ -18,7 +18,9 @@ use self::records::{Keys, write_request};
 use super::protocol::{Answer, MAX_STATE, Problem, Request, Sandbox};
 use super::worker::{Broken, Worker};
 use crate::domain::{Cancel, Event, Json, Path, State, StreamName};
-use crate::replay::{Cause, FoldError, KeyOf, Lost, Reducer, ReducerInfo, ScriptPlace, Start, StateText, ValueChange};
+use crate::replay::{
+    Cause, FoldError, Lost, Partition, Reducer, ReducerInfo, ScriptPlace, Start, StateText, ValueChange,
+};
 
 /// So many requests are under way at once: one is folded while the next is written.
 const UNDER_WAY: usize = 2;
@@ -77,7 +79,7 @@ pub struct Hosted {
     /// The stream of the fold; `None` when there is no state.
     stream: Option<StreamName>,
     /// What states are told apart by, where there is one for each key.
-    key_of: Option<KeyOf>,
+    partition: Option<Partition>,
     /// The paths whose values the process watches.
     watched: Vec<Path>,
     /// Counts the batches.
@@ -99,7 +101,7 @@ impl Hosted {
             worker: None,
             sandbox: None,
             stream: None,
-            key_of: None,
+            partition: None,
             watched: Vec::new(),
             batch: 0,
             careful: false,
@@ -288,8 +290,8 @@ impl Hosted {
         faults: &mut Vec<(usize, FoldError)>,
         changes: &mut Vec<ValueChange>,
     ) -> Result<usize, Lost> {
-        let key_of = self.key_of.clone();
-        let keys = Keys::of(stream, key_of.as_ref());
+        let partition = self.partition.clone();
+        let keys = Keys::of(stream, partition.as_ref());
         let (silence, careful) = (self.silence(), self.careful);
         self.batch = self.batch.wrapping_add(1);
         // Where the worker stopped, when it did before the end: the requests behind come back as they went.
@@ -404,7 +406,7 @@ impl Hosted {
 impl Reducer for Hosted {
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError> {
         self.stream = None;
-        if self.key_of.is_none() {
+        if self.partition.is_none() {
             return self.begin(from);
         }
         match from {
@@ -415,7 +417,7 @@ impl Reducer for Hosted {
 
     fn start_from_text(&mut self, stream: &StreamName, state: &StateText) -> Result<(), FoldError> {
         self.stream = None;
-        if self.key_of.is_none() {
+        if self.partition.is_none() {
             return self.resume(stream, state);
         }
         let text = state.text.as_deref().unwrap_or_default();
@@ -423,9 +425,9 @@ impl Reducer for Hosted {
         self.resume_many(stream, &Some(states))
     }
 
-    fn keep_by(&mut self, key_of: KeyOf) -> bool {
+    fn keep_by(&mut self, partition: &Partition) -> bool {
         self.stream = None;
-        self.key_of = Some(key_of);
+        self.partition = Some(partition.clone());
         true
     }
 
@@ -464,16 +466,15 @@ impl Reducer for Hosted {
         self.read_state(text)
     }
 
-    fn state_of(&mut self, key: &StreamName) -> Result<State, FoldError> {
-        if self.key_of.is_none() {
-            return self.state();
-        }
+    fn state_of(&mut self, event: &Event) -> Result<State, FoldError> {
+        let Some(partition) = &self.partition else { return self.state() };
+        let Some(key) = partition.key(event) else { return Ok(None) };
         let text = self.asked_state(Request::StateOf { key: key.as_str() })?;
         self.read_state(text)
     }
 
     fn state_text(&mut self) -> Result<StateText, FoldError> {
-        if self.key_of.is_some() { self.all_states() } else { self.asked_state(Request::State) }
+        if self.partition.is_some() { self.all_states() } else { self.asked_state(Request::State) }
     }
 
     fn info(&self) -> &ReducerInfo {

@@ -1,13 +1,13 @@
-//! One state for each stream, out of a reducer that holds one.
+//! One state for each key (a stream, or what else a partition tells apart by), out of a reducer that holds one.
 //!
-//! The reducer is at one stream at a time; the states of the others are kept here, as pointers. Taken together, as a
-//! checkpoint keeps them, they are an object of their texts by stream: a state stands in it as text, so that none is nested
-//! deeper than it is, and is read again when its stream comes.
+//! The reducer is at one key at a time; the states of the others are kept here, as pointers. Taken together, as a
+//! checkpoint keeps them, they are an object of their texts by key: a state stands in it as text, so that none is nested
+//! deeper than it is, and is read again when its key comes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{FoldError, Lost, Reducer, ReducerInfo, Start, StateCost, StateText};
+use super::{FoldError, Lost, Partition, Reducer, ReducerInfo, Start, StateCost, StateText};
 use crate::domain::json::{Array, Object};
 use crate::domain::{Cancel, Event, Json, State, StreamName};
 
@@ -17,34 +17,35 @@ enum Kept {
     Text(StateText),
 }
 
-/// A reducer with a state for each stream.
+/// A reducer with a state for each key.
 pub(super) struct Keyed {
     inner: Box<dyn Reducer>,
-    /// By the text of the name.
+    partition: Partition,
+    /// By the text of the key.
     kept: HashMap<Arc<str>, Kept>,
-    /// The stream whose state the reducer holds.
+    /// The key whose state the reducer holds.
     here: Option<StreamName>,
 }
 
 impl Keyed {
-    pub fn new(inner: Box<dyn Reducer>) -> Self {
-        Self { inner, kept: HashMap::new(), here: None }
+    pub fn new(inner: Box<dyn Reducer>, partition: Partition) -> Self {
+        Self { inner, partition, kept: HashMap::new(), here: None }
     }
 
-    /// Gets the reducer to hold the state of this stream.
-    fn enter(&mut self, stream: &StreamName) -> Result<(), FoldError> {
-        if self.here.as_ref() == Some(stream) {
+    /// Gets the reducer to hold the state of this key.
+    fn enter(&mut self, key: &StreamName) -> Result<(), FoldError> {
+        if self.here.as_ref() == Some(key) {
             return Ok(());
         }
         self.leave()?;
-        match self.kept.get(stream.as_str()) {
-            None => self.inner.start(Start::Initial(stream))?,
-            Some(Kept::State(state)) => self.inner.start(Start::Resume(stream, state))?,
-            Some(Kept::Text(text)) => self.inner.start_from_text(stream, text)?,
+        match self.kept.get(key.as_str()) {
+            None => self.inner.start(Start::Initial(key))?,
+            Some(Kept::State(state)) => self.inner.start(Start::Resume(key, state))?,
+            Some(Kept::Text(text)) => self.inner.start_from_text(key, text)?,
         }
-        self.here = Some(stream.clone());
+        self.here = Some(key.clone());
         // The fold changes what nobody else holds without a copy.
-        if let Some(Kept::State(state)) = self.kept.get_mut(stream.as_str()) {
+        if let Some(Kept::State(state)) = self.kept.get_mut(key.as_str()) {
             *state = None;
         }
         Ok(())
@@ -71,7 +72,7 @@ impl Reducer for Keyed {
         self.forget();
         if self.inner.info().cost == StateCost::Copy {
             let name = &self.inner.info().name;
-            return Err(FoldError::new(format!("{name} keeps the state of one stream, not of many at once")));
+            return Err(FoldError::new(format!("{name} keeps one state, not many at once")));
         }
         let states = match from {
             Start::Initial(_) => return Ok(()),
@@ -87,10 +88,15 @@ impl Reducer for Keyed {
     }
 
     fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
+        let keys: Vec<_> = events.iter().map(|event| self.partition.key(event)).collect();
         let mut at = 0;
-        while let Some(event) = events.get(at) {
-            let end = at + events[at..].iter().take_while(|next| next.stream == event.stream).count();
-            if let Err(why) = self.enter(&event.stream) {
+        while let Some(key) = keys.get(at) {
+            let end = at + keys[at..].iter().take_while(|next| *next == key).count();
+            let Some(key) = key else {
+                at = end;
+                continue;
+            };
+            if let Err(why) = self.enter(key) {
                 faults.extend((at..end).map(|index| (index, why.clone())));
                 at = end;
                 continue;
@@ -114,11 +120,11 @@ impl Reducer for Keyed {
         self.inner.heed(cancel);
     }
 
-    /// The states of all streams.
+    /// The states of all keys.
     fn state(&mut self) -> Result<State, FoldError> {
         self.leave()?;
         let mut states = Object::default();
-        for (stream, kept) in &self.kept {
+        for (key, kept) in &self.kept {
             let text = match kept {
                 Kept::State(state) => state.as_ref().map(Json::to_string),
                 Kept::Text(StateText { text, .. }) => text.clone(),
@@ -127,13 +133,14 @@ impl Reducer for Keyed {
             if let Some(text) = text {
                 state.push(Json::string(&text));
             }
-            states.insert(stream.clone(), Json::Array(state));
+            states.insert(key.clone(), Json::Array(state));
         }
         Ok(Some(Json::Object(states)))
     }
 
-    fn state_of(&mut self, stream: &StreamName) -> Result<State, FoldError> {
-        self.enter(stream)?;
+    fn state_of(&mut self, event: &Event) -> Result<State, FoldError> {
+        let Some(key) = self.partition.key(event) else { return Ok(None) };
+        self.enter(&key)?;
         self.inner.state()
     }
 
@@ -143,5 +150,5 @@ impl Reducer for Keyed {
 }
 
 fn unreadable() -> FoldError {
-    FoldError::new("the states of several streams cannot be read back")
+    FoldError::new("several states kept together cannot be read back")
 }

@@ -21,9 +21,9 @@ pub use goal::{Advance, Budget, Goal, Limits, Memory, Searching};
 pub use moment::Moment;
 pub use patience::{Patience, Suspension};
 pub use reducer::{
-    Cause, Fingerprint, FoldError, KeyOf, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
+    Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
     ValueAt, ValueChange,
 };
 pub use scan::{Hit, Probe, Scan, Stop, Stops, Subject, Verdict, Written};
 pub use timeline::{Counted, Timeline};
-pub use track::{Branch, Per, Track};
+pub use track::{Branch, Partition, Per, Track};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Partition;
 use crate::domain::{Cancel, Event, Json, Path, State, StreamName};
 
 /// Identifies a fold: states of another fingerprint are not ours.
@@ -54,7 +55,7 @@ impl fmt::Display for Stale {
 /// From where a fold starts.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
-    /// From the initial state of this stream; of a state of many streams its name is empty.
+    /// From the initial state of this stream, or of this key of a partition; of a state of many streams the name is empty.
     Initial(&'a StreamName),
     /// From a state this reducer gave for this stream earlier.
     Resume(&'a StreamName, &'a State),
@@ -156,10 +157,6 @@ pub struct Lost {
     pub why: FoldError,
 }
 
-/// Tells the state that an event belongs to, by nothing but the event; `None` where it changes none. The key is what its
-/// state is started for, in place of a stream's name.
-pub type KeyOf = Arc<dyn Fn(&Event) -> Option<StreamName> + Send + Sync>;
-
 /// What stands at a path of a state: a value, nothing, or why it cannot be given.
 pub type ValueAt = Result<Option<Json>, FoldError>;
 
@@ -184,19 +181,19 @@ pub trait Reducer: Send {
     /// When the script cannot be loaded or its initial state cannot be made.
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError>;
 
-    /// Folds events in their order: those of one stream, or of several into the one state it has. An event that fails leaves the state as it was before it, is added to
-    /// `faults` with its index in `events`, and the fold goes on with the next. Gives how many of the events it has dealt
-    /// with: at least one, and fewer than all when they take long, so that somebody can look up. The others are given
-    /// again.
+    /// Folds events in their order: those of one stream, or of several into the one state it has. An event that fails
+    /// leaves the state as it was before it, is added to `faults` with its index in `events`, and the fold goes on with the
+    /// next. Gives how many of the events it has dealt with: at least one, and fewer than all when they take long, so that
+    /// somebody can look up. The others are given again.
     ///
     /// # Errors
     /// `Lost` when the state is gone; nothing of this batch counts then.
     fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost>;
 
     /// From the next start on keeps a state for each key, when it can: `start` begins with none then, `state` and
-    /// `state_text` give all of them together, only to be given back, and `state_of` gives the one of a key. `false` when it
+    /// `state_text` give all of them together, only to be given back, and `state_of` gives the one an event belongs to. `false` when it
     /// holds one state only.
-    fn keep_by(&mut self, _key_of: KeyOf) -> bool {
+    fn keep_by(&mut self, _partition: &Partition) -> bool {
         false
     }
 
@@ -213,12 +210,12 @@ pub trait Reducer: Send {
         changes: &mut Vec<ValueChange>,
     ) -> Result<usize, Lost> {
         for (at, event) in events.iter().enumerate() {
-            let before = self.state_of(&event.stream);
+            let before = self.state_of(event);
             let mut found = Vec::new();
             self.apply(&events[at..=at], &mut found)
                 .map_err(|lost| Lost { at: lost.at.map(|index| at + index), ..lost })?;
             faults.extend(found.into_iter().map(|(index, why)| (at + index, why)));
-            let after = self.state_of(&event.stream);
+            let after = self.state_of(event);
             for (path, wanted) in paths.iter().enumerate() {
                 let (before, after) = (value_at(&before, wanted), value_at(&after, wanted));
                 if before != after {
@@ -239,11 +236,11 @@ pub trait Reducer: Send {
     /// When it cannot be given as JSON, or is too large.
     fn state(&mut self) -> Result<State, FoldError>;
 
-    /// The state of a stream: of a fold that keeps one for each, that one, else the one it has.
+    /// The state an event belongs to: of a fold that keeps one for each key, that of its key, else the one it has.
     ///
     /// # Errors
     /// As [`state`](Self::state).
-    fn state_of(&mut self, _stream: &StreamName) -> Result<State, FoldError> {
+    fn state_of(&mut self, _event: &Event) -> Result<State, FoldError> {
         self.state()
     }
 

@@ -24,7 +24,7 @@ use super::goal::{Advance, Budget, Goal, Limits, Memory};
 use super::keyed::Keyed;
 use super::log::{Log, event_bytes};
 use super::ring::{Fresh, Given, Ring, Version};
-use super::{FoldError, KeyOf, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, StateCost, Track};
+use super::{FoldError, Lost, Moment, Patience, Reducer, ReducerInfo, Stale, Start, StateCost, Track};
 use crate::domain::{Cancel, Event, EventPage, Parser, State, StreamName};
 pub use counting::Counted;
 use recovery::Recovery;
@@ -526,10 +526,12 @@ impl Timeline {
     }
 }
 
-/// What folds a track: where it has a state for each stream, a fold that keeps them apart.
+/// What folds a track: where it has a state for each key, a fold that keeps them apart, itself or by our help.
 fn for_track(track: &Track, mut reducer: Box<dyn Reducer>) -> Box<dyn Reducer> {
-    let key_of: KeyOf = Arc::new(|event| (!event.is_loose()).then(|| event.stream.clone()));
-    if !track.is_keyed() || reducer.keep_by(key_of) { reducer } else { Box::new(Keyed::new(reducer)) }
+    match track.partition() {
+        Some(partition) if !reducer.keep_by(&partition) => Box::new(Keyed::new(reducer, partition)),
+        Some(_) | None => reducer,
+    }
 }
 
 /// States that cost a copy are kept farther apart: about one whole batch, when they are small.

@@ -11,7 +11,7 @@ use stepback::reducers::hosted::Hosted;
 use stepback::reducers::javascript::Limits;
 use stepback::reducers::merge::Merge;
 use stepback::replay::{
-    Advance, Budget, Goal, KeyOf, Limits as Room, Per, Reducer, Start, Timeline, Track, ValueChange,
+    Advance, Budget, Goal, Limits as Room, Partition, Per, Reducer, Start, Timeline, Track, ValueChange,
 };
 
 use crate::reducing::{apply_all, script_within};
@@ -61,16 +61,17 @@ fn history() -> impl Strategy<Value = Vec<Arc<Event>>> {
 }
 
 /// By stream, or by what a stream's name begins with.
-fn key_of(is_by_stream: bool) -> KeyOf {
-    Arc::new(move |event| {
+fn partition(is_by_stream: bool) -> Partition {
+    let name = if is_by_stream { "stream" } else { "beginning" };
+    Partition::new(name, move |event| {
         let key = if is_by_stream { event.stream.as_str() } else { event.stream.as_str().split('-').next()? };
         Some(StreamName::from(key))
     })
 }
 
-fn keyed(limits: Limits, key_of: &KeyOf) -> Hosted {
+fn keyed(limits: Limits, partition: &Partition) -> Hosted {
     let mut reducer = script_within(DEEDS, limits);
-    assert!(reducer.keep_by(key_of.clone()));
+    assert!(reducer.keep_by(partition));
     reducer.start(Start::Initial(&StreamName::from(""))).expect("starts");
     reducer
 }
@@ -78,10 +79,10 @@ fn keyed(limits: Limits, key_of: &KeyOf) -> Hosted {
 type Faults = BTreeMap<usize, String>;
 
 /// Every key folded by itself: its state, and what failed.
-fn alone(events: &[Arc<Event>], key_of: &KeyOf) -> (BTreeMap<StreamName, State>, Faults) {
+fn alone(events: &[Arc<Event>], partition: &Partition) -> (BTreeMap<StreamName, State>, Faults) {
     let mut by_key: BTreeMap<StreamName, Vec<(usize, Arc<Event>)>> = BTreeMap::new();
     for (n, event) in events.iter().enumerate() {
-        by_key.entry(key_of(event).expect("a key")).or_default().push((n, event.clone()));
+        by_key.entry(partition.key(event).expect("a key")).or_default().push((n, event.clone()));
     }
     let mut reducer = script_within(DEEDS, limits());
     let (mut states, mut faults) = (BTreeMap::new(), Faults::new());
@@ -100,7 +101,9 @@ fn alone(events: &[Arc<Event>], key_of: &KeyOf) -> (BTreeMap<StreamName, State>,
 
 fn assert_states(reducer: &mut Hosted, expected: &BTreeMap<StreamName, State>) -> Result<(), TestCaseError> {
     for (key, state) in expected {
-        prop_assert_eq!(&reducer.state_of(key).expect("a state"), state, "of {}", key);
+        // Of an event of this key, by either partition.
+        let event = at(0, key.as_str(), "Push");
+        prop_assert_eq!(&reducer.state_of(&event).expect("a state"), state, "of {}", key);
     }
     Ok(())
 }
@@ -136,9 +139,9 @@ proptest! {
         is_by_stream in any::<bool>(),
         cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..3), 0..5),
     ) {
-        let key_of = key_of(is_by_stream);
-        let (states, faults) = alone(&events, &key_of);
-        let mut reducer = keyed(limits(), &key_of);
+        let partition = partition(is_by_stream);
+        let (states, faults) = alone(&events, &partition);
+        let mut reducer = keyed(limits(), &partition);
         let mut cuts: Vec<_> = cuts.into_iter().map(|(at, what)| (at.index(events.len()), what)).collect();
         cuts.sort_unstable();
         let (mut begun, mut found) = (0, Faults::new());
@@ -151,7 +154,7 @@ proptest! {
                 // As a checkpoint keeps them, for another process.
                 0 => {
                     let kept = reducer.state_text().expect("states");
-                    reducer = keyed(limits(), &key_of);
+                    reducer = keyed(limits(), &partition);
                     reducer.start_from_text(&none, &kept).expect("resumes");
                 }
                 1 => {
@@ -159,7 +162,7 @@ proptest! {
                     reducer.start(Start::Resume(&none, &kept)).expect("resumes");
                 }
                 // Looking changes nothing.
-                2 => drop(reducer.state_of(&StreamName::from("a-1"))),
+                2 => drop(reducer.state_of(&at(0, "a-1", "Push"))),
                 _ => {}
             }
         }
@@ -173,15 +176,14 @@ proptest! {
         is_by_stream in any::<bool>(),
         chosen in prop::collection::vec(any::<bool>(), 10),
     ) {
-        let key_of = key_of(is_by_stream);
+        let partition = partition(is_by_stream);
         let paths: Vec<_> = paths().into_iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(path, _)| path).collect();
-        let mut whole = keyed(limits(), &key_of);
+        let mut whole = keyed(limits(), &partition);
         let (mut expected, mut failed) = (Vec::new(), Vec::new());
         for (n, event) in events.iter().enumerate() {
-            let key = key_of(event).expect("a key");
-            let before = whole.state_of(&key);
+            let before = whole.state_of(event);
             failed.extend(apply_all(&mut whole, std::slice::from_ref(event)).expect("not lost").into_iter().map(|_| n));
-            let (Ok(before), Ok(after)) = (before, whole.state_of(&key)) else { continue };
+            let (Ok(before), Ok(after)) = (before, whole.state_of(event)) else { continue };
             for (path, wanted) in paths.iter().enumerate() {
                 let (before, after) = (value(&before, wanted), value(&after, wanted));
                 if before != after {
@@ -190,7 +192,7 @@ proptest! {
                 }
             }
         }
-        let mut watching = keyed(limits(), &key_of);
+        let mut watching = keyed(limits(), &partition);
         let (mut begun, mut changes, mut faults) = (0, Vec::new(), Vec::new());
         while begun < events.len() {
             let (mut said, mut raised) = (Vec::new(), Vec::new());
@@ -279,7 +281,7 @@ fn who_loops_or_kills_is_found_among_many_keys() {
 #[test]
 fn states_that_need_more_memory_than_there_is_wait_as_text() {
     let script = "export const initialState = { list: [] }; export const evolve = (s, e) => { s.list.push(e.data); };";
-    let by_stream = key_of(true);
+    let by_stream = partition(true);
     let data = format!("{:?}", "x".repeat(1000));
     let events: Vec<_> = (0..9000)
         .map(|n: u64| {
@@ -292,16 +294,16 @@ fn states_that_need_more_memory_than_there_is_wait_as_text() {
         .collect();
     // All of it is 9 MB, which an engine with 10 MiB could not hold as values along with all else.
     let mut small = script_within(script, Limits { memory: 12 << 20, ..limits() });
-    assert!(small.keep_by(by_stream.clone()));
+    assert!(small.keep_by(&by_stream));
     small.start(Start::Initial(&StreamName::from(""))).expect("starts");
     assert_eq!(apply_all(&mut small, &events).expect("not lost"), []);
     for n in [0, 7, 299] {
-        let state = small.state_of(&StreamName::from(format!("a-{n}").as_str())).expect("a state").expect("one");
+        let state = small.state_of(&at(0, &format!("a-{n}"), "Pushed")).expect("a state").expect("one");
         assert_eq!(state.to_string().len(), r#"{"list":[]}"#.len() + 30 * 1003 - 1);
     }
     // More than that is said, and no event is to blame.
     let mut smaller = script_within(script, Limits { memory: 5 << 20, ..limits() });
-    assert!(smaller.keep_by(by_stream));
+    assert!(smaller.keep_by(&by_stream));
     smaller.start(Start::Initial(&StreamName::from(""))).expect("starts");
     let lost = apply_all(&mut smaller, &events).expect_err("too much");
     assert_eq!(lost.at, None);

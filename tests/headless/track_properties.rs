@@ -1,10 +1,10 @@
 //! What must hold of a walk through several streams.
 
 use proptest::prelude::*;
-use stepback::domain::{Direction, Scope, StreamName};
+use stepback::domain::{Direction, Event, Scope, StreamName};
 use stepback::replay::{
-    Advance, Branch, Budget, FoldError, Goal, Limits, Patience, Per, Scan, StateCost, Stop, Stops, Subject, Timeline,
-    Track,
+    Advance, Branch, Budget, FoldError, Goal, Limits, Partition, Patience, Per, Scan, StateCost, Stop, Stops, Subject,
+    Timeline, Track,
 };
 
 use crate::support::folds::{
@@ -67,26 +67,38 @@ fn plain_changes(found: &[Found]) -> Vec<u64> {
     (0..found.len()).filter(|at| !patch_at(found, *at).is_empty()).map(|at| at as u64).collect()
 }
 
+/// How many states: one for each stream, for each of a few keys that cut across the streams, or for all. Some events have
+/// no key.
+fn per() -> impl Strategy<Value = Per> {
+    let key = |parts: u64| {
+        let key = move |event: &Event| {
+            let part = event.version.0 * 7 % parts;
+            (part > 0).then(|| StreamName::from(format!("part {part}").as_str()))
+        };
+        Per::Partition(Partition::new(&format!("version in {parts} parts"), key))
+    };
+    prop_oneof![Just(Per::Entity), Just(Per::Whole), (2..6u64).prop_map(key)]
+}
+
 proptest! {
     #[test]
     fn a_track_over_several_streams_equals_a_plain_fold(
         deeds in deeds(given()),
         limits in limits(),
         cost in cost(),
-        is_whole in any::<bool>(),
+        per in per(),
         streams in 1..6usize,
         moves in moves(),
         page in 1..40usize,
         flavour in 0..2i64,
     ) {
-        let per = if is_whole { Per::Whole } else { Per::Entity };
-        let cost = if is_whole { cost } else { StateCost::Pointer };
+        let cost = if per == Per::Whole { cost } else { StateCost::Pointer };
         let reducer = |flavour| Box::new(Edits::new(deeds.clone(), cost, flavour).of_many());
         let mut store = Store { streams, ..Store::new(&deeds, deeds.len(), page) };
         let mut flavour = flavour;
-        let plain = |store: &Store, flavour| plain_fold_among(&deeds, store.stream.iter().copied(), flavour, streams, per);
+        let plain = |store: &Store, flavour| plain_fold_among(&deeds, store.stream.iter().copied(), flavour, streams, &per);
         let mut found = plain(&store, flavour);
-        let track = Track::new(Scope::Category("thing".into()), per);
+        let track = Track::new(Scope::Category("thing".into()), per.clone());
         let mut timeline = Timeline::new(track, reducer(flavour), limits).with_patience(Patience::endless());
         for step in moves {
             let goal = match step {
@@ -140,7 +152,7 @@ fn a_fold_whose_states_cost_a_copy_says_that_it_keeps_only_one() {
     let track = Track { branch: Some(Branch(1)), ..Track::new(Scope::All, Per::Entity) };
     let mut timeline = Timeline::new(track.clone(), reducer(), Limits::default());
     timeline.grow(1);
-    let said = FoldError::new("edits 0 keeps the state of one stream, not of many at once");
+    let said = FoldError::new("edits 0 keeps one state, not many at once");
     assert_eq!(timeline.advance(&mut Goal::To(1), Budget { events: 9 }), Advance::Failed(said));
     assert_eq!((timeline.track(), timeline.stream().as_str()), (&track, ""));
     let whole = Track { per: Per::Whole, ..track };

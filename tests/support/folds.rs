@@ -294,21 +294,21 @@ pub fn plain_fold(deeds: &[Deed], flavour: i64) -> Vec<Found> {
 
 /// The same of a stream that has these of the deeds.
 pub fn plain_fold_of(deeds: &[Deed], stream: impl IntoIterator<Item = usize>, flavour: i64) -> Vec<Found> {
-    plain_fold_among(deeds, stream, flavour, 1, Per::Whole)
+    plain_fold_among(deeds, stream, flavour, 1, &Per::Whole)
 }
 
-/// The same of so many streams, into one state for each or one for all.
+/// The same of so many streams, into one state for each, one for each key, or one for all.
 pub fn plain_fold_among(
     deeds: &[Deed],
     order: impl IntoIterator<Item = usize>,
     flavour: i64,
     streams: usize,
-    per: Per,
+    per: &Per,
 ) -> Vec<Found> {
     let initial = (flavour != 0).then(|| Json::parse(format!(r#"{{"flavour":{flavour}}}"#).as_bytes()).expect("JSON"));
     let mut states = HashMap::new();
     let nowhere = match per {
-        Per::Entity => None,
+        Per::Entity | Per::Partition(_) => None,
         Per::Whole => initial.clone(),
     };
     let mut found = vec![Found { event: None, before: give(&nowhere), state: give(&nowhere), fault: None }];
@@ -317,8 +317,14 @@ pub fn plain_fold_among(
         let event = event_among(streams, index, deed);
         let key = match per {
             Per::Entity => Some(event.stream.clone()),
+            Per::Partition(partition) => partition.key(&event),
             Per::Whole => None,
         };
+        if key.is_none() && *per != Per::Whole {
+            let fault = event.trouble.as_ref().map(|trouble| FoldError::new(trouble.to_string()));
+            found.push(Found { event: Some(event), before: Ok(None), state: Ok(None), fault });
+            continue;
+        }
         let state = states.entry(key).or_insert_with(|| initial.clone());
         let before = give(state);
         let fault = match deed {

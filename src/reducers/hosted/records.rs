@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Event, Form, Payload, Position, StreamName};
 use crate::reducers::protocol::{EventRecord, MAX_REQUEST, PayloadRecord, PositionRecord, write_apply, write_event};
-use crate::replay::KeyOf;
+use crate::replay::Partition;
 
 /// A request carries about this many bytes of events: enough to make turns rare, little enough to hear of life often.
 const REQUEST: usize = 256 << 10;
@@ -18,13 +18,13 @@ pub enum Keys<'a> {
     /// The only one, of this stream.
     One(&'a StreamName),
     /// One of many.
-    Many(&'a KeyOf),
+    Many(&'a Partition),
 }
 
 impl<'a> Keys<'a> {
     /// Many, where there is something to tell them apart by.
-    pub fn of(stream: &'a StreamName, key_of: Option<&'a KeyOf>) -> Self {
-        key_of.map_or(Self::One(stream), Self::Many)
+    pub fn of(stream: &'a StreamName, partition: Option<&'a Partition>) -> Self {
+        partition.map_or(Self::One(stream), Self::Many)
     }
 }
 
@@ -48,9 +48,9 @@ pub fn write_request(
                 let before = out.len();
                 match keys {
                     Keys::One(stream) => write_record(out, None, stream, event, first + taken),
-                    Keys::Many(key_of) => {
+                    Keys::Many(partition) => {
                         // An event without a key changes no state.
-                        if let Some(key) = key_of(event) {
+                        if let Some(key) = partition.key(event) {
                             write_record(out, Some(key.as_str()), &key, event, first + taken);
                         }
                     }

@@ -112,7 +112,7 @@ impl Timeline {
             walk.here = Some(given);
         }
         if is_keyed {
-            // It is the state of this event's stream: neither that of the next one, nor all that a checkpoint keeps.
+            // It is the state of this event's key: neither that of the next one, nor all that a checkpoint keeps.
             walk.here = None;
         }
         if walk.due.is_some_and(|due| end >= due) {
@@ -248,18 +248,16 @@ impl Timeline {
         walk.here.insert(state).clone()
     }
 
-    /// The state before the first event, where the reducer stands: none, where every stream has its own.
+    /// The state before the first event, where the reducer stands: none, where every key has its own.
     pub(super) fn state_at_start(&mut self, walk: &mut Walk, left: &mut u64) -> Given {
         if self.track.is_keyed() { Ok(None) } else { self.state_here(walk, left) }
     }
 
-    /// Asks the reducer for its state, where every stream has its own for that of an event's; one that costs a copy takes
+    /// Asks the reducer for its state, where every key has its own for that of an event's; one that costs a copy takes
     /// over what it can of the one before.
     fn ask_state(&mut self, of: Option<&Event>, before: Option<&Given>, left: &mut u64) -> Given {
         let state = match of.filter(|_| self.track.is_keyed()) {
-            // A record that belongs to no stream has no state.
-            Some(event) if event.is_loose() => Ok(None),
-            Some(event) => self.reducer.state_of(&event.stream),
+            Some(event) => self.reducer.state_of(event),
             None => self.reducer.state(),
         };
         let state = state.map_err(Arc::new)?;
