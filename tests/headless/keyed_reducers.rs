@@ -50,7 +50,7 @@ fn limits() -> Limits {
 
 fn at(n: usize, stream: &str, kind: &str) -> Arc<Event> {
     Arc::new(Event {
-        data: Payload::json_text(&(n % 7).to_string()),
+        data: Payload::json_text((n % 7).to_string()),
         ..Event::new(StreamName::from(stream), Version(n as u64), Position::Number(n as u64), kind)
     })
 }

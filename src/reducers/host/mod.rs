@@ -1,6 +1,6 @@
 //! What runs inside the worker process: the QuickJS engine, behind its locks, answering the requests of `protocol`.
 //!
-//! It is started by `javascript` as `stepback reducer-host` and by nobody else. It trusts its parent and nothing it is
+//! It is started by `hosted` as `stepback reducer-host` and by nobody else. It trusts its parent and nothing it is
 //! given to run: a script gets values and gives values, and has no way to a file, a clock, or these pipes.
 
 mod calls;

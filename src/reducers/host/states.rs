@@ -76,11 +76,18 @@ impl<'js> Entity<'js> {
     }
 }
 
+/// Where the states of keys stand.
+#[derive(Default)]
+struct Keys {
+    places: HashMap<Rc<str>, usize>,
+    in_order: Vec<Rc<str>>,
+}
+
 /// All states of a fold, one of them the one that is folded into.
 pub struct States<'js> {
     all: Vec<Entity<'js>>,
-    /// Where those of many stand, and in the same order their keys; `None` where there is one state without a key.
-    keys: Option<(HashMap<Rc<str>, usize>, Vec<Rc<str>>)>,
+    /// Where those of many stand; `None` where there is one state without a key.
+    keys: Option<Keys>,
     here: usize,
     /// Those that were changed since the last texts were made, and the size of these texts.
     changed: Vec<usize>,
@@ -104,7 +111,7 @@ impl<'js> States<'js> {
     fn many() -> Self {
         Self {
             all: Vec::new(),
-            keys: Some((HashMap::new(), Vec::new())),
+            keys: Some(Keys::default()),
             here: 0,
             changed: Vec::new(),
             changed_text: 0,
@@ -169,17 +176,17 @@ impl<'js> States<'js> {
 
     fn add(&mut self, key: &str, entity: Entity<'js>) -> usize {
         let at = self.all.len();
-        if let Some((places, keys)) = &mut self.keys {
+        if let Some(keys) = &mut self.keys {
             let key: Rc<str> = key.into();
-            places.insert(key.clone(), at);
-            keys.push(key);
+            keys.places.insert(key.clone(), at);
+            keys.in_order.push(key);
         }
         self.all.push(entity);
         at
     }
 
     fn place(&self, key: &str) -> Option<usize> {
-        self.keys.as_ref().and_then(|(places, _)| places.get(key).copied())
+        self.keys.as_ref().and_then(|keys| keys.places.get(key).copied())
     }
 }
 
@@ -284,7 +291,7 @@ impl<'js> Engine<'js> {
 
     /// States by key from a place on, as many as fit.
     pub fn all_states(&mut self, from: u32) -> Answer {
-        let Some((_, keys)) = &self.states.keys else {
+        let Some(Keys { in_order: keys, .. }) = &self.states.keys else {
             return Answer::Failed(Problem::new("the fold has one state"));
         };
         let (mut states, mut bytes, mut at) = (Vec::new(), 0, from as usize);
