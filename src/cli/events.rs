@@ -1,22 +1,26 @@
 //! `stepback events`: the events of a stream or of the whole store.
 
 use std::io::Write;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::filter_args::{FilterArgs, Filtering};
-use super::interrupt;
-use super::lines;
+use super::folding::{self, FoldArgs, KEEP_GOING};
+use super::meter::Meter;
+use super::missing::{Lack, Missing};
 use super::output::{self, Ended, Table};
-use super::place;
-use super::source_args::SourceArgs;
+use super::source_args::{self, SourceArgs};
+use super::{interrupt, lines, place};
 use crate::domain::{
-    Anchor, Direction, Event, EventPage, EventQuery, FailureKind, Note, NoteKind, OtherKey, Place, Scope,
+    Anchor, Cancel, Direction, Event, EventPage, EventQuery, FailureKind, Note, NoteKind, OtherKey, Place, Scope, text,
+    words,
 };
-use crate::session::Source;
+use crate::session::search::{self, EventFilter};
+use crate::session::{Source, Walker};
 use crate::wire::{Payloads, Written};
 
 /// Events read at once.
@@ -40,6 +44,8 @@ pub struct EventsArgs {
     to: Option<Place>,
     #[command(flatten)]
     filter: FilterArgs,
+    #[command(flatten)]
+    fold: FoldArgs,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -54,9 +60,10 @@ pub struct EventsArgs {
     raw: bool,
 }
 
-pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, Ended> {
-    let filter = args.filter.filter()?;
-    let (source, mut missing) = args.source.open()?;
+pub(super) fn run(args: &EventsArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let filter = args.filter.any()?;
+    let opening = args.fold.opening(&args.source, configuration)?;
+    let (source, mut missing) = source_args::open(&opening)?;
     let limit = args.limit.unwrap_or(usize::MAX);
     let scope = match (&args.stream, &args.category) {
         (Some(name), _) => {
@@ -66,7 +73,7 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         (None, Some(name)) => Scope::Category(name.as_str().into()),
         (None, None) => Scope::All,
     };
-    let mut filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
+    let folds = filter.needs().fold();
     let range = match (&args.from, &args.to) {
         (None, None) => 0..u64::MAX,
         (from, to) => {
@@ -75,7 +82,20 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         }
     };
     let direction = if args.backward { Direction::Backward } else { Direction::Forward };
-    let mut walk = Walk::within(scope, direction, range);
+    let mut chosen = match folds {
+        false => {
+            if args.fold.reducer.is_some() {
+                output::say("--reducer folds nothing here: no condition names a state");
+            }
+            let filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
+            Chosen::Filtered(Walk::within(scope, direction, range), Box::new(filtering))
+        }
+        true => {
+            output::complete(&*source)?;
+            let walker = args.fold.walker(&opening, &source)?;
+            Chosen::Folded(Folded::find(args, (&source, walker), (scope, range, direction), &filter, &mut missing)?)
+        }
+    };
     let mut table = match args.stream {
         Some(_) => Table::new(&[">VERSION", "TIME", "TYPE", "DATA"]),
         None => Table::new(&[">POSITION", "STREAM", ">VERSION", "TIME", "TYPE", "DATA"]),
@@ -84,11 +104,8 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
     let written = Written { payloads, ..Written::default() };
     let (mut found, mut key, mut doubt) = (0, None, Doubt::default());
     while found < limit
-        && let Some(event) = walk.next(&*source)?
+        && let Some(event) = chosen.next(&*source)?
     {
-        if !filtering.wants(&event) {
-            continue;
-        }
         if args.json {
             // Of a store in tables it is known once events are.
             let key = key.get_or_insert_with(|| source.about().key);
@@ -103,13 +120,98 @@ pub(super) fn run(args: &EventsArgs, out: &mut dyn Write) -> Result<ExitCode, En
         found += 1;
     }
     table.write(out)?;
-    filtering.end()?;
+    if let Chosen::Filtered(_, filtering) = chosen {
+        filtering.end()?;
+    }
     if found == 0 && limit > 0 {
         let why = format!("no event of {} matches", source.about().name);
         return Ok(missing.nothing(&*source, &why));
     }
     out.flush()?;
     Ok(missing.end(&*source))
+}
+
+/// The events that are listed.
+enum Chosen {
+    /// Those a filter lets through, as they are read.
+    Filtered(Walk, Box<Filtering>),
+    /// Those that were found by folding.
+    Folded(Folded),
+}
+
+impl Chosen {
+    fn next(&mut self, source: &dyn Source) -> Result<Option<Arc<Event>>, Ended> {
+        match self {
+            Self::Filtered(walk, filtering) => loop {
+                match walk.next(source)? {
+                    Some(event) if !filtering.wants(&event) => {}
+                    next => return Ok(next),
+                }
+            },
+            Self::Folded(folded) => folded.next(source),
+        }
+    }
+}
+
+/// Events found by folding: where they stand, in the order in which they are listed.
+struct Folded {
+    scope: Scope,
+    ordinals: std::vec::IntoIter<u64>,
+    direction: Direction,
+    page: std::vec::IntoIter<Arc<Event>>,
+}
+
+impl Folded {
+    /// Folds the streams of a scope and finds the events of this range for which the condition holds; what of it could not
+    /// be folded or judged is said.
+    fn find(
+        args: &EventsArgs,
+        (source, mut walker): (&Arc<dyn Source>, Walker),
+        (scope, range, direction): (Scope, Range<u64>, Direction),
+        filter: &EventFilter,
+        missing: &mut Missing,
+    ) -> Result<Self, Ended> {
+        let mut meter = Meter::new();
+        let within = (&scope, range);
+        let found =
+            search::sift_folded(&**source, &mut walker, within, filter, &interrupt::token(), &mut |done, of| {
+                meter.tell("streams folded", done, of);
+                if interrupt::is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        drop(meter);
+        Filtering::folded(&args.filter, &found)?;
+        output::say(&text::safe(&found.words()));
+        if let Some(first) = &found.faults.first {
+            let lack = if args.fold.allow_faults { Lack::Allowed } else { Lack::Data };
+            missing.lacks(lack, folding::failed(&**source, found.faults.before, found.events, first));
+        }
+        if let Some((count, stream, why)) = &found.unfolded {
+            let streams = words::counted(*count, "stream");
+            missing.lacks(Lack::Data, format!("{streams} not folded to the end, {stream} first: {why} ({KEEP_GOING})"));
+        }
+        let mut ordinals = found.passing;
+        if direction == Direction::Backward {
+            ordinals.reverse();
+        }
+        Ok(Self { scope, ordinals: ordinals.into_iter(), direction, page: Vec::new().into_iter() })
+    }
+
+    fn next(&mut self, source: &dyn Source) -> Result<Option<Arc<Event>>, Ended> {
+        if let Some(event) = self.page.next() {
+            return Ok(Some(event));
+        }
+        let mut ordinals: Vec<u64> = self.ordinals.by_ref().take(PAGE).collect();
+        ordinals.sort_unstable();
+        let mut events: Vec<_> = search::some(source, &self.scope, &ordinals, &Cancel::default())?
+            .into_iter()
+            .map(|(_, event)| event)
+            .collect();
+        if self.direction == Direction::Backward {
+            events.reverse();
+        }
+        self.page = events.into_iter();
+        Ok(self.page.next())
+    }
 }
 
 /// What puts in doubt that each stream is one, as far as that is known when an event is written.

@@ -7,13 +7,14 @@ use super::output::{self, Ended};
 use crate::condition::Problem;
 use crate::domain::{Scope, Unjudged, text};
 use crate::session::Source;
-use crate::session::search::{Bound, EventFilter, Sieve};
+use crate::session::search::{Bound, EventFilter, FoldedSift, Sieve};
 
 /// Which events.
 #[derive(Args, Debug, Default)]
 pub struct FilterArgs {
     /// Only events for which this holds, in CEL, with type:NAME, stream:GLOB, after:TIME, before:TIME before it:
-    /// "event.type == 'PaymentFailed' && event.data.amount > 100"
+    /// "event.type == 'PaymentFailed' && event.data.amount > 100"; `events` folds the streams for one that names state,
+    /// prev, patch, fault or changed(PATH)
     #[arg(long = "where", value_name = "CONDITION")]
     condition: Option<String>,
     /// Only events of this type; * is any text; several times for any of them
@@ -31,14 +32,29 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// What was asked for, with everything wrong about it.
+    /// What was asked for of events alone, with everything wrong about it.
+    ///
+    /// # Errors
+    /// What makes no sense, and where; that something names states, which are not folded here.
+    pub fn filter(&self) -> Result<EventFilter, Ended> {
+        let filter = self.any()?;
+        match filter.needs().fold() {
+            true => {
+                let what = "--where names states, and this command folds nothing";
+                Err(super::usage(what, "`stepback events --where` does; here it may ask about event only").into())
+            }
+            false => Ok(filter),
+        }
+    }
+
+    /// What was asked for, of events or of states.
     ///
     /// # Errors
     /// What makes no sense, and where.
-    pub fn filter(&self) -> Result<EventFilter, Ended> {
+    pub fn any(&self) -> Result<EventFilter, Ended> {
         let usage = |what: String| Ended::from(super::usage(what, ""));
         let filter = match &self.condition {
-            Some(line) => EventFilter::parse(line).map_err(|problem| refused(&problem, line))?,
+            Some(line) => EventFilter::parse(line).map_err(|problem| refused("--where", &problem, line))?,
             None => EventFilter::default(),
         };
         let bound = |name: &str, written: &Option<String>| match written {
@@ -53,8 +69,9 @@ impl FilterArgs {
     }
 }
 
-fn refused(problem: &Problem, line: &str) -> Ended {
-    super::usage(format!("--where does not make sense at {}", problem.shown(line)), "").into()
+/// That what an option says is no expression.
+pub fn refused(option: &str, problem: &Problem, line: &str) -> Ended {
+    super::usage(format!("{option} does not make sense at {}", problem.shown(line)), "").into()
 }
 
 /// A filter at work for a command: what could not be judged is counted.
@@ -93,13 +110,28 @@ impl Filtering {
         })
     }
 
+    /// What could not be judged by somebody else who asked about the states too.
+    ///
+    /// # Errors
+    /// When the condition turned out to be none.
+    pub fn folded(args: &FilterArgs, found: &FoldedSift) -> Result<(), Ended> {
+        if let Some(problem) = &found.refused {
+            return Err(refused("--where", problem, args.condition.as_deref().unwrap_or_default()));
+        }
+        let words = found.unjudged.words();
+        if !words.is_empty() {
+            output::say(&text::safe(&words));
+        }
+        Ok(())
+    }
+
     /// Says what could not be judged, where there is any.
     ///
     /// # Errors
     /// When the condition turned out to be none.
     pub fn end(&self) -> Result<(), Ended> {
         if let Some(problem) = self.sieve.refused() {
-            return Err(refused(&problem, &self.condition));
+            return Err(refused("--where", &problem, &self.condition));
         }
         let words = self.unjudged.words();
         if !words.is_empty() {

@@ -9,7 +9,7 @@ use super::interrupt;
 use super::missing::{Lack, Missing};
 use super::source_args::SourceArgs;
 use crate::domain::{Event, Failure, OtherKey, Place, StreamName, text, words};
-use crate::replay::{FirstFault, FoldError, Moment, Patience, ScriptPlace};
+use crate::replay::{Counted, FaultCount, FirstFault, FoldError, Moment, Patience, ReducerInfo, ScriptPlace};
 use crate::session::places;
 use crate::session::{Opening, Reached, Source, Walker};
 use crate::wire::{push_named, push_optional, push_text};
@@ -70,6 +70,19 @@ impl FoldArgs {
             missing.lacks(lack, format!("{place} itself failed{why}: the state is that of the event before"));
         }
     }
+
+    /// Notes that so many of the events that were folded failed.
+    pub fn note_counted(&self, missing: &mut Missing, source: &dyn Source, counted: &Counted) {
+        let Some(first) = &counted.faults.first else { return };
+        let lack = if self.allow_faults { Lack::Allowed } else { Lack::Data };
+        missing.lacks(lack, failed(source, counted.faults.before, counted.events, first));
+    }
+}
+
+/// That so many of so many events failed, and where the first of them stands.
+pub fn failed(source: &dyn Source, failed: u64, of: u64, first: &FirstFault) -> String {
+    let events = words::counted(of, "event");
+    format!("{} of {events} failed, the first at {}", words::count(failed), place_of(source, first))
 }
 
 /// How a place of a stream is written, so that it leads there and to nothing else.
@@ -95,15 +108,24 @@ pub fn remarks(walker: &Walker, reached: &Reached) -> Vec<String> {
 /// puts in doubt that its stream is one.
 pub fn push_folded(line: &mut String, source: &dyn Source, walker: &Walker, reached: &Reached) {
     let moment = &reached.moment;
-    line.push_str("\"reducer\":");
-    push_text(line, &moment.reducer.name);
-    line.push_str(&format!(",\"approximate\":{},\"faults\":{}", moment.reducer.approximate, moment.faults.before));
+    push_counted(line, &moment.reducer, &moment.faults);
     let remarks = remarks(walker, reached);
     if !remarks.is_empty() {
         line.push_str(",\"remarks\":");
         line.push_str(&serde_json::json!(remarks).to_string());
     }
-    if let Some(FirstFault { event, error, .. }) = &moment.faults.first {
+    if let Some(key) = OtherKey::doubt(&source.about().other_keys) {
+        line.push_str(",\"key_doubt\":");
+        push_text(line, &key.caveat());
+    }
+}
+
+/// Adds which reducer folded, how many events failed, and the first of them.
+pub fn push_counted(line: &mut String, reducer: &ReducerInfo, faults: &FaultCount) {
+    line.push_str("\"reducer\":");
+    push_text(line, &reducer.name);
+    line.push_str(&format!(",\"approximate\":{},\"faults\":{}", reducer.approximate, faults.before));
+    if let Some(FirstFault { event, error, .. }) = &faults.first {
         line.push_str(",\"first_fault\":");
         push_named(line, event);
         line.push_str(",\"message\":");
@@ -111,10 +133,6 @@ pub fn push_folded(line: &mut String, source: &dyn Source, walker: &Walker, reac
         line.push_str(",\"line\":");
         push_optional(line, script_line(error).as_deref());
         line.push('}');
-    }
-    if let Some(key) = OtherKey::doubt(&source.about().other_keys) {
-        line.push_str(",\"key_doubt\":");
-        push_text(line, &key.caveat());
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod append;
 mod args;
+mod bisect;
 mod cache;
 mod command;
 mod diff;
@@ -63,9 +64,10 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
     let mut err = std::io::stderr();
     let result = match command {
         Command::Streams(args) => streams::run(args, &mut out),
-        Command::Events(args) => events::run(args, &mut out),
+        Command::Events(args) => events::run(args, configuration, &mut out),
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Bisect(args) => bisect::run(args, configuration, &mut out),
         Command::Search(args) => search::run(args, &mut out),
         Command::Doctor(args) => doctor::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),

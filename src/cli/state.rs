@@ -8,11 +8,13 @@ use clap::Args;
 
 use super::folding::{self, FoldArgs, KEEP_GOING};
 use super::interrupt;
-use super::missing::Missing;
+use super::missing::{Lack, Missing};
 use super::output::{self, Ended};
 use super::place;
 use super::source_args::{self, SourceArgs};
+use crate::condition::Expression;
 use crate::domain::{Destination, Failure, FailureKind, Json, Place, Scope, text};
+use crate::session::judging::subject_of;
 use crate::session::{Reached, Source, Walker};
 use crate::wire::{push_position, push_text};
 
@@ -27,6 +29,10 @@ pub struct StateArgs {
     /// first, last or start (the initial state)
     #[arg(long, value_name = "PLACE", default_value = "last", allow_hyphen_values = true)]
     at: Place,
+    /// What this gives there, in CEL over event, state, prev, patch, fault and changed(PATH), instead of the state:
+    /// "state.items.size()"
+    #[arg(long, value_name = "EXPR")]
+    expr: Option<String>,
     #[command(flatten)]
     fold: FoldArgs,
     /// One JSON object
@@ -35,10 +41,19 @@ pub struct StateArgs {
 }
 
 pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dyn Write) -> Result<ExitCode, Ended> {
+    let parsed = args.expr.as_deref().map(|written| {
+        Expression::parse(written).map_err(|problem| super::filter_args::refused("--expr", &problem, written))
+    });
+    let expression = parsed.transpose()?;
     let (source, mut walker, mut missing) = open(&args.source, &args.fold, configuration)?;
     let reached = walk(&*source, &mut walker, &args.stream, &args.at)
         .inspect_err(|_| say_where_it_stood(&*source, &args.stream, &args.at))?;
     let moment = &reached.moment;
+    let value = expression.map(|expression| expression.judge(&interrupt::token()).value(&subject_of(moment)));
+    if let Some(Err(why)) = &value {
+        missing.lacks(Lack::Data, format!("it gives nothing here: {why}"));
+    }
+    let unknown = matches!(value, Some(Err(_)));
     if args.json {
         let mut line = String::from("{\"stream\":");
         push_text(&mut line, moment.stream.as_str());
@@ -52,10 +67,20 @@ pub(super) fn run(args: &StateArgs, configuration: Option<PathBuf>, out: &mut dy
         }
         line.push(',');
         folding::push_folded(&mut line, &*source, &walker, &reached);
-        writeln!(out, "{line},\"state\":{}}}", moment.state.as_ref().unwrap_or(&Json::Null))?;
+        match &value {
+            None => write!(out, "{line},\"state\":{}", moment.state.as_ref().unwrap_or(&Json::Null))?,
+            Some(Ok(value)) => write!(out, "{line},\"value\":{value}")?,
+            Some(Err(why)) => {
+                line.push_str(",\"value\":null,\"why\":");
+                push_text(&mut line, why);
+                write!(out, "{line}")?;
+            }
+        }
+        writeln!(out, "}}")?;
     } else {
         writeln!(out, "{}", heading(&*source, &reached))?;
-        match &moment.state {
+        match value.map_or_else(|| moment.state.clone(), Result::ok).as_ref() {
+            _ if unknown => writeln!(out, "(unknown)")?,
             Some(state) => super::tree::write(out, state)?,
             None => writeln!(out, "(absent: there is no such entity at this place)")?,
         }

@@ -6,16 +6,19 @@ use std::collections::HashSet;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo};
 use cel::common::types::{CelBool, CelString};
 
-use super::Problem;
-use super::functions::{MATCHES, OPERATORS, STEP, USE};
+use super::functions::{CHANGED, MATCHES, OPERATORS, STEP, USE};
 use super::values::FIELDS;
-use super::{truth, words};
+use super::{Needs, Problem, truth, words};
+use crate::domain::PathGlob;
 
 /// Nested deeper than this nothing is evaluated: the evaluation is recursive.
 const DEPTH: usize = 64;
 
 /// The name of the event.
 const EVENT: &str = "event";
+
+/// The function that asks whether a path was written.
+const CHANGED_WRITTEN: &str = "changed";
 
 /// Names of types, which are values too: `type(x) == int`.
 const TYPES: [&str; 9] = ["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"];
@@ -28,16 +31,53 @@ const FUNCTIONS: [&str; 9] =
 ///
 /// # Errors
 /// The first name that means nothing, or that it is nested too deeply.
-pub fn check(expression: &mut IdedExpr, source: &SourceInfo) -> Result<(), Problem> {
-    let mut check = Check { source, bound: Vec::new(), loops: 0 };
-    let lacks = truth::lacks(expression);
+pub fn check(expression: &mut IdedExpr, source: &SourceInfo, wanted: Wanted) -> Result<Found, Problem> {
+    let mut check = Check { source, bound: Vec::new(), loops: 0, found: Found::default() };
+    let lacks = match wanted {
+        Wanted::Truth => truth::lacks(expression),
+        Wanted::Value => None,
+    };
     check.visit(expression, 0)?;
     match lacks {
         Some((begins, why)) => {
             let problem = check.problem(begins.id, why);
             Err(Problem { column: problem.column.saturating_sub(begins.before).max(1), ..problem })
         }
-        None => Ok(()),
+        None => Ok(check.found),
+    }
+}
+
+/// What an expression is to give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// True or false.
+    Truth,
+    /// Anything.
+    Value,
+}
+
+/// What was found in an expression.
+#[derive(Clone, Default, Debug)]
+pub struct Found {
+    /// What it names.
+    pub needs: Needs,
+    /// What it asks to be changed, in the order of their numbers.
+    pub changed: Vec<PathGlob>,
+}
+
+impl Needs {
+    /// Takes in that a name is named; gives whether it is one.
+    fn name(&mut self, name: &str) -> bool {
+        let named = match name {
+            EVENT => &mut self.event,
+            "state" => &mut self.state,
+            "prev" => &mut self.prev,
+            "patch" => &mut self.patch,
+            "fault" => &mut self.fault,
+            _ => return false,
+        };
+        *named = true;
+        true
     }
 }
 
@@ -47,6 +87,7 @@ struct Check<'a> {
     bound: Vec<String>,
     /// How many comprehensions are around.
     loops: usize,
+    found: Found,
 }
 
 impl Check<'_> {
@@ -70,14 +111,15 @@ impl Check<'_> {
                     if self.loops > 0 && !name.starts_with('@') {
                         wrap(node, USE);
                     }
-                } else if name != EVENT && !TYPES.contains(&name.as_str()) {
+                } else if !self.found.needs.name(name) && !TYPES.contains(&name.as_str()) {
                     return Err(self.unknown(id, name));
                 }
             }
             Expr::Select(select) => {
-                if matches!(&select.operand.expr, Expr::Ident(name) if name == EVENT && !self.bound.contains(name))
-                    && !FIELDS.contains(&select.field.as_str())
-                {
+                let is_of_event =
+                    matches!(&select.operand.expr, Expr::Ident(name) if name == EVENT && !self.bound.contains(name));
+                self.found.needs.trouble |= is_of_event && select.field == "trouble";
+                if is_of_event && !FIELDS.contains(&select.field.as_str()) {
                     let why = format!("an event has no `{}`: it has {}", select.field, FIELDS.join(", "));
                     return Err(self.problem(id, why));
                 }
@@ -111,6 +153,9 @@ impl Check<'_> {
             (Some(_), [first, second]) => words::sides(first, second),
             _ => String::new(),
         };
+        if call.func_name == CHANGED_WRITTEN {
+            return self.changed(id, call);
+        }
         if let Some(target) = &mut call.target {
             self.visit(target, depth)?;
         }
@@ -142,6 +187,23 @@ impl Check<'_> {
             }
             MATCHES.clone_into(&mut call.func_name);
         }
+        Ok(())
+    }
+
+    /// `changed('/total')`: its path is read now, and evaluated by its number.
+    fn changed(&mut self, id: u64, call: &mut CallExpr) -> Result<(), Problem> {
+        let [IdedExpr { id: at, expr: Expr::Literal(LiteralValue::String(path)) }] = &call.args[..] else {
+            return Err(self.problem(id, "`changed` takes one path: changed('/items/*/qty') or changed('.total')"));
+        };
+        if call.target.is_some() {
+            return Err(self.problem(id, "`changed` is asked of nothing: changed('/total')"));
+        }
+        let glob = path.inner().parse().map_err(|why: String| self.problem(*at, why))?;
+        let number = self.found.changed.len() as i64;
+        self.found.changed.push(glob);
+        self.found.needs.changed = true;
+        CHANGED.clone_into(&mut call.func_name);
+        call.args = vec![IdedExpr { id: *at, expr: Expr::Literal(LiteralValue::Int(number.into())) }];
         Ok(())
     }
 
@@ -207,7 +269,8 @@ impl Check<'_> {
         let why = if known.contains(name) {
             format!("there is no `{name}` here: did you mean event.{name}?")
         } else {
-            format!("there is no `{name}` here: everything is asked of the event, as in event.data.{name}")
+            let names = "event, state, prev, patch and fault";
+            format!("there is no `{name}` here: there are {names}, as in event.data.{name} or state.{name}")
         };
         self.problem(id, why)
     }

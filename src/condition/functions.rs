@@ -6,15 +6,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cel::common::types::{CelBool, CelList, CelMap, CelString};
+use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::{Context, ExecutionError, FunctionContext};
 use regex::Regex;
 
 use super::numbers::{Num, calculate};
+use super::subject::{NO_STATES, States};
 use super::values::Fields;
 use super::words::{self, mismatch};
-use crate::domain::Cancel;
+use crate::domain::patch::written;
+use crate::domain::{Cancel, PathGlob};
 
 /// Steps one event may take: far more than anything sensible, and done within a fraction of a second.
 const STEPS: u64 = 200_000;
@@ -32,6 +34,7 @@ pub const TOO_LONG: &str = "the condition takes too many steps";
 pub const STEP: &str = "@step";
 pub const USE: &str = "@use";
 pub const MATCHES: &str = "@matches";
+pub const CHANGED: &str = "@changed";
 pub const OPERATORS: [(&str, &str); 12] = [
     ("_==_", "@=="),
     ("_!=_", "@!="),
@@ -88,7 +91,7 @@ impl Steps {
 }
 
 /// Makes everything known to a context.
-pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
+pub fn declare(context: &mut Context<'_, '_>, steps: &Steps, changed: &Arc<Changed>) {
     let mut add = |name: &str, called: Called| {
         // These names belong to nothing else.
         let declared = context.add_function(name, called);
@@ -157,6 +160,14 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
             }),
         );
     }
+    let (counted, changed) = (steps.clone(), Arc::clone(changed));
+    add(
+        CHANGED,
+        Box::new(move |call| {
+            let number = one(call)?.downcast_ref::<CelInt>().map(|number| *number.inner()).unwrap_or_default();
+            changed.is_written(usize::try_from(number).unwrap_or_default(), &counted).map(truth)
+        }),
+    );
     let compiled = Compiled::default();
     add(
         MATCHES,
@@ -168,6 +179,36 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps) {
             compiled.is_match(pattern, text).map(truth)
         }),
     );
+}
+
+/// What is asked to be changed, and where that is asked now.
+#[derive(Debug)]
+pub struct Changed {
+    globs: Vec<PathGlob>,
+    here: Mutex<Option<Arc<States>>>,
+}
+
+impl Changed {
+    /// Whether these places changed, by their numbers.
+    pub fn new(globs: Vec<PathGlob>) -> Self {
+        Self { globs, here: Mutex::default() }
+    }
+
+    /// Asks of another place from now on.
+    pub fn stand(&self, here: Option<&Arc<States>>) {
+        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = here.cloned();
+    }
+
+    fn is_written(&self, number: usize, steps: &Steps) -> Result<bool, ExecutionError> {
+        let here = self.here.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (Some(here), Some(glob)) = (here, self.globs.get(number)) else {
+            return Err(ExecutionError::function_error("changed", NO_STATES));
+        };
+        let (prev, state) = here.both().map_err(|why| ExecutionError::function_error("changed", why))?;
+        let paths = glob.among(prev, state);
+        steps.take(paths.len() as u64)?;
+        Ok(paths.iter().any(|path| written(prev, state, path)))
+    }
 }
 
 /// Expressions of `matches`, compiled once.

@@ -1,13 +1,15 @@
-//! A condition on events, written in CEL: `event.type == 'PaymentFailed' && event.data.amount > 100`.
+//! Expressions over events and states, written in CEL: `event.type == 'PaymentFailed' && state.total < 0`.
 //!
-//! The language is the `cel` crate's; this module decides what an event is in it, keeps numbers exact, and keeps what is
-//! written in bounds. It reads no source. The invariants: only what the condition names is converted; a condition never
-//! takes long over one event, never panics out of here, and never rounds a whole number; and what could not be judged
-//! is not true, and says why.
+//! The language is the `cel` crate's; this module decides what an event and a state are in it, keeps numbers exact, and
+//! keeps what is written in bounds. It reads no source and folds nothing. The invariants: only what an expression names is
+//! converted; it never takes long over one place, never panics out of here, and never rounds a whole number; and what
+//! could not be judged is not true, and says why.
 
 mod check;
 mod functions;
 mod numbers;
+mod stored;
+mod subject;
 mod truth;
 mod values;
 mod words;
@@ -18,12 +20,18 @@ use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::IdedExpr;
 use cel::common::types::CelBool;
+use cel::common::value::Val;
 use cel::parser::Parser;
 use cel::{Context, Env, Value};
 
-use crate::domain::{Cancel, Event, text};
-use functions::Steps;
-use values::Subject;
+use crate::domain::json::Json;
+use crate::domain::{Cancel, PathGlob, text};
+use check::{Found, Wanted};
+use functions::{Changed, Steps};
+use stored::Stored;
+use subject::NO_STATES;
+pub use subject::{States, Subject};
+use values::{EventValue, NoEvent};
 
 /// The longest condition, in characters.
 pub const LONGEST: usize = 2_000;
@@ -69,20 +77,59 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A condition, read and checked.
+/// What an expression names: only this has to be known to judge it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Needs {
+    /// `event`
+    pub event: bool,
+    /// `event.trouble`
+    pub trouble: bool,
+    /// `state`
+    pub state: bool,
+    /// `prev`
+    pub prev: bool,
+    /// `patch`
+    pub patch: bool,
+    /// `fault`
+    pub fault: bool,
+    /// `changed(PATH)`
+    pub changed: bool,
+}
+
+impl Needs {
+    /// Whether events must be folded for it.
+    pub fn fold(self) -> bool {
+        self.states() || self.fault
+    }
+
+    /// Whether states must be known.
+    pub fn states(self) -> bool {
+        self.state || self.prev || self.patch || self.changed
+    }
+}
+
+/// An expression, read and checked: it gives any value.
 #[derive(Clone, Debug)]
-pub struct Condition {
+pub struct Expression {
     expression: Arc<IdedExpr>,
+    needs: Needs,
+    changed: Arc<[PathGlob]>,
+    /// The place it names, where it does nothing else.
+    stored: Option<Stored>,
     /// Where it begins, in characters from 1.
     column: usize,
 }
 
-impl Condition {
-    /// Reads a condition.
+impl Expression {
+    /// Reads an expression.
     ///
     /// # Errors
-    /// Where it is no condition.
+    /// Where it is none.
     pub fn parse(written: &str) -> Result<Self, Problem> {
+        Self::wanted(written, Wanted::Value)
+    }
+
+    fn wanted(written: &str, wanted: Wanted) -> Result<Self, Problem> {
         if written.chars().count() > LONGEST {
             return Err(Problem { column: LONGEST, why: format!("a condition has at most {LONGEST} characters") });
         }
@@ -90,20 +137,49 @@ impl Condition {
         let read = std::thread::Builder::new()
             .name("condition".into())
             .stack_size(STACK)
-            .spawn(move || catch_unwind(|| read(&owned)).unwrap_or_else(|_| Err(unreadable())))
+            .spawn(move || catch_unwind(|| read(&owned, wanted)).unwrap_or_else(|_| Err(unreadable())))
             .map_err(|error| Problem { column: 0, why: format!("it cannot be read now: {error}") })?;
-        let expression = read.join().unwrap_or_else(|_| Err(unreadable()))?;
+        let (expression, stored, Found { needs, changed }) = read.join().unwrap_or_else(|_| Err(unreadable()))?;
         let column = written.chars().take_while(|c| c.is_whitespace()).count() + 1;
-        Ok(Self { expression: Arc::new(expression), column })
+        Ok(Self { expression: Arc::new(expression), needs, changed: changed.into(), stored, column })
     }
 
-    /// What judges events by it. `cancel` ends a judgement under way.
+    /// What it names.
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// What judges places by it. `cancel` ends a judgement under way.
     pub fn judge(&self, cancel: &Cancel) -> Judge {
         let steps = Steps::new(cancel.clone());
+        let changed = Arc::new(Changed::new(self.changed.to_vec()));
         let mut context = Context::with_env(Arc::clone(&ENV));
-        functions::declare(&mut context, &steps);
-        let expression = Arc::clone(&self.expression);
-        Judge { expression, context, steps, column: self.column, judged: false, untrue: None }
+        functions::declare(&mut context, &steps, &changed);
+        Judge { expression: self.clone(), context, steps, changed, judged: false, untrue: None }
+    }
+}
+
+/// An expression that is true or false, read and checked.
+#[derive(Clone, Debug)]
+pub struct Condition(Expression);
+
+impl Condition {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// Where it is no condition.
+    pub fn parse(written: &str) -> Result<Self, Problem> {
+        Expression::wanted(written, Wanted::Truth).map(Self)
+    }
+
+    /// What it names.
+    pub fn needs(&self) -> Needs {
+        self.0.needs
+    }
+
+    /// What judges places by it. `cancel` ends a judgement under way.
+    pub fn judge(&self, cancel: &Cancel) -> Judge {
+        self.0.judge(cancel)
     }
 }
 
@@ -111,11 +187,12 @@ fn unreadable() -> Problem {
     Problem { column: 0, why: "this cannot be read as a condition".into() }
 }
 
-fn read(written: &str) -> Result<IdedExpr, Problem> {
+fn read(written: &str, wanted: Wanted) -> Result<(IdedExpr, Option<Stored>, Found), Problem> {
     match Parser::new().parse_with_source_info(written) {
         Ok((mut expression, source)) => {
-            check::check(&mut expression, &source)?;
-            Ok(expression)
+            let stored = Stored::of(&expression);
+            let found = check::check(&mut expression, &source, wanted)?;
+            Ok((expression, stored, found))
         }
         Err(errors) => {
             let first = errors.errors.into_iter().min_by_key(|error| error.pos);
@@ -151,15 +228,15 @@ pub(super) fn first_line(error: &regex::Error) -> String {
     format!("this is no regular expression: {}", text::fit(why, 120))
 }
 
-/// Judges one event after the other.
+/// Judges one place after the other.
 pub struct Judge {
-    expression: Arc<IdedExpr>,
+    expression: Expression,
     context: Context<'static, 'static>,
     steps: Steps,
-    column: usize,
-    /// Whether any event was judged.
+    changed: Arc<Changed>,
+    /// Whether any place was judged.
     judged: bool,
-    /// What the condition, or a part of it that should be true or false, was of the first event where it was neither.
+    /// What the condition, or a part of it that should be true or false, was at the first place where it was neither.
     untrue: Option<String>,
 }
 
@@ -169,23 +246,20 @@ impl fmt::Debug for Judge {
     }
 }
 
+/// Why an expression gives nothing: in words, and whether something that should be true or false is of another kind.
+type Unjudged = (String, bool);
+
 impl Judge {
-    /// Whether the condition holds for an event.
+    /// Whether the condition holds at a place.
     ///
     /// # Errors
     /// Why that cannot be told: something it asks for is not there, or is of another kind.
-    pub fn holds(&mut self, event: &Arc<Event>) -> Result<bool, String> {
-        self.steps.renew();
-        let subject = Subject::new(Arc::clone(event), Arc::clone(&ENV), self.steps.clone());
-        self.context.add_variable_as_val("event", Box::new(subject));
-        let (expression, context) = (&self.expression, &self.context);
-        let judged = catch_unwind(AssertUnwindSafe(|| match Value::resolve_val(expression, context) {
-            Ok(value) => value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or_else(|| {
+    pub fn holds(&mut self, subject: &Subject) -> Result<bool, String> {
+        let judged = self.evaluate(subject, |value| {
+            value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or_else(|| {
                 (format!("the condition gives {}, not true or false", words::kind(value.get_type().name())), true)
-            }),
-            Err(error) => Err((words::reason(&error), words::is_no_truth(&error))),
-        }));
-        let judged = judged.unwrap_or_else(|_| Err(("the condition fails on it".into(), false)));
+            })
+        });
         self.judged |= judged.is_ok();
         judged.map_err(|(why, is_no_truth)| {
             if is_no_truth {
@@ -195,10 +269,80 @@ impl Judge {
         })
     }
 
-    /// That it is no condition: it was true or false of no event it was asked about, but something else of some.
+    /// What the expression gives at a place.
+    ///
+    /// # Errors
+    /// Why it gives nothing: something it asks for is not there, or is of another kind.
+    pub fn value(&mut self, subject: &Subject) -> Result<Json, String> {
+        if let Some(value) = self.expression.stored.as_ref().and_then(|stored| stored.value(subject)) {
+            return Ok(value);
+        }
+        let given = self.evaluate(subject, |value| values::json(value, &ENV).map_err(|why| (why, false)));
+        given.map_err(|(why, _)| why)
+    }
+
+    /// Evaluates the expression at a place.
+    fn evaluate<T>(
+        &mut self,
+        subject: &Subject,
+        read: impl FnOnce(&dyn Val) -> Result<T, Unjudged>,
+    ) -> Result<T, Unjudged> {
+        self.steps.renew();
+        self.stand(subject).map_err(|why| (why, false))?;
+        let (expression, context) = (&self.expression.expression, &self.context);
+        let given = catch_unwind(AssertUnwindSafe(|| match Value::resolve_val(expression, context) {
+            Ok(value) => read(&*value),
+            Err(error) => Err((words::reason(&error), words::is_no_truth(&error))),
+        }));
+        given.unwrap_or_else(|_| Err(("the condition fails on it".into(), false)))
+    }
+
+    /// Makes what the expression names known of a place.
+    fn stand(&mut self, subject: &Subject) -> Result<(), String> {
+        let needs = self.expression.needs;
+        if needs.event {
+            let event: Box<dyn Val> = match &subject.event {
+                Some(event) => Box::new(EventValue::new(Arc::clone(event), Arc::clone(&ENV), self.steps.clone())),
+                None => Box::new(NoEvent),
+            };
+            self.context.add_variable_as_val("event", event);
+        }
+        if !needs.fold() {
+            return Ok(());
+        }
+        let states = subject.states.as_deref().ok_or(NO_STATES)?;
+        let reason = |error| words::reason(&error);
+        if needs.state {
+            let state = values::state(states.state()?, &self.steps).map_err(reason)?;
+            self.context.add_variable_as_val("state", state);
+        }
+        if needs.prev {
+            let prev = values::state(states.prev()?, &self.steps).map_err(reason)?;
+            self.context.add_variable_as_val("prev", prev);
+        }
+        if needs.patch {
+            let patch = values::patch(states.patch()?, &self.steps).map_err(reason)?;
+            self.context.add_variable_as_val("patch", patch);
+        }
+        if needs.fault {
+            self.context.add_variable_as_val("fault", values::optional(states.fault()));
+        }
+        if needs.changed {
+            self.changed.stand(subject.states.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Whether it was true or false at any place.
+    pub fn has_judged(&self) -> bool {
+        self.judged
+    }
+
+    /// That it is no condition: it was true or false at no place it was asked about, but something else at some.
     pub fn refused(&self) -> Option<Problem> {
         let why = self.untrue.as_ref().filter(|_| !self.judged)?;
-        Some(Problem { column: self.column, why: format!("{why}: compare it, as in event.data.amount > 100") })
+        let column = self.expression.column;
+        Some(Problem { column, why: format!("{why}: compare it, as in event.data.amount > 100") })
     }
 }
 

@@ -171,6 +171,16 @@ impl<'a> Num<'a> {
         }
     }
 
+    /// As JSON writes it; `None` of what JSON has no number for.
+    pub fn text(self) -> Option<String> {
+        match self {
+            Self::Exact(number, _) => Some(number.to_string()),
+            Self::Double(number) if number.is_finite() => serde_json::to_string(&number).ok(),
+            Self::Double(_) => None,
+            Self::Whole(Whole { negative, digits }) => Some(format!("{}{digits}", if *negative { "-" } else { "" })),
+        }
+    }
+
     /// As a double, if that is exact.
     fn double(self) -> Option<f64> {
         match self {

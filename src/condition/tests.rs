@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Note, NoteKind, Payload, Position, Version, time};
+use crate::domain::{Event, Note, NoteKind, Payload, Position, State, Version, time};
 
 fn event(data: &str) -> Arc<Event> {
     Arc::new(Event {
@@ -19,7 +19,7 @@ fn event(data: &str) -> Arc<Event> {
 
 fn judge(condition: &str, data: &str) -> Result<bool, String> {
     let condition = Condition::parse(condition).unwrap_or_else(|problem| panic!("{}", problem.shown(condition)));
-    condition.judge(&Cancel::default()).holds(&event(data))
+    condition.judge(&Cancel::default()).holds(&Subject::event(&event(data)))
 }
 
 #[track_caller]
@@ -172,11 +172,11 @@ fn what_is_never_true_or_false_is_no_condition() {
     // Of what others wrote only the events can tell.
     let condition = Condition::parse(" event.data.amount").expect("perhaps a condition");
     let mut judge = condition.judge(&Cancel::default());
-    assert!(judge.holds(&event("{}")).is_err() && judge.refused().is_none());
-    assert!(judge.holds(&event(r#"{"amount":5}"#)).is_err());
+    assert!(judge.holds(&Subject::event(&event("{}"))).is_err() && judge.refused().is_none());
+    assert!(judge.holds(&Subject::event(&event(r#"{"amount":5}"#))).is_err());
     let problem = judge.refused().expect("it is none");
     assert!(problem.column == 2 && problem.why.contains("a number, not true or false"), "{problem}");
-    assert_eq!(judge.holds(&event(r#"{"amount":true}"#)), Ok(true));
+    assert_eq!(judge.holds(&Subject::event(&event(r#"{"amount":true}"#))), Ok(true));
     assert_eq!(judge.refused(), None);
 }
 
@@ -220,13 +220,13 @@ fn no_condition_takes_for_ever_or_fills_the_memory() {
         chain(60, "[x, x].map(y, [y, y])"),
     ] {
         let Ok(parsed) = Condition::parse(&condition) else { continue };
-        let judged = parsed.judge(&Cancel::default()).holds(&event(&many));
+        let judged = parsed.judge(&Cancel::default()).holds(&Subject::event(&event(&many)));
         assert_eq!(judged, Err(TOO_LONG_WORDS.to_owned()), "{condition}");
     }
     let cancel = Cancel::default();
     cancel.cancel();
     let condition = Condition::parse("event.data.a.all(a, a >= 0)").expect("a condition");
-    assert!(condition.judge(&cancel).holds(&event(&many)).is_err(), "a stopped judgement ends");
+    assert!(condition.judge(&cancel).holds(&Subject::event(&event(&many))).is_err(), "a stopped judgement ends");
     holds("event.data.a.all(a, a >= 0) && event.data.a.map(a, a + 1).size() == 20001", &many);
 }
 
@@ -262,7 +262,154 @@ fn whatever_is_typed_is_a_condition_or_a_problem() {
         "matches('a')".into(),
     ] {
         if let Ok(condition) = Condition::parse(&written) {
-            let _ = condition.judge(&Cancel::default()).holds(&event(r#"{"a":1}"#));
+            let _ = condition.judge(&Cancel::default()).holds(&Subject::event(&event(r#"{"a":1}"#)));
         }
     }
+}
+
+fn state(text: &str) -> State {
+    (text != "-").then(|| Json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}")))
+}
+
+/// At an event between two states, `-` for one that is not there.
+fn at(condition: &str, before: &str, after: &str) -> Result<bool, String> {
+    let condition = Condition::parse(condition).unwrap_or_else(|problem| panic!("{}", problem.shown(condition)));
+    let states = States::new(Ok(state(before)), Ok(state(after)), None);
+    condition.judge(&Cancel::default()).holds(&Subject::at(Some(event("{}")), states))
+}
+
+#[test]
+fn states_are_asked_before_and_after_an_event() {
+    for condition in [
+        "state.total == -12.5 && prev.total == 37.5 && state.total < 0",
+        "state.items[0].qty == 2 && size(state.items) == 2 && size(prev.items) == 1",
+        "event.type == 'PaymentFailed' && state.status == prev.status",
+        "changed('/total') && changed('.total') && !changed('/status') && changed('')",
+        "changed('/items/*/qty') && !changed('/items/*/sku') && changed('.items[1].qty') && changed('/items/0/qty')",
+        "changed('/new') && changed('/gone') && !changed('/never')",
+        "patch.exists(c, c.path == '/total' && c.kind == 'replaced' && c.before == 37.5 && c.after == -12.5)",
+        "patch.exists(c, c.path == '/new' && c.kind == 'added' && c.before == null && c.after == 1)",
+        "patch.exists(c, c.path == '/gone' && c.kind == 'removed' && c.after == null)",
+        "fault == null && state != null && has(state.total) && !has(state.never)",
+        "has(state.never) || state.big == 9007199254740993",
+    ] {
+        let before = r#"{"total":37.5,"status":"open","items":[{"qty":1}],"gone":1,"big":9007199254740993}"#;
+        let after = r#"{"total":-12.5,"status":"open","items":[{"qty":2},{"qty":1}],"new":1,"big":9007199254740993}"#;
+        assert_eq!(at(condition, before, after), Ok(true), "{condition}");
+    }
+}
+
+#[test]
+fn an_absent_state_is_null_and_its_fields_are_unknown() {
+    for (condition, before, after, expected) in [
+        ("state == null", "{}", "-", Ok(true)),
+        ("prev == null", "-", "{}", Ok(true)),
+        ("state != null", "-", "{}", Ok(true)),
+        ("state.total > 0", "{}", "-", Err("null has no keys")),
+        ("state.total > 0", "-", "{}", Err("no such key total")),
+        ("prev.total == state.total", "-", r#"{"total":1}"#, Err("null has no keys")),
+        // 1 and 1.0 are written differently, and equal.
+        ("changed('/n')", r#"{"n":1}"#, r#"{"n":1.0}"#, Ok(true)),
+        ("prev.n == state.n", r#"{"n":1}"#, r#"{"n":1.0}"#, Ok(true)),
+        ("changed('')", "-", "-", Ok(false)),
+        ("changed('/a')", "-", r#"{"a":null}"#, Ok(true)),
+        // A parent replaced by an equal one writes nothing.
+        ("changed('/a/b')", r#"{"a":{"b":1,"c":1}}"#, r#"{"a":{"b":1}}"#, Ok(false)),
+    ] {
+        let judged = at(condition, before, after);
+        match expected {
+            Ok(truth) => assert_eq!(judged, Ok(truth), "{condition}"),
+            Err(why) => assert!(judged.as_ref().is_err_and(|said| said.contains(why)), "{condition}: {judged:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_failed_event_has_its_words_and_no_change() {
+    let judge = |condition: &str| {
+        let states = States::new(Ok(state("{}")), Ok(state("{}")), Some("no such account".into()));
+        let condition = Condition::parse(condition).expect(condition);
+        condition.judge(&Cancel::default()).holds(&Subject::at(Some(event("{}")), states))
+    };
+    assert_eq!(judge("fault != null && fault.contains('account') && state == prev && size(patch) == 0"), Ok(true));
+    assert_eq!(judge("fault == null || changed('/a')"), Ok(false));
+    // A state that is not known is neither.
+    let states = || States::new(Ok(state("{}")), Err("it is too large".into()), None);
+    let unknown = |condition: &str| {
+        let condition = Condition::parse(condition).expect(condition);
+        condition.judge(&Cancel::default()).holds(&Subject::at(Some(event("{}")), states()))
+    };
+    for condition in ["state.a == 1", "changed('/a')", "size(patch) == 0"] {
+        assert_eq!(unknown(condition), Err("the state is not known: it is too large".into()), "{condition}");
+    }
+    assert_eq!(unknown("prev == {} && fault == null"), Ok(true));
+    let nowhere = Condition::parse("state == null").expect("one").judge(&Cancel::default());
+    assert_eq!({ nowhere }.holds(&Subject::event(&event("{}"))), Err(NO_STATES.into()));
+}
+
+#[test]
+fn before_the_first_event_there_is_none() {
+    let judge = |condition: &str| {
+        let states = States::new(Ok(None), Ok(None), None);
+        Condition::parse(condition).expect(condition).judge(&Cancel::default()).holds(&Subject::at(None, states))
+    };
+    assert_eq!(judge("state == null && prev == null"), Ok(true));
+    assert_eq!(judge("event.version > 0"), Err("there is no event before the first".into()));
+    assert_eq!(judge("event.version > 0 || state == null"), Ok(true));
+}
+
+#[test]
+fn an_expression_says_what_it_names() {
+    let needs = |written: &str| Expression::parse(written).expect(written).needs();
+    assert_eq!(needs("event.version > 1"), Needs { event: true, ..Needs::default() });
+    assert_eq!(needs("state.a == prev.a"), Needs { state: true, prev: true, ..Needs::default() });
+    assert_eq!(needs("changed('/a') || fault != null"), Needs { changed: true, fault: true, ..Needs::default() });
+    assert_eq!(needs("[1].exists(state, state == 1)"), Needs::default());
+    assert_eq!(needs("size(patch)"), Needs { patch: true, ..Needs::default() });
+    assert!(!needs("event.type").fold() && needs("fault").fold() && !needs("fault").states());
+}
+
+#[test]
+fn what_names_a_state_wrongly_is_refused_at_its_place() {
+    refused("changed(state.total)", 8, "takes one path");
+    refused("true && changed('total')", 17, "is no path");
+    refused("changed('/a', '/b')", 8, "takes one path");
+    refused("state.changed('/a')", 14, "asked of nothing");
+    refused("stat.total > 1", 1, "there are event, state, prev, patch and fault");
+    refused("fault", 1, "`fault` is neither true nor false");
+    refused("patch && true", 1, "`patch` is neither true nor false");
+    refused("event.states == 1", 6, "an event has no `states`");
+}
+
+#[test]
+fn an_expression_gives_its_value_as_json() {
+    let value = |written: &str| {
+        let expression = Expression::parse(written).unwrap_or_else(|problem| panic!("{}", problem.shown(written)));
+        let after =
+            r#"{"total":12.50,"big":18446744073709551616,"items":[{"z":1,"a":[1.0,"x"]}],"n":9007199254740993}"#;
+        let states = States::new(Ok(None), Ok(state(after)), None);
+        let given = expression.judge(&Cancel::default()).value(&Subject::at(Some(event("{}")), states));
+        given.map(|json| json.to_string())
+    };
+    for (written, given) in [
+        ("state.items", r#"[{"z":1,"a":[1.0,"x"]}]"#),
+        ("state.items[0]", r#"{"z":1,"a":[1.0,"x"]}"#),
+        ("state.items[0].a[0]", "1.0"),
+        ("state.total", "12.50"),
+        ("state.total * 2", "25.0"),
+        ("state.big", "18446744073709551616"),
+        ("state.n + 1", "9007199254740994"),
+        ("event.time", r#""2025-03-01T14:03:22.518Z""#),
+        ("event.time - timestamp('2025-03-01T14:03:20.518Z')", r#""2s""#),
+        ("{'b': state.n > 1, 'a': [null, 'x', 1u]}", r#"{"a":[null,"x",1],"b":true}"#),
+        ("state.items.map(i, i.z)", "[1]"),
+        ("prev", "null"),
+        ("prev == null ? 'absent' : 'there'", r#""absent""#),
+        ("event.data", "{}"),
+        ("event.trouble", "null"),
+    ] {
+        assert_eq!(value(written).as_deref(), Ok(given), "{written}");
+    }
+    assert_eq!(value("state.never"), Err("no such key never".into()));
+    assert_eq!(value("type(1)"), Err("it is a kind of value, which is no JSON".into()));
 }

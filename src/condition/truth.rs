@@ -57,6 +57,7 @@ pub fn lacks(node: &IdedExpr) -> Option<(Begins, String)> {
         Expr::List(_) => no("a list".into()),
         Expr::Map(_) => no("an object".into()),
         Expr::Ident(name) if name == "event" => no("the event".into()),
+        Expr::Ident(name) if name == "patch" || name == "fault" => no(format!("`{name}`")),
         Expr::Select(select) if !select.test => match &select.operand.expr {
             Expr::Ident(event) if event == "event" && !ANYTHING.contains(&select.field.as_str()) => no(name()),
             _ => None,

@@ -1,4 +1,4 @@
-//! An event as a condition sees it: nothing is read, parsed or copied before the condition asks for it.
+//! Events and states as a condition sees them: nothing is read, parsed or copied before the condition asks for it.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -11,12 +11,14 @@ use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Env, ExecutionError};
 
 use super::functions::Steps;
-use super::numbers::Whole;
-use crate::domain::json::Object;
-use crate::domain::{Event, Json, Number, Payload, Position};
+use super::numbers::{Num, Whole};
+use super::words;
+use crate::domain::json::{Array, Object};
+use crate::domain::patch::ChangeKind;
+use crate::domain::{Event, Json, Number, Patch, Payload, Position, State};
 
 /// What can be asked of an event.
-pub const FIELDS: [&str; 13] = [
+pub const FIELDS: [&str; 14] = [
     "type",
     "stream",
     "category",
@@ -30,6 +32,7 @@ pub const FIELDS: [&str; 13] = [
     "correlation",
     "causation",
     "notes",
+    "trouble",
 ];
 
 static EVENT: Type = Type::new_unspecified_type("event");
@@ -38,7 +41,7 @@ type Owned = Box<dyn Val>;
 
 /// The event.
 #[derive(Clone)]
-pub struct Subject {
+pub struct EventValue {
     event: Arc<Event>,
     env: Arc<Env>,
     steps: Steps,
@@ -46,13 +49,13 @@ pub struct Subject {
     payloads: Arc<[OnceLock<Result<Json, String>>; 3]>,
 }
 
-impl fmt::Debug for Subject {
+impl fmt::Debug for EventValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("event")
     }
 }
 
-impl Subject {
+impl EventValue {
     pub fn new(event: Arc<Event>, env: Arc<Env>, steps: Steps) -> Self {
         Self { event, env, steps, payloads: Arc::default() }
     }
@@ -85,6 +88,7 @@ impl Subject {
             "notes" => {
                 Box::new(CelList::from(event.notes.iter().map(|note| text_of(&note.text)).collect::<Vec<Owned>>()))
             }
+            "trouble" => event.trouble.as_ref().map_or_else(null, |trouble| text_of(&trouble.to_string())),
             _ => return Err(ExecutionError::no_such_key(name)),
         })
     }
@@ -106,6 +110,142 @@ impl Subject {
             Err(why) => Err(ExecutionError::function_error(name, format!("its {name} is not JSON: {why}"))),
         }
     }
+}
+
+/// The event before the first one: there is none, and nothing can be asked of it.
+#[derive(Clone, Debug)]
+pub struct NoEvent;
+
+impl Val for NoEvent {
+    fn get_type(&self) -> &Type {
+        &EVENT
+    }
+
+    fn cel_type() -> &'static Type {
+        &EVENT
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for NoEvent {}
+
+impl Indexer for NoEvent {
+    fn get<'b, 'v>(&'b self, _index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        Err(ExecutionError::function_error("event", "there is no event before the first"))
+    }
+
+    fn steal<'v>(self: Box<Self>, _index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        Err(ExecutionError::function_error("event", "there is no event before the first"))
+    }
+}
+
+/// A state; one that is not there is null.
+///
+/// # Errors
+/// When looking at it takes too many steps.
+pub fn state(state: &State, steps: &Steps) -> Result<Owned, ExecutionError> {
+    state.as_ref().map_or_else(|| Ok(null()), |state| value(state, steps))
+}
+
+/// What an event changed, as a list of `{path, kind, before, after}`; an absent side is null.
+///
+/// # Errors
+/// When looking at it takes too many steps.
+pub fn patch(patch: &Patch, steps: &Steps) -> Result<Owned, ExecutionError> {
+    steps.take(patch.0.len() as u64)?;
+    let mut changes = Array::default();
+    for change in &patch.0 {
+        let kind = match change.kind() {
+            ChangeKind::Added => "added",
+            ChangeKind::Removed => "removed",
+            ChangeKind::Replaced => "replaced",
+        };
+        let mut object = Object::default();
+        object.insert("path".into(), Json::string(&change.path.to_string()));
+        object.insert("kind".into(), Json::string(kind));
+        object.insert("before".into(), change.before.clone().unwrap_or(Json::Null));
+        object.insert("after".into(), change.after.clone().unwrap_or(Json::Null));
+        changes.push(Json::Object(object));
+    }
+    value(&Json::Array(changes), steps)
+}
+
+/// A text, or null.
+pub fn optional(text: Option<&str>) -> Owned {
+    text.map_or_else(null, text_of)
+}
+
+/// A value of the language as JSON: whole numbers exactly; an instant and a span of time as text.
+///
+/// # Errors
+/// What it is that has no such form.
+pub fn json(value: &dyn Val, env: &Env) -> Result<Json, String> {
+    if let Some(fields) = value.downcast_ref::<Fields>() {
+        return Ok(Json::Object(fields.object.clone()));
+    }
+    if let Some(truth) = value.downcast_ref::<CelBool>() {
+        return Ok(Json::Bool(*truth.inner()));
+    }
+    if let Some(text) = value.downcast_ref::<CelString<'_>>() {
+        return Ok(Json::string(text.inner()));
+    }
+    if value.downcast_ref::<CelNull>().is_some() {
+        return Ok(Json::Null);
+    }
+    if let Some(list) = value.downcast_ref::<CelList<'_>>() {
+        let mut array = Array::default();
+        for element in list.inner() {
+            array.push(json(&**element, env)?);
+        }
+        return Ok(Json::Array(array));
+    }
+    if let Some(map) = value.downcast_ref::<CelMap<'_>>() {
+        let mut entries = Vec::new();
+        for (key, value) in map.inner() {
+            let key = json(key.inner(), env)?;
+            entries.push((key.as_str().map_or_else(|| key.to_string(), str::to_owned), json(&**value, env)?));
+        }
+        // The language keeps no order of its own.
+        entries.sort_by(|one, other| one.0.cmp(&other.0));
+        let mut object = Object::default();
+        for (key, value) in entries {
+            object.insert(key.into(), value);
+        }
+        return Ok(Json::Object(object));
+    }
+    if let Some(number) = Num::of(value) {
+        let text = number.text().ok_or("it is no number that JSON has")?;
+        return Json::parse(text.as_bytes()).map_err(|error| error.to_string());
+    }
+    // The language writes instants and spans of time as text itself.
+    let written = [CowVal::Owned(value.clone_as_boxed())];
+    if let Some(write) = env.find_overload("string", &written)
+        && let Ok(text) = write(written.into())
+        && let Some(text) = text.downcast_ref::<CelString<'_>>()
+    {
+        return Ok(Json::string(text.inner()));
+    }
+    Err(format!("it is {}, which is no JSON", words::kind(value.get_type().name())))
 }
 
 fn null() -> Owned {
@@ -155,7 +295,7 @@ fn number_value(number: &Number) -> Result<Owned, ExecutionError> {
     }
 }
 
-impl Val for Subject {
+impl Val for EventValue {
     fn get_type(&self) -> &Type {
         &EVENT
     }
@@ -180,9 +320,9 @@ impl Val for Subject {
     }
 }
 
-impl StaticVal for Subject {}
+impl StaticVal for EventValue {}
 
-impl Indexer for Subject {
+impl Indexer for EventValue {
     fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,

@@ -10,7 +10,7 @@
 
 mod between;
 
-use crate::domain::{Json, Path, Step};
+use crate::domain::{Json, Path, PathGlob, Step};
 
 /// A state; `None` is an entity that does not exist (not yet, or no longer). It is nested no deeper than
 /// [`MAX_DEPTH`](super::json::MAX_DEPTH), as everything is that was read from text: written and read again it
@@ -167,6 +167,11 @@ impl Patch {
 pub fn written(before: &State, after: &State, path: &Path) -> bool {
     let at = |state: &State| state.as_ref().and_then(|state| state.at(path)).cloned();
     !Patch::between(&at(before), &at(after)).is_empty()
+}
+
+/// The places a glob means that were written, in the order of the states.
+pub fn written_among(before: &State, after: &State, glob: &PathGlob) -> Vec<Path> {
+    glob.among(before, after).into_iter().filter(|path| written(before, after, path)).collect()
 }
 
 fn apply_change(state: &mut State, change: &Change) -> Option<()> {

@@ -7,29 +7,22 @@
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::canvas::Canvas;
 use super::clipboard::{self, Between};
 use super::input::supersedes;
-use super::notice::{Notice, Opened, Outlet, Urgent};
+use super::notice::{Notice, Urgent};
 use super::output::Output;
 use super::panics;
-use super::replay;
-use super::run::{Reopen, Screen, watch_over};
+use super::run::Screen;
 use super::signals::{JobControl, Whom};
-use super::tasks::Tasks;
 use super::terminal::{self, Tty};
-use super::walks::{Orders, Walks};
 use crate::app::{Effect, Msg};
-use crate::ask::{Ask, Generation, Told};
-use crate::domain::{Cancel, Failure, FailureKind};
-use crate::session::Refreshed;
-use crate::session::desk::Reducers;
+use crate::session::desk::Desk;
 
 /// The least time between two frames: sixty a second.
 const FRAME: Duration = Duration::from_micros(16_667);
@@ -63,33 +56,12 @@ pub(crate) enum Ending {
     Panicked(String),
 }
 
-/// What is needed to go on with a source that was opened again.
-pub(crate) struct Again {
-    pub(crate) reopen: Option<Reopen>,
-    pub(crate) outlet: Outlet,
-    pub(crate) urgent: UnboundedSender<Urgent>,
-    /// Dropped by the last replay thread.
-    pub(crate) walked_out: Sender<()>,
-    /// Ends the thread that looks after the source.
-    pub(crate) reading: Cancel,
-}
-
-impl Drop for Again {
-    fn drop(&mut self) {
-        self.reading.cancel();
-    }
-}
-
 /// What the loop gives work to.
-pub(crate) struct Threads {
+pub(crate) struct Parts {
     pub(crate) tty: Arc<Tty>,
     pub(crate) output: Output,
-    pub(crate) orders: Orders,
-    pub(crate) tasks: Tasks,
+    pub(crate) desk: Desk,
     pub(crate) jobs: JobControl,
-    /// Tells that the first frame is painted.
-    pub(crate) begin: Sender<()>,
-    pub(crate) again: Again,
 }
 
 /// Frames and what decides when the next one is drawn.
@@ -120,35 +92,20 @@ pub(crate) struct EventLoop<S> {
     screen: S,
     tty: Arc<Tty>,
     output: Output,
-    walks: Walks,
-    tasks: Tasks,
-    again: Again,
-    /// Whether a walk over a source that was left has not answered.
-    stale: bool,
+    desk: Desk,
     jobs: JobControl,
-    /// Until the first frame is painted.
-    begin: Option<Sender<()>>,
-    /// Whether the source has said what is known at once.
-    opened: bool,
     notices: Receiver<Notice>,
     urgent: UnboundedReceiver<Urgent>,
     frames: Frames,
     play: Option<Interval>,
-    /// Whether the source has been read to its end.
-    source_read: bool,
     ready: Option<ReadyMark>,
     ending: Option<Ending>,
 }
 
 impl<S: Screen> EventLoop<S> {
-    pub(crate) fn new(
-        screen: S,
-        threads: Threads,
-        notices: Receiver<Notice>,
-        urgent: UnboundedReceiver<Urgent>,
-    ) -> Self {
+    pub(crate) fn new(screen: S, parts: Parts, notices: Receiver<Notice>, urgent: UnboundedReceiver<Urgent>) -> Self {
         let frames = Frames {
-            canvas: Canvas::new(threads.tty.size()),
+            canvas: Canvas::new(parts.tty.size()),
             wanted: true,
             next: Instant::now() + FIRST_FRAME,
             suspended: false,
@@ -160,20 +117,14 @@ impl<S: Screen> EventLoop<S> {
         let ready = std::env::var_os(TEST_READY).map(|_| ReadyMark { inputs: 0, said: String::new() });
         Self {
             screen,
-            tty: threads.tty,
-            output: threads.output,
-            walks: Walks::new(threads.orders),
-            tasks: threads.tasks,
-            again: threads.again,
-            stale: false,
-            jobs: threads.jobs,
-            begin: Some(threads.begin),
-            opened: false,
+            tty: parts.tty,
+            output: parts.output,
+            desk: parts.desk,
+            jobs: parts.jobs,
             notices,
             urgent,
             frames,
             play: None,
-            source_read: false,
             ready,
             ending: None,
         }
@@ -186,8 +137,8 @@ impl<S: Screen> EventLoop<S> {
             if let Some(ending) = self.ending.take() {
                 return ending;
             }
-            if let Some(place) = self.walks.due_place(Instant::now()) {
-                self.tell(Msg::Told(place));
+            if let Some(told) = self.desk.work(Instant::now()) {
+                self.tell(Msg::Told(told));
             }
             self.draw();
             let wake = self.due();
@@ -195,7 +146,7 @@ impl<S: Screen> EventLoop<S> {
                 biased;
                 Some(urgent) = self.urgent.recv() => self.hear(urgent),
                 () = tick(self.play.as_mut()) => self.tell(Msg::PlayTicked),
-                () = sleep(wake) => self.walks.work(Instant::now()),
+                () = sleep(wake) => {}
                 Some(notice) = self.notices.recv() => self.take(notice),
                 else => return Ending::Quit,
             }
@@ -205,7 +156,7 @@ impl<S: Screen> EventLoop<S> {
     /// When something must be done although nothing happens.
     fn due(&self) -> Option<Instant> {
         let frame = (self.frames.wanted && self.may_write()).then_some(self.frames.next);
-        [frame, self.walks.due()].into_iter().flatten().min()
+        [frame, self.desk.due()].into_iter().flatten().min()
     }
 
     fn may_write(&self) -> bool {
@@ -230,7 +181,7 @@ impl<S: Screen> EventLoop<S> {
             if !bytes.is_empty() {
                 self.frames.drawn += 1;
             }
-            self.walks.drawn(now);
+            self.desk.drawn(now);
         }
         if !self.frames.entering {
             bytes.append(&mut self.frames.aside);
@@ -248,7 +199,7 @@ impl<S: Screen> EventLoop<S> {
     /// Says that everything asked for is done and shown: how many inputs were taken and how many frames drawn.
     fn mark_ready(&mut self, bytes: &mut Vec<u8>) {
         let Some(ready) = &mut self.ready else { return };
-        let idle = self.source_read && self.walks.is_idle() && self.tasks.are_idle();
+        let idle = self.desk.is_read() && self.desk.is_idle();
         // In this order: what a job said waits here before it counts as ended.
         if !idle || !self.notices.is_empty() || !self.urgent.is_empty() {
             return;
@@ -290,44 +241,22 @@ impl<S: Screen> EventLoop<S> {
                 self.count_input();
                 self.tell(msg);
             }
-            Notice::Said(told) => {
-                if let Told::StreamsListed(streams) = &told {
-                    self.tasks.listed(streams);
-                }
-                self.tell(Msg::Told(told));
-            }
-            Notice::Opened => self.opened = true,
-            Notice::SourceRead => self.source_read = true,
-            Notice::Walked(_) if std::mem::take(&mut self.stale) => {}
-            Notice::Reopened(opened) => self.reopened(*opened),
-            Notice::Placed(generation, placed) => self.walks.placed(generation, placed, Instant::now()),
-            Notice::Walked(answers) => {
-                let place = self.walks.finished(&answers, Instant::now());
-                for answer in place.into_iter().chain(answers) {
-                    self.tell(Msg::Told(answer));
+            Notice::Desk(heard) => {
+                for told in self.desk.hear(heard, Instant::now()) {
+                    self.tell(Msg::Told(told));
                 }
             }
-            Notice::Reloaded(Refreshed { happened, refused: None }) => {
-                self.tell(Msg::Told(Told::ReducerReloaded(format!("{happened}: folding again …"))));
-            }
-            Notice::Reloaded(Refreshed { refused: Some(stale), .. }) => {
-                self.tell(Msg::Told(Told::ReducerRefused(format!("{stale}: this state is from before the save"))));
-            }
-            Notice::SlotEmptied => {}
             Notice::Written(spare) => {
                 self.output.written();
                 self.frames.spare = spare;
-                if let Some(begin) = self.begin.take() {
-                    // Whoever waits for it may have ended.
-                    let _ = begin.send(());
-                }
+                self.desk.begin();
             }
         }
     }
 
     /// Whether all that the first frame waits for is there.
     fn is_first_frame_due(&self) -> bool {
-        self.frames.drawn == 0 && self.opened && self.walks.is_idle() && self.tasks.are_idle()
+        self.frames.drawn == 0 && self.desk.is_opened() && self.desk.is_idle()
     }
 
     fn count_input(&mut self) {
@@ -356,9 +285,12 @@ impl<S: Screen> EventLoop<S> {
     }
 
     fn carry_out(&mut self, effect: Effect) {
-        let now = Instant::now();
         match effect {
-            Effect::Ask(ask) => self.ask(ask, now),
+            Effect::Ask(ask) => {
+                if let Some(told) = self.desk.ask(ask, Instant::now()) {
+                    self.tell(Msg::Told(told));
+                }
+            }
             Effect::Copy(text) => self.copy(&text),
             Effect::Play(every) => {
                 self.play = every.map(|every| {
@@ -374,68 +306,6 @@ impl<S: Screen> EventLoop<S> {
                 self.frames.wanted = true;
             }
             Effect::Quit => self.ending = Some(Ending::Quit),
-        }
-    }
-
-    /// Hands a question to the thread that answers it.
-    fn ask(&mut self, ask: Ask, now: Instant) {
-        match ask {
-            Ask::Go { generation, scope, from, to } => {
-                self.walks.asked(generation);
-                self.tasks.place(generation, scope, from, to);
-            }
-            Ask::KeepGoing(stream) => self.walks.keep_going(stream, now),
-            Ask::Pin(state) => self.walks.pin(state, now),
-            Ask::Unpin => self.walks.unpin(now),
-            Ask::StopSift => self.tasks.stop_sift(),
-            Ask::StopSearch => self.tasks.stop_search(),
-            Ask::StopSurvey => self.tasks.stop_survey(),
-            Ask::StopJobs => {
-                self.walks.stop();
-                self.tasks.stop();
-            }
-            Ask::Reopen { generation } => match &self.again.reopen {
-                Some(reopen) => self.tasks.reopen(generation, Arc::clone(reopen)),
-                None => {
-                    let why = "it came through a pipe, which can be read only once";
-                    let failure = Failure::new(FailureKind::Unsupported, "stepback", "open it again", why);
-                    self.tell(Msg::Told(Told::JobFailed { generation, failure }));
-                }
-            },
-            about_the_source => self.tasks.answer(about_the_source),
-        }
-    }
-
-    /// Goes on with a source that was opened again: other threads walk and read it, and the screen is told everything.
-    fn reopened(&mut self, opened: Opened) {
-        let Opened { source, walker } = opened;
-        let Again { outlet, urgent, walked_out, .. } = &self.again;
-        let (outlet, urgent) = (outlet.clone(), urgent.clone());
-        let reducers: Reducers = Arc::new(walker.reducers());
-        let started = replay::start(walker, outlet.clone(), urgent.clone(), walked_out.clone()).and_then(|orders| {
-            Ok((orders, Tasks::start(Arc::clone(&source), Arc::clone(&reducers), outlet.clone(), &urgent)?))
-        });
-        let (orders, tasks) = match started {
-            Ok(started) => started,
-            Err(error) => {
-                let failure = Failure::io("stepback", "go on with what was opened again", &error);
-                return self.tell(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
-            }
-        };
-        self.walks.stop();
-        self.stale = self.walks.is_waited_for();
-        self.walks = Walks::new(orders);
-        self.tasks = tasks;
-        self.again.reading.cancel();
-        self.again.reading = Cancel::default();
-        self.source_read = false;
-        self.tell(Msg::Told(Told::Reopened));
-        let (begin, begun) = channel();
-        // It is received as soon as there is somebody to receive it.
-        let _ = begin.send(());
-        if let Err(error) = watch_over((source, reducers), begun, self.again.reading.clone(), outlet, urgent) {
-            let failure = Failure::io("stepback", "read what was opened again", &error);
-            self.tell(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
         }
     }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use ratatui::Frame;
 
-use super::run::{NO_TERMINAL, Reopen, Stage, run_on};
+use super::run::{NO_TERMINAL, Stage, run_on};
 use super::waiting::{Waited, Work};
 use super::{Background, ColorDepth, Launch, Screen, background, color_depth, missing_terminal, run};
 use crate::app::{App, Effect, Msg, Origin, Setup};
 use crate::cli::{self, Interface};
 use crate::config::{Folders, Settings, ThemeChoice};
 use crate::domain::{Cancel, Destination, Failure, Place, StreamName, address};
+use crate::session::desk::Reopen;
 use crate::session::{Opening, Source, Walker, demo};
 use crate::ui::{self, theme::Theme};
 

@@ -1,4 +1,4 @@
-//! Hands: the loop that owns the screen and the terminal, and the threads that read keys, walk, search and write.
+//! Hands: the loop that owns the screen and the terminal, and the threads that read keys and write.
 //!
 //! Nothing here decides what is shown: messages go into the screen, effects come out, and this module carries them out.
 //! The invariant: the loop awaits nothing but the next notice. Whatever may take long is on another thread, has a token
@@ -15,23 +15,19 @@ mod output;
 mod panics;
 #[cfg(debug_assertions)]
 mod probe;
-mod replay;
 mod run;
 mod sequences;
 mod signals;
-mod slot;
 mod surroundings;
-mod tasks;
 mod terminal;
+mod threads;
 mod waiting;
-mod walks;
-mod watch;
 
 pub use colors::{Background, ColorDepth, background, color_depth};
 pub use launch::launch;
 pub use panics::end_on_panic;
 #[cfg(debug_assertions)]
 pub use probe::{Probe, probe, probe_from_environment};
-pub use run::{Launch, Reopen, Screen, run};
+pub use run::{Launch, Screen, run};
 pub use surroundings::say_surroundings;
 pub use terminal::missing_terminal;

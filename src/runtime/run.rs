@@ -11,18 +11,17 @@ use std::time::Duration;
 use ratatui::Frame;
 use tokio::sync::mpsc;
 
-use super::event_loop::{Again, Ending, EventLoop, Threads};
+use super::event_loop::{Ending, EventLoop, Parts};
 use super::notice::{Notice, Outlet, Urgent, WAITING_NOTICES};
 use super::output::Output;
 use super::signals::JobControl;
-use super::tasks::Tasks;
 use super::terminal::{self, TerminalGuard, Tty};
-use super::{input, panics, replay, signals, watch};
+use super::threads::Contained;
+use super::{input, panics, signals};
 use crate::app::{Effect, Msg};
-use crate::ask::Told;
-use crate::domain::{Cancel, Failure};
-use crate::session::desk::Reducers;
-use crate::session::{Walker, categories};
+use crate::domain::Failure;
+use crate::session::Walker;
+use crate::session::desk::{Desk, Reopen};
 use crate::sources::Source;
 
 /// The exit code of a terminal that is missing (usage) and of one that vanished (as if by `SIGHUP`).
@@ -40,9 +39,6 @@ pub trait Screen {
     /// Draws. The same screen is the same picture.
     fn draw(&self, frame: &mut Frame<'_>);
 }
-
-/// Opens the source of the interface again, with what walks it. May take long.
-pub type Reopen = Arc<dyn Fn() -> Result<(Arc<dyn Source>, Walker), Failure> + Send + Sync>;
 
 /// What the interface is started with.
 pub struct Launch<S> {
@@ -126,62 +122,18 @@ impl Stage {
 /// As [`run`].
 pub(crate) fn run_on<S: Screen>(stage: Stage, launch: Launch<S>) -> Result<ExitCode, Failure> {
     let Stage { tty, guard, outlet, notices: waiting, urgent, urgencies: urgent_waiting, jobs } = stage;
-    let (walked_out, replay_ended) = channel();
-    let again = Again {
-        reopen: launch.reopen,
-        outlet: outlet.clone(),
-        urgent: urgent.clone(),
-        walked_out: walked_out.clone(),
-        reading: Cancel::default(),
-    };
-    let reducers: Reducers = Arc::new(launch.walker.reducers());
-    let orders = replay::start(launch.walker, outlet.clone(), urgent.clone(), walked_out).map_err(refused)?;
-    let tasks =
-        Tasks::start(Arc::clone(&launch.source), Arc::clone(&reducers), outlet.clone(), &urgent).map_err(refused)?;
     let output = Output::start(Arc::clone(&tty), outlet.clone(), urgent.clone()).map_err(refused)?;
-    let (begin, begun) = channel();
-    watch_over((launch.source, reducers), begun, again.reading.clone(), outlet, urgent).map_err(refused)?;
+    let threads = Arc::new(Contained { outlet, urgent });
+    let (desk, replay_ended) = Desk::start(launch.source, launch.walker, launch.reopen, threads).map_err(refused)?;
 
     let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
-    let threads = Threads { tty, output, orders, tasks, jobs, begin, again };
+    let parts = Parts { tty, output, desk, jobs };
     let ending = panics::contain(|| {
-        let mut events = EventLoop::new(launch.screen, threads, waiting, urgent_waiting);
+        let mut events = EventLoop::new(launch.screen, parts, waiting, urgent_waiting);
         clock.block_on(events.run())
         // Dropped here: every job is stopped and every thread of ours ends when it next looks up.
     });
     Ok(end(ending.unwrap_or_else(Ending::Panicked), guard, launch.held, &replay_ended))
-}
-
-/// Starts the thread that reads a source to its end and then looks after it.
-///
-/// # Errors
-/// When the system refuses a thread.
-pub(crate) fn watch_over(
-    (source, reducers): (Arc<dyn Source>, Reducers),
-    begun: Receiver<()>,
-    reading: Cancel,
-    outlet: Outlet,
-    urgent: mpsc::UnboundedSender<Urgent>,
-) -> std::io::Result<()> {
-    panics::spawn("watch", urgent, move || {
-        watch::watch(&*source, &begun, &reading, &outlet);
-        remark(&*source, &reducers, &outlet);
-        if !reading.is_cancelled() {
-            watch::follow(&*source, &reading, &outlet);
-        }
-    })
-    .map(|_| ())
-}
-
-/// Says what the project files name that is not in the source, now that it is read.
-fn remark(source: &dyn Source, reducers: &Reducers, outlet: &Outlet) {
-    let remarks = match reducers() {
-        Ok(book) => categories(source).map(|categories| book.remarks(&categories)).unwrap_or_default(),
-        Err(failure) => vec![format!("nothing is folded: {failure}")],
-    };
-    if !remarks.is_empty() {
-        outlet.say(Told::ProjectRemarked(remarks));
-    }
 }
 
 fn end(

@@ -5,6 +5,7 @@
 
 mod driving;
 mod placing;
+mod searching;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use crate::sources::Source;
 pub use driving::Underway;
 use driving::{Kept, count, drive, stateless, stopped, suspended};
 pub use placing::Placed;
+pub use searching::{Searched, Step};
 
 /// Timelines kept: each of a script has a process of its own.
 const KEPT: usize = 6;
@@ -193,6 +195,11 @@ impl Walker {
     /// How many events of a stream failed, and how far the count has come; `None` for a stream that was not walked lately.
     pub fn counted(&self, stream: &StreamName) -> Option<Counted> {
         self.timeline(stream).map(Timeline::counted)
+    }
+
+    /// Which reducer folds a stream that was walked lately, and what of it failed so far.
+    pub fn folded(&self, stream: &StreamName) -> Option<(Arc<ReducerInfo>, Counted)> {
+        self.timeline(stream).map(|timeline| (timeline.reducer().clone(), timeline.counted()))
     }
 
     /// Goes on counting the events of a stream that fail, for about so long, without moving any cursor. It is done when

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod asking;
 mod bad_input;
 mod cache;
 mod cache_tables;

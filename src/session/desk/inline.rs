@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Answers, Walking};
+use super::answers::Answers;
+use super::sorting::{self, Work};
+use super::walking::Walking;
 use crate::ask::{Ask, Told};
 use crate::domain::{Cancel, Failure};
 use crate::session::Walker;
@@ -42,8 +44,8 @@ impl Inline {
             true
         };
         let cancel = Cancel::default();
-        match ask {
-            Ask::Go { generation, scope, from, to } => match self.answers.place(&scope, from, &to, &cancel) {
+        match sorting::sort(ask) {
+            Work::Walk { generation, scope, from, to } => match self.answers.place(&scope, from, &to, &cancel) {
                 Ok(placed) => {
                     let walked = self.walking.go(generation, &placed.scope, placed.scope_at, &cancel, tell);
                     told.extend(walked);
@@ -51,10 +53,9 @@ impl Inline {
                 }
                 Err(failure) => told.push(Told::JobFailed { generation, failure }),
             },
-            Ask::KeepGoing(stream) => self.walking.keep_going(&stream),
-            Ask::Pin(state) => told.extend(self.walking.pin(state)),
-            Ask::Unpin => self.walking.unpin(),
-            ask => self.answers.answer(ask, &cancel, tell),
+            Work::Order(order) => told.extend(self.walking.order(order)),
+            Work::Read(_, ask) => self.answers.answer(ask, &cancel, tell),
+            Work::Stop(..) | Work::Reopen(_) => {}
         }
         told
     }

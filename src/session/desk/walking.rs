@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::sorting::Order;
 use super::{PROGRESS_EVERY, Tell};
 use crate::ask::{Failing, FoldProgress, Generation, Told};
 use crate::domain::patch::Change;
@@ -68,20 +69,17 @@ impl Walking {
         }
     }
 
-    /// Goes on with a fold that is suspended.
-    pub fn keep_going(&mut self, stream: &StreamName) {
-        self.walker.keep_going(stream);
-    }
-
-    /// Keeps a state to compare with; gives what differs from it now.
-    pub fn pin(&mut self, state: State) -> Option<Told> {
-        self.walker.pin(state);
-        self.difference()
-    }
-
-    /// No longer compares.
-    pub fn unpin(&mut self) {
-        self.walker.unpin();
+    /// Does what is ordered; gives what differs from a state that is kept from now on.
+    pub(super) fn order(&mut self, order: Order) -> Option<Told> {
+        match order {
+            Order::KeepGoing(stream) => self.walker.keep_going(&stream),
+            Order::Unpin => self.walker.unpin(),
+            Order::Pin(state) => {
+                self.walker.pin(state);
+                return self.difference();
+            }
+        }
+        None
     }
 
     /// Whether events that fail are still to be counted.

@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::condition::{Condition, Judge, LONGEST, Problem};
-use crate::domain::{Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, Timestamp, time};
+use crate::condition::{Condition, Judge, LONGEST, Needs, Problem, Subject};
+use crate::domain::{
+    Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, StreamName, Timestamp, time,
+};
 use crate::sources::Source;
 
 /// Events read back from the end when looking for the time of the last one.
@@ -198,6 +200,21 @@ impl EventFilter {
             && self.condition.is_none()
     }
 
+    /// What its condition names.
+    pub fn needs(&self) -> Needs {
+        self.condition.as_ref().map(Condition::needs).unwrap_or_default()
+    }
+
+    /// Whether it judges records that could not be read: they are places of a fold, and their trouble can be asked about.
+    fn judges_troubles(&self) -> bool {
+        self.needs().fold() || self.needs().trouble
+    }
+
+    /// Whether it can let events of this stream through.
+    pub fn lets_stream(&self, stream: &StreamName) -> bool {
+        any(&self.streams, stream.as_str())
+    }
+
     /// Whether what it says depends on the last event.
     pub fn is_relative(&self) -> bool {
         [self.after, self.before].into_iter().flatten().any(|bound| matches!(bound, Bound::Back(_)))
@@ -307,7 +324,15 @@ impl Sieve {
     /// # Errors
     /// Why the condition cannot judge it.
     pub fn passes(&mut self, event: &Arc<Event>) -> Result<bool, String> {
-        if event.trouble.is_some() {
+        self.passes_at(event, &mut || Subject::event(event))
+    }
+
+    /// The same of an event whose place `subject` gives, once it is asked about.
+    ///
+    /// # Errors
+    /// As [`passes`](Self::passes).
+    pub fn passes_at(&mut self, event: &Arc<Event>, subject: &mut dyn FnMut() -> Subject) -> Result<bool, String> {
+        if event.trouble.is_some() && !self.filter.judges_troubles() {
             return Ok(self.filter.is_empty());
         }
         if !any(&self.filter.types, &event.event_type) || !any(&self.filter.streams, event.stream.as_str()) {
@@ -323,7 +348,7 @@ impl Sieve {
         if within == Some(false) {
             return Ok(false);
         }
-        let holds = self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(event))?;
+        let holds = self.judge.as_mut().map_or(Ok(true), |judge| judge.holds(&subject()))?;
         match within {
             None if holds => Err("it has no time".into()),
             _ => Ok(holds),

@@ -164,7 +164,7 @@ pub(super) fn stopped(source: &dyn Source) -> Failure {
 }
 
 /// The most events folded between two looks at the cancel token.
-fn largest_slice(timeline: &Timeline, batch: u64) -> u64 {
+pub(super) fn largest_slice(timeline: &Timeline, batch: u64) -> u64 {
     match timeline.reducer().cost {
         StateCost::Pointer => SLICE,
         StateCost::Copy => SLICE.min(batch),
@@ -172,7 +172,7 @@ fn largest_slice(timeline: &Timeline, batch: u64) -> u64 {
 }
 
 /// How fast it goes decides how often is looked up, never what is found.
-fn next_slice(slice: u64, took: Duration, largest: u64) -> u64 {
+pub(super) fn next_slice(slice: u64, took: Duration, largest: u64) -> u64 {
     match took {
         time if time < *SLICE_TIME.start() => (slice * 2).min(largest),
         time if time > *SLICE_TIME.end() => (slice / 4).max(1),

@@ -1,14 +1,11 @@
 //! A place for one job at a time, beside the walk.
 //!
 //! The invariants: a newer job replaces the one that waits and stops the one that runs; and whatever a job says reaches
-//! the loop before the word that the slot is empty.
+//! the owner before the word that the slot is empty.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc::UnboundedSender;
-
-use super::notice::{Notice, Outlet, Urgent};
-use super::panics;
+use super::threads::{Outlet, Word};
 use crate::domain::Cancel;
 
 type Job = Box<dyn FnOnce(&Cancel) + Send>;
@@ -29,10 +26,11 @@ impl Slot {
     ///
     /// # Errors
     /// Of the operating system.
-    pub(super) fn start(name: &str, outlet: Outlet, urgent: UnboundedSender<Urgent>) -> std::io::Result<Self> {
+    pub(super) fn start(name: &str, outlet: Outlet) -> std::io::Result<Self> {
         let slot = Self::default();
         let worker = slot.clone();
-        panics::spawn(name, urgent, move || worker.work(&outlet))?;
+        let threads = Arc::clone(&outlet.threads);
+        threads.start(name, Box::new(move || worker.work(&outlet)))?;
         Ok(slot)
     }
 
@@ -106,7 +104,7 @@ impl Slot {
             state.running = None;
             let empty = state.next.is_none();
             drop(state);
-            if empty && !outlet.send(Notice::SlotEmptied) {
+            if empty && !outlet.send(Word::SlotEmptied) {
                 return;
             }
         }
@@ -116,29 +114,26 @@ impl Slot {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
-    use tokio::sync::mpsc;
-
+    use super::super::threads::{Heard, testing};
     use super::*;
     use crate::ask::Told;
 
     struct Bench {
         slot: Slot,
-        notices: mpsc::Receiver<Notice>,
+        heard: Receiver<Heard>,
         outlet: Outlet,
     }
 
     impl Bench {
         fn new() -> Self {
-            let (sender, notices) = mpsc::channel(64);
-            let (urgent, _) = mpsc::unbounded_channel();
-            let outlet = Outlet(sender);
-            Self { slot: Slot::start("bench", outlet.clone(), urgent).unwrap(), notices, outlet }
+            let (outlet, heard) = testing::outlet();
+            Self { slot: Slot::start("bench", outlet.clone()).unwrap(), heard, outlet }
         }
 
         /// A job that says `name`, and whether it was cancelled, once `gate` opens.
-        fn job(&self, name: &str, gate: std::sync::mpsc::Receiver<()>) -> impl FnOnce(&Cancel) + Send + use<> {
+        fn job(&self, name: &str, gate: Receiver<()>) -> impl FnOnce(&Cancel) + Send + use<> {
             let (name, outlet) = (name.to_owned(), self.outlet.clone());
             move |cancel| {
                 let _ = gate.recv();
@@ -161,12 +156,12 @@ mod tests {
         }
 
         /// What is said until the slot is empty.
-        fn said(&mut self) -> Vec<String> {
+        fn said(&self) -> Vec<String> {
             let mut said = Vec::new();
             loop {
-                match self.notices.blocking_recv().unwrap() {
-                    Notice::Said(Told::ReducerReloaded(name)) => said.push(name),
-                    Notice::SlotEmptied => return said,
+                match self.heard.recv().unwrap().word {
+                    Word::Told(Told::ReducerReloaded(name)) => said.push(name),
+                    Word::SlotEmptied => return said,
                     other => panic!("{other:?}"),
                 }
             }
@@ -175,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_newer_job_stops_the_one_that_runs_and_replaces_the_one_that_waits() {
-        let mut bench = Bench::new();
+        let bench = Bench::new();
         let open = bench.running("first");
         bench.slot.submit(bench.job("second", channel().1));
         bench.slot.submit(bench.job("third", channel().1));
@@ -187,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_stopped_job_still_answers_even_one_that_waited() {
-        let mut bench = Bench::new();
+        let bench = Bench::new();
         let open = bench.running("first");
         bench.slot.submit(bench.job("second", channel().1));
         bench.slot.stop();
@@ -202,10 +197,10 @@ mod tests {
         let bench = Bench::new();
         bench.slot.close();
         bench.slot.submit(bench.job("late", channel().1));
-        let Bench { slot, mut notices, outlet } = bench;
+        let Bench { slot, heard, outlet } = bench;
         drop(outlet);
         // The thread ends, and its sender with it.
-        assert!(notices.blocking_recv().is_none());
+        assert!(heard.recv().is_err());
         drop(slot);
     }
 }

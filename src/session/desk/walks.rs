@@ -1,6 +1,6 @@
 //! The walks that are wanted: what the replay thread does next, and what it is told.
 //!
-//! Plain data driven by the loop's clock. Its invariants: one walk is under way at a time; of the walks that
+//! Plain data driven by its owner's clock. Its invariants: one walk is under way at a time; of the walks that
 //! wait, the newest counts; the answer of one has been drawn before the next begins, so that no more moments are made
 //! than are seen; and a walk is cancelled for a newer one only after [`GRACE`], so that a key held down shows progress.
 
@@ -9,8 +9,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::sorting::Order;
 use crate::ask::{Arrival, Generation, Told};
-use crate::domain::{Cancel, Scope, State, StreamName};
+use crate::domain::{Cancel, Scope};
 use crate::session::Placed;
 
 /// How long a walk may go on when a newer one waits.
@@ -22,31 +23,27 @@ const PLACE_GRACE: Duration = Duration::from_millis(40);
 
 /// Where to walk.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Walk {
+pub(super) struct Walk {
     /// To be repeated in the answer.
-    pub(crate) generation: Generation,
+    pub(super) generation: Generation,
     /// In which scope.
-    pub(crate) scope: Scope,
+    pub(super) scope: Scope,
     /// To which place in it.
-    pub(crate) place: u64,
+    pub(super) place: u64,
 }
 
 /// What the replay thread is told.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(super) enum Command {
     /// Walk, unless the token says no.
     Walk(Walk, Cancel),
-    /// Go on with a fold that is suspended.
-    KeepGoing(StreamName),
-    /// Keep a state to compare with.
-    Pin(State),
-    /// No longer compare.
-    Unpin,
+    /// Something else.
+    Order(Order),
 }
 
 /// Where commands are handed to the thread. What it counts meanwhile, behind the walks, ends when one comes.
 #[derive(Clone, Debug)]
-pub(crate) struct Orders {
+pub(super) struct Orders {
     commands: Sender<Command>,
     counting: Counting,
 }
@@ -90,9 +87,7 @@ impl Counting {
 #[derive(Debug)]
 enum Waiting {
     Walk(Walk),
-    KeepGoing(StreamName),
-    Pin(State),
-    Unpin,
+    Order(Order),
 }
 
 #[derive(Debug)]
@@ -109,9 +104,9 @@ struct Held {
     until: Instant,
 }
 
-/// What the replay thread is to do, as the loop sees it.
+/// What the replay thread is to do, as the desk sees it.
 #[derive(Debug)]
-pub(crate) struct Walks {
+pub(super) struct Walks {
     orders: Orders,
     running: Option<Running>,
     waiting: VecDeque<Waiting>,
@@ -125,18 +120,18 @@ pub(crate) struct Walks {
 }
 
 impl Walks {
-    pub(crate) fn new(orders: Orders) -> Self {
+    pub(super) fn new(orders: Orders) -> Self {
         Self { orders, running: None, waiting: VecDeque::new(), drawn: true, asked: None, held: None, behind: None }
     }
 
     /// A walk is asked for: where it leads is being found out.
-    pub(crate) fn asked(&mut self, generation: Generation) {
+    pub(super) fn asked(&mut self, generation: Generation) {
         self.asked = Some(generation);
     }
 
     /// It is known where a walk leads: what is so there is wanted. The place itself is told once the moment has not come
     /// within its grace, and at once where the screen waits for a moment anyway.
-    pub(crate) fn placed(&mut self, generation: Generation, placed: Placed, now: Instant) {
+    pub(super) fn placed(&mut self, generation: Generation, placed: Placed, now: Instant) {
         if self.asked != Some(generation) {
             return;
         }
@@ -151,7 +146,7 @@ impl Walks {
     }
 
     /// The place that is to be told now, if one is.
-    pub(crate) fn due_place(&mut self, now: Instant) -> Option<Told> {
+    pub(super) fn due_place(&mut self, now: Instant) -> Option<Told> {
         let held = self.held.take_if(|held| held.until <= now)?;
         self.behind = Some(held.generation);
         Some(Told::PlaceReached { generation: held.generation, arrival: held.arrival })
@@ -166,26 +161,14 @@ impl Walks {
         self.work(now);
     }
 
-    /// Wants a fold that is suspended to go on.
-    pub(crate) fn keep_going(&mut self, stream: StreamName, now: Instant) {
-        self.waiting.push_back(Waiting::KeepGoing(stream));
-        self.work(now);
-    }
-
-    /// Wants a state pinned.
-    pub(crate) fn pin(&mut self, state: State, now: Instant) {
-        self.waiting.push_back(Waiting::Pin(state));
-        self.work(now);
-    }
-
-    /// Wants it no longer pinned.
-    pub(crate) fn unpin(&mut self, now: Instant) {
-        self.waiting.push_back(Waiting::Unpin);
+    /// Wants something of whoever owns the walker, in its place among the walks.
+    pub(super) fn order(&mut self, order: Order, now: Instant) {
+        self.waiting.push_back(Waiting::Order(order));
         self.work(now);
     }
 
     /// Stops the walk under way and forgets those that wait.
-    pub(crate) fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.waiting.retain(|waiting| !matches!(waiting, Waiting::Walk(_)));
         self.asked = None;
         self.held = None;
@@ -197,7 +180,7 @@ impl Walks {
     }
 
     /// The thread finished what it was told to. A place that its answers do not tell is to be told before them.
-    pub(crate) fn finished(&mut self, answers: &[Told], now: Instant) -> Option<Told> {
+    pub(super) fn finished(&mut self, answers: &[Told], now: Instant) -> Option<Told> {
         self.running = None;
         self.drawn &= answers.is_empty();
         let mut place = None;
@@ -218,18 +201,13 @@ impl Walks {
     }
 
     /// A frame with everything said so far is on its way to the terminal.
-    pub(crate) fn drawn(&mut self, now: Instant) {
+    pub(super) fn drawn(&mut self, now: Instant) {
         self.drawn = true;
         self.work(now);
     }
 
-    /// Whether the thread has been told something and has not answered.
-    pub(crate) fn is_waited_for(&self) -> bool {
-        self.running.is_some()
-    }
-
     /// When [`Walks::work`] must be called again at the latest, or [`Walks::due_place`].
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         let held = self.held.as_ref().map(|held| held.until);
         [held, self.yields_at()].into_iter().flatten().min()
     }
@@ -241,12 +219,12 @@ impl Walks {
     }
 
     /// Whether nothing is under way and nothing waits.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.running.is_none() && self.waiting.is_empty()
     }
 
     /// Tells the thread what can be told now, and stops a walk that nobody waits for any more.
-    pub(crate) fn work(&mut self, now: Instant) {
+    pub(super) fn work(&mut self, now: Instant) {
         if let Some(due) = self.yields_at()
             && due <= now
             && let Some(running) = &self.running
@@ -262,9 +240,7 @@ impl Walks {
             let cancel = Cancel::default();
             let command = match command {
                 Some(Waiting::Walk(walk)) => Command::Walk(walk, cancel.clone()),
-                Some(Waiting::KeepGoing(stream)) => Command::KeepGoing(stream),
-                Some(Waiting::Pin(state)) => Command::Pin(state),
-                Some(Waiting::Unpin) => Command::Unpin,
+                Some(Waiting::Order(order)) => Command::Order(order),
                 None => return,
             };
             if self.orders.send(command) {
@@ -283,7 +259,7 @@ impl Drop for Walks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Cancel, Destination, Failure};
+    use crate::domain::{Destination, Failure};
     use crate::session::Walker;
 
     fn walk(number: u64) -> Walk {
@@ -328,9 +304,9 @@ mod tests {
             .try_iter()
             .map(|command| match command {
                 Command::Walk(walk, _) => walk.generation.0.to_string(),
-                Command::KeepGoing(_) => "keep going".to_owned(),
-                Command::Pin(_) => "pin".to_owned(),
-                Command::Unpin => "unpin".to_owned(),
+                Command::Order(Order::KeepGoing(_)) => "keep going".to_owned(),
+                Command::Order(Order::Pin(_)) => "pin".to_owned(),
+                Command::Order(Order::Unpin) => "unpin".to_owned(),
             })
             .collect()
     }
@@ -401,7 +377,7 @@ mod tests {
     fn a_pin_keeps_its_place_among_the_walks() {
         let (mut walks, orders, now) = walks();
         walks.go(walk(1), now);
-        walks.pin(None, now);
+        walks.order(Order::Pin(None), now);
         walks.go(walk(2), now);
         walks.go(walk(3), now);
         assert_eq!(walks.due(), None, "the walk before a pin is not cut short");
@@ -412,7 +388,7 @@ mod tests {
         walks.drawn(now);
         assert_eq!(told(&orders), ["3"]);
         walks.finished(&failed(3), now);
-        walks.unpin(now);
+        walks.order(Order::Unpin, now);
         assert_eq!(told(&orders), ["unpin"]);
     }
 

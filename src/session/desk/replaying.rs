@@ -1,31 +1,26 @@
 //! The replay thread, which owns the walker: it takes orders from `walks` and answers with moments. While none waits, it
 //! counts the events that fail.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
-use tokio::sync::mpsc::UnboundedSender;
-
-use super::notice::{Notice, Outlet, Urgent};
-use super::panics;
+use super::threads::{Outlet, Word};
+use super::walking::Walking;
 use super::walks::{Command, Counting, Orders};
 use crate::session::Walker;
-use crate::session::desk::Walking;
 
 /// Starts the thread. It ends when the sender of its commands is dropped; `ended` is dropped then.
 ///
 /// # Errors
 /// When the system refuses a thread.
-pub(crate) fn start(
-    walker: Walker,
-    outlet: Outlet,
-    urgent: UnboundedSender<Urgent>,
-    ended: Sender<()>,
-) -> std::io::Result<Orders> {
+pub(super) fn start(walker: Walker, outlet: Outlet, ended: Sender<()>) -> std::io::Result<Orders> {
     let (all, orders, counts) = Orders::new();
-    panics::spawn("replay", urgent, move || {
+    let threads = Arc::clone(&outlet.threads);
+    let work = move || {
         let _ended = ended;
         replay(walker, &orders, &counts, &outlet);
-    })?;
+    };
+    threads.start("replay", Box::new(work))?;
     Ok(all)
 }
 
@@ -35,29 +30,21 @@ fn replay(walker: Walker, orders: &Receiver<Command>, counts: &Counting, outlet:
     loop {
         let answers = match next(&mut walking, orders, counts, outlet) {
             Ok(Command::Walk(walk, cancel)) => {
-                panics::inject("replay");
+                outlet.threads.begins("replay");
                 walking.go(walk.generation, &walk.scope, walk.place, &cancel, tell)
             }
-            Ok(Command::KeepGoing(stream)) => {
-                walking.keep_going(&stream);
-                Vec::new()
-            }
-            Ok(Command::Pin(state)) => walking.pin(state).into_iter().collect(),
-            Ok(Command::Unpin) => {
-                walking.unpin();
-                Vec::new()
-            }
+            Ok(Command::Order(order)) => walking.order(order).into_iter().collect(),
             Err(RecvTimeoutError::Timeout) => {
                 let refreshed = walking.refresh(tell);
                 // Once nobody listens any more the work is pointless.
-                if refreshed.is_some_and(|refreshed| !outlet.send(Notice::Reloaded(refreshed))) {
+                if refreshed.is_some_and(|refreshed| !outlet.send(Word::Reloaded(refreshed))) {
                     return;
                 }
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        if !outlet.send(Notice::Walked(answers)) {
+        if !outlet.send(Word::Walked(answers)) {
             return;
         }
     }

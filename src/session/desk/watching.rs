@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::notice::{Notice, Outlet};
-use super::panics;
+use super::Reducers;
+use super::threads::{Outlet, Word};
 use crate::ask::{Generation, Told};
 use crate::domain::{About, Cancel, Failure, FailureKind, Progress, SourceChange};
+use crate::session::categories;
 use crate::sources::Source;
 
 /// How many streams are listed before the source is read: what fits a screen many times over.
@@ -28,9 +29,41 @@ const LIST_EVERY: Duration = Duration::from_millis(200);
 /// Listing takes at most one part in so many of the time.
 const SHARE: u32 = 10;
 
+/// Starts the thread that reads a source to its end and then looks after it.
+///
+/// # Errors
+/// When the system refuses the thread.
+pub(super) fn start(
+    (source, reducers): (Arc<dyn Source>, Reducers),
+    begun: Receiver<()>,
+    reading: Cancel,
+    outlet: Outlet,
+) -> std::io::Result<()> {
+    let threads = Arc::clone(&outlet.threads);
+    let work = move || {
+        watch(&*source, &begun, &reading, &outlet);
+        remark(&*source, &reducers, &outlet);
+        if !reading.is_cancelled() {
+            follow(&*source, &reading, &outlet);
+        }
+    };
+    threads.start("watch", Box::new(work))
+}
+
+/// Says what the project files name that is not in the source, now that it is read.
+fn remark(source: &dyn Source, reducers: &Reducers, outlet: &Outlet) {
+    let remarks = match reducers() {
+        Ok(book) => categories(source).map(|categories| book.remarks(&categories)).unwrap_or_default(),
+        Err(failure) => vec![format!("nothing is folded: {failure}")],
+    };
+    if !remarks.is_empty() {
+        outlet.say(Told::ProjectRemarked(remarks));
+    }
+}
+
 /// Says what is known, waits for `begin` (the first frame is painted), reads the source to its end and says what it
 /// finds. Ends early when `begin` is dropped or the token says so.
-pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, outlet: &Outlet) {
+fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, outlet: &Outlet) {
     let mut reporter =
         Reporter { source, cancel, outlet, about: None, progress: None, listed: None, cost: Duration::ZERO };
     reporter.describe();
@@ -39,12 +72,12 @@ pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, 
     if let Err(failure) = first {
         reporter.fail(failure);
     }
-    if !outlet.send(Notice::Opened) || begin.recv().is_err() {
+    if !outlet.send(Word::Opened) || begin.recv().is_err() {
         return;
     }
     // The first screens (what is there, the first stream, its state) have the machine to themselves.
-    std::thread::sleep(BREATH);
-    panics::inject("source");
+    outlet.threads.pause(BREATH);
+    outlet.threads.begins("source");
     let read = source.complete(cancel, &mut |progress| reporter.hear(progress));
     reporter.describe();
     reporter.progress(source.progress(), Due::Now);
@@ -52,7 +85,7 @@ pub(crate) fn watch(source: &dyn Source, begin: &Receiver<()>, cancel: &Cancel, 
     if let Err(failure) = read {
         reporter.fail(failure);
     }
-    outlet.send(Notice::SourceRead);
+    outlet.send(Word::SourceRead);
 }
 
 /// How often the source is looked at once it has been read.
@@ -60,7 +93,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Looks whether the source is still what was opened, until the token says so. What has grown is read and said; anything
 /// else is said once and left to the person.
-pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
+fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
     let mut reporter =
         Reporter { source, cancel, outlet, about: None, progress: None, listed: None, cost: Duration::ZERO };
     reporter.about = Some(source.about());
@@ -79,7 +112,7 @@ pub(crate) fn follow(source: &dyn Source, cancel: &Cancel, outlet: &Outlet) {
         // Listing what a large store holds takes its time: never most of it.
         let pause = LOOK_EVERY.max(reporter.cost * SHARE);
         // One wake a look: an idle program does nothing else. Nobody waits for this thread to end.
-        std::thread::sleep(pause);
+        outlet.threads.pause(pause);
         if cancel.is_cancelled() {
             return;
         }
@@ -210,10 +243,9 @@ impl Reporter<'_> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::mpsc::channel as steps;
+    use std::sync::mpsc::channel;
 
-    use tokio::sync::mpsc;
-
+    use super::super::threads::testing;
     use super::*;
     use crate::domain::{EventPage, EventQuery, Scope, StreamName, StreamPage, StreamSummary, Version};
 
@@ -289,17 +321,17 @@ mod tests {
 
     /// What is said of a source that is read to its end at once: words for messages, numbers for lists.
     fn said(source: &Growing) -> Vec<String> {
-        let (notices, mut heard) = mpsc::channel(4096);
-        let (begin, begun) = steps();
+        let (outlet, heard) = testing::outlet();
+        let (begin, begun) = channel();
         begin.send(()).unwrap();
-        watch(source, &begun, &Cancel::default(), &Outlet(notices));
+        watch(source, &begun, &Cancel::default(), &outlet);
         let mut said = Vec::new();
-        while let Ok(notice) = heard.try_recv() {
-            said.push(match notice {
-                Notice::Said(Told::SourceDescribed(_)) => "about".to_owned(),
-                Notice::Said(Told::SourceProgressed(_)) => "progress".to_owned(),
-                Notice::Said(Told::StreamsListed(streams)) => streams.len().to_string(),
-                Notice::Said(Told::JobFailed { failure, .. }) => failure.why,
+        while let Ok(heard) = heard.try_recv() {
+            said.push(match heard.word {
+                Word::Told(Told::SourceDescribed(_)) => "about".to_owned(),
+                Word::Told(Told::SourceProgressed(_)) => "progress".to_owned(),
+                Word::Told(Told::StreamsListed(streams)) => streams.len().to_string(),
+                Word::Told(Told::JobFailed { failure, .. }) => failure.why,
                 other => format!("{other:?}"),
             });
         }
@@ -331,14 +363,14 @@ mod tests {
 
     #[test]
     fn nothing_is_read_before_the_first_frame() {
-        let (notices, mut heard) = mpsc::channel(16);
-        let (begin, begun) = steps::<()>();
+        let (outlet, heard) = testing::outlet();
+        let (begin, begun) = channel::<()>();
         drop(begin);
         let source = Growing::new(1, 10);
-        watch(&source, &begun, &Cancel::default(), &Outlet(notices));
+        watch(&source, &begun, &Cancel::default(), &outlet);
         assert_eq!(source.known(), 10);
-        while let Ok(notice) = heard.try_recv() {
-            assert!(!matches!(notice, Notice::SourceRead));
+        while let Ok(heard) = heard.try_recv() {
+            assert!(!matches!(heard.word, Word::SourceRead));
         }
     }
 }

@@ -1,0 +1,194 @@
+//! Expressions over a history: what they give at each place, and the commands that say so.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use stepback::condition::Expression;
+use stepback::domain::{Cancel, Destination, Json, Scope, StreamName};
+use stepback::session::flips::{Given, flips};
+use stepback::session::judging::subject_of;
+use stepback::session::{Opening, ReducerBook, ReducerPlaces, Source, Walker};
+
+use crate::support::program::{manifest, run, text};
+
+/// Fails at one type, changes in place and throws at another, removes the entity at a third.
+const ACCOUNT: &str = "export const initialState = null;
+export function evolve(state, event) {
+  switch (event.type) {
+    case 'Opened': return { total: 0, lines: [] };
+    case 'Refused': throw new Error('refused');
+    case 'Spoiled': state.total = 1e9; throw new Error('spoiled');
+    case 'Closed': return null;
+    default: return { ...state, total: state.total + event.data.amount, lines: [...state.lines, { n: event.data.amount }] };
+  }
+}
+";
+
+const EXPRESSIONS: [&str; 12] = [
+    "state.total < 0",
+    "state == null",
+    "prev == null",
+    "state.total",
+    "state.lines.size() > 3",
+    "changed('/total')",
+    "changed('/lines/*/n')",
+    "fault != null",
+    "patch.size()",
+    "event.data.amount > 0",
+    "event.type == 'Added' && state.total > prev.total",
+    "fault == null ? state : 'failed'",
+];
+
+/// Streams of an account: those of every type, in an order that seems random.
+fn accounts(folder: &std::path::Path) -> (PathBuf, PathBuf) {
+    let types = ["Opened", "Added", "Added", "Refused", "Added", "Closed", "Opened", "Added", "Spoiled", "Added"];
+    let mut lines = String::new();
+    let mut seed = 7_u64;
+    for version in 1..=120_u64 {
+        for stream in 0..4 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = usize::try_from(seed >> 40).unwrap();
+            let event_type = if version == 1 { "Opened" } else { types[number % types.len()] };
+            let amount = i64::try_from(number % 41).unwrap() - 20;
+            let data = format!(r#"{{"amount":{amount}}}"#);
+            // One record cannot be read.
+            let data = if version == 50 && stream == 1 { "{\"amount\":" } else { &data };
+            lines += &format!(
+                "{{\"stream\":\"account-{stream}\",\"version\":{version},\"type\":\"{event_type}\",\"data\":{data}}}\n"
+            );
+        }
+    }
+    let (dump, script) = (folder.join("accounts.jsonl"), folder.join("account.js"));
+    std::fs::write(&dump, lines).unwrap();
+    std::fs::write(&script, ACCOUNT).unwrap();
+    (dump, script)
+}
+
+fn walker(dump: &std::path::Path, script: Option<PathBuf>) -> (Arc<dyn Source>, Walker) {
+    let opening = Opening { address: dump.into(), ..Opening::default() };
+    let source = opening.source().unwrap();
+    source.complete(&Cancel::default(), &mut |_| ()).unwrap();
+    let places =
+        ReducerPlaces { explicit: script, host: env!("CARGO_BIN_EXE_stepback").into(), ..ReducerPlaces::default() };
+    let walker = Walker::new(Arc::clone(&source), ReducerBook::read(places).unwrap());
+    (source, walker)
+}
+
+fn given(value: Result<Json, String>) -> Given {
+    match value {
+        Ok(Json::Bool(truth)) => Given::Truth(truth),
+        Ok(value) => Given::Value(value),
+        Err(why) => Given::Unknown(why),
+    }
+}
+
+#[test]
+fn flips_are_what_walking_to_every_place_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dump, script) = accounts(folder.path());
+    let cancel = Cancel::default();
+    for script in [None, Some(script)] {
+        let (source, mut walker) = walker(&dump, script);
+        for stream in ["account-0", "account-1", "account-3"] {
+            let stream = StreamName::from(stream);
+            let events = source.stream(&stream).unwrap().unwrap().events;
+            for written in EXPRESSIONS {
+                let expression = Expression::parse(written).unwrap();
+                let (found, ended) = flips(&mut walker, &stream, &expression, &cancel, &mut |_, _| ());
+                let failed = ended.unwrap().failed;
+                assert!(failed.is_none(), "{written} over {stream}: {failed:?}");
+                assert_eq!(found.places, events + 1);
+                let mut judge = expression.judge(&cancel);
+                let mut expected: Vec<(u64, Given)> = Vec::new();
+                for place in 0..=events {
+                    let to = Destination::To(place);
+                    let scope = Scope::Stream(stream.clone());
+                    let reached = walker.go(&scope, 0, &to, &cancel, &mut |_| ()).unwrap();
+                    let now = given(judge.value(&subject_of(&reached.moment)));
+                    let same = |last: &Given| match (last, &now) {
+                        (Given::Unknown(_), Given::Unknown(_)) => true,
+                        (last, now) => last == now,
+                    };
+                    if expected.last().is_none_or(|(_, last)| !same(last)) {
+                        expected.push((place, now));
+                    }
+                }
+                let found: Vec<_> = found.flips.into_iter().map(|flip| (flip.place, flip.given)).collect();
+                assert_eq!(found, expected, "{written} over {stream}");
+            }
+        }
+    }
+}
+
+fn lines(output: &std::process::Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_planted_bug_of_the_orders_is_found_by_one_question() {
+    let bisect = |expression: &str, more: &[&str]| run(&[&["bisect", "demo", "order-1002", expression], more].concat());
+    let output = bisect("state.total < 0", &["--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told = lines(&output);
+    let holds: Vec<_> = told[..4].iter().map(|line| (line["version"].as_u64(), line["holds"].as_bool())).collect();
+    assert_eq!(holds, [(None, None), (Some(1), Some(false)), (Some(12), Some(true)), (Some(17), Some(false))]);
+    assert_eq!((&told[0]["why"], &told[2]["type"]), (&"null has no keys".into(), &"CouponApplied".into()));
+    let summary = &told[4]["summary"];
+    assert_eq!((summary["changes"].as_u64(), summary["true"].as_u64()), (Some(3), Some(5)));
+    assert_eq!((summary["reducer"].as_str(), summary["approximate"].as_bool()), (Some("order.js"), Some(false)));
+    assert_eq!((summary["events"].as_u64(), summary["partial"].as_bool()), (Some(23), Some(false)));
+    // Never, unknown everywhere, no expression.
+    for (expression, code, words) in [
+        ("state.total < -1000", 1, "it never holds"),
+        ("state.nothing > 0", 65, "it may hold where it is unknown"),
+        ("state.total <", 2, "column 14"),
+        ("total < 0", 2, "there is no `total` here"),
+    ] {
+        let output = bisect(expression, &[]);
+        assert_eq!(output.status.code(), Some(code), "{expression}");
+        assert!(text(&output.stderr).contains(words), "{expression}: {}", text(&output.stderr));
+    }
+    // What is neither true nor false changes its value.
+    let output = bisect("state.total", &["--json", "--limit", "3"]);
+    let told = lines(&output);
+    assert_eq!((output.status.code(), told.len()), (Some(0), 4));
+    assert_eq!((&told[1]["value"], &told[2]["value"]), (&0.into(), &24.into()));
+    assert!(text(&output.stderr).contains("8 changes more"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_expression_gives_its_value_in_place_of_the_state() {
+    let state =
+        |expression: &str, at: &str| run(&["state", "demo", "order-1002", "--at", at, "--expr", expression, "--json"]);
+    let value = |expression: &str, at: &str| lines(&state(expression, at)).remove(0);
+    assert_eq!(value("state.total", "12")["value"].to_string(), "-12.5");
+    assert_eq!(value("prev.total", "12")["value"].to_string(), "37.5");
+    assert_eq!(value("state == null", "start")["value"], Value::Bool(true));
+    assert_eq!(value("patch.map(c, c.path)", "12")["value"].to_string(), r#"["/coupons/1","/discount","/total"]"#);
+    let nothing = state("state.nothing", "12");
+    assert_eq!(nothing.status.code(), Some(65));
+    let line = lines(&nothing).remove(0);
+    assert_eq!((&line["value"], &line["why"]), (&Value::Null, &"no such key nothing".into()));
+    assert!(line.get("state").is_none() && line["reducer"] == "order.js");
+}
+
+#[test]
+fn events_that_fail_are_counted_with_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dump, script) = accounts(folder.path());
+    let (dump, script) = (dump.to_str().unwrap(), script.to_str().unwrap());
+    let bisect = |more: &[&str]| {
+        run(&[&["bisect", dump, "account-1", "fault != null", "--reducer", script, "--json"], more].concat())
+    };
+    let output = bisect(&[]);
+    assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
+    let summary = lines(&output).pop().unwrap()["summary"].clone();
+    let (faults, holds) = (summary["faults"].as_u64().unwrap(), summary["true"].as_u64().unwrap());
+    assert!(faults > 5 && faults == holds, "{summary}");
+    assert!(summary["first_fault"]["message"].is_string(), "{summary}");
+    // The record that cannot be read stays a reason.
+    assert_eq!(bisect(&["--allow-faults"]).status.code(), Some(65));
+    let good = manifest("sample-data/orders.jsonl");
+    assert_eq!(run(&["bisect", &good, "order-1002", "event.version > 3"]).status.code(), Some(0));
+}
