@@ -208,8 +208,8 @@ fn scopes(reference: &Memory) -> Vec<Scope> {
     scopes.extend(nowhere);
     let all = read(reference, Scope::All, Anchor::Start, Direction::Forward, usize::MAX).events;
     let correlations: BTreeSet<_> = all.iter().filter_map(|event| event.correlation.clone()).collect();
-    // Every pair of scopes is compared: a few will do.
-    scopes.extend(correlations.into_iter().take(2).map(Scope::Correlation));
+    // Every pair of scopes is compared: one will do.
+    scopes.extend(correlations.into_iter().take(1).map(Scope::Correlation));
     scopes.extend(streams.into_iter().map(|summary| Scope::Stream(summary.stream)));
     scopes.extend(categories.into_iter().map(|name| Scope::Category(name.as_str().into())));
     scopes
