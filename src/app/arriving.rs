@@ -48,7 +48,7 @@ impl App {
             Told::SiftBegan { generation } => self.sift_began(generation, out),
             Told::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
             Told::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
-            Told::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
+            Told::SiftEnded { generation, unjudged, folded } => self.sift_ended(generation, unjudged, &folded, out),
             Told::PlaceReached { generation, arrival } => self.place_reached(generation, arrival, out),
             Told::MomentReached { generation, scope, scope_at, moment } => {
                 self.moment_reached(generation, scope, scope_at, moment, out);

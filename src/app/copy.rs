@@ -175,7 +175,7 @@ impl App {
         let listed = self.panes.focus == Pane::Events;
         match &self.walk.scope {
             Some(scope) if listed && self.panes.state.against == Against::Before => {
-                let filter = self.sifted_in(scope).map(|sifted| sifted.text.as_str());
+                let filter = self.sifted_in(scope).map(|sifted| (sifted.text.as_str(), sifted.folds));
                 match (scope, filter) {
                     (Scope::Stream(_), None) => self.command_of_state(),
                     // What is between the two would have to be said in one condition, whatever the filter's words are.
@@ -205,7 +205,8 @@ impl App {
         Some(Written::Draft(Draft { command, stream, places, options }))
     }
 
-    fn command_of_events(&self, scope: &Scope, filter: Option<&str>) -> String {
+    /// Of a list, by a filter and whether that folds.
+    fn command_of_events(&self, scope: &Scope, filter: Option<(&str, bool)>) -> String {
         let mut places = vec![self.origin.address.as_bytes()];
         let mut options = Vec::new();
         let of_correlation;
@@ -218,8 +219,12 @@ impl App {
             }
             Scope::All => {}
         }
-        options.extend(filter.into_iter().flat_map(|filter| ["--where", filter]));
-        written("events", &places, options.into_iter().chain(self.origin.options.iter().map(String::as_str)))
+        options.extend(filter.into_iter().flat_map(|(filter, _)| ["--where", filter]));
+        options.extend(self.origin.options.iter().map(String::as_str));
+        if filter.is_some_and(|(_, folds)| folds) {
+            options.extend(self.origin.folding.iter().map(String::as_str));
+        }
+        written("events", &places, options.into_iter())
     }
 }
 

@@ -514,7 +514,7 @@ impl Desk {
             let looked = first + part.len() as u64;
             out.push(Msg::Told(Told::Sifted { generation, ordinals, looked, total: all.len() as u64 }));
         }
-        out.push(Msg::Told(Told::SiftEnded { generation, unjudged }));
+        out.push(Msg::Told(Told::SiftEnded { generation, unjudged, folded: String::new() }));
         out
     }
 

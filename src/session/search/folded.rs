@@ -47,6 +47,19 @@ impl FoldedSift {
         let approximate = if self.approximate { " (approximate)" } else { "" };
         format!("{} folded with {}{approximate}", words::counted(self.streams, "stream"), names.join(", "))
     }
+
+    /// The same in one line with all that it lacks.
+    pub fn summary(&self) -> String {
+        let mut summary = self.words();
+        if self.faults.before > 0 {
+            summary.push_str(&format!(", {} of them failed", words::counted(self.faults.before, "event")));
+        }
+        if let Some((count, stream, why)) = &self.unfolded {
+            let streams = words::counted(*count, "stream");
+            summary.push_str(&format!(", {streams} not to the end ({stream}: {why})"));
+        }
+        summary
+    }
 }
 
 /// A filter as a probe.
