@@ -142,7 +142,7 @@ impl App {
         if wanted.is_some() {
             let total = match &scope {
                 Scope::Stream(_) => moment.total,
-                Scope::Category(_) | Scope::All => place,
+                Scope::Category(_) | Scope::Correlation(_) | Scope::All => place,
             };
             let (event, stream_at) = (moment.event.clone(), moment.at);
             let arrival = Arrival { scope: scope.clone(), scope_at: place, event, stream_at, total };
