@@ -195,15 +195,16 @@ pub fn streams_of(
             return Ok(found);
         }
         from += page.streams.len();
-        found.extend(page.streams.into_iter().filter(|summary| scope_has(scope, summary) && wants(&summary.stream)));
+        found.extend(page.streams.into_iter().filter(|summary| may_have(scope, summary) && wants(&summary.stream)));
     }
 }
 
-fn scope_has(scope: &Scope, summary: &StreamSummary) -> bool {
+/// Whether events of a stream may lie in a scope.
+fn may_have(scope: &Scope, summary: &StreamSummary) -> bool {
     match scope {
         Scope::Category(category) => summary.stream.category() == &**category,
         Scope::Stream(stream) => summary.stream == *stream,
-        _ => true,
+        Scope::Correlation(_) | Scope::All => true,
     }
 }
 
