@@ -212,6 +212,8 @@ pub enum Told {
         generation: Generation,
         /// What could not be judged.
         unjudged: Unjudged,
+        /// What was folded for it, and what of that failed, in words; empty where nothing was.
+        folded: String,
     },
     /// First answer to `Ask::Go`: where it leads. What is so there follows, unless it followed already.
     PlaceReached {

@@ -48,7 +48,7 @@ impl App {
             Told::SiftBegan { generation } => self.sift_began(generation, out),
             Told::SiftRefused { generation, column, why } => self.sift_refused(generation, column, why),
             Told::Sifted { generation, ordinals, looked, total } => self.sifted(generation, &ordinals, looked, total),
-            Told::SiftEnded { generation, unjudged } => self.sift_ended(generation, unjudged, out),
+            Told::SiftEnded { generation, unjudged, folded } => self.sift_ended(generation, unjudged, &folded, out),
             Told::PlaceReached { generation, arrival } => self.place_reached(generation, arrival, out),
             Told::MomentReached { generation, scope, scope_at, moment } => {
                 self.moment_reached(generation, scope, scope_at, moment, out);
@@ -142,7 +142,7 @@ impl App {
         if wanted.is_some() {
             let total = match &scope {
                 Scope::Stream(_) => moment.total,
-                Scope::Category(_) | Scope::All => place,
+                Scope::Category(_) | Scope::Correlation(_) | Scope::All => place,
             };
             let (event, stream_at) = (moment.event.clone(), moment.at);
             let arrival = Arrival { scope: scope.clone(), scope_at: place, event, stream_at, total };

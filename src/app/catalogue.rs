@@ -108,6 +108,8 @@ impl Catalogue {
             Scope::Category(name) => {
                 self.categories.iter().find(|category| category.name == *name).map_or(0, |category| category.events)
             }
+            // The list of streams says nothing of it.
+            Scope::Correlation(_) => 0,
         }
     }
 
@@ -117,6 +119,7 @@ impl Catalogue {
             Scope::All => self.span,
             Scope::Stream(name) => self.summary(name).and_then(span_of),
             Scope::Category(name) => self.categories.iter().find(|category| category.name == *name)?.span,
+            Scope::Correlation(_) => None,
         }
     }
 

@@ -133,7 +133,7 @@ impl App {
                 let scope = self.panes.streams.scope(&self.catalogue, self.panes.streams.selected);
                 let name = scope.and_then(|scope| match scope {
                     Scope::Stream(name) => Some(name.to_string()),
-                    Scope::Category(name) => Some(name.to_string()),
+                    Scope::Category(name) | Scope::Correlation(name) => Some(name.to_string()),
                     Scope::All => None,
                 });
                 ("the name", name)
@@ -175,9 +175,11 @@ impl App {
         let listed = self.panes.focus == Pane::Events;
         match &self.walk.scope {
             Some(scope) if listed && self.panes.state.against == Against::Before => {
-                let filter = self.sifted_in(scope).map(|sifted| sifted.text.as_str());
+                let filter = self.sifted_in(scope).map(|sifted| (sifted.text.as_str(), sifted.folds));
                 match (scope, filter) {
                     (Scope::Stream(_), None) => self.command_of_state(),
+                    // What is between the two would have to be said in one condition, whatever the filter's words are.
+                    (Scope::Correlation(_), Some(_)) => None,
                     _ => Some(Written::Whole(self.command_of_events(scope, filter))),
                 }
             }
@@ -203,16 +205,26 @@ impl App {
         Some(Written::Draft(Draft { command, stream, places, options }))
     }
 
-    fn command_of_events(&self, scope: &Scope, filter: Option<&str>) -> String {
+    /// Of a list, by a filter and whether that folds.
+    fn command_of_events(&self, scope: &Scope, filter: Option<(&str, bool)>) -> String {
         let mut places = vec![self.origin.address.as_bytes()];
         let mut options = Vec::new();
+        let of_correlation;
         match scope {
             Scope::Stream(name) => places.push(name.as_str().as_bytes()),
             Scope::Category(name) => options.extend(["--category", name]),
+            Scope::Correlation(id) => {
+                of_correlation = format!("event.correlation == {}", Json::string(id));
+                options.extend(["--where", &of_correlation]);
+            }
             Scope::All => {}
         }
-        options.extend(filter.into_iter().flat_map(|filter| ["--where", filter]));
-        written("events", &places, options.into_iter().chain(self.origin.options.iter().map(String::as_str)))
+        options.extend(filter.into_iter().flat_map(|(filter, _)| ["--where", filter]));
+        options.extend(self.origin.options.iter().map(String::as_str));
+        if filter.is_some_and(|(_, folds)| folds) {
+            options.extend(self.origin.folding.iter().map(String::as_str));
+        }
+        written("events", &places, options.into_iter())
     }
 }
 

@@ -138,7 +138,7 @@ impl App {
     pub fn lacks(&self) -> Option<String> {
         let Lacking { failed, of, up_to } = self.lacking()?;
         let stream = match (&self.walk.scope, self.walk.stream()) {
-            (Some(Scope::All | Scope::Category(_)), Some(stream)) => {
+            (Some(Scope::All | Scope::Category(_) | Scope::Correlation(_)), Some(stream)) => {
                 format!("{}: ", names::cut(stream.as_str(), [], 24))
             }
             _ => String::new(),

@@ -121,7 +121,7 @@ impl App {
     /// The source has been opened again: everything known of the old one is forgotten, and the place is gone to again.
     pub(super) fn reopened(&mut self) {
         let stream = match &self.walk.scope {
-            Some(Scope::Stream(_) | Scope::Category(_)) => self.walk.stream().cloned(),
+            Some(Scope::Stream(_) | Scope::Category(_) | Scope::Correlation(_)) => self.walk.stream().cloned(),
             Some(Scope::All) | None => None,
         };
         let at = match (&stream, self.walk.event()) {

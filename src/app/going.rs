@@ -218,14 +218,14 @@ impl App {
                 }
             }
             _ => match (&self.walk.scope, self.walk.event()) {
-                (Some(Scope::All | Scope::Category(_)), Some(event)) if !event.is_loose() => {
+                (Some(Scope::All | Scope::Category(_) | Scope::Correlation(_)), Some(event)) if !event.is_loose() => {
                     let (scope, at) = (Scope::Stream(event.stream.clone()), self.walk.stream_at);
                     self.go(scope, Destination::To(at), Some(at), out);
                 }
-                (Some(Scope::All | Scope::Category(_)), Some(_)) => {
+                (Some(Scope::All | Scope::Category(_) | Scope::Correlation(_)), Some(_)) => {
                     self.say(Severity::Warning, "this record belongs to no stream");
                 }
-                (Some(Scope::All | Scope::Category(_)), None) => {
+                (Some(Scope::All | Scope::Category(_) | Scope::Correlation(_)), None) => {
                     self.say(Severity::Info, "this is before the first event: step on to open a stream");
                 }
                 _ => self.panes.focus = Pane::Event,

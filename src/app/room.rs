@@ -101,7 +101,7 @@ impl App {
         Some(match self.walk.scope.as_ref()? {
             Scope::Stream(name) => name.category().into(),
             Scope::Category(name) => name.clone(),
-            Scope::All => "".into(),
+            Scope::Correlation(_) | Scope::All => "".into(),
         })
     }
 

@@ -105,17 +105,27 @@ impl App {
     }
 
     /// All events were looked at, or nobody wanted more.
-    pub(super) fn sift_ended(&mut self, generation: Generation, unjudged: Unjudged, out: &mut Vec<Effect>) {
+    pub(super) fn sift_ended(
+        &mut self,
+        generation: Generation,
+        unjudged: Unjudged,
+        folded: &str,
+        out: &mut Vec<Effect>,
+    ) {
         let place = self.walk.target().1;
         let Some(sifted) = self.panes.events.sifted_of(generation) else { return };
         sifted.running = false;
         sifted.unjudged.join(unjudged);
+        sifted.folds |= !folded.is_empty();
         let (scope, shown, looked) = (sifted.scope.clone(), sifted.places.len() as u64, sifted.looked);
         let words = sifted.unjudged.words();
         let nearest = sifted.stood.take_if(|stood| *stood == place && !sifted.places.is_empty());
         let nearest = nearest.and_then(|place| sifted.nearest(place)).filter(|nearest| *nearest != place && place > 0);
         let hidden = count(looked.saturating_sub(shown));
-        let told = format!("{} of {}, {hidden} hidden", count(shown), counted(looked, "event"));
+        let mut told = format!("{} of {}, {hidden} hidden", count(shown), counted(looked, "event"));
+        if !folded.is_empty() {
+            told.push_str(&format!("; {folded}"));
+        }
         if words.is_empty() {
             self.say(Severity::Info, format!("{told}; states are still those of all events"));
         } else {

@@ -18,6 +18,9 @@ pub enum Scope {
     Stream(StreamName),
     /// Every stream whose name has this category, in the order of the store.
     Category(Arc<str>),
+    /// Every event with this correlation id, whatever its stream, in the order of the store. A record that could not be read
+    /// has none.
+    Correlation(Arc<str>),
     /// The whole store, in its own order. Records that could not be read stand here at their places.
     All,
 }

@@ -6,6 +6,7 @@
 //! next `start` begins a new one.
 
 mod exact;
+mod many;
 mod records;
 
 use std::path::PathBuf;
@@ -13,11 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::exact::Exact;
-use self::records::write_request;
+use self::records::{Keys, write_request};
 use super::protocol::{Answer, MAX_STATE, Problem, Request, Sandbox};
 use super::worker::{Broken, Worker};
-use crate::domain::{Cancel, Event, Json, State, StreamName};
-use crate::replay::{Cause, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Start, StateText};
+use crate::domain::{Cancel, Event, Json, Path, State, StreamName};
+use crate::replay::{
+    Cause, FoldError, Lost, Partition, Reducer, ReducerInfo, ScriptPlace, Start, StateText, ValueChange,
+};
 
 /// So many requests are under way at once: one is folded while the next is written.
 const UNDER_WAY: usize = 2;
@@ -75,6 +78,10 @@ pub struct Hosted {
     sandbox: Option<Sandbox>,
     /// The stream of the fold; `None` when there is no state.
     stream: Option<StreamName>,
+    /// What states are told apart by, where there is one for each key.
+    partition: Option<Partition>,
+    /// The paths whose values the process watches.
+    watched: Vec<Path>,
     /// Counts the batches.
     batch: u32,
     /// Whether each event is announced, because one of them killed the process and it is not known which.
@@ -94,6 +101,8 @@ impl Hosted {
             worker: None,
             sandbox: None,
             stream: None,
+            partition: None,
+            watched: Vec::new(),
             batch: 0,
             careful: false,
             exact: Exact::default(),
@@ -130,6 +139,7 @@ impl Hosted {
         };
         load.write(worker.requests());
         self.worker = Some(worker);
+        self.watched.clear();
         match self.final_answer()? {
             Answer::Done => Ok(()),
             Answer::Failed(problem) => {
@@ -278,7 +288,10 @@ impl Hosted {
         stream: &StreamName,
         events: &[Arc<Event>],
         faults: &mut Vec<(usize, FoldError)>,
+        changes: &mut Vec<ValueChange>,
     ) -> Result<usize, Lost> {
+        let partition = self.partition.clone();
+        let keys = Keys::of(stream, partition.as_ref());
         let (silence, careful) = (self.silence(), self.careful);
         self.batch = self.batch.wrapping_add(1);
         // Where the worker stopped, when it did before the end: the requests behind come back as they went.
@@ -294,7 +307,7 @@ impl Hosted {
                     &mut |index| faults.push((index, FoldError::new("the event is too large to be folded")));
                 written += write_request(
                     worker.requests(),
-                    stream,
+                    &keys,
                     &events[written..],
                     written,
                     (self.batch, careful),
@@ -310,7 +323,7 @@ impl Hosted {
             match worker.answer(silence) {
                 Ok(Answer::Working) => (),
                 Ok(Answer::At(index)) => announced = Some(index as usize),
-                Ok(Answer::Applied { faults: found, next, console }) => {
+                Ok(Answer::Applied { faults: found, next, console, values }) => {
                     under_way -= 1;
                     let next = next.map(|next| next as usize);
                     if next.is_some_and(|next| next == 0 || next >= events.len()) {
@@ -322,6 +335,12 @@ impl Hosted {
                             return Err(self.lost_to_nonsense());
                         }
                         faults.push((index as usize, self.fold_error(problem)));
+                    }
+                    for value in values {
+                        if value.index as usize >= events.len() || value.path as usize >= self.watched.len() {
+                            return Err(self.lost_to_nonsense());
+                        }
+                        changes.push(self.value_change(value));
                     }
                     let room = MAX_CONSOLE.saturating_sub(self.console.len());
                     if console.len() <= room {
@@ -354,6 +373,30 @@ impl Hosted {
         Err(Lost { at: None, why })
     }
 
+    /// The answer to a request for a state.
+    fn asked_state(&mut self, request: Request<'_>) -> Result<StateText, FoldError> {
+        match self.asked(request)? {
+            Answer::State { text: Some(text), .. } if text.len() > MAX_STATE => Err(self.garbled()),
+            Answer::State { text, exact } => Ok(StateText { text, exact }),
+            Answer::Failed(problem) => Err(self.fold_error(problem)),
+            _ => Err(self.garbled()),
+        }
+    }
+
+    /// The answer to a request that only looks at what was folded.
+    fn asked(&mut self, request: Request<'_>) -> Result<Answer, FoldError> {
+        let (Some(worker), true) = (&mut self.worker, self.stream.is_some()) else { return Err(self.no_state()) };
+        request.write(worker.requests());
+        self.final_answer().map_err(|why| self.unwritten(why))
+    }
+
+    fn read_state(&mut self, StateText { text, exact }: StateText) -> Result<State, FoldError> {
+        let Some(text) = text else { return Ok(None) };
+        let state = Json::parse(text.as_bytes()).map_err(|error| not_json(&error))?;
+        self.exact.remember(&state, exact);
+        Ok(Some(state))
+    }
+
     fn lost_to_nonsense(&mut self) -> Lost {
         let why = self.garbled();
         Lost { at: None, why }
@@ -363,12 +406,51 @@ impl Hosted {
 impl Reducer for Hosted {
     fn start(&mut self, from: Start<'_>) -> Result<(), FoldError> {
         self.stream = None;
-        self.begin(from)
+        if self.partition.is_none() {
+            return self.begin(from);
+        }
+        match from {
+            Start::Initial(stream) => self.begin_many(stream),
+            Start::Resume(stream, states) => self.resume_many(stream, states),
+        }
     }
 
     fn start_from_text(&mut self, stream: &StreamName, state: &StateText) -> Result<(), FoldError> {
         self.stream = None;
-        self.resume(stream, state)
+        if self.partition.is_none() {
+            return self.resume(stream, state);
+        }
+        let text = state.text.as_deref().unwrap_or_default();
+        let states = Json::parse(text.as_bytes()).map_err(|error| FoldError::new(error.to_string()))?;
+        self.resume_many(stream, &Some(states))
+    }
+
+    fn keep_by(&mut self, partition: &Partition) -> bool {
+        self.stream = None;
+        self.partition = Some(partition.clone());
+        true
+    }
+
+    fn watch(
+        &mut self,
+        paths: &[Path],
+        events: &[Arc<Event>],
+        faults: &mut Vec<(usize, FoldError)>,
+        changes: &mut Vec<ValueChange>,
+    ) -> Result<usize, Lost> {
+        let Some(stream) = self.stream.clone() else {
+            let why = self.no_state();
+            return Err(Lost { at: None, why });
+        };
+        if self.watched != paths {
+            self.watch_from_now(paths).map_err(|why| self.lost(None, why))?;
+        }
+        let (mut found, mut changed) = (Vec::new(), Vec::new());
+        let dealt = self.fold(&stream, events, &mut found, &mut changed)?;
+        found.sort_by_key(|(index, _)| *index);
+        faults.extend(found);
+        changes.extend(changed.into_iter().filter(|change| change.event < dealt));
+        Ok(dealt)
     }
 
     fn heed(&mut self, cancel: &Cancel) {
@@ -376,41 +458,32 @@ impl Reducer for Hosted {
     }
 
     fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost> {
-        let Some(stream) = self.stream.clone() else {
-            let why = self.no_state();
-            return Err(Lost { at: None, why });
-        };
-        let mut found = Vec::new();
-        let dealt = self.fold(&stream, events, &mut found)?;
-        found.sort_by_key(|(index, _)| *index);
-        faults.extend(found);
-        Ok(dealt)
+        self.watch(&[], events, faults, &mut Vec::new())
     }
 
     fn state(&mut self) -> Result<State, FoldError> {
-        let StateText { text, exact } = self.state_text()?;
-        let Some(text) = text else { return Ok(None) };
-        let state =
-            Json::parse(text.as_bytes()).map_err(|error| FoldError::new(format!("the state is not JSON: {error}")))?;
-        self.exact.remember(&state, exact);
-        Ok(Some(state))
+        let text = self.state_text()?;
+        self.read_state(text)
+    }
+
+    fn state_of(&mut self, event: &Event) -> Result<State, FoldError> {
+        let Some(partition) = &self.partition else { return self.state() };
+        let Some(key) = partition.key(event) else { return Ok(None) };
+        let text = self.asked_state(Request::StateOf { key: key.as_str() })?;
+        self.read_state(text)
     }
 
     fn state_text(&mut self) -> Result<StateText, FoldError> {
-        let (Some(worker), true) = (&mut self.worker, self.stream.is_some()) else { return Err(self.no_state()) };
-        Request::State.write(worker.requests());
-        let answer = self.final_answer().map_err(|why| self.unwritten(why))?;
-        match answer {
-            Answer::State { text: Some(text), .. } if text.len() > MAX_STATE => Err(self.garbled()),
-            Answer::State { text, exact } => Ok(StateText { text, exact }),
-            Answer::Failed(problem) => Err(self.fold_error(problem)),
-            _ => Err(self.garbled()),
-        }
+        if self.partition.is_some() { self.all_states() } else { self.asked_state(Request::State) }
     }
 
     fn info(&self) -> &ReducerInfo {
         &self.info
     }
+}
+
+fn not_json(error: &impl std::fmt::Display) -> FoldError {
+    FoldError::new(format!("the state is not JSON: {error}"))
 }
 
 fn micros(time: Duration) -> u64 {

@@ -22,6 +22,7 @@ pub use moment::Moment;
 pub use patience::{Patience, Suspension};
 pub use reducer::{
     Cause, Fingerprint, FoldError, Lost, Reducer, ReducerInfo, ScriptPlace, Stale, Start, StateCost, StateText,
+    ValueAt, ValueChange,
 };
 pub use scan::{Hit, Probe, Scan, Stop, Stops, Subject, Verdict, Written};
 pub use timeline::{Counted, Timeline};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{Cancel, Event, Json, State, StreamName};
+use super::Partition;
+use crate::domain::{Cancel, Event, Json, Path, State, StreamName};
 
 /// Identifies a fold: states of another fingerprint are not ours.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -156,6 +157,22 @@ pub struct Lost {
     pub why: FoldError,
 }
 
+/// What stands at a path of a state: a value, nothing, or why it cannot be given.
+pub type ValueAt = Result<Option<Json>, FoldError>;
+
+/// What an event did to a watched value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ValueChange {
+    /// The index of the event among those that were given.
+    pub event: usize,
+    /// Which of the paths.
+    pub path: usize,
+    /// What stood there before, in the state of the event's key.
+    pub before: ValueAt,
+    /// What stands there after it.
+    pub after: ValueAt,
+}
+
 /// A fold. It holds its own state and hands it out when asked.
 pub trait Reducer: Send {
     /// Starts over.
@@ -172,6 +189,42 @@ pub trait Reducer: Send {
     /// # Errors
     /// `Lost` when the state is gone; nothing of this batch counts then.
     fn apply(&mut self, events: &[Arc<Event>], faults: &mut Vec<(usize, FoldError)>) -> Result<usize, Lost>;
+
+    /// From the next start on keeps a state for each key, when it can: `start` begins with none then, `state` and
+    /// `state_text` give all of them together, only to be given back, and `state_of` gives the one an event belongs to. `false` when it
+    /// holds one state only.
+    fn keep_by(&mut self, _partition: &Partition) -> bool {
+        false
+    }
+
+    /// Folds events as [`apply`](Self::apply) does, and says which of the values at these paths of their states they
+    /// change: whole states need not be given for it.
+    ///
+    /// # Errors
+    /// As `apply`.
+    fn watch(
+        &mut self,
+        paths: &[Path],
+        events: &[Arc<Event>],
+        faults: &mut Vec<(usize, FoldError)>,
+        changes: &mut Vec<ValueChange>,
+    ) -> Result<usize, Lost> {
+        for (at, event) in events.iter().enumerate() {
+            let before = self.state_of(event);
+            let mut found = Vec::new();
+            self.apply(&events[at..=at], &mut found)
+                .map_err(|lost| Lost { at: lost.at.map(|index| at + index), ..lost })?;
+            faults.extend(found.into_iter().map(|(index, why)| (at + index, why)));
+            let after = self.state_of(event);
+            for (path, wanted) in paths.iter().enumerate() {
+                let (before, after) = (value_at(&before, wanted), value_at(&after, wanted));
+                if before != after {
+                    changes.push(ValueChange { event: at, path, before, after });
+                }
+            }
+        }
+        Ok(events.len())
+    }
 
     /// Names the token whose cancelling asks for an early end: from then on `apply` may answer `Lost` although no event is
     /// to blame. A fold that is quick need not look.
@@ -211,4 +264,8 @@ pub trait Reducer: Send {
 
     /// What it is.
     fn info(&self) -> &ReducerInfo;
+}
+
+fn value_at(state: &Result<State, FoldError>, path: &Path) -> ValueAt {
+    state.as_ref().map(|state| state.as_ref().and_then(|state| state.at(path)).cloned()).map_err(FoldError::clone)
 }

@@ -526,11 +526,11 @@ impl Timeline {
     }
 }
 
-/// What folds a track: where it has a state for each key, a fold that keeps them apart.
-fn for_track(track: &Track, reducer: Box<dyn Reducer>) -> Box<dyn Reducer> {
+/// What folds a track: where it has a state for each key, a fold that keeps them apart, itself or by our help.
+fn for_track(track: &Track, mut reducer: Box<dyn Reducer>) -> Box<dyn Reducer> {
     match track.partition() {
-        Some(partition) => Box::new(Keyed::new(reducer, partition)),
-        None => reducer,
+        Some(partition) if !reducer.keep_by(&partition) => Box::new(Keyed::new(reducer, partition)),
+        Some(_) | None => reducer,
     }
 }
 

@@ -95,7 +95,7 @@ impl Track {
     pub fn stream(&self) -> Option<&StreamName> {
         match &self.scope {
             Scope::Stream(stream) => Some(stream),
-            Scope::Category(_) | Scope::All => None,
+            Scope::Category(_) | Scope::Correlation(_) | Scope::All => None,
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
         assert!(parts.is_keyed(), "also one stream may have several states");
         assert_eq!(parts, Track { per: Per::Partition(by_type()), ..stream.clone() });
         assert_ne!(parts, stream);
-        for scope in [Scope::Category("order".into()), Scope::All] {
+        for scope in [Scope::Category("order".into()), Scope::Correlation("c-1".into()), Scope::All] {
             assert!(Track::new(scope.clone(), Per::Entity).is_keyed());
             let whole = Track::new(scope, Per::Whole);
             assert!(!whole.is_keyed() && whole.key().as_str().is_empty());

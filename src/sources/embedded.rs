@@ -178,6 +178,6 @@ impl Source for Embedded {
         if *from == Scope::All && ordinal == history.events_known() && self.viewer.damage().is_some() {
             return Ok((*to == Scope::All).then_some(ordinal));
         }
-        Ok(history.translate(from, ordinal, to))
+        history.translate(from, ordinal, to).map_err(|error| self.failure("look it up", &error))
     }
 }

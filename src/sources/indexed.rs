@@ -3,6 +3,7 @@
 //!
 //! Invariant: the index only grows and its rows never move, so an ordinal once given stays right.
 
+mod correlated;
 mod known;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::domain::{
     OtherKey, Pattern, Picked, Progress, RecordedStates, Scope, SearchStep, SourceChange, StoredSnapshot, StreamKind,
     StreamName, StreamPage, StreamSummary, Timestamp, Version,
 };
+use correlated::Correlations;
 
 /// A page ends when its events have this many bytes.
 const PAGE: u64 = 64 << 20;
@@ -169,7 +171,9 @@ pub trait Backing: Send + Sync + 'static {
 pub struct Indexed<B: Backing> {
     backing: B,
     /// What is known of each category asked for.
-    categories: Mutex<HashMap<Arc<str>, Category>>,
+    categories: Mutex<HashMap<Arc<str>, Gathered>>,
+    /// And of each correlation.
+    correlations: Mutex<Correlations>,
     /// The order of each stream asked for that has events and links.
     woven: Mutex<HashMap<StreamName, Arc<Woven>>>,
     /// How many streams are in order, though the index does not say so.
@@ -186,9 +190,9 @@ impl<B: Backing> Drop for Indexed<B> {
     }
 }
 
-/// The rows of a category.
+/// The rows of a category or a correlation.
 #[derive(Default)]
-struct Category {
+struct Gathered {
     rows: Vec<u32>,
     /// How many rows of the index were looked at.
     seen: usize,
@@ -235,6 +239,7 @@ impl<B: Backing> Indexed<B> {
         Self {
             backing,
             categories: Mutex::default(),
+            correlations: Mutex::default(),
             woven: Mutex::default(),
             put_in_order: OnceLock::new(),
             parting: Mutex::default(),
@@ -252,6 +257,7 @@ impl<B: Backing> Indexed<B> {
             }
             drop(index);
             self.categories.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.correlations.lock().unwrap_or_else(PoisonError::into_inner).clear();
             self.woven.lock().unwrap_or_else(PoisonError::into_inner).clear();
             if !self.backing.renew() {
                 break;
@@ -261,7 +267,8 @@ impl<B: Backing> Indexed<B> {
         Err(Failure::new(FailureKind::Io, self.backing.name(), "look it up", why).hint("open it again"))
     }
 
-    /// Hands over the index and the rows of a scope, which do not change meanwhile. Must not be nested.
+    /// Hands over the index and the rows of a scope, which do not change meanwhile; those of a correlation as far as they
+    /// are gathered. Must not be nested.
     fn over<T>(&self, scope: &Scope, ask: impl Fn(&Index, Rows<'_>, Option<&Stream>) -> T) -> Result<T, Failure> {
         self.ask(|index| match scope {
             Scope::All => ask(index, Rows::All(index.len()), None),
@@ -279,6 +286,10 @@ impl<B: Backing> Indexed<B> {
                 index.extend_category(category, known.seen, &mut known.rows);
                 known.seen = index.len();
                 ask(index, Rows::Some(&known.rows), None)
+            }
+            Scope::Correlation(id) => {
+                let correlations = self.correlations.lock().unwrap_or_else(PoisonError::into_inner);
+                ask(index, Rows::Some(correlations.get(id).map_or(&[], |known| &known.rows)), None)
             }
         })
     }
@@ -300,7 +311,8 @@ impl<B: Backing> Indexed<B> {
     fn contradicts(&self, scope: &Scope, page: &EventPage) -> bool {
         let is_elsewhere = |event: &Event| match scope {
             Scope::Stream(name) => event.stream != *name && !self.backing.index().has_links(),
-            Scope::All | Scope::Category(_) => false,
+            // Of a correlation the index says nothing.
+            Scope::All | Scope::Category(_) | Scope::Correlation(_) => false,
         };
         page.events.iter().any(|event| match &event.trouble {
             Some(trouble) => trouble.reason.contains(CHANGED),
@@ -312,6 +324,7 @@ impl<B: Backing> Indexed<B> {
     fn page(&self, query: &EventQuery, cancel: &Cancel) -> Result<EventPage, Failure> {
         self.cancelled(cancel)?;
         let partial = !self.backing.progress().complete;
+        self.gather(&query.scope, cancel)?;
         let start = self.start(query, cancel)?;
         let mut page = EventPage {
             total: self.over(&query.scope, |_, rows, _| rows.len() as u64)?,
@@ -502,6 +515,9 @@ impl<B: Backing> Source for Indexed<B> {
     }
 
     fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, Failure> {
+        for scope in [from, to] {
+            self.gather(scope, &Cancel::default())?;
+        }
         let row = self.over(from, |index, rows, _| {
             let row = rows.get(usize::try_from(ordinal).ok()?)?;
             // A link stands nowhere but in its stream; elsewhere its event does.
@@ -512,6 +528,7 @@ impl<B: Backing> Source for Indexed<B> {
     }
 
     fn pick(&self, scope: &Scope, from: u64, limit: usize, asked: &Asked<'_>) -> Result<Option<Picked>, Failure> {
+        self.gather(scope, &Cancel::default())?;
         self.over(scope, |index, rows, _| {
             let from = usize::try_from(from).unwrap_or(usize::MAX).min(rows.len());
             let end = from.saturating_add(limit).min(rows.len());

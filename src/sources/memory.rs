@@ -70,6 +70,7 @@ fn is_in(scope: &Scope, event: &Event) -> bool {
     match scope {
         Scope::All => !linked(),
         Scope::Stream(name) => !event.is_loose() && event.stream == *name,
+        Scope::Correlation(id) => event.correlation.as_ref() == Some(id) && !linked(),
         Scope::Category(name) => !event.is_loose() && event.stream.category() == &**name && !linked(),
     }
 }

@@ -18,6 +18,8 @@
 //!   read or when `check` finds it; it stays an event with `trouble` in its stream, so that no ordinal changes.
 //! - A record that cannot be read is an event with `trouble`: in its stream, wherever that can be known, behind the event
 //!   before it where its version cannot; else only in the walk of the whole store.
+//! - The events of a correlation are in the order of the store. Where no index says which they are, all events are read for
+//!   the first answer.
 //! - A link is an event of its own stream only, noted as one, with the payload of the event it leads to; `Scope::All` has
 //!   that event once, at its own place.
 

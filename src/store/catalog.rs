@@ -257,6 +257,7 @@ impl Catalog {
             Scope::All => self.events(),
             Scope::Stream(name) => self.stream(name.as_str()).map_or(0, |stream| stream.ordinals.len() as u64),
             Scope::Category(name) => categories.of(self, name).len() as u64,
+            Scope::Correlation(id) => categories.correlated(id).len() as u64,
         }
     }
 
@@ -267,6 +268,7 @@ impl Catalog {
             Scope::All => (n < self.stream_of.len()).then_some(n as u32),
             Scope::Stream(name) => self.stream(name.as_str())?.ordinals.get(n).copied(),
             Scope::Category(name) => categories.of(self, name).get(n).copied(),
+            Scope::Correlation(id) => categories.correlated(id).get(n).copied(),
         }
     }
 
@@ -276,19 +278,23 @@ impl Catalog {
             Scope::All => return (u64::from(ordinal) < self.events()).then_some(u64::from(ordinal)),
             Scope::Stream(name) => self.stream(name.as_str())?.ordinals.binary_search(&ordinal),
             Scope::Category(name) => categories.of(self, name).binary_search(&ordinal),
+            Scope::Correlation(id) => categories.correlated(id).binary_search(&ordinal),
         };
         found.ok().map(|n| n as u64)
     }
 }
 
-/// The events of the categories that were asked for, gathered on from where the catalog stood then.
+/// The events of the categories and correlations that were asked for, gathered on from where the catalog stood then.
 #[derive(Default)]
-pub(super) struct Categories(HashMap<u32, Category>);
+pub(super) struct Categories {
+    by_number: HashMap<u32, Category>,
+    by_correlation: HashMap<Arc<str>, Category>,
+}
 
 impl Categories {
     fn of(&mut self, catalog: &Catalog, name: &str) -> &[u32] {
         let Some(&wanted) = catalog.category_names.get(name) else { return &[] };
-        let category = self.0.entry(wanted).or_default();
+        let category = self.by_number.entry(wanted).or_default();
         for (ordinal, &stream) in catalog.stream_of.iter().enumerate().skip(category.upto) {
             if catalog.streams[stream as usize].category == wanted {
                 category.ordinals.push(ordinal as u32);
@@ -296,6 +302,26 @@ impl Categories {
         }
         category.upto = catalog.stream_of.len();
         &category.ordinals
+    }
+
+    /// The events with this correlation, as far as they were gathered.
+    fn correlated(&self, id: &str) -> &[u32] {
+        self.by_correlation.get(id).map_or(&[], |gathered| &gathered.ordinals)
+    }
+
+    /// Up to which ordinal the events with this correlation are gathered.
+    pub(super) fn gathered(&self, id: &str) -> usize {
+        self.by_correlation.get(id).map_or(0, |gathered| gathered.upto)
+    }
+
+    /// Of the events from `from` to `upto` these have this correlation.
+    pub(super) fn gather(&mut self, id: &Arc<str>, from: usize, upto: usize, ordinals: &[u32]) {
+        let gathered = self.by_correlation.entry(id.clone()).or_default();
+        // Somebody else may have read the same meanwhile.
+        if gathered.upto == from {
+            gathered.ordinals.extend(ordinals);
+            gathered.upto = upto;
+        }
     }
 }
 
@@ -459,7 +485,7 @@ mod tests {
                 match &scope {
                     Scope::Category(name) => assert_eq!(catalog.stream_of(ordinal).category(), &**name),
                     Scope::Stream(name) => assert_eq!(catalog.stream_of(ordinal), name),
-                    Scope::All => {}
+                    Scope::Correlation(_) | Scope::All => {}
                 }
             }
             assert_eq!(catalog.in_store(&scope, total, &mut categories), None);

@@ -21,6 +21,9 @@ use crate::domain::{
 /// Unpacked records kept for the next read, in bytes.
 const KEPT: usize = 8 << 20;
 
+/// So many events are read at a time to learn which have a correlation.
+const GATHERED: usize = 4096;
+
 /// A store's events, in the order they were appended.
 pub struct History {
     pub(super) segments: Arc<Segments>,
@@ -118,6 +121,7 @@ impl History {
 
     #[allow(clippy::type_complexity)]
     fn places(&self, query: &EventQuery, cancel: &Cancel) -> Result<(u64, u64, Vec<(u32, Place)>), StoreError> {
+        self.gather(&query.scope, cancel)?;
         let first = self.locate(&query.scope, &query.from, cancel)?;
         let catalog = self.catalog();
         let mut categories = self.categories();
@@ -135,6 +139,28 @@ impl History {
             Direction::Backward => ((first + 1).saturating_sub(limit)..=first).rev().for_each(&mut add),
         }
         Ok((first, total, places))
+    }
+
+    /// Reads which events have a correlation: the catalog does not say it.
+    fn gather(&self, scope: &Scope, cancel: &Cancel) -> Result<(), StoreError> {
+        let Scope::Correlation(id) = scope else { return Ok(()) };
+        loop {
+            let from = self.categories().gathered(id);
+            let upto = (self.events_known() as usize).min(from + GATHERED);
+            if from >= upto {
+                return Ok(());
+            }
+            let mut found = Vec::new();
+            for ordinal in from as u32..upto as u32 {
+                if cancel.is_cancelled() {
+                    return Err(StoreError::Cancelled);
+                }
+                if self.at(ordinal)?.correlation.as_ref() == Some(id) {
+                    found.push(ordinal);
+                }
+            }
+            self.categories().gather(id, from, upto, &found);
+        }
     }
 
     /// The ordinal of an anchor in its scope, if it exists.
@@ -216,11 +242,17 @@ impl History {
     }
 
     /// The ordinal within `to` of the event at `ordinal` within `from`.
-    pub fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Option<u64> {
+    ///
+    /// # Errors
+    /// As for [`Self::events`]: which events have a correlation must be read.
+    pub fn translate(&self, from: &Scope, ordinal: u64, to: &Scope) -> Result<Option<u64>, StoreError> {
+        for scope in [from, to] {
+            self.gather(scope, &Cancel::default())?;
+        }
         let catalog = self.catalog();
         let mut categories = self.categories();
-        let ordinal = catalog.in_store(from, ordinal, &mut categories)?;
-        catalog.in_scope(to, ordinal, &mut categories)
+        let ordinal = catalog.in_store(from, ordinal, &mut categories);
+        Ok(ordinal.and_then(|ordinal| catalog.in_scope(to, ordinal, &mut categories)))
     }
 
     /// Follows the history from after a position (0 is the beginning): what is there, then what comes, in order.

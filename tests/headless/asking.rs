@@ -10,7 +10,7 @@ use stepback::session::flips::{Given, flips};
 use stepback::session::judging::subject_of;
 use stepback::session::{Opening, ReducerBook, ReducerPlaces, Source, Walker};
 
-use crate::support::program::{manifest, run, text};
+use crate::support::program::{manifest, run, run_in, text};
 
 /// Fails at one type, changes in place and throws at another, removes the entity at a third.
 const ACCOUNT: &str = "export const initialState = null;
@@ -127,7 +127,10 @@ fn lines(output: &std::process::Output) -> Vec<Value> {
 
 #[test]
 fn the_planted_bug_of_the_orders_is_found_by_one_question() {
-    let bisect = |expression: &str, more: &[&str]| run(&[&["bisect", "demo", "order-1002", expression], more].concat());
+    let home = tempfile::tempdir().unwrap();
+    let bisect = |expression: &str, more: &[&str]| {
+        run_in(home.path(), &[&["bisect", "demo", "order-1002", expression], more].concat())
+    };
     let output = bisect("state.total < 0", &["--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let told = lines(&output);
@@ -159,8 +162,10 @@ fn the_planted_bug_of_the_orders_is_found_by_one_question() {
 
 #[test]
 fn an_expression_gives_its_value_in_place_of_the_state() {
-    let state =
-        |expression: &str, at: &str| run(&["state", "demo", "order-1002", "--at", at, "--expr", expression, "--json"]);
+    let home = tempfile::tempdir().unwrap();
+    let state = |expression: &str, at: &str| {
+        run_in(home.path(), &["state", "demo", "order-1002", "--at", at, "--expr", expression, "--json"])
+    };
     let value = |expression: &str, at: &str| lines(&state(expression, at)).remove(0);
     assert_eq!(value("state.total", "12")["value"].to_string(), "-12.5");
     assert_eq!(value("prev.total", "12")["value"].to_string(), "37.5");
@@ -191,4 +196,71 @@ fn events_that_fail_are_counted_with_the_answer() {
     assert_eq!(bisect(&["--allow-faults"]).status.code(), Some(65));
     let good = manifest("sample-data/orders.jsonl");
     assert_eq!(run(&["bisect", &good, "order-1002", "event.version > 3"]).status.code(), Some(0));
+}
+
+#[test]
+fn events_are_listed_by_what_is_so_at_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dump, script) = accounts(folder.path());
+    let cancel = Cancel::default();
+    let (source, mut walker) = walker(&dump, Some(script.clone()));
+    let (dump, script) = (dump.to_str().unwrap(), script.to_str().unwrap());
+    for written in ["state.total < 0", "state == null", "changed('/total') && state.total > 0", "fault != null"] {
+        let mut judge = Expression::parse(written).unwrap().judge(&cancel);
+        let mut expected = Vec::new();
+        for stream in source.streams(0, usize::MAX).unwrap().streams {
+            let scope = Scope::Stream(stream.stream.clone());
+            for place in 1..=stream.events {
+                let reached = walker.go(&scope, 0, &Destination::To(place), &cancel, &mut |_| ()).unwrap();
+                if judge.holds(&subject_of(&reached.moment)) == Ok(true) {
+                    expected.push(reached.moment.event.unwrap().position.number().unwrap());
+                }
+            }
+        }
+        expected.sort_unstable();
+        let listed = |more: &[&str]| {
+            let output = run(&[&["events", dump, "--where", written, "--reducer", script, "--json"], more].concat());
+            // Some events fail, and a record cannot be read.
+            assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
+            assert!(text(&output.stderr).contains("4 streams folded with account.js"), "{}", text(&output.stderr));
+            lines(&output).iter().map(|line| line["position"].as_u64().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(&[]), expected, "{written}");
+        let backward: Vec<_> = expected.iter().rev().copied().collect();
+        assert_eq!(listed(&["--backward"]), backward, "{written}");
+        assert_eq!(listed(&["--limit", "3"]), expected[..3.min(expected.len())], "{written}");
+        let within: Vec<_> = expected.iter().filter(|position| (100..=300).contains(*position)).copied().collect();
+        assert_eq!(listed(&["--from", "100", "--to", "300"]), within, "{written}");
+    }
+    // What folds nothing says that it does not.
+    let output = run(&["export", dump, "--where", "state.total < 0"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("this command folds nothing"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_recipes_of_the_documentation_run() {
+    let home = tempfile::tempdir().unwrap();
+    let recipes = std::fs::read_to_string(manifest("docs/debugging.md")).unwrap();
+    let commands: Vec<&str> = recipes.lines().filter_map(|line| line.strip_prefix("    stepback ")).collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        // Words, and texts in double quotes.
+        let words: Vec<&str> = command.split('"').enumerate().fold(Vec::new(), |mut words, (n, part)| {
+            match n % 2 {
+                0 => words.extend(part.split_whitespace()),
+                _ => words.push(part),
+            }
+            words
+        });
+        let output = run_in(home.path(), &words);
+        let printed = text(&output.stdout);
+        assert!(matches!(output.status.code(), Some(0 | 65)), "{command}: {}", text(&output.stderr));
+        assert!(!printed.is_empty(), "{command}");
+        if words[0] == "bisect" {
+            for line in printed.lines() {
+                assert!(recipes.contains(&format!("    {line}")), "{command} prints {line}");
+            }
+        }
+    }
 }

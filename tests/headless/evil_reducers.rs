@@ -309,7 +309,7 @@ export function evolve(state) { let n = 0; for (let i = 0; i < 4e5; i++) n += i;
 }
 
 /// The first words of a host, for a shell: 22 bytes, "@stepback", version 3, no engine's name, locked in, nothing missing.
-const HELLO: &str = r"printf '\026\000\000\000@stepback\003\000\000\000\000\000\000\000\002\000\000\000\000'";
+const HELLO: &str = r"printf '\026\000\000\000@stepback\004\000\000\000\000\000\000\000\002\000\000\000\000'";
 
 fn write_script(path: &Path, body: &str) {
     use std::os::unix::fs::PermissionsExt;

@@ -17,6 +17,7 @@ mod follow;
 mod follow_stores;
 mod javascript;
 mod jetstream;
+mod keyed_reducers;
 mod layouts;
 mod parting;
 mod reducing;

@@ -199,8 +199,17 @@ fn total(source: &dyn Source, scope: &Scope) -> u64 {
 fn scopes(reference: &Memory) -> Vec<Scope> {
     let streams = reference.streams(0, usize::MAX).unwrap().streams;
     let categories: BTreeSet<_> = streams.iter().map(|summary| summary.stream.category().to_owned()).collect();
-    let mut scopes =
-        vec![Scope::All, Scope::Stream("no such stream".into()), Scope::Category("no such category".into())];
+    let nowhere = [
+        Scope::Stream("no such stream".into()),
+        Scope::Category("no such category".into()),
+        Scope::Correlation("no such correlation".into()),
+    ];
+    let mut scopes = vec![Scope::All];
+    scopes.extend(nowhere);
+    let all = read(reference, Scope::All, Anchor::Start, Direction::Forward, usize::MAX).events;
+    let correlations: BTreeSet<_> = all.iter().filter_map(|event| event.correlation.clone()).collect();
+    // Every pair of scopes is compared: one will do.
+    scopes.extend(correlations.into_iter().take(1).map(Scope::Correlation));
     scopes.extend(streams.into_iter().map(|summary| Scope::Stream(summary.stream)));
     scopes.extend(categories.into_iter().map(|name| Scope::Category(name.as_str().into())));
     scopes

@@ -345,13 +345,27 @@ fn reading_goes_both_ways_from_any_place() {
     let store = Store::open(directory.path()).expect("a new store");
     let time = |n: u64| Timestamp::from_second(1_700_000_000 + n as i64).expect("in range");
     for n in 0..50_u64 {
-        let event = NewEvent::new("T", n.to_string()).id(format!("id-{n}")).time(time(n));
+        let event = NewEvent {
+            correlation: Some(format!("corr-{}", n % 3).into()),
+            ..NewEvent::new("T", n.to_string()).id(format!("id-{n}")).time(time(n))
+        };
         store.append(&stream(&format!("c{}-{}", n % 2, n % 5)), [event], Expected::Any).expect("appended");
     }
     let viewer = Viewer::open(directory.path()).expect("beside the writer");
     for history in [store.history(), viewer.history()] {
-        for scope in [Scope::All, Scope::Category("c1".into()), Scope::Stream(stream("c0-4"))] {
+        let translated = |from: &Scope, ordinal, to: &Scope| history.translate(from, ordinal, to).expect("readable");
+        let scopes = [
+            Scope::All,
+            Scope::Category("c1".into()),
+            Scope::Stream(stream("c0-4")),
+            Scope::Correlation("corr-1".into()),
+        ];
+        for scope in scopes {
             let forward = all(history, scope.clone());
+            if let Scope::Correlation(_) = scope {
+                let third: Vec<_> = (1..50).step_by(3).map(|n| Some(format!("id-{n}").into())).collect();
+                assert_eq!(forward.iter().map(|event| event.id.clone()).collect::<Vec<_>>(), third);
+            }
             let ask = |from: Anchor, direction, limit| {
                 let query = EventQuery { scope: scope.clone(), from, direction, limit };
                 history.events(&query, &Cancel::default()).expect("readable")
@@ -378,8 +392,8 @@ fn reading_goes_both_ways_from_any_place() {
                 assert_eq!(ask(Anchor::AsOf(later), Direction::Backward, 1).events.first(), Some(event));
                 let before = ask(Anchor::AsOf(earlier), Direction::Forward, 1).events;
                 assert_eq!(before.first(), n.checked_sub(1).map(|n| &forward[n]));
-                let all_ordinal = history.translate(&scope, n as u64, &Scope::All).expect("in the store");
-                assert_eq!(history.translate(&Scope::All, all_ordinal, &scope), Some(n as u64));
+                let all_ordinal = translated(&scope, n as u64, &Scope::All).expect("in the store");
+                assert_eq!(translated(&Scope::All, all_ordinal, &scope), Some(n as u64));
             }
             assert_eq!(ask(Anchor::Ordinal(1000), Direction::Forward, 1).events, []);
             assert_eq!(ask(Anchor::Id("unknown".into()), Direction::Forward, 1).events, []);

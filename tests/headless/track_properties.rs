@@ -98,7 +98,8 @@ proptest! {
         let mut flavour = flavour;
         let plain = |store: &Store, flavour| plain_fold_among(&deeds, store.stream.iter().copied(), flavour, streams, &per);
         let mut found = plain(&store, flavour);
-        let track = Track::new(Scope::Category("thing".into()), per.clone());
+        let scope = if streams > 3 { Scope::Correlation("one".into()) } else { Scope::Category("thing".into()) };
+        let track = Track::new(scope, per.clone());
         let mut timeline = Timeline::new(track, reducer(flavour), limits).with_patience(Patience::endless());
         for step in moves {
             let goal = match step {

@@ -310,6 +310,22 @@ fn a_copied_command_prints_what_is_on_the_screen() {
 }
 
 #[test]
+fn a_filter_over_states_folds_and_lists_where_it_holds() {
+    let mut live = live("orders.jsonl");
+    let (copied, text) = printed(&mut live, "02&0 > state.total<enter>yc");
+    assert!(copied.contains("events") && copied.contains("0 > state.total"), "{copied}");
+    let sifted = live.app.panes.events.sifted.as_ref().expect("a filter");
+    assert!(sifted.folds && !sifted.running && sifted.places.len() == 5, "{:?}", sifted.places);
+    assert_eq!(text.lines().count() - 1, 5, "{text}");
+    let first = text.lines().nth(1).expect("an event");
+    assert!(first.contains("order-1002") && first.contains("CouponApplied"), "{text}");
+    // Each row is a place where it holds: a step goes from one to the next.
+    live.type_keys("g,");
+    live.type_keys(".");
+    assert_eq!(live.stands(), ("order-1002".into(), Some(12)));
+}
+
+#[test]
 fn long_names_of_one_list_can_be_told_apart() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/field/51-long-type-names.jsonl");
     for (width, height) in [(130, 34), (80, 24), (160, 45)] {

@@ -283,6 +283,7 @@ impl Desk {
         let scope = match &self.app.walk.scope {
             Some(Scope::Stream(name)) => name.to_string(),
             Some(Scope::Category(name)) => format!("{name}-*"),
+            Some(Scope::Correlation(id)) => format!("correlation {id}"),
             Some(Scope::All) => "all".into(),
             None => "nowhere".into(),
         };
@@ -357,6 +358,7 @@ impl Desk {
         let in_scope = |event: &Event| match scope {
             Scope::All => true,
             Scope::Stream(name) => event.stream == *name,
+            Scope::Correlation(id) => event.correlation.as_ref() == Some(id),
             Scope::Category(name) => event.trouble.is_none() && event.stream.category() == name.as_ref(),
         };
         (0..self.events.len()).filter(|n| in_scope(&self.events[*n])).collect()
@@ -512,7 +514,7 @@ impl Desk {
             let looked = first + part.len() as u64;
             out.push(Msg::Told(Told::Sifted { generation, ordinals, looked, total: all.len() as u64 }));
         }
-        out.push(Msg::Told(Told::SiftEnded { generation, unjudged }));
+        out.push(Msg::Told(Told::SiftEnded { generation, unjudged, folded: String::new() }));
         out
     }
 

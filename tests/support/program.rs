@@ -10,10 +10,14 @@ pub fn manifest(path: &str) -> String {
 
 /// Runs the program, with nothing on its standard input.
 pub fn run(arguments: &[&str]) -> Output {
-    let nowhere = "/nonexistent";
+    run_in(Path::new("/nonexistent"), arguments)
+}
+
+/// Runs the program in a home of its own, where it may make its demo store.
+pub fn run_in(home: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stepback"));
     command.args(arguments).stdin(Stdio::null());
-    command.env("XDG_CONFIG_HOME", nowhere).env("XDG_DATA_HOME", nowhere).env("XDG_CACHE_HOME", nowhere);
+    command.env("XDG_CONFIG_HOME", home).env("XDG_DATA_HOME", home).env("XDG_CACHE_HOME", home);
     command.output().expect("stepback runs")
 }
 

@@ -190,7 +190,7 @@ impl App {
         let (number, stream) = match window.scope {
             Scope::Stream(_) => (version.max(digits(window.total)), 0),
             // The number `:` goes to there; a long text is cut.
-            Scope::Category(_) | Scope::All => {
+            Scope::Category(_) | Scope::Correlation(_) | Scope::All => {
                 (position.min(LONGEST_POSITION).max(digits(window.total)), stream.max(LEAST_NAME))
             }
         };

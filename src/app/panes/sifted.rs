@@ -40,6 +40,8 @@ pub struct Sifted {
     pub stopped: bool,
     /// What could not be judged.
     pub unjudged: Unjudged,
+    /// Whether streams were folded for it.
+    pub folds: bool,
     /// The first row shown.
     pub top: u64,
     /// Where one stood when it began: the cursor goes to what is nearest, unless it has moved since.
@@ -65,6 +67,7 @@ impl Sifted {
             running: true,
             stopped: false,
             unjudged: Unjudged::default(),
+            folds: false,
             top: 0,
             stood,
             extent: Extent::default(),

@@ -161,6 +161,7 @@ impl StreamsPane {
                 Row::Category(catalogue.categories.iter().position(|category| category.name == *name)? as u32)
             }
             Scope::Stream(name) => Row::Stream(catalogue.index_of(name)?),
+            Scope::Correlation(_) => return None,
         };
         match (wanted, &self.narrowing, &self.sorted) {
             // The usual case is arithmetic, not a search.

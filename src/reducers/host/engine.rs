@@ -1,9 +1,4 @@
-//! One script, its state, and the way back when an event fails.
-//!
-//! The state lives in the engine and leaves it only when asked for. Invariant: after `apply` the state is that of the
-//! events that did not fail. As a script may change its state in place before it throws, the host keeps the state of an
-//! earlier moment as text and the events since; a fault goes back to that text, folds them again, and makes a new text,
-//! so that no event is folded more than twice however many fail.
+//! One script and what it folds. Its states, and the way back when an event fails, stand in `states`.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -17,21 +12,16 @@ use rquickjs::{Ctx, Function, Object, Value};
 use super::console::Console;
 use super::problems::type_name;
 use super::script::{self, Script};
+use super::states::{Entity, States};
 use super::values::{Values, Written};
 use super::watch::Timer;
+use super::watched::Watch;
 use super::{Output, exact};
 use crate::reducers::protocol::{Answer, Body, EventRecord, Malformed, PayloadRecord, PositionRecord, Problem};
 use crate::replay::Cause;
 
-/// Events since the last text of the state are kept up to this many bytes even when the state is small,
-const KEEP_AT_LEAST: usize = 4 << 20;
-/// or up to this many times the size of the state: writing it costs about as much as folding eight times its size,
-const KEEP_PER_STATE: usize = 16;
-/// but never beyond this.
-const KEEP_AT_MOST: usize = 64 << 20;
-
 /// The time for reading a payload, added to that of its event.
-const NANOS_PER_BYTE: u64 = 50;
+pub(super) const NANOS_PER_BYTE: u64 = 50;
 
 /// After so long events are no longer folded at one go.
 const LONG: Duration = Duration::from_millis(250);
@@ -41,9 +31,6 @@ const MAX_JOBS: usize = 10_000;
 
 /// A state of so many bytes is looked through after every batch: that takes less than sending the batch did.
 const SMALL: usize = 32 << 10;
-
-/// After which batches of a script the engine is shown the shape its state has taken.
-const DESCRIBED_AFTER: [u32; 2] = [1, 4];
 
 /// How many types of events are remembered as the engine's own strings.
 const MAX_TYPES: usize = 1024;
@@ -55,35 +42,26 @@ pub struct Limits {
     pub event: Duration,
     /// For anything else.
     pub call: Duration,
-}
-
-/// Events that were folded since the last text of the state.
-struct Folded {
-    frame: Rc<Vec<u8>>,
-    /// Where those that did not fail begin in it.
-    good: Vec<u32>,
+    /// The memory of the engine, in bytes.
+    pub memory: usize,
 }
 
 /// The engine with at most one script.
 pub struct Engine<'js> {
-    values: Values<'js>,
-    limits: Limits,
+    pub(super) values: Values<'js>,
+    pub(super) limits: Limits,
     output: Arc<Output>,
-    console: Rc<Console>,
+    pub(super) console: Rc<Console>,
     tools: Object<'js>,
     keep: Function<'js>,
-    script: Option<Script<'js>>,
-
-    state: Value<'js>,
-    stream: Value<'js>,
+    pub(super) script: Option<Script<'js>>,
+    pub(super) states: States<'js>,
+    pub(super) watch: Watch<'js>,
     types: HashMap<String, Value<'js>>,
-    /// The text to go back to, or why there is none.
-    text: Result<Written, Problem>,
-    log: Vec<Folded>,
-    /// Why the state cannot be written, when it is too much.
-    heavy: Option<Problem>,
+    /// Why a state cannot be written, when it is too much.
+    pub(super) heavy: Option<Problem>,
     /// How many batches were folded.
-    batches: u32,
+    pub(super) batches: u32,
     /// The batch that was stopped before its end.
     stopped: Option<u32>,
 }
@@ -102,11 +80,9 @@ impl<'js> Engine<'js> {
             keep: tool("keep")?,
             tools: tools.clone(),
             script: None,
-            state: Value::new_null(ctx.clone()),
-            stream: Value::new_null(ctx.clone()),
+            states: States::one(Entity::new(Value::new_null(ctx.clone()), Ok(None))),
+            watch: Watch::new(tool("at")?),
             types: HashMap::new(),
-            text: Ok(None),
-            log: Vec::new(),
             heavy: None,
             batches: 0,
             stopped: None,
@@ -169,22 +145,12 @@ impl<'js> Engine<'js> {
 
     fn begin(&mut self, stream: &str, text: Written) -> Result<(), Problem> {
         // The state is always one that was JSON: what the script holds must not depend on where the fold began.
-        self.state = self.values.read(&text)?;
-        self.describe(&self.state);
-        self.stream = self.values.string(stream)?;
-        self.text = Ok(text);
-        self.log.clear();
+        let state = self.values.read(&text)?;
+        self.describe(&state);
+        let mut entity = Entity::new(self.values.string(stream)?, Ok(text));
+        entity.state = Some(state);
+        self.states = States::one(entity);
         Ok(())
-    }
-
-    /// The state as an answer.
-    pub fn state(&mut self) -> Answer {
-        self.values.timer.begin(self.call_limit(self.text_len()), None);
-        match self.values.write(&self.state) {
-            Ok(None) => Answer::State { text: None, exact: Vec::new() },
-            Ok(Some((text, exact))) => Answer::State { text: Some(text), exact },
-            Err(problem) => Answer::Failed(problem),
-        }
     }
 
     /// Folds the events that stand in a frame from `start` on: up to the first that times out, and for about so long that
@@ -194,21 +160,22 @@ impl<'js> Engine<'js> {
     /// When they cannot be read: the parent is not what it should be.
     pub fn apply(&mut self, frame: Rc<Vec<u8>>, start: usize, batch: u32, careful: bool) -> Result<Answer, Malformed> {
         self.console.take();
-        let mut faults = Vec::new();
+        let (mut faults, mut changed) = (Vec::new(), Vec::new());
         // Since which event the state has been one that would hang when it is written, and why.
         let mut unwritable: Option<(u32, Problem)> = None;
         let bytes = frame.clone();
         let mut body = Body::from(&bytes, start);
         if self.stopped == Some(batch) {
             let next = body.event()?.map(|event| event.index);
-            return Ok(Answer::Applied { faults, next, console: String::new() });
+            return Ok(Answer::Applied { faults, next, console: String::new(), values: changed });
         }
-        self.log.push(Folded { frame: frame.clone(), good: Vec::new() });
+        self.states.begin_frame(frame.len());
+        self.watch.begin();
         let (begun, mut next, mut timed_out) = (Instant::now(), None, false);
         loop {
             let at = body.at() as u32;
             let Some(event) = body.event()? else { break };
-            if timed_out || begun.elapsed() > LONG {
+            if timed_out || begun.elapsed() > LONG || self.watch.is_full() {
                 next = Some(event.index);
                 self.stopped = Some(batch);
                 break;
@@ -216,20 +183,32 @@ impl<'js> Engine<'js> {
             if careful {
                 self.output.send(&Answer::At(event.index));
             }
-            match self.fold(&event) {
+            let entered = match event.key {
+                None => Ok(()),
+                Some(key) => self.enter(key, Some(event.index)),
+            };
+            let is_entered = entered.is_ok();
+            if is_entered {
+                self.look_before(event.index);
+            }
+            match entered.and_then(|()| self.fold(&event)) {
                 Ok(()) => {
-                    if let Some(last) = self.log.last_mut() {
-                        last.good.push(at);
-                    }
+                    self.states.folded(&frame, at);
                     // What killed an earlier process may be the state that an event leaves.
                     if careful {
-                        let sparse = self.values.too_sparse(&self.state);
-                        unwritable = sparse.map(|problem| unwritable.unwrap_or((event.index, problem)));
+                        let sparse = self.values.too_sparse(&self.state_here());
+                        unwritable = match (sparse, unwritable) {
+                            (Some(problem), None) => Some((event.index, problem)),
+                            // The states of other keys are not better for it.
+                            (None, found) if self.states.is_many() => found,
+                            (None, _) => None,
+                            (Some(_), found) => found,
+                        };
                     }
                 }
                 Err(problem) => {
                     timed_out |= problem.cause == Cause::TimedOut;
-                    let restored = self.go_back(&event);
+                    let restored = if is_entered { self.go_back(&event) } else { Ok(None) };
                     if !self.drain_jobs() {
                         let message = format!("{}; it started asynchronous work that does not end", problem.message);
                         return Ok(Answer::Gone {
@@ -253,12 +232,19 @@ impl<'js> Engine<'js> {
                     }
                 }
             }
+            if is_entered {
+                self.look_after(event.index, &mut changed);
+            }
         }
         if let Some((at, problem)) = unwritable {
             return Ok(Answer::Gone { at, problem });
         }
         // Where it costs little it is found before anything hangs; which event it was is found by looking closely.
-        if !careful && self.text_len() < SMALL && self.values.too_sparse(&self.state).is_some() {
+        if !careful
+            && self.states.of_frame().any(|entity| {
+                is_small(entity) && entity.state.as_ref().is_some_and(|state| self.values.too_sparse(state).is_some())
+            })
+        {
             return Ok(Answer::Stuck(None));
         }
         self.keep_in_bounds();
@@ -268,11 +254,11 @@ impl<'js> Engine<'js> {
         if timed_out {
             self.stopped = Some(batch);
         }
-        Ok(Answer::Applied { faults, next, console: self.console.take() })
+        Ok(Answer::Applied { faults, next, console: self.console.take(), values: changed })
     }
 
     /// Folds one event into the state; on an error the state may be anything.
-    fn fold(&mut self, event: &EventRecord<'_>) -> Result<(), Problem> {
+    pub(super) fn fold(&mut self, event: &EventRecord<'_>) -> Result<(), Problem> {
         let bytes = [event.data, event.metadata, event.fields].iter().map(payload_len).sum::<usize>();
         let limit = self.limits.event + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64);
         self.values.timer.begin(limit, Some(event.index));
@@ -289,7 +275,7 @@ impl<'js> Engine<'js> {
         if result.is_function() || result.is_symbol() {
             return Err(Problem::new(format!("evolve returned a {}: a state must be JSON", type_name(&result))));
         }
-        self.state = result;
+        self.states.here_mut().state = Some(result);
         Ok(())
     }
 
@@ -368,13 +354,13 @@ impl<'js> Engine<'js> {
             self.values.timer.begin(limit, Some(event.index));
         }
         let mut args = Args::new(self.values.ctx.clone(), 11);
-        args.push_arg(self.state.clone())?;
+        args.push_arg(self.state_here())?;
         args.push_arg(event_type)?;
         args.push_arg(data)?;
         args.push_arg(metadata)?;
         args.push_arg(form)?;
         match event.stream {
-            None => args.push_arg(self.stream.clone())?,
+            None => args.push_arg(self.states.here().name.clone())?,
             Some(stream) => args.push_arg(self.values.js(stream)?)?,
         }
         args.push_arg(self.values.number(event.version)?)?;
@@ -394,110 +380,8 @@ impl<'js> Engine<'js> {
         step.call_arg(args)
     }
 
-    /// Makes the state what it was before `failed`. Gives a note when the script did not do the same as the first time.
-    ///
-    /// # Errors
-    /// When there is no text to go back to.
-    fn go_back(&mut self, failed: &EventRecord<'_>) -> Result<Option<String>, Problem> {
-        self.values.timer.begin(self.call_limit(self.text_len()), Some(failed.index));
-        match &self.text {
-            Ok(text) => self.state = self.values.read(text)?,
-            Err(problem) => return Err(problem.clone()),
-        }
-        let log = std::mem::take(&mut self.log);
-        let mut note = None;
-        self.console.mute(true);
-        for folded in &log {
-            for &at in &folded.good {
-                // These bytes were read before.
-                let Ok(Some(event)) = Body::from(&folded.frame, at as usize).event() else { continue };
-                if let Err(problem) = self.fold(&event) {
-                    self.drain_jobs();
-                    note = Some(format!(
-                        "and the state before it may be wrong: folded once more, event {} fails ({})",
-                        event.version, problem.message
-                    ));
-                }
-            }
-        }
-        self.console.mute(false);
-        // Whatever takes its time now, it is not the event that failed.
-        self.values.timer.begin(self.call_limit(self.text_len()), None);
-        if log.iter().all(|folded| folded.good.is_empty()) {
-            self.log = log;
-            self.forget_all_but_last();
-        } else {
-            self.log = log;
-            match self.values.write(&self.state) {
-                Ok(text) => {
-                    self.text = Ok(text);
-                    self.forget_all_but_last();
-                }
-                // A state that cannot be written now may be writable later; until then the older text serves.
-                Err(problem) => self.note_heavy(problem),
-            }
-        }
-        Ok(note)
-    }
-
-    fn forget_all_but_last(&mut self) {
-        let last = self.log.pop();
-        self.log.clear();
-        self.log.extend(last.map(|last| Folded { frame: last.frame, good: Vec::new() }));
-    }
-
-    /// A state that took all its time or memory would take it again with every attempt: it is told at once.
-    fn note_heavy(&mut self, problem: Problem) {
-        self.heavy = match problem.cause {
-            Cause::TimedOut | Cause::TooMuch => Some(problem),
-            Cause::Failed => None,
-        };
-    }
-
-    /// Makes a new text to go back to when the events since the last one take too much.
-    fn keep_in_bounds(&mut self) {
-        let kept: usize = self.log.iter().map(|folded| folded.frame.len()).sum();
-        let size = self.text_len();
-        self.batches = self.batches.saturating_add(1);
-        let early = DESCRIBED_AFTER.contains(&self.batches);
-        if !early && kept < (KEEP_PER_STATE * size).clamp(KEEP_AT_LEAST, KEEP_AT_MOST) {
-            return;
-        }
-        self.values.timer.begin(self.call_limit(size), None);
-        match self.values.write(&self.state) {
-            Ok(text) => {
-                // The state itself may be more than data; what was written is not.
-                if early && let Ok(value) = self.values.read(&text) {
-                    self.describe(&value);
-                }
-                self.text = Ok(text);
-            }
-            Err(problem) => {
-                self.note_heavy(problem.clone());
-                if kept < 2 * KEEP_AT_MOST {
-                    return;
-                }
-                self.text = Err(problem);
-            }
-        }
-        self.log.clear();
-    }
-
-    /// The time for a call that reads or writes a state of this size.
-    fn call_limit(&self, bytes: usize) -> Duration {
-        self.limits.call + Duration::from_nanos(NANOS_PER_BYTE * bytes as u64)
-    }
-
-    /// The size of the last text of the state.
-    fn text_len(&self) -> usize {
-        match &self.text {
-            Ok(Some((text, _))) => text.len(),
-            _ => 0,
-        }
-    }
-
     /// Lets the engine remember how this data is built, see the prelude.
-    fn describe(&self, data: &Value<'js>) {
+    pub(super) fn describe(&self, data: &Value<'js>) {
         if self.keep.call::<_, ()>((data.clone(),)).is_err() {
             drop(self.values.ctx.catch());
         }
@@ -505,7 +389,7 @@ impl<'js> Engine<'js> {
 
     /// Runs what asynchronous code left behind, so that it cannot pile up; what it does reaches no state. Says whether
     /// it came to an end.
-    fn drain_jobs(&self) -> bool {
+    pub(super) fn drain_jobs(&self) -> bool {
         self.values.timer.begin(self.limits.event, None);
         for _ in 0..MAX_JOBS {
             if !self.values.ctx.execute_pending_job() {
@@ -537,6 +421,10 @@ fn prelude<'js>(ctx: &Ctx<'js>, console: &Rc<Console>) -> rquickjs::Result<Objec
     let note = Function::new(ctx.clone(), move |line: std::string::String| console.note(&line))?;
     let prelude: Function<'js> = ctx.eval(include_str!("prelude.js"))?;
     prelude.call((note,))
+}
+
+fn is_small(entity: &Entity<'_>) -> bool {
+    entity.text_len() < SMALL
 }
 
 fn payload_len(payload: &PayloadRecord<'_>) -> usize {

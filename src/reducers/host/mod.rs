@@ -1,6 +1,6 @@
 //! What runs inside the worker process: the QuickJS engine, behind its locks, answering the requests of `protocol`.
 //!
-//! It is started by `javascript` as `stepback reducer-host` and by nobody else. It trusts its parent and nothing it is
+//! It is started by `hosted` as `stepback reducer-host` and by nobody else. It trusts its parent and nothing it is
 //! given to run: a script gets values and gives values, and has no way to a file, a clock, or these pipes.
 
 mod calls;
@@ -10,8 +10,10 @@ mod exact;
 mod problems;
 mod sandbox;
 mod script;
+mod states;
 mod values;
 mod watch;
+mod watched;
 
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -72,10 +74,13 @@ fn serve() -> Result<(), String> {
     let Ok(Request::Load { event_micros, call_micros, memory, source }) = Request::read(&frame) else {
         return Err("the first request must be a script".into());
     };
-    let limits =
-        engine::Limits { event: Duration::from_micros(event_micros), call: Duration::from_micros(call_micros) };
+    let limits = engine::Limits {
+        event: Duration::from_micros(event_micros),
+        call: Duration::from_micros(call_micros),
+        memory: usize::try_from(memory).unwrap_or(usize::MAX),
+    };
     let timer = Rc::new(timer);
-    let context = new_context(memory, &timer).map_err(|error| format!("no engine: {error}"))?;
+    let context = new_context(limits.memory, &timer).map_err(|error| format!("no engine: {error}"))?;
     context.with(|ctx| {
         watchdog.wake();
         let mut engine = Engine::new(ctx, timer, limits, output.clone()).map_err(|problem| problem.message)?;
@@ -90,7 +95,12 @@ fn serve() -> Result<(), String> {
                 Request::Load { .. } => return Err("a worker takes one script".into()),
                 Request::StartInitial { stream } => answer(engine.start(stream)),
                 Request::StartResume { stream, state, exact } => answer(engine.resume(stream, state, &exact)),
+                Request::StartMany => answer(engine.start_many()),
+                Request::Resume { states } => answer(engine.resume_many(&states)),
                 Request::State => engine.state(),
+                Request::StateOf { key } => engine.state_of(key),
+                Request::States { from } => engine.all_states(from),
+                Request::Watch { paths } => answer(engine.watch(&paths)),
                 Request::Apply { batch, careful, events } => {
                     let start = frame.len() - events.len();
                     engine.apply(Rc::new(frame), start, batch, careful).map_err(|error| error.to_string())?
@@ -110,9 +120,9 @@ fn answer(result: Result<(), Problem>) -> Answer {
 }
 
 /// An engine without module loader, weak references, and timers of its own.
-fn new_context(memory: u64, timer: &Rc<Timer>) -> rquickjs::Result<Context> {
+fn new_context(memory: usize, timer: &Rc<Timer>) -> rquickjs::Result<Context> {
     let runtime = Runtime::new()?;
-    runtime.set_memory_limit(usize::try_from(memory).unwrap_or(usize::MAX));
+    runtime.set_memory_limit(memory);
     runtime.set_max_stack_size(sandbox::stack());
     // Folding makes no cycles to speak of: the collector need not look often.
     runtime.set_gc_threshold(8 << 20);

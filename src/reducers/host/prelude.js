@@ -3,12 +3,13 @@
 (note) => {
   'use strict';
   const { defineProperty, getPrototypeOf, keys } = Object;
-  const { construct } = Reflect;
+  const { apply, construct } = Reflect;
   const { isArray } = Array;
   const { parse, stringify } = JSON;
   const Big = BigInt, Text = String, Wrong = Error, WrongText = SyntaxError;
   const slice = Function.prototype.call.bind(String.prototype.slice);
   const split = Function.prototype.call.bind(String.prototype.split);
+  const isOwn = Function.prototype.call.bind(Object.prototype.propertyIsEnumerable);
   const join = Function.prototype.call.bind(Array.prototype.join);
 
   const put = (object, name, value, enumerable = false) =>
@@ -201,5 +202,42 @@
   };
 
   const hold = (evolve, holder) => (state, event) => Reflect.apply(evolve, holder, [state, event]);
-  return { bind, hold, revive, replace, keep, sparse };
+  // The value that JSON text of the state would have at a path; undefined where it would have none. Whatever JSON asks on
+  // the way is asked (`toJSON`), and what it leaves out is not found.
+  const boxes = [Number.prototype.valueOf, Text.prototype.valueOf, Boolean.prototype.valueOf, Big.prototype.valueOf];
+  const isBox = (value) => {
+    for (let n = 0; n < boxes.length; n++) {
+      try {
+        apply(boxes[n], value, []);
+        return true;
+      } catch { /* It is another thing. */ }
+    }
+    return false;
+  };
+  const plain = Object.prototype;
+  const written = (holder, key) => {
+    let value = holder[key];
+    if (typeof value === 'object' && value !== null && typeof value.toJSON === 'function') value = value.toJSON(key);
+    return typeof value === 'function' || typeof value === 'symbol' ? undefined : value;
+  };
+  const at = (state, steps) => {
+    let value = written({ '': state }, '');
+    if (value === null && steps.length === 0) return undefined;
+    for (let n = 0; n < steps.length; n++) {
+      const step = steps[n];
+      if (typeof value !== 'object' || value === null) return undefined;
+      if (isArray(value)) {
+        if (typeof step !== 'number' || step >= value.length) return undefined;
+        value = written(value, step);
+        if (value === undefined) value = null;
+      } else {
+        if (typeof step !== 'string' || !isOwn(value, step)) return undefined;
+        if (getPrototypeOf(value) !== plain && isBox(value)) return undefined;
+        value = written(value, step);
+      }
+    }
+    return value;
+  };
+
+  return { bind, hold, revive, replace, keep, sparse, at };
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Event, Form, Payload, Position, StreamName};
 use crate::reducers::protocol::{EventRecord, MAX_REQUEST, PayloadRecord, PositionRecord, write_apply, write_event};
+use crate::replay::Partition;
 
 /// A request carries about this many bytes of events: enough to make turns rare, little enough to hear of life often.
 const REQUEST: usize = 256 << 10;
@@ -12,10 +13,25 @@ const REQUEST: usize = 256 << 10;
 /// The largest payload that crosses, in bytes. A larger one is told instead.
 const MAX_PAYLOAD: usize = 64 << 20;
 
+/// Which state an event is folded into.
+pub enum Keys<'a> {
+    /// The only one, of this stream.
+    One(&'a StreamName),
+    /// One of many.
+    Many(&'a Partition),
+}
+
+impl<'a> Keys<'a> {
+    /// Many, where there is something to tell them apart by.
+    pub fn of(stream: &'a StreamName, partition: Option<&'a Partition>) -> Self {
+        partition.map_or(Self::One(stream), Self::Many)
+    }
+}
+
 /// Writes one request of as many events as fit; returns how many were taken.
 pub fn write_request(
     out: &mut Vec<u8>,
-    stream: &StreamName,
+    keys: &Keys<'_>,
     events: &[Arc<Event>],
     first: usize,
     (batch, careful): (u32, bool),
@@ -30,7 +46,15 @@ pub fn write_request(
             // A record that could not be read says nothing to anybody.
             if event.trouble.is_none() {
                 let before = out.len();
-                write_record(out, stream, event, first + taken);
+                match keys {
+                    Keys::One(stream) => write_record(out, None, stream, event, first + taken),
+                    Keys::Many(partition) => {
+                        // An event without a key changes no state.
+                        if let Some(key) = partition.key(event) {
+                            write_record(out, Some(key.as_str()), &key, event, first + taken);
+                        }
+                    }
+                }
                 // Its payloads are bounded; this is for one with an endless name.
                 if out.len() - before > MAX_REQUEST - REQUEST {
                     out.truncate(before);
@@ -43,7 +67,7 @@ pub fn write_request(
     })
 }
 
-fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: usize) {
+fn write_record(out: &mut Vec<u8>, key: Option<&str>, stream: &StreamName, event: &Event, index: usize) {
     let mut time = [0; 64];
     let time = event.time.and_then(|moment| {
         let mut rest = time.as_mut_slice();
@@ -60,6 +84,7 @@ fn write_record(out: &mut Vec<u8>, stream: &StreamName, event: &Event, index: us
         out,
         &EventRecord {
             index: index as u32,
+            key,
             stream: (event.stream != *stream).then_some(event.stream.as_str()),
             event_type: &event.event_type,
             version: event.version.0,

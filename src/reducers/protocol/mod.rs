@@ -7,9 +7,12 @@
 //!
 //! All numbers are little-endian. The worker speaks first: `Hello` with the version of this protocol, its engine, and how
 //! far it has locked itself in. Then every request is answered by exactly one final answer (`Done`, `Failed`, `Applied`,
-//! `State`, `Gone`, `Heavy`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
+//! `State`, `States`, `Gone`, `Heavy`), requests in their order; in between it may say `Working` (it is at work, within its time), `At` (it now
 //! begins this event, when it was asked to be careful) or `Stuck` (the event it is at has used up its time and does not
 //! come back: whoever hears this kills it). A worker ends when its input does.
+//!
+//! A worker holds one state (`StartInitial`, `StartResume`), or one for each key (`StartMany`): every event names its key
+//! then. Watched values cross with the events that change them; whole states only when they are asked for.
 //!
 //! Payloads cross as the JSON text they are stored as. Nothing that arrives is trusted: every length is checked against
 //! what is there, and a frame larger than its limit is an error before it is read.
@@ -21,13 +24,14 @@ mod write;
 
 use std::fmt;
 
-use crate::replay::Cause;
+use crate::domain::Path;
+use crate::replay::{Cause, StateText};
 
 pub use read::{Body, first_frame};
 pub use write::{write_apply, write_event};
 
 /// What is spoken here. A worker of another version is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The first bytes of a `Hello`.
 pub const MAGIC: &[u8; 8] = b"stepback";
@@ -113,6 +117,29 @@ pub enum Request<'a> {
     },
     /// Give the state. Answered by `State` or `Failed`.
     State,
+    /// Begin with a state for each key, and none yet: each begins with the initial state of its key. Answered by `Done` or
+    /// `Failed`.
+    StartMany,
+    /// Go on with these states, of these keys, after a `StartMany`. Answered by `Done` or `Failed`.
+    Resume {
+        /// The states by key.
+        states: Vec<KeyedState<'a>>,
+    },
+    /// Give the state of this key. Answered by `State` or `Failed`.
+    StateOf {
+        /// The key.
+        key: &'a str,
+    },
+    /// Give the states of all keys, as many as fit. Answered by `States` or `Failed`.
+    States {
+        /// How many of them are known already.
+        from: u32,
+    },
+    /// From now on say of every event which of the values at these paths it changed. Answered by `Done` or `Failed`.
+    Watch {
+        /// The paths.
+        paths: Vec<Path>,
+    },
 }
 
 /// What a worker says.
@@ -139,6 +166,8 @@ pub enum Answer {
         next: Option<u32>,
         /// What the script wrote to its console.
         console: String,
+        /// Which watched values they changed, in the order of the events.
+        values: Vec<ValueRecord>,
     },
     /// The state.
     State {
@@ -146,6 +175,13 @@ pub enum Answer {
         text: Option<String>,
         /// As in `StartResume`.
         exact: Vec<u32>,
+    },
+    /// States by key.
+    States {
+        /// Each with its key.
+        states: Vec<(String, StateText)>,
+        /// How many are known with these, when there are more.
+        next: Option<u32>,
     },
     /// It is at work, within its time.
     Working,
@@ -163,6 +199,33 @@ pub enum Answer {
         problem: Problem,
     },
 }
+
+/// The state of a key as it crosses to the worker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KeyedState<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// The state as JSON text; `None` when the entity does not exist.
+    pub text: Option<&'a str>,
+    /// As in `StartResume`.
+    pub exact: Vec<u32>,
+}
+
+/// What an event did to a watched value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ValueRecord {
+    /// The index of the event.
+    pub index: u32,
+    /// Which of the paths.
+    pub path: u32,
+    /// What stood there before.
+    pub before: Value,
+    /// What stands there after it.
+    pub after: Value,
+}
+
+/// What stands at a path: JSON text, nothing, or why it cannot be given.
+pub type Value = Result<Option<String>, Problem>;
 
 /// How far a worker is locked in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -203,7 +266,9 @@ impl fmt::Display for Sandbox {
 pub struct EventRecord<'a> {
     /// Its index among the events of the caller.
     pub index: u32,
-    /// Its stream, where it differs from the event before it (or, first of a request, from the stream of the start).
+    /// The key of its state, where the worker holds many.
+    pub key: Option<&'a str>,
+    /// Its stream, where it differs from its key, or from the stream of the start.
     pub stream: Option<&'a str>,
     /// Its type.
     pub event_type: &'a str,
@@ -250,6 +315,11 @@ mod kind {
     pub(super) const START_RESUME: u8 = 3;
     pub(super) const APPLY: u8 = 4;
     pub(super) const STATE: u8 = 5;
+    pub(super) const START_MANY: u8 = 6;
+    pub(super) const RESUME: u8 = 7;
+    pub(super) const STATE_OF: u8 = 8;
+    pub(super) const STATES: u8 = 9;
+    pub(super) const WATCH: u8 = 10;
 
     pub(super) const HELLO: u8 = 64;
     pub(super) const DONE: u8 = 65;
@@ -261,4 +331,5 @@ mod kind {
     pub(super) const STUCK: u8 = 71;
     pub(super) const GONE: u8 = 72;
     pub(super) const HEAVY: u8 = 73;
+    pub(super) const STATES_ARE: u8 = 74;
 }

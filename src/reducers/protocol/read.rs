@@ -2,9 +2,11 @@
 
 use super::kind::*;
 use super::{
-    Answer, Cause, EventRecord, Level, MAGIC, MAX_MESSAGE, Malformed, PayloadRecord, PositionRecord, Problem, Request,
-    Sandbox, VERSION,
+    Answer, Cause, EventRecord, KeyedState, Level, MAGIC, MAX_MESSAGE, Malformed, PayloadRecord, PositionRecord,
+    Problem, Request, Sandbox, VERSION, Value, ValueRecord,
 };
+use crate::domain::{Path, Step};
+use crate::replay::StateText;
 
 impl Answer {
     /// Reads a frame without its length.
@@ -40,9 +42,18 @@ impl Answer {
                     faults.push((body.u32()?, body.problem()?));
                 }
                 let next = Some(body.u32()?).filter(|index| *index != u32::MAX);
-                Self::Applied { faults, next, console: body.text()?.to_owned() }
+                let console = body.text()?.to_owned();
+                let count = body.count(10)?;
+                let values = (0..count).map(|_| body.changed()).collect::<Result<_, _>>()?;
+                Self::Applied { faults, next, console, values }
             }
             STATE_IS => Self::State { text: body.option()?.map(str::to_owned), exact: body.places()? },
+            STATES_ARE => {
+                let count = body.count(9)?;
+                let states =
+                    (0..count).map(|_| body.keyed_state()).map(|state| state.map(owned)).collect::<Result<_, _>>()?;
+                Self::States { states, next: Some(body.u32()?).filter(|next| *next != u32::MAX) }
+            }
             WORKING => Self::Working,
             AT => Self::At(body.u32()?),
             STUCK => Self::Stuck(Some(body.u32()?).filter(|index| *index != u32::MAX)),
@@ -77,6 +88,17 @@ impl<'a> Request<'a> {
                 Self::Apply { batch, careful, events }
             }
             STATE => Self::State,
+            START_MANY => Self::StartMany,
+            RESUME => {
+                let count = body.count(9)?;
+                Self::Resume { states: (0..count).map(|_| body.keyed_state()).collect::<Result<_, _>>()? }
+            }
+            STATE_OF => Self::StateOf { key: body.text()? },
+            STATES => Self::States { from: body.u32()? },
+            WATCH => {
+                let count = body.count(4)?;
+                Self::Watch { paths: (0..count).map(|_| body.path()).collect::<Result<_, _>>()? }
+            }
             _ => return Err(Malformed("no such request")),
         };
         body.end()?;
@@ -176,6 +198,33 @@ impl<'a> Body<'a> {
         (0..count).map(|_| self.u32()).collect()
     }
 
+    fn keyed_state(&mut self) -> Result<KeyedState<'a>, Malformed> {
+        Ok(KeyedState { key: self.text()?, text: self.option()?, exact: self.places()? })
+    }
+
+    fn path(&mut self) -> Result<Path, Malformed> {
+        let count = self.count(5)?;
+        let step = |body: &mut Self| match body.u8()? {
+            0 => body.text().map(|key| Step::Key(key.into())),
+            1 => body.u32().map(|index| Step::Index(index as usize)),
+            _ => Err(Malformed("no such step")),
+        };
+        (0..count).map(|_| step(self)).collect::<Result<_, _>>().map(Path)
+    }
+
+    fn changed(&mut self) -> Result<ValueRecord, Malformed> {
+        Ok(ValueRecord { index: self.u32()?, path: self.u32()?, before: self.value()?, after: self.value()? })
+    }
+
+    fn value(&mut self) -> Result<Value, Malformed> {
+        match self.u8()? {
+            0 => Ok(Ok(None)),
+            1 => self.text().map(|text| Ok(Some(text.to_owned()))),
+            2 => self.problem().map(Err),
+            _ => Err(Malformed("no such value")),
+        }
+    }
+
     fn payload(&mut self) -> Result<PayloadRecord<'a>, Malformed> {
         match self.u8()? {
             0 => Ok(PayloadRecord::Absent),
@@ -195,6 +244,7 @@ impl<'a> Body<'a> {
         }
         Ok(Some(EventRecord {
             index: self.u32()?,
+            key: self.option()?,
             stream: self.option()?,
             event_type: self.text()?,
             version: self.u64()?,
@@ -214,6 +264,10 @@ impl<'a> Body<'a> {
     fn end(&self) -> Result<(), Malformed> {
         if self.left() == 0 { Ok(()) } else { Err(Malformed("something follows its end")) }
     }
+}
+
+fn owned(state: KeyedState<'_>) -> (String, StateText) {
+    (state.key.to_owned(), StateText { text: state.text.map(str::to_owned), exact: state.exact })
 }
 
 /// The first frame in the bytes, and how many bytes it takes with its length; `None` when it is not all there.

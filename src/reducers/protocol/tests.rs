@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::Step;
 
 fn answers() -> Vec<Answer> {
     let problem = Problem { message: "no such account: ä".into(), place: Some((3, 7)), cause: Cause::TimedOut };
@@ -18,8 +19,19 @@ fn answers() -> Vec<Answer> {
             faults: vec![(0, problem.clone()), (9, Problem::new("x"))],
             next: Some(10),
             console: "hi\n".into(),
+            values: vec![
+                ValueRecord { index: 3, path: 0, before: Ok(None), after: Ok(Some("[1]".into())) },
+                ValueRecord { index: 4, path: 1, before: Ok(Some("0".into())), after: Err(Problem::new("a cycle")) },
+            ],
         },
-        Answer::Applied { faults: vec![], next: None, console: String::new() },
+        Answer::Applied { faults: vec![], next: None, console: String::new(), values: vec![] },
+        Answer::States {
+            states: vec![
+                ("a-1".into(), StateText { text: Some("5".into()), exact: vec![0] }),
+                ("a-2".into(), StateText::default()),
+            ],
+            next: Some(2),
+        },
         Answer::State { text: Some("{}".into()), exact: vec![1, 5] },
         Answer::State { text: None, exact: vec![] },
         Answer::Working,
@@ -38,6 +50,7 @@ fn events() -> Vec<u8> {
             &mut events,
             &EventRecord {
                 index,
+                key: (index == 2).then_some("account-2"),
                 stream: (index == 1).then_some("account-1"),
                 event_type: "Deposited",
                 version: u64::MAX,
@@ -61,6 +74,16 @@ fn requests(events: &[u8]) -> Vec<Request<'_>> {
         Request::StartResume { stream: "a-1", state: None, exact: vec![] },
         Request::Apply { batch: 7, careful: true, events },
         Request::State,
+        Request::StartMany,
+        Request::Resume {
+            states: vec![
+                KeyedState { key: "a-1", text: Some("[5]"), exact: vec![0] },
+                KeyedState { key: "", text: None, exact: vec![] },
+            ],
+        },
+        Request::StateOf { key: "a-1" },
+        Request::States { from: 7 },
+        Request::Watch { paths: vec![Path::root(), Path(vec![Step::Key("a".into()), Step::Index(3)])] },
     ]
 }
 
@@ -84,6 +107,7 @@ fn what_is_written_is_read() {
     let read: Vec<_> = std::iter::from_fn(|| body.event().expect("an event")).collect();
     assert_eq!(read.len(), 3);
     assert_eq!(read[1].stream, Some("account-1"));
+    assert_eq!((read[1].key, read[2].key), (None, Some("account-2")));
     assert_eq!(read[1].fields, PayloadRecord::Absent);
     assert_eq!(read[2].fields, PayloadRecord::Json(b"{\"user\":1}"));
     assert_eq!(read[2].metadata, PayloadRecord::Broken("bytes"));
@@ -147,7 +171,7 @@ proptest! {
     }
 
     #[test]
-    fn one_wrong_byte_is_taken(which in 0usize..11, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn one_wrong_byte_is_taken(which in 0usize..14, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = Vec::new();
         answers()[which].write(&mut bytes);
         let at = at.index(bytes.len());

@@ -1,7 +1,8 @@
 //! Writing frames.
 
 use super::kind::*;
-use super::{Answer, Cause, EventRecord, MAGIC, MAX_MESSAGE, PayloadRecord, PositionRecord, Problem, Request};
+use super::{Answer, Cause, EventRecord, MAGIC, MAX_MESSAGE, PayloadRecord, PositionRecord, Problem, Request, Value};
+use crate::domain::{Path, Step};
 
 /// Appends one frame whose body `fill` writes; returns what `fill` does.
 fn write_frame<T>(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> T) -> T {
@@ -63,9 +64,46 @@ fn write_places(out: &mut Vec<u8>, places: &[u32]) {
     places.iter().for_each(|place| out.extend_from_slice(&place.to_le_bytes()));
 }
 
+fn write_state(out: &mut Vec<u8>, key: &str, text: Option<&str>, exact: &[u32]) {
+    write_text(out, key);
+    write_option(out, text);
+    write_places(out, exact);
+}
+
+fn write_path(out: &mut Vec<u8>, path: &Path) {
+    out.extend_from_slice(&(path.0.len() as u32).to_le_bytes());
+    for step in &path.0 {
+        match step {
+            Step::Key(key) => {
+                out.push(0);
+                write_text(out, key);
+            }
+            Step::Index(index) => {
+                out.push(1);
+                out.extend_from_slice(&u32::try_from(*index).unwrap_or(u32::MAX).to_le_bytes());
+            }
+        }
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Ok(None) => out.push(0),
+        Ok(Some(text)) => {
+            out.push(1);
+            write_text(out, text);
+        }
+        Err(problem) => {
+            out.push(2);
+            write_problem(out, problem);
+        }
+    }
+}
+
 /// Appends an event to the events of an `Apply`.
 pub fn write_event(out: &mut Vec<u8>, event: &EventRecord<'_>) {
     out.extend_from_slice(&event.index.to_le_bytes());
+    write_option(out, event.key);
     write_option(out, event.stream);
     write_text(out, event.event_type);
     out.extend_from_slice(&event.version.to_le_bytes());
@@ -116,6 +154,17 @@ impl Request<'_> {
                 write_apply(out, *batch, *careful, |out| out.extend_from_slice(events));
             }
             Self::State => write_frame(out, STATE, |_| ()),
+            Self::StartMany => write_frame(out, START_MANY, |_| ()),
+            Self::Resume { states } => write_frame(out, RESUME, |out| {
+                out.extend_from_slice(&(states.len() as u32).to_le_bytes());
+                states.iter().for_each(|state| write_state(out, state.key, state.text, &state.exact));
+            }),
+            Self::StateOf { key } => write_frame(out, STATE_OF, |out| write_text(out, key)),
+            Self::States { from } => write_frame(out, STATES, |out| out.extend_from_slice(&from.to_le_bytes())),
+            Self::Watch { paths } => write_frame(out, WATCH, |out| {
+                out.extend_from_slice(&(paths.len() as u32).to_le_bytes());
+                paths.iter().for_each(|path| write_path(out, path));
+            }),
         }
     }
 }
@@ -133,7 +182,7 @@ impl Answer {
             }),
             Self::Done => write_frame(out, DONE, |_| ()),
             Self::Failed(problem) => write_frame(out, FAILED, |out| write_problem(out, problem)),
-            Self::Applied { faults, next, console } => write_frame(out, APPLIED, |out| {
+            Self::Applied { faults, next, console, values } => write_frame(out, APPLIED, |out| {
                 out.extend_from_slice(&(faults.len() as u32).to_le_bytes());
                 for (index, problem) in faults {
                     out.extend_from_slice(&index.to_le_bytes());
@@ -141,10 +190,22 @@ impl Answer {
                 }
                 out.extend_from_slice(&next.unwrap_or(u32::MAX).to_le_bytes());
                 write_text(out, console);
+                out.extend_from_slice(&(values.len() as u32).to_le_bytes());
+                for value in values {
+                    out.extend_from_slice(&value.index.to_le_bytes());
+                    out.extend_from_slice(&value.path.to_le_bytes());
+                    write_value(out, &value.before);
+                    write_value(out, &value.after);
+                }
             }),
             Self::State { text, exact } => write_frame(out, STATE_IS, |out| {
                 write_option(out, text.as_deref());
                 write_places(out, exact);
+            }),
+            Self::States { states, next } => write_frame(out, STATES_ARE, |out| {
+                out.extend_from_slice(&(states.len() as u32).to_le_bytes());
+                states.iter().for_each(|(key, state)| write_state(out, key, state.text.as_deref(), &state.exact));
+                out.extend_from_slice(&next.unwrap_or(u32::MAX).to_le_bytes());
             }),
             Self::Working => write_frame(out, WORKING, |_| ()),
             Self::At(index) => write_frame(out, AT, |out| out.extend_from_slice(&index.to_le_bytes())),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{PROGRESS_EVERY, Reducers, Tell};
 use crate::ask::{Answer, Ask, Generation, Survey, Told};
 use crate::domain::words::percent;
-use crate::domain::{Cancel, Destination, Direction, Failure, Pattern, Scope, SearchStep, StreamSummary};
+use crate::domain::{Cancel, Destination, Direction, EventQuery, Failure, Pattern, Scope, SearchStep, StreamSummary};
 use crate::replay::Patience;
 use crate::session::doctor::{self, Questions};
 use crate::session::search::{self, Case, EventFilter};
@@ -118,6 +118,9 @@ impl Answers {
             }
         };
         tell(Told::SiftBegan { generation });
+        if filter.needs().fold() {
+            return self.sift_folded(generation, scope, &filter, from, cancel, tell);
+        }
         let (mut said, mut found, mut first) = (Instant::now(), Vec::new(), true);
         let (mut looked, mut total) = (from, from);
         let ended = search::sift(&*self.source, scope, &filter, from, cancel, &mut |part| {
@@ -136,7 +139,48 @@ impl Answers {
             }
         });
         tell(Told::Sifted { generation, ordinals: found, looked, total });
-        ended.map(|unjudged| Told::SiftEnded { generation, unjudged })
+        ended.map(|unjudged| Told::SiftEnded { generation, unjudged, folded: String::new() })
+    }
+
+    /// The same by a condition that names states: what passes is known once all streams are folded.
+    fn sift_folded(
+        &self,
+        generation: Generation,
+        scope: &Scope,
+        filter: &EventFilter,
+        from: u64,
+        cancel: &Cancel,
+        tell: Tell<'_>,
+    ) -> Result<Told, Failure> {
+        let source = &*self.source;
+        source.complete(cancel, &mut |_| {})?;
+        let total = source.events(&EventQuery::first(scope.clone(), 1), cancel)?.total;
+        let walker = Walker::new(Arc::clone(&self.source), (self.reducers)()?);
+        let mut walker = walker.for_one_answer().with_patience(Patience::default());
+        let mut said = Instant::now();
+        let within = (scope, from..total.max(from));
+        let found = search::sift_folded(source, &mut walker, within, filter, cancel, &mut |done, of| {
+            if said.elapsed() < PROGRESS_EVERY {
+                return ControlFlow::Continue(());
+            }
+            said = Instant::now();
+            // Told in events, as everywhere: as many of them as of the streams.
+            let looked = from + total.saturating_sub(from) * done / of.max(1);
+            match tell(Told::Sifted { generation, ordinals: Vec::new(), looked, total }) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        // Of what was not looked at nobody knows what passes.
+        if cancel.is_cancelled() {
+            return Err(Failure::cancelled(source.about().name, "fold"));
+        }
+        if let Some(problem) = found.refused {
+            return Ok(Told::SiftRefused { generation, column: problem.column, why: problem.why });
+        }
+        let (folded, unjudged) = (found.summary(), found.unjudged);
+        tell(Told::Sifted { generation, ordinals: found.passing, looked: total, total });
+        Ok(Told::SiftEnded { generation, unjudged, folded })
     }
 
     /// Narrows the list of streams.

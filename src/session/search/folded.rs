@@ -1,7 +1,7 @@
 //! A filter whose condition names states: the streams of a scope are folded, one after the other, and every place of each is
 //! judged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +10,7 @@ use crate::condition::{Needs, Problem};
 use crate::domain::{Cancel, Direction, Failure, FailureKind, Scope, StreamName, StreamSummary, Unjudged, words};
 use crate::replay::{self, FaultCount, FirstFault, FoldError, Probe, ReducerInfo, Stop, Stops, Verdict};
 use crate::session::judging::subject_at;
+use crate::session::pages;
 use crate::session::walker::{Step, Walker};
 use crate::sources::Source;
 
@@ -46,17 +47,35 @@ impl FoldedSift {
         let approximate = if self.approximate { " (approximate)" } else { "" };
         format!("{} folded with {}{approximate}", words::counted(self.streams, "stream"), names.join(", "))
     }
+
+    /// The same in one line with all that it lacks.
+    pub fn summary(&self) -> String {
+        let mut summary = self.words();
+        if self.faults.before > 0 {
+            summary.push_str(&format!(", {} of them failed", words::counted(self.faults.before, "event")));
+        }
+        if let Some((count, stream, why)) = &self.unfolded {
+            let streams = words::counted(*count, "stream");
+            summary.push_str(&format!(", {streams} not to the end ({stream}: {why})"));
+        }
+        summary
+    }
 }
 
 /// A filter as a probe.
 struct Sifting {
     sieve: Mutex<Sieve>,
     needs: Needs,
+    /// Only events of this correlation are asked for.
+    correlation: Option<Arc<str>>,
 }
 
 impl Probe for Sifting {
     fn judge(&self, subject: &replay::Subject<'_>) -> Verdict {
         let Some(event) = subject.event() else { return Verdict::Miss };
+        if self.correlation.is_some() && event.correlation != self.correlation {
+            return Verdict::Miss;
+        }
         let mut sieve = self.sieve.lock().unwrap_or_else(PoisonError::into_inner);
         match sieve.passes_at(event, &mut || subject_at(subject, self.needs)) {
             Ok(passes) => passes.into(),
@@ -79,11 +98,15 @@ pub fn sift_folded(
     told: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<FoldedSift, Failure> {
     let sieve = Mutex::new(filter.sieve(source, scope, cancel)?);
-    let sifting = Arc::new(Sifting { sieve, needs: filter.needs() });
+    let correlation = match scope {
+        Scope::Correlation(id) => Some(id.clone()),
+        Scope::Stream(_) | Scope::Category(_) | Scope::All => None,
+    };
+    let sifting = Arc::new(Sifting { sieve, needs: filter.needs(), correlation });
     let stops = Stops::new([Stop::at_each(Arc::clone(&sifting))]);
-    let streams = streams_of(source, scope, filter)?;
+    let streams = streams_of(source, scope, filter, cancel)?;
     let (mut found, of) = (FoldedSift::default(), streams.len() as u64);
-    for (done, summary) in (0..).zip(&streams) {
+    for (done, (summary, asked)) in (0..).zip(&streams) {
         if told(done, of).is_break() {
             break;
         }
@@ -91,7 +114,7 @@ pub fn sift_folded(
         // Within one stream only what is asked for has to be folded.
         let events = match scope {
             Scope::Stream(_) => within.start..within.end.min(summary.events),
-            Scope::Category(_) | Scope::All => 0..summary.events,
+            Scope::Category(_) | Scope::Correlation(_) | Scope::All => 0..summary.events,
         };
         let own = Scope::Stream(stream.clone());
         let mut hits = Vec::new();
@@ -113,7 +136,7 @@ pub fn sift_folded(
         };
         found.unjudged.join(searched.unjudged);
         found.streams += 1;
-        found.events += events.end.saturating_sub(events.start);
+        found.events += events.end.saturating_sub(events.start).min(*asked);
         if let Some((reducer, counted)) = walker.folded(stream) {
             found.note(&reducer, counted.faults);
         }
@@ -143,10 +166,26 @@ impl FoldedSift {
     }
 }
 
-/// The streams of a scope in which a filter can let anything through, in the order of their first events.
-fn streams_of(source: &dyn Source, scope: &Scope, filter: &EventFilter) -> Result<Vec<StreamSummary>, Failure> {
+/// The streams of a scope in which a filter can let anything through, in the order of their first events, each with how
+/// many of its events the scope has.
+fn streams_of(
+    source: &dyn Source,
+    scope: &Scope,
+    filter: &EventFilter,
+    cancel: &Cancel,
+) -> Result<Vec<(StreamSummary, u64)>, Failure> {
+    let whole = |summary: StreamSummary| {
+        let events = summary.events;
+        (summary, events)
+    };
     if let Scope::Stream(stream) = scope {
-        return Ok(source.stream(stream)?.into_iter().collect());
+        return Ok(source.stream(stream)?.map(whole).into_iter().collect());
+    }
+    let mut related: HashMap<StreamName, u64> = HashMap::new();
+    if let Scope::Correlation(_) = scope {
+        pages::each(source, scope, cancel, &mut |_, _| {}, &mut |_, event| {
+            *related.entry(event.stream.clone()).or_default() += 1;
+        })?;
     }
     let (mut found, mut from) = (Vec::new(), 0);
     loop {
@@ -155,12 +194,46 @@ fn streams_of(source: &dyn Source, scope: &Scope, filter: &EventFilter) -> Resul
             return Ok(found);
         }
         from += page.streams.len();
-        found.extend(page.streams.into_iter().filter(|summary| {
-            let is_in = match scope {
-                Scope::Category(category) => summary.stream.category() == &**category,
-                Scope::Stream(_) | Scope::All => true,
+        found.extend(page.streams.into_iter().map(whole).filter_map(|(summary, events)| {
+            let asked = match scope {
+                Scope::Category(category) => (summary.stream.category() == &**category).then_some(events),
+                Scope::Correlation(_) => related.get(&summary.stream).copied(),
+                Scope::Stream(_) | Scope::All => Some(events),
             };
-            is_in && filter.lets_stream(&summary.stream)
+            let asked = asked.filter(|_| filter.lets_stream(&summary.stream));
+            asked.map(|asked| (summary, asked))
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Event, Payload, Position, Version};
+    use crate::session::reducers::ReducerBook;
+    use crate::sources::memory::Memory;
+
+    #[test]
+    fn of_a_correlation_only_its_events_are_judged_in_the_states_of_all() {
+        let correlated = [("a-1", "x"), ("a-1", "y"), ("b-1", "y"), ("a-1", "x"), ("c-1", "y"), ("b-1", "x")];
+        let event = |(n, (stream, correlation)): (u64, (&str, &str))| Event {
+            data: Payload::json_text(format!("{{\"f{n}\":1}}")),
+            correlation: Some(correlation.into()),
+            ..Event::new(stream, Version(n), Position::Number(n), "Done")
+        };
+        let source: Arc<dyn Source> = Arc::new(Memory::new("memory", (0..).zip(correlated).map(event).collect()));
+        let mut walker = Walker::new(source.clone(), ReducerBook::empty());
+        let mut sift = |filter: &str, within| {
+            let filter = EventFilter::parse(filter).expect("a filter");
+            let scope = Scope::Correlation("x".into());
+            let mut go_on = |_, _| ControlFlow::Continue(());
+            sift_folded(&*source, &mut walker, (&scope, within), &filter, &Cancel::default(), &mut go_on)
+                .expect("a source that can be read")
+        };
+        // Of x are the events 0 and 3 of a-1, with 1 of another correlation between them, and 5 of b-1.
+        let found = sift("state.f1 == 1 || state.f2 == 1", 0..9);
+        assert_eq!((found.passing, found.streams, found.events), (vec![1, 2], 2, 3));
+        assert_eq!(found.unjudged.total, 1, "event 0 has neither; what is of y does not count");
+        assert_eq!(sift("state.f0 == 1", 0..1).passing, [0]);
     }
 }

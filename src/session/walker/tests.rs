@@ -18,6 +18,7 @@ fn event(n: u64, stream: Option<(&str, u64)>) -> Event {
         id: Some(format!("id-{n}").into()),
         time: Some(at(n)),
         data: Payload::json_text(format!("{{\"n\":{n},\"of\":{{\"{stream}\":{version}}}}}")),
+        correlation: trouble.is_none().then(|| format!("c-{}", n % 3).into()),
         trouble,
         ..Event::new(stream, Version(version), Position::Number(n), "Happened")
     }
@@ -481,7 +482,8 @@ const NAMES: [&str; 6] = ["a-1", "a-2", "b-1", "!", "a-1", "lonely"];
 fn scopes() -> impl Strategy<Value = Scope> {
     let streams = prop::sample::select(vec!["a-1", "a-2", "b-1", "lonely", "nosuch"]).prop_map(stream);
     let categories = prop::sample::select(vec!["a", "b", "lonely", "nosuch"]).prop_map(category);
-    prop_oneof![3 => streams, 2 => categories, 1 => Just(Scope::All)]
+    let correlations = (0..4).prop_map(|n| Scope::Correlation(format!("c-{n}").into()));
+    prop_oneof![3 => streams, 2 => categories, 1 => correlations, 1 => Just(Scope::All)]
 }
 
 fn destinations() -> impl Strategy<Value = Destination> {

@@ -262,7 +262,8 @@ impl Search<'_> {
                 }
                 rows
             }
-            Scope::All => &[],
+            // These are searched another way.
+            Scope::All | Scope::Correlation(_) => &[],
         };
         let line = |&row: &u32| Some(self.line(&index, row, index.bounds(row)?));
         let batch = all.iter().skip(done).take(BATCH).filter_map(line).collect();

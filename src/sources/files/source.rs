@@ -290,7 +290,8 @@ impl Backing for LinesFile {
         cancel: &Cancel,
         told: &mut dyn FnMut(SearchStep) -> ControlFlow<()>,
     ) -> Option<Result<(), Failure>> {
-        if !can_search(pattern) {
+        // Which lines have a correlation only their events tell.
+        if !can_search(pattern) || matches!(scope, Scope::Correlation(_)) {
             return None;
         }
         self.build.begin();

@@ -112,6 +112,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             let name = match scope {
                 Scope::Stream(name) => names::cut(name.as_str(), [], usize::from(area.width).saturating_sub(16)),
                 Scope::Category(name) => format!("{name}-*"),
+                Scope::Correlation(id) => {
+                    names::cut(&format!("correlation {id}"), [], usize::from(area.width).saturating_sub(16))
+                }
                 Scope::All => "whole store".into(),
             };
             let so_far = if window.partial && !app.catalogue.progress.complete { " so far" } else { "" };
@@ -284,7 +287,9 @@ fn draw_row(
     let number = match window.scope {
         Scope::Stream(_) => event.version.to_string(),
         // The number `:` and `--at` go to: the store's own, cut where it is a long text.
-        Scope::Category(_) | Scope::All => text::fit(&event.position.to_string(), columns.number - 1),
+        Scope::Category(_) | Scope::Correlation(_) | Scope::All => {
+            text::fit(&event.position.to_string(), columns.number - 1)
+        }
     };
     let role = if app.is_hit(&window.scope, place) { Role::Match } else { Role::Version };
     pen.put_right_in(&number, columns.number, style(role)).skip(1);

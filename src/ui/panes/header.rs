@@ -219,6 +219,7 @@ fn pieces(app: &App, width: usize) -> Vec<Piece> {
                 (name.to_string(), format!("@{at}/{last}"))
             }
             Scope::Category(name) => (format!("{name}-*"), in_store(app, event.map(|event| &**event), &total)),
+            Scope::Correlation(id) => (format!("correlation {id}"), in_store(app, event.map(|event| &**event), &total)),
             Scope::All => ("whole store".into(), in_store(app, event.map(|event| &**event), &total)),
         };
         piece(names::cut(&name, [], (width / 3).clamp(16, 40)), Role::Stream, Rank::Stream);
