@@ -108,13 +108,12 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps, changed: &Arc<Chang
             Ok(value)
         }),
     );
-    for (sign, wanted) in [("==", true), ("!=", false)] {
+    for sign in ["==", "!=", "<", "<=", ">", ">="] {
         add(
             &format!("@{sign}"),
             Box::new(move |call| {
                 let (a, b, sides) = two_and_sides(call)?;
-                let equal = equal(&*a, &*b).ok_or_else(|| mismatch(sign, &*a, &*b, sides_of(&*sides)))?;
-                Ok(truth(equal == wanted))
+                test(sign, &*a, &*b, sides_of(&*sides)).map(truth)
             }),
         );
     }
@@ -129,21 +128,6 @@ pub fn declare(context: &mut Context<'_, '_>, steps: &Steps, changed: &Arc<Chang
             within(&*a, &*b, sides_of(&*sides)).map(truth)
         }),
     );
-    for sign in ["<", "<=", ">", ">="] {
-        let holds = match sign {
-            "<" => Ordering::is_lt,
-            "<=" => Ordering::is_le,
-            ">" => Ordering::is_gt,
-            _ => Ordering::is_ge,
-        };
-        add(
-            &format!("@{sign}"),
-            Box::new(move |call| {
-                let (a, b, sides) = two_and_sides(call)?;
-                compare(sign, &*a, &*b, sides_of(&*sides)).map(|order| truth(holds(order)))
-            }),
-        );
-    }
     for sign in ['+', '-', '*', '/', '%'] {
         let counted = steps.clone();
         add(
@@ -275,6 +259,23 @@ fn equal(a: &dyn Val, b: &dyn Val) -> Option<bool> {
         _ if b.downcast_ref::<Fields>().is_some() => b.equals(a),
         _ => a.equals(b),
     })
+}
+
+/// Whether two values stand to each other as a sign says.
+///
+/// # Errors
+/// When that cannot be said of values of these kinds; `sides` is what was written of them.
+pub fn test(sign: &str, a: &dyn Val, b: &dyn Val, sides: &str) -> Result<bool, ExecutionError> {
+    match sign {
+        "==" | "!=" => {
+            let equal = equal(a, b).ok_or_else(|| mismatch(sign, a, b, sides))?;
+            Ok(equal == (sign == "=="))
+        }
+        "<" => compare(sign, a, b, sides).map(Ordering::is_lt),
+        "<=" => compare(sign, a, b, sides).map(Ordering::is_le),
+        ">" => compare(sign, a, b, sides).map(Ordering::is_gt),
+        _ => compare(sign, a, b, sides).map(Ordering::is_ge),
+    }
 }
 
 /// Whether a list has a value, or an object a key. Of a list of nothing but other kinds that cannot be said.

@@ -6,6 +6,7 @@
 //! could not be judged is not true, and says why.
 
 mod check;
+mod direct;
 mod functions;
 mod numbers;
 mod stored;
@@ -27,6 +28,7 @@ use cel::{Context, Env, Value};
 use crate::domain::json::Json;
 use crate::domain::{Cancel, PathGlob, text};
 use check::{Found, Wanted};
+use direct::{Direct, Reading};
 use functions::{Changed, Steps};
 use stored::Stored;
 use subject::NO_STATES;
@@ -118,6 +120,8 @@ pub struct Expression {
     stored: Option<Stored>,
     /// The places it names.
     places: Arc<[(String, Stored)]>,
+    /// What judges it without the language, where that can.
+    direct: Option<Arc<Direct>>,
     /// Where it begins, in characters from 1.
     column: usize,
 }
@@ -144,12 +148,14 @@ impl Expression {
         let Read { expression, stored, places, found } = read.join().unwrap_or_else(|_| Err(unreadable()))?;
         let Found { needs, changed } = found;
         let column = written.chars().take_while(|c| c.is_whitespace()).count() + 1;
+        let direct = Direct::of(&expression).map(Arc::new);
         Ok(Self {
             expression: Arc::new(expression),
             needs,
             changed: changed.into(),
             stored,
             places: places.into(),
+            direct,
             column,
         })
     }
@@ -165,7 +171,15 @@ impl Expression {
         let changed = Arc::new(Changed::new(self.changed.to_vec()));
         let mut context = Context::with_env(Arc::clone(&ENV));
         functions::declare(&mut context, &steps, &changed);
-        Judge { expression: self.clone(), context, steps, changed, judged: false, untrue: None }
+        Judge {
+            expression: self.clone(),
+            context,
+            steps,
+            changed,
+            reading: Reading::default(),
+            judged: false,
+            untrue: None,
+        }
     }
 }
 
@@ -258,6 +272,7 @@ pub struct Judge {
     context: Context<'static, 'static>,
     steps: Steps,
     changed: Arc<Changed>,
+    reading: Reading,
     /// Whether any place was judged.
     judged: bool,
     /// What the condition, or a part of it that should be true or false, was at the first place where it was neither.
@@ -279,6 +294,20 @@ impl Judge {
     /// # Errors
     /// Why that cannot be told: something it asks for is not there, or is of another kind.
     pub fn holds(&mut self, subject: &Subject) -> Result<bool, String> {
+        if let Some(direct) = &self.expression.direct {
+            self.steps.renew();
+            let (reading, within) = (&mut self.reading, (&**ENV, &self.steps));
+            // Where it fails the language is asked, and says what it makes of it.
+            let judged = catch_unwind(AssertUnwindSafe(|| direct.holds(subject, reading, within)));
+            if let Ok(Some(judged)) = judged {
+                self.judged |= judged.is_ok();
+                return judged;
+            }
+        }
+        self.holds_in_the_language(subject)
+    }
+
+    fn holds_in_the_language(&mut self, subject: &Subject) -> Result<bool, String> {
         let judged = self.evaluate(subject, |value| {
             value.downcast_ref::<CelBool>().map(|truth| *truth.inner()).ok_or_else(|| {
                 (format!("the condition gives {}, not true or false", words::kind(value.get_type().name())), true)

@@ -15,7 +15,7 @@ use super::numbers::{Num, Whole};
 use super::words;
 use crate::domain::json::{Array, Object};
 use crate::domain::patch::ChangeKind;
-use crate::domain::{Event, Json, Number, Patch, Payload, Position, State};
+use crate::domain::{Event, Json, Number, Patch, Payload, Position, State, Timestamp};
 
 /// What can be asked of an event.
 pub const FIELDS: [&str; 14] = [
@@ -62,43 +62,13 @@ impl EventValue {
 
     fn field(&self, name: &str) -> Result<Owned, ExecutionError> {
         let event = &*self.event;
-        let optional = |text: &Option<Arc<str>>| text.as_deref().map_or_else(null, text_of);
-        Ok(match name {
-            "type" => text_of(&event.event_type),
-            "stream" => text_of(event.stream.as_str()),
-            "category" => text_of(event.stream.category()),
-            "version" => count_of(event.version.0),
-            "position" => match &event.position {
-                Position::Number(number) => count_of(*number),
-                Position::Text(text) => text_of(text),
-                Position::Nth(_) => text_of(&event.position.to_string()),
-            },
-            "id" => optional(&event.id),
-            "correlation" => optional(&event.correlation),
-            "causation" => optional(&event.causation),
-            "time" => match event.time {
-                Some(time) => self.time(time)?,
-                None => null(),
-            },
-            "data" => self.payload(0, &event.data)?,
-            "metadata" => self.payload(1, &event.metadata)?,
+        match name {
+            "data" => self.payload(0, &event.data),
+            "metadata" => self.payload(1, &event.metadata),
             // One that has none has no key in them, and that can be asked.
-            "fields" if event.fields.is_absent() => value(&Json::Object(Object::default()), &self.steps)?,
-            "fields" => self.payload(2, &event.fields)?,
-            "notes" => {
-                Box::new(CelList::from(event.notes.iter().map(|note| text_of(&note.text)).collect::<Vec<Owned>>()))
-            }
-            "trouble" => event.trouble.as_ref().map_or_else(null, |trouble| text_of(&trouble.to_string())),
-            _ => return Err(ExecutionError::no_such_key(name)),
-        })
-    }
-
-    /// The crate's own reading of a written instant: its values of this type cannot be made otherwise.
-    fn time(&self, time: crate::domain::Timestamp) -> Result<Owned, ExecutionError> {
-        let written = [CowVal::owned(CelString::from(time.to_string()))];
-        match self.env.find_overload("timestamp", &written) {
-            Some(read) => Ok(read(written.into())?.into_owned()),
-            None => Err(ExecutionError::function_error("timestamp", "there are no instants here")),
+            "fields" if event.fields.is_absent() => value(&Json::Object(Object::default()), &self.steps),
+            "fields" => self.payload(2, &event.fields),
+            name => own(event, name, &self.env),
         }
     }
 
@@ -109,6 +79,44 @@ impl EventValue {
             Ok(json) => value(json, &self.steps),
             Err(why) => Err(ExecutionError::function_error(name, format!("its {name} is not JSON: {why}"))),
         }
+    }
+}
+
+/// What is known of an event without a look into its payloads.
+///
+/// # Errors
+/// When it has no such name.
+pub fn own(event: &Event, name: &str, env: &Env) -> Result<Owned, ExecutionError> {
+    let optional = |text: &Option<Arc<str>>| text.as_deref().map_or_else(null, text_of);
+    Ok(match name {
+        "type" => text_of(&event.event_type),
+        "stream" => text_of(event.stream.as_str()),
+        "category" => text_of(event.stream.category()),
+        "version" => count_of(event.version.0),
+        "position" => match &event.position {
+            Position::Number(number) => count_of(*number),
+            Position::Text(text) => text_of(text),
+            Position::Nth(_) => text_of(&event.position.to_string()),
+        },
+        "id" => optional(&event.id),
+        "correlation" => optional(&event.correlation),
+        "causation" => optional(&event.causation),
+        "time" => match event.time {
+            Some(time) => instant(time, env)?,
+            None => null(),
+        },
+        "notes" => Box::new(CelList::from(event.notes.iter().map(|note| text_of(&note.text)).collect::<Vec<Owned>>())),
+        "trouble" => event.trouble.as_ref().map_or_else(null, |trouble| text_of(&trouble.to_string())),
+        _ => return Err(ExecutionError::no_such_key(name)),
+    })
+}
+
+/// The crate's own reading of a written instant: its values of this type cannot be made otherwise.
+fn instant(time: Timestamp, env: &Env) -> Result<Owned, ExecutionError> {
+    let written = [CowVal::owned(CelString::from(time.to_string()))];
+    match env.find_overload("timestamp", &written) {
+        Some(read) => Ok(read(written.into())?.into_owned()),
+        None => Err(ExecutionError::function_error("timestamp", "there are no instants here")),
     }
 }
 
@@ -265,7 +273,10 @@ fn count_of(number: u64) -> Owned {
 
 /// A JSON value. Objects stay as they are until something inside is asked for; the elements of an array are looked at
 /// one level deep, and what that takes is counted.
-fn value(json: &Json, steps: &Steps) -> Result<Owned, ExecutionError> {
+///
+/// # Errors
+/// When looking at it takes too many steps, or it is a number too large to be compared.
+pub fn value(json: &Json, steps: &Steps) -> Result<Owned, ExecutionError> {
     Ok(match json {
         Json::Null => null(),
         Json::Bool(value) => Box::new(CelBool::from(*value)),

@@ -18,6 +18,7 @@ mod pairs;
 mod parse;
 mod print;
 mod repeated;
+mod seek;
 mod weight;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use pairs::Pair;
 pub use parse::{JsonError, MAX_DEPTH, Parser};
 pub use print::{write_key, write_string};
 pub use repeated::repeated_key;
+pub use seek::{At, Places};
 
 use super::path::{Path, Step};
 

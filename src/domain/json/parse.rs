@@ -54,6 +54,14 @@ impl Parser {
     /// # Errors
     /// Where the text stops being JSON.
     pub fn parse(&mut self, text: &[u8]) -> Result<Json, JsonError> {
+        let mut reader = self.reader(text)?;
+        let value = reader.value(0)?;
+        reader.end()?;
+        Ok(value)
+    }
+
+    /// What reads a text, before its first value.
+    pub(super) fn reader<'a>(&'a mut self, text: &'a [u8]) -> Result<Reader<'a>, JsonError> {
         let text = std::str::from_utf8(text)
             .map_err(|e| JsonError { offset: e.valid_up_to(), reason: "the text is not UTF-8".into() })?;
         // A text that was not JSON leaves its open values behind.
@@ -65,12 +73,7 @@ impl Parser {
         self.last = KEYS;
         let mut reader = Reader { text, at: 0, parser: self };
         reader.space();
-        let value = reader.value(0)?;
-        reader.space();
-        if reader.at < text.len() {
-            return Err(reader.error("expected the end"));
-        }
-        Ok(value)
+        Ok(reader)
     }
 
     /// The one shared copy of a key.
@@ -113,28 +116,29 @@ impl Parser {
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
+/// A text as it is read.
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
     parser: &'a mut Parser,
 }
 
 impl<'a> Reader<'a> {
-    fn error(&self, reason: &str) -> JsonError {
+    pub(super) fn error(&self, reason: &str) -> JsonError {
         JsonError { offset: self.at, reason: reason.into() }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn space(&mut self) {
+    pub(super) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
         match self.peek() {
             Some(b'{' | b'[') if depth >= MAX_DEPTH => self.verbatim(),
             Some(b'{') => self.object(depth),
@@ -147,6 +151,15 @@ impl<'a> Reader<'a> {
             Some(_) => Err(self.error("expected a value")),
             None => Err(self.error("expected a value, found the end")),
         }
+    }
+
+    /// That nothing follows.
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+        self.space();
+        if self.at < self.text.len() {
+            return Err(self.error("expected the end"));
+        }
+        Ok(())
     }
 
     fn word(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
@@ -252,7 +265,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The text between the quotes, and whether it has escapes; they are checked here.
-    fn raw_string(&mut self) -> Result<(&'a str, bool), JsonError> {
+    pub(super) fn raw_string(&mut self) -> Result<(&'a str, bool), JsonError> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         let mut at = start + 1;
@@ -317,9 +330,15 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Checks a nested value without recursion and keeps its text.
+    /// Checks a nested value and keeps its text.
     fn verbatim(&mut self) -> Result<Json, JsonError> {
         let start = self.at;
+        self.skip()?;
+        Ok(Json::Verbatim(self.text[start..self.at].into()))
+    }
+
+    /// Checks a value without recursion, and makes nothing of it.
+    pub(super) fn skip(&mut self) -> Result<(), JsonError> {
         let mut open: Vec<u8> = Vec::new();
         loop {
             // Here a value begins.
@@ -352,7 +371,7 @@ impl<'a> Reader<'a> {
             }
             // Here one has ended.
             loop {
-                let Some(&close) = open.last() else { return Ok(Json::Verbatim(self.text[start..self.at].into())) };
+                let Some(&close) = open.last() else { return Ok(()) };
                 self.space();
                 match self.peek() {
                     Some(b',') => {
