@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    append::AppendArgs, bisect::BisectArgs, cache::CacheArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
+    append::AppendArgs, bisect::BisectArgs, cache::CacheArgs, check::CheckArgs, diff::DiffArgs, doctor::DoctorArgs,
+    events::EventsArgs,
 };
 use super::{export::ExportArgs, import::ImportArgs, inspect::InspectArgs, layouts::LayoutsArgs};
 use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
@@ -86,6 +87,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// List every place of a stream where an expression changes (exit code 1 when it never holds)
     Bisect(BisectArgs),
+    /// Check an invariant over all streams: in which was it ever violated (exit code 1 when in any)
+    Check(CheckArgs),
     /// List the types of events; with a type, the fields of its payloads and how they changed
     Types(TypesArgs),
     /// Look at a whole store and say what is out of order (exit code 1 when something is wrong)

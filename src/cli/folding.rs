@@ -50,8 +50,12 @@ impl FoldArgs {
     /// # Errors
     /// As [`Opening::walker`].
     pub fn walker(&self, opening: &Opening, source: &Arc<dyn Source>) -> Result<Walker, Failure> {
-        let patience = if self.keep_going { Patience::endless() } else { Patience::default() };
-        Ok(opening.walker(source)?.for_one_answer().with_patience(patience))
+        Ok(opening.walker(source)?.for_one_answer().with_patience(self.patience()))
+    }
+
+    /// How long its reducers may take.
+    pub fn patience(&self) -> Patience {
+        if self.keep_going { Patience::endless() } else { Patience::default() }
     }
 
     /// Notes that a state lacks events that failed up to its place, called so.

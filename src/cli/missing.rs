@@ -141,6 +141,15 @@ impl Missing {
         decided(verdict, self.finish(source))
     }
 
+    /// The same of a part of a judgement: 0 once it was read to its end, whatever was found in it or could not be judged.
+    /// Only what else there is to run again for decides: what changed under it, and that it was stopped.
+    pub fn part(self, source: &dyn Source) -> ExitCode {
+        ExitCode::from(match self.finish(source) {
+            code @ (CHANGED | STOPPED) => code,
+            _ => 0,
+        })
+    }
+
     fn finish(mut self, source: &dyn Source) -> u8 {
         let about = source.about();
         about.doubts.into_iter().for_each(|doubt| self.lacks(Lack::Data, doubt));

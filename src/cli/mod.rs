@@ -8,6 +8,7 @@ mod append;
 mod args;
 mod bisect;
 mod cache;
+mod check;
 mod command;
 mod diff;
 mod doctor;
@@ -68,6 +69,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
         Command::Bisect(args) => bisect::run(args, configuration, &mut out),
+        Command::Check(args) => check::run(args, configuration, &mut out),
         Command::Search(args) => search::run(args, &mut out),
         Command::Doctor(args) => doctor::run(args, configuration, &mut out),
         Command::Export(args) => export::run(args, &mut out),

@@ -118,6 +118,8 @@ pub struct Expression {
     changed: Arc<[PathGlob]>,
     /// The place it names, where it does nothing else.
     stored: Option<Stored>,
+    /// The places it names.
+    places: Arc<[(String, Stored)]>,
     /// What judges it without the language, where that can.
     direct: Option<Arc<Direct>>,
     /// Where it begins, in characters from 1.
@@ -143,10 +145,19 @@ impl Expression {
             .stack_size(STACK)
             .spawn(move || catch_unwind(|| read(&owned, wanted)).unwrap_or_else(|_| Err(unreadable())))
             .map_err(|error| Problem { column: 0, why: format!("it cannot be read now: {error}") })?;
-        let (expression, stored, Found { needs, changed }) = read.join().unwrap_or_else(|_| Err(unreadable()))?;
+        let Read { expression, stored, places, found } = read.join().unwrap_or_else(|_| Err(unreadable()))?;
+        let Found { needs, changed } = found;
         let column = written.chars().take_while(|c| c.is_whitespace()).count() + 1;
         let direct = Direct::of(&expression).map(Arc::new);
-        Ok(Self { expression: Arc::new(expression), needs, changed: changed.into(), stored, direct, column })
+        Ok(Self {
+            expression: Arc::new(expression),
+            needs,
+            changed: changed.into(),
+            stored,
+            places: places.into(),
+            direct,
+            column,
+        })
     }
 
     /// What it names.
@@ -200,6 +211,12 @@ impl Condition {
         self.0.refused_after(noted)
     }
 
+    /// The values it names at a place, as they are stored, each with what was written for it; those that are there.
+    pub fn values(&self, subject: &Subject) -> Vec<(String, Json)> {
+        let places = self.0.places.iter();
+        places.filter_map(|(written, stored)| Some((written.clone(), stored.value(subject)?))).collect()
+    }
+
     /// What judges places by it. `cancel` ends a judgement under way.
     pub fn judge(&self, cancel: &Cancel) -> Judge {
         self.0.judge(cancel)
@@ -210,12 +227,20 @@ fn unreadable() -> Problem {
     Problem { column: 0, why: "this cannot be read as a condition".into() }
 }
 
-fn read(written: &str, wanted: Wanted) -> Result<(IdedExpr, Option<Stored>, Found), Problem> {
+/// An expression that was read.
+struct Read {
+    expression: IdedExpr,
+    stored: Option<Stored>,
+    places: Vec<(String, Stored)>,
+    found: Found,
+}
+
+fn read(written: &str, wanted: Wanted) -> Result<Read, Problem> {
     match Parser::new().parse_with_source_info(written) {
         Ok((mut expression, source)) => {
-            let stored = Stored::of(&expression);
+            let (stored, places) = (Stored::of(&expression), stored::all(&expression));
             let found = check::check(&mut expression, &source, wanted)?;
-            Ok((expression, stored, found))
+            Ok(Read { expression, stored, places, found })
         }
         Err(errors) => {
             let first = errors.errors.into_iter().min_by_key(|error| error.pos);

@@ -4,6 +4,7 @@
 use cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
 use super::subject::Subject;
+use super::words;
 use crate::domain::{Json, Path, Step};
 
 /// Where a place is looked for.
@@ -21,6 +22,32 @@ enum Within {
 pub struct Stored {
     within: Within,
     path: Path,
+}
+
+/// The places that an expression names, each once with what was written for it, the longest of those that begin alike.
+pub fn all(node: &IdedExpr) -> Vec<(String, Stored)> {
+    let mut found = Vec::new();
+    collect(node, &mut found);
+    found
+}
+
+fn collect(node: &IdedExpr, found: &mut Vec<(String, Stored)>) {
+    if let (Some(stored), Some(written)) = (Stored::of(node), words::written(node)) {
+        if !found.iter().any(|(_, known)| *known == stored) {
+            found.push((written, stored));
+        }
+        return;
+    }
+    match &node.expr {
+        Expr::Select(select) => collect(&select.operand, found),
+        Expr::Call(call) => {
+            call.target.iter().map(|target| &**target).chain(&call.args).for_each(|node| collect(node, found))
+        }
+        Expr::List(list) => list.elements.iter().for_each(|node| collect(node, found)),
+        // Of what is looked through the whole is named.
+        Expr::Comprehension(comprehension) => collect(&comprehension.iter_range, found),
+        Expr::Map(_) | Expr::Struct(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
+    }
 }
 
 impl Stored {

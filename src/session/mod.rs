@@ -2,6 +2,7 @@
 //! and the commands, go through here.
 
 pub mod caches;
+pub mod check;
 pub mod demo;
 pub mod desk;
 pub mod doctor;
@@ -14,6 +15,7 @@ mod open;
 mod pages;
 pub mod payloads;
 pub mod places;
+pub mod population;
 mod reducers;
 mod score;
 pub mod search;

@@ -47,14 +47,15 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(step, 1..14)
 }
 
-/// The places where something changed, in this direction.
-fn changes(timeline: &mut Timeline, store: &Store, direction: Direction) -> Vec<u64> {
+/// The places where something changed, in this direction, each with whether nothing did at the place before.
+fn changes(timeline: &mut Timeline, store: &Store, direction: Direction) -> Vec<(u64, bool)> {
     let changed = |subject: &Subject<'_>| (!subject.patch().is_empty()).into();
-    let mut scan = Scan::new(Stops::new([Stop::at_each(changed)]), 0..u64::MAX, direction);
+    let mut scan =
+        Scan::new(Stops::new([Stop::at_each(changed), Stop::where_it_turns(changed)]), 0..u64::MAX, direction);
     let mut found = Vec::new();
     loop {
         match timeline.scan(&mut scan, Budget { events: 9 }) {
-            Advance::Stopped(hit) => found.push(hit.place),
+            Advance::Stopped(hit) => found.push((hit.place, hit.stops == [0, 1])),
             Advance::NotFound(_) => return found,
             Advance::Working { .. } => {}
             Advance::NeedEvents { from, limit } => timeline.feed_count(store.read(from, limit)),
@@ -63,8 +64,9 @@ fn changes(timeline: &mut Timeline, store: &Store, direction: Direction) -> Vec<
     }
 }
 
-fn plain_changes(found: &[Found]) -> Vec<u64> {
-    (0..found.len()).filter(|at| !patch_at(found, *at).is_empty()).map(|at| at as u64).collect()
+fn plain_changes(found: &[Found]) -> Vec<(u64, bool)> {
+    let changed = |at: usize| !patch_at(found, at).is_empty();
+    (1..found.len()).filter(|at| changed(*at)).map(|at| (at as u64, !changed(at - 1))).collect()
 }
 
 /// How many states: one for each stream, for each of a few keys that cut across the streams, or for all. Some events have
