@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::filter_args::{FilterArgs, Filtering};
+use super::filter_args::FilterArgs;
 use super::folding::{self, FoldArgs, KEEP_GOING};
 use super::meter::Meter;
 use super::missing::{Lack, Missing};
@@ -87,8 +87,11 @@ pub(super) fn run(args: &EventsArgs, configuration: Option<PathBuf>, out: &mut d
             if args.fold.reducer.is_some() {
                 output::say("--reducer folds nothing here: no condition names a state");
             }
-            let filtering = Filtering::new(&args.filter, &filter, &*source, &scope)?;
-            Chosen::Filtered(Walk::within(scope, direction, range), Box::new(filtering))
+            let within = (scope, range, direction);
+            match filter.is_empty() {
+                true => Chosen::All(Walk::within(within.0, within.2, within.1)),
+                false => Chosen::Passing(search::Passing::new(&*source, &filter, within, &interrupt::token())?.into()),
+            }
         }
         true => {
             output::complete(&*source)?;
@@ -120,8 +123,8 @@ pub(super) fn run(args: &EventsArgs, configuration: Option<PathBuf>, out: &mut d
         found += 1;
     }
     table.write(out)?;
-    if let Chosen::Filtered(_, filtering) = chosen {
-        filtering.end()?;
+    if let Chosen::Passing(passing) = chosen {
+        args.filter.end(passing.refused(), passing.unjudged())?;
     }
     if found == 0 && limit > 0 {
         let why = format!("no event of {} matches", source.about().name);
@@ -133,8 +136,10 @@ pub(super) fn run(args: &EventsArgs, configuration: Option<PathBuf>, out: &mut d
 
 /// The events that are listed.
 enum Chosen {
-    /// Those a filter lets through, as they are read.
-    Filtered(Walk, Box<Filtering>),
+    /// All of them.
+    All(Walk),
+    /// Those a filter lets through.
+    Passing(Box<search::Passing>),
     /// Those that were found by folding.
     Folded(Folded),
 }
@@ -142,12 +147,8 @@ enum Chosen {
 impl Chosen {
     fn next(&mut self, source: &dyn Source) -> Result<Option<Arc<Event>>, Ended> {
         match self {
-            Self::Filtered(walk, filtering) => loop {
-                match walk.next(source)? {
-                    Some(event) if !filtering.wants(&event) => {}
-                    next => return Ok(next),
-                }
-            },
+            Self::All(walk) => walk.next(source),
+            Self::Passing(passing) => Ok(passing.next(source, &interrupt::token(), &mut || output::index(source))?),
             Self::Folded(folded) => folded.next(source),
         }
     }
@@ -179,7 +180,7 @@ impl Folded {
                 if interrupt::is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
         drop(meter);
-        Filtering::folded(&args.filter, &found)?;
+        args.filter.end(found.refused.clone(), &found.unjudged)?;
         output::say(&text::safe(&found.words()));
         if let Some(first) = &found.faults.first {
             let lack = if args.fold.allow_faults { Lack::Allowed } else { Lack::Data };

@@ -7,7 +7,7 @@ use super::output::{self, Ended};
 use crate::condition::Problem;
 use crate::domain::{Scope, Unjudged, text};
 use crate::session::Source;
-use crate::session::search::{Bound, EventFilter, FoldedSift, Sieve};
+use crate::session::search::{Bound, EventFilter, Sieve};
 
 /// Which events.
 #[derive(Args, Debug, Default)]
@@ -110,33 +110,32 @@ impl Filtering {
         })
     }
 
-    /// What could not be judged by somebody else who asked about the states too.
-    ///
-    /// # Errors
-    /// When the condition turned out to be none.
-    pub fn folded(args: &FilterArgs, found: &FoldedSift) -> Result<(), Ended> {
-        if let Some(problem) = &found.refused {
-            return Err(refused("--where", problem, args.condition.as_deref().unwrap_or_default()));
-        }
-        let words = found.unjudged.words();
-        if !words.is_empty() {
-            output::say(&text::safe(&words));
-        }
-        Ok(())
-    }
-
     /// Says what could not be judged, where there is any.
     ///
     /// # Errors
     /// When the condition turned out to be none.
     pub fn end(&self) -> Result<(), Ended> {
-        if let Some(problem) = self.sieve.refused() {
-            return Err(refused("--where", &problem, &self.condition));
-        }
-        let words = self.unjudged.words();
-        if !words.is_empty() {
-            output::say(&text::safe(&words));
-        }
-        Ok(())
+        tell_unjudged(&self.condition, self.sieve.refused(), &self.unjudged)
     }
+}
+
+impl FilterArgs {
+    /// Says what could not be judged, where there is any.
+    ///
+    /// # Errors
+    /// When the condition turned out to be none.
+    pub fn end(&self, refused: Option<Problem>, unjudged: &Unjudged) -> Result<(), Ended> {
+        tell_unjudged(self.condition.as_deref().unwrap_or_default(), refused, unjudged)
+    }
+}
+
+fn tell_unjudged(condition: &str, is_none: Option<Problem>, unjudged: &Unjudged) -> Result<(), Ended> {
+    if let Some(problem) = is_none {
+        return Err(refused("--where", &problem, condition));
+    }
+    let words = unjudged.words();
+    if !words.is_empty() {
+        output::say(&text::safe(&words));
+    }
+    Ok(())
 }

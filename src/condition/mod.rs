@@ -165,6 +165,12 @@ impl Expression {
         self.needs
     }
 
+    /// That it is no condition, after what is noted of the places it was judged at.
+    fn refused_after(&self, noted: &Noted) -> Option<Problem> {
+        let why = noted.untrue.as_ref().filter(|_| !noted.judged)?;
+        Some(Problem { column: self.column, why: format!("{why}: compare it, as in event.data.amount > 100") })
+    }
+
     /// What judges places by it. `cancel` ends a judgement under way.
     pub fn judge(&self, cancel: &Cancel) -> Judge {
         let steps = Steps::new(cancel.clone());
@@ -177,8 +183,7 @@ impl Expression {
             steps,
             changed,
             reading: Reading::default(),
-            judged: false,
-            untrue: None,
+            noted: Noted::default(),
         }
     }
 }
@@ -199,6 +204,11 @@ impl Condition {
     /// What it names.
     pub fn needs(&self) -> Needs {
         self.0.needs
+    }
+
+    /// That it is none: it was true or false at no place, but something else at some.
+    pub fn refused_after(&self, noted: &Noted) -> Option<Problem> {
+        self.0.refused_after(noted)
     }
 
     /// The values it names at a place, as they are stored, each with what was written for it; those that are there.
@@ -273,10 +283,24 @@ pub struct Judge {
     steps: Steps,
     changed: Arc<Changed>,
     reading: Reading,
+    noted: Noted,
+}
+
+/// What is noted of places that were judged: whether the condition is one.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Noted {
     /// Whether any place was judged.
     judged: bool,
     /// What the condition, or a part of it that should be true or false, was at the first place where it was neither.
     untrue: Option<String>,
+}
+
+impl Noted {
+    /// This too, of places that come after the others.
+    pub fn join(&mut self, later: Self) {
+        self.judged |= later.judged;
+        self.untrue = self.untrue.take().or(later.untrue);
+    }
 }
 
 impl fmt::Debug for Judge {
@@ -300,7 +324,7 @@ impl Judge {
             // Where it fails the language is asked, and says what it makes of it.
             let judged = catch_unwind(AssertUnwindSafe(|| direct.holds(subject, reading, within)));
             if let Ok(Some(judged)) = judged {
-                self.judged |= judged.is_ok();
+                self.noted.judged |= judged.is_ok();
                 return judged;
             }
         }
@@ -313,10 +337,10 @@ impl Judge {
                 (format!("the condition gives {}, not true or false", words::kind(value.get_type().name())), true)
             })
         });
-        self.judged |= judged.is_ok();
+        self.noted.judged |= judged.is_ok();
         judged.map_err(|(why, is_no_truth)| {
             if is_no_truth {
-                self.untrue.get_or_insert_with(|| why.clone());
+                self.noted.untrue.get_or_insert_with(|| why.clone());
             }
             why
         })
@@ -386,16 +410,19 @@ impl Judge {
         Ok(())
     }
 
+    /// What is noted of the places judged since this was asked last.
+    pub fn noted(&mut self) -> Noted {
+        std::mem::take(&mut self.noted)
+    }
+
     /// Whether it was true or false at any place.
     pub fn has_judged(&self) -> bool {
-        self.judged
+        self.noted.judged
     }
 
     /// That it is no condition: it was true or false at no place it was asked about, but something else at some.
     pub fn refused(&self) -> Option<Problem> {
-        let why = self.untrue.as_ref().filter(|_| !self.judged)?;
-        let column = self.expression.column;
-        Some(Problem { column, why: format!("{why}: compare it, as in event.data.amount > 100") })
+        self.expression.refused_after(&self.noted)
     }
 }
 

@@ -125,7 +125,7 @@ fn event() -> impl Strategy<Value = Arc<Event>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn it_says_what_the_language_says(written in condition(), events in prop::collection::vec(event(), 1..5)) {

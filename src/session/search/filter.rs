@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::condition::{Condition, Judge, LONGEST, Needs, Problem, Subject};
+use crate::condition::{Condition, Judge, LONGEST, Needs, Noted, Problem, Subject};
 use crate::domain::{
     Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, StreamName, Timestamp, time,
 };
@@ -358,6 +358,28 @@ impl Sieve {
     /// That the condition is none: it was neither true nor false of any event it was asked about.
     pub fn refused(&self) -> Option<Problem> {
         self.judge.as_ref()?.refused()
+    }
+
+    /// The same of events that others looked at.
+    pub fn refused_after(&self, noted: &Noted) -> Option<Problem> {
+        self.filter.condition.as_ref()?.refused_after(noted)
+    }
+
+    /// What is noted of the events it was asked about since it was asked this.
+    pub fn noted(&mut self) -> Noted {
+        self.judge.as_mut().map(Judge::noted).unwrap_or_default()
+    }
+
+    /// Another one that says the same, for another thread.
+    pub fn again(&self, cancel: &Cancel) -> Self {
+        let judge = self.filter.condition.as_ref().map(|condition| condition.judge(cancel));
+        Self { filter: self.filter.clone(), judge, ..*self }
+    }
+
+    /// Whether everything it lets through, or cannot judge, is among what [`pick`](Self::pick) gives: records that cannot be
+    /// read are not.
+    pub fn picks_all(&self) -> bool {
+        !self.filter.judges_troubles()
     }
 }
 

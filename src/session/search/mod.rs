@@ -5,11 +5,13 @@
 mod excerpt;
 mod filter;
 mod folded;
+mod passing;
 mod pattern;
 mod sift;
 
 pub use excerpt::excerpt;
 pub use filter::{Bound, EventFilter, Sieve};
 pub use folded::{FoldedSift, sift_folded};
+pub use passing::Passing;
 pub use pattern::{Case, pattern};
 pub use sift::{Sifted, place_in, sift, some};
