@@ -44,9 +44,6 @@ pub struct CheckArgs {
     end: bool,
     #[command(flatten)]
     fold: FoldArgs,
-    /// How much of the events is held at once; a store that is larger is read in several passes
-    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = super::source_args::size)]
-    memory: u64,
     /// At most so many lines; all streams are judged and counted
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -133,7 +130,7 @@ fn checked(
     invariant: &Condition,
 ) -> Result<(Checks, bool), Ended> {
     let reducers = walker.reducers();
-    let population = Population { source, reducers: &reducers, patience: args.fold.patience(), room: args.memory };
+    let population = Population { source, reducers: &reducers, patience: args.fold.patience() };
     let meter = Mutex::new(Meter::new());
     let told = |done, of| meter.lock().unwrap_or_else(std::sync::PoisonError::into_inner).tell("events", done, of);
     let checks = check::check(&population, streams, (invariant, args.end), &interrupt::token(), &told)?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::walker::{Searched, Step, Walker};
 use crate::domain::patch::written;
 use crate::domain::{Cancel, Direction, Event, Failure, Json, Path, PathGlob, State, StreamName, Unjudged};
-use crate::replay::{self, FoldError, Probe, Scan, Stop, Stops, Verdict};
+use crate::replay::{self, FoldError, Probe, Stop, Stops, Verdict};
 
 /// A path that an event wrote.
 #[derive(Clone, PartialEq, Debug)]
@@ -168,8 +168,8 @@ pub fn blame_path(
     let stops = Stops::new([Stop::at_each(Arc::clone(&noting))]);
     let direction = if question.all { Direction::Forward } else { Direction::Backward };
     let mut hits = Vec::new();
-    let scan = Scan::new(stops, 0..question.at, direction);
-    let searched = walker.search_in(question.stream, scan, &|_, _| None, cancel, &mut |step| match step {
+    let events = (0..question.at, direction);
+    let searched = walker.search(question.stream, &stops, events, cancel, &mut |step| match step {
         Step::Underway { judged, of } => {
             told(judged, of);
             ControlFlow::Continue(())
@@ -202,8 +202,8 @@ pub fn blame_paths(
     let noting =
         Arc::new(Noting { wanted: Wanted::Paths(paths.clone()), only_last: !question.all, noted: Mutex::default() });
     let stops = Stops::new([Stop::at_each(Arc::clone(&noting))]);
-    let scan = Scan::new(stops, 0..question.at, Direction::Forward);
-    let searched = walker.search_in(question.stream, scan, &|_, _| None, cancel, &mut |step| {
+    let events = (0..question.at, Direction::Forward);
+    let searched = walker.search(question.stream, &stops, events, cancel, &mut |step| {
         if let Step::Underway { judged, of } = step {
             told(judged, of);
         }

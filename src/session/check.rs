@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::judging::subject_at;
-use super::population::{Folding, Population};
+use super::population::Population;
 use super::walker::{Step, Walker};
 use crate::condition::{Condition, Judge, Problem};
 use crate::domain::{Cancel, Direction, Event, Failure, Json, StreamName, StreamSummary};
-use crate::replay::{self, FaultCount, Probe, ReducerInfo, Scan, Stop, Stops, Verdict};
+use crate::replay::{self, FaultCount, Probe, ReducerInfo, Stop, Stops, Verdict};
 
 /// A place and what is known of it.
 #[derive(Clone, PartialEq, Debug)]
@@ -125,7 +125,7 @@ pub fn check(
     cancel: &Cancel,
     told: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Checks, Failure> {
-    let fold = |walker: &mut Walker, folding: &Folding<'_>| one(walker, folding, (invariant, only_end), cancel);
+    let fold = |walker: &mut Walker, stream: &StreamSummary| one(walker, stream, (invariant, only_end), cancel);
     let results = population.fold(streams, cancel, told, &fold)?;
     // One place where it is a condition is enough.
     let is_condition = results.iter().any(|(_, (_, judged, _))| *judged);
@@ -137,20 +137,18 @@ pub fn check(
 /// Checks one stream; gives besides whether the expression was true or false anywhere, and else why it is none.
 fn one(
     walker: &mut Walker,
-    folding: &Folding<'_>,
+    summary: &StreamSummary,
     (invariant, only_end): (&Condition, bool),
     cancel: &Cancel,
 ) -> Result<(Checked, bool, Option<Problem>), Failure> {
-    let summary = folding.summary;
     let judging = Arc::new(Judging {
         invariant: invariant.clone(),
         only_at: only_end.then_some(summary.events),
         noted: Mutex::new((invariant.judge(cancel), Noted::default())),
     });
     let stops = Stops::new([Stop::at_each(Arc::clone(&judging))]);
-    let scan = Scan::new(stops, 0..summary.events, Direction::Forward);
-    let held = |from, limit| folding.held(from, limit);
-    let searched = walker.search_in(&summary.stream, scan, &held, cancel, &mut |_: Step| ControlFlow::Continue(()))?;
+    let events = (0..summary.events, Direction::Forward);
+    let searched = walker.search(&summary.stream, &stops, events, cancel, &mut |_: Step| ControlFlow::Continue(()))?;
     let (judge, noted) = &mut *judging.noted.lock().unwrap_or_else(PoisonError::into_inner);
     let mut checked = std::mem::take(&mut noted.checked);
     checked.failed = searched.failed.map(|why| why.to_string());

@@ -1,12 +1,11 @@
 //! Searches the history of a stream, in slices, without moving any cursor.
 
 use std::ops::{ControlFlow, Range};
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::driving::{Kept, largest_slice, next_slice, stopped, suspended};
 use super::{Cancel, Direction, Failure, FoldError, StreamName, Walker};
-use crate::domain::{Event, EventPage, EventQuery, Unjudged};
+use crate::domain::{EventQuery, Unjudged};
 use crate::replay::{Advance, Budget, Hit, Scan, Stops};
 
 /// What a search comes to.
@@ -46,35 +45,16 @@ impl Walker {
         cancel: &Cancel,
         told: &mut dyn FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Searched, Failure> {
-        let scan = Scan::new(stops.clone(), events, direction);
-        self.search_in(stream, scan, &|_, _| None, cancel, told)
-    }
-
-    /// The same, of events that somebody has read already, as far as they have: `held` gives those of the stream from an
-    /// ordinal on, at most so many.
-    ///
-    /// # Errors
-    /// As [`search`](Self::search).
-    pub fn search_in(
-        &mut self,
-        stream: &StreamName,
-        mut scan: Scan,
-        held: Held<'_>,
-        cancel: &Cancel,
-        told: &mut dyn FnMut(Step) -> ControlFlow<()>,
-    ) -> Result<Searched, Failure> {
+        let mut scan = Scan::new(stops.clone(), events, direction);
         let mut kept = self.take(stream);
-        let failed = scan_on((self, held), &mut kept, &mut scan, cancel, told);
+        let failed = scan_on(self, &mut kept, &mut scan, cancel, told);
         self.timelines.push(kept);
         Ok(Searched { unjudged: scan.unjudged().clone(), failed: failed? })
     }
 }
 
-/// Gives events of a stream from an ordinal on, at most so many, if it has them.
-type Held<'a> = &'a dyn Fn(u64, usize) -> Option<Vec<Arc<Event>>>;
-
 fn scan_on(
-    (walker, held): (&Walker, Held<'_>),
+    walker: &Walker,
     Kept { timeline, slice, batch }: &mut Kept,
     scan: &mut Scan,
     cancel: &Cancel,
@@ -100,12 +80,7 @@ fn scan_on(
             Advance::Working { folded, to_fold } => Step::Underway { judged: folded, of: to_fold },
             Advance::Stopped(hit) => Step::Hit(hit),
             Advance::NeedEvents { from, limit } => {
-                let page = match held(from, limit) {
-                    Some(events) => {
-                        EventPage { first: from, events, total: timeline.total().unwrap_or(0), partial: false }
-                    }
-                    None => source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?,
-                };
+                let page = source.events(&EventQuery::at(scope.clone(), from, limit), cancel)?;
                 timeline.feed(page);
                 continue;
             }
