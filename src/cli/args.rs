@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    append::AppendArgs, bisect::BisectArgs, cache::CacheArgs, check::CheckArgs, diff::DiffArgs, doctor::DoctorArgs,
-    events::EventsArgs,
+    append::AppendArgs, bisect::BisectArgs, blame::BlameArgs, cache::CacheArgs, check::CheckArgs, diff::DiffArgs,
+    doctor::DoctorArgs, events::EventsArgs,
 };
 use super::{export::ExportArgs, import::ImportArgs, inspect::InspectArgs, layouts::LayoutsArgs};
 use super::{search::SearchArgs, state::StateArgs, streams::StreamsArgs, types::TypesArgs, verify::VerifyArgs};
@@ -85,6 +85,8 @@ pub enum Command {
     State(StateArgs),
     /// Compare the state of a stream at two places
     Diff(DiffArgs),
+    /// Say which event wrote each path of a state last, or every time
+    Blame(BlameArgs),
     /// List every place of a stream where an expression changes (exit code 1 when it never holds)
     Bisect(BisectArgs),
     /// Check an invariant over all streams: in which was it ever violated (exit code 1 when in any)

@@ -7,6 +7,7 @@
 mod append;
 mod args;
 mod bisect;
+mod blame;
 mod cache;
 mod check;
 mod command;
@@ -68,6 +69,7 @@ pub fn run(command: &Command, configuration: Option<std::path::PathBuf>) -> Exit
         Command::Events(args) => events::run(args, configuration, &mut out),
         Command::State(args) => state::run(args, configuration, &mut out),
         Command::Diff(args) => diff::run(args, configuration, &mut out),
+        Command::Blame(args) => blame::run(args, configuration, &mut out),
         Command::Bisect(args) => bisect::run(args, configuration, &mut out),
         Command::Check(args) => check::run(args, configuration, &mut out),
         Command::Search(args) => search::run(args, &mut out),

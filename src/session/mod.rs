@@ -1,6 +1,7 @@
 //! One investigation: an opened source, the reducers that fold it, and the walk through it. Both doors, the interface
 //! and the commands, go through here.
 
+pub mod blame;
 pub mod caches;
 pub mod check;
 pub mod demo;

@@ -6,14 +6,20 @@ use crate::domain::patch::Change;
 
 /// Adds a change as `{"path","before","after"}`; a side where nothing stood is left out.
 pub fn push_change(line: &mut String, change: &Change) {
-    line.push_str("{\"path\":");
+    line.push('{');
+    push_change_fields(line, change);
+    line.push('}');
+}
+
+/// The same without its braces, beside other fields.
+pub fn push_change_fields(line: &mut String, change: &Change) {
+    line.push_str("\"path\":");
     push_text(line, &change.path.to_string());
     for (name, side) in [("before", &change.before), ("after", &change.after)] {
         if let Some(value) = side {
             line.push_str(&format!(",\"{name}\":{value}"));
         }
     }
-    line.push('}');
 }
 
 /// Adds the changes of a patch as an array, in their order, with this between two of them.

@@ -7,7 +7,7 @@ mod event;
 use crate::domain::Position;
 use crate::domain::json::write_string;
 
-pub use change::{push_change, push_changes};
+pub use change::{push_change, push_change_fields, push_changes};
 pub use event::{Given, Payloads, Written, push_event, push_named, push_trouble};
 
 /// Adds the parts of a stream's name.

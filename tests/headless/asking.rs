@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use stepback::condition::Expression;
-use stepback::domain::{Cancel, Destination, Json, Scope, StreamName};
+use stepback::domain::patch::written;
+use stepback::domain::{Cancel, Destination, Json, Path, PathGlob, Scope, StreamName};
+use stepback::session::blame::{Question, blame_path, blame_paths, leaves};
 use stepback::session::flips::{Given, flips};
 use stepback::session::judging::subject_of;
 use stepback::session::{Opening, ReducerBook, ReducerPlaces, Source, Walker};
@@ -363,6 +365,95 @@ fn an_invariant_finds_the_planted_bugs_over_all_streams() {
         (&["state.nothing >= 0", "--category", "user"], 65, "could not be judged"),
     ] {
         let output = check(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(words), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn blame_is_what_comparing_all_neighbouring_states_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dump, script) = accounts(folder.path());
+    let cancel = Cancel::default();
+    for script in [None, Some(script)] {
+        let (_, mut walker) = walker(&dump, script);
+        for stream in ["account-0", "account-1"] {
+            let (stream, scope) = (StreamName::from(stream), Scope::Stream(stream.into()));
+            let mut states = Vec::new();
+            for place in 0..=120 {
+                let reached = walker.go(&scope, 0, &Destination::To(place), &cancel, &mut |_| ()).unwrap();
+                states.push(reached.moment.state);
+            }
+            for at in [1, 2, 17, 60, 119, 120_usize] {
+                let question = |all| Question { stream: &stream, at: at as u64, state: &states[at], all };
+                let naive = |path: &Path| {
+                    let places = (1..=at).filter(|place| written(&states[place - 1], &states[*place], path));
+                    places.map(|place| place as u64).collect::<Vec<_>>()
+                };
+                let leaves = leaves(&states[at]);
+                let found = blame_paths(&mut walker, question(false), leaves.clone(), &cancel, &mut |_, _| ()).unwrap();
+                let last: Vec<_> = found.writes.iter().map(|write| (write.path.clone(), write.place)).collect();
+                let expected: Vec<_> =
+                    leaves.iter().map(|path| (path.clone(), naive(path).last().copied().unwrap_or(0))).collect();
+                assert_eq!(last, expected, "{stream} at {at}");
+                for typed in ["/total", "/lines/0/n", "/lines", "", "/nothing"] {
+                    let glob: PathGlob = typed.parse().unwrap();
+                    let path = match typed {
+                        "/lines/0/n" => Path::root().key(&"lines".into()).index(0).key(&"n".into()),
+                        "" => Path::root(),
+                        key => Path::root().key(&key[1..].into()),
+                    };
+                    for all in [true, false] {
+                        let found = blame_path(&mut walker, question(all), &glob, &cancel, &mut |_, _| ()).unwrap();
+                        let places: Vec<_> =
+                            found.writes.iter().map(|write| write.place).filter(|at| *at > 0).collect();
+                        let expected = naive(&path);
+                        let expected = if all { expected } else { expected.last().copied().into_iter().collect() };
+                        assert_eq!(places, expected, "{typed} of {stream} at {at}");
+                        for write in found.writes.iter().filter(|write| write.place > 0) {
+                            let at = |place: u64| states[usize::try_from(place).unwrap()].as_ref();
+                            let (before, after) = (at(write.place - 1), at(write.place));
+                            assert_eq!(write.before.as_ref(), before.and_then(|state| state.at(&path)));
+                            assert_eq!(write.after.as_ref(), after.and_then(|state| state.at(&path)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn blame_says_who_wrote_it_that_it_is_gone_or_was_never_there() {
+    let home = tempfile::tempdir().unwrap();
+    let blame = |arguments: &[&str]| run_in(home.path(), &[&["blame", "demo"], arguments, &["--json"]].concat());
+    let told = |arguments: &[&str]| {
+        let output = blame(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        lines(&output)
+    };
+    let last = told(&["order-1002", "/total"]).remove(0);
+    assert_eq!((&last["version"], &last["type"]), (&17.into(), &"CouponRevoked".into()));
+    assert_eq!((last["before"].to_string(), last["after"].to_string()), ("-12.5".into(), "37.5".into()));
+    assert_eq!((&last["path"], &last["reducer"], &last["faults"]), (&"/total".into(), &"order.js".into(), &0.into()));
+    assert_eq!(told(&["order-1002", ".total", "--all"]).len(), 10);
+    assert_eq!(told(&["order-1002", "/total", "--at", "12"])[0]["version"], 12);
+    // Gone: its removal, with no side behind it.
+    let gone = told(&["order-1002", "/coupons/1"]).remove(0);
+    assert!(gone["version"] == 17 && gone.get("after").is_none() && gone["before"].is_object(), "{gone}");
+    let absent = told(&["user-125"]);
+    assert!(absent.len() == 1 && absent[0]["path"] == "" && absent[0].get("after").is_none(), "{absent:?}");
+    let each = told(&["order-1002", "/items/*/quantity"]);
+    let paths: Vec<_> = each.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/items/0/quantity", "/items/1/quantity", "/items/2/quantity"]);
+    assert!(told(&["order-1002"]).len() > 20, "every leaf");
+    for (arguments, code, words) in [
+        (&["order-1002", "/totl"][..], 1, "/totl was never there; nearest: /total"),
+        (&["order-1002", "/total", "/totl"], 65, "/totl was never there"),
+        (&["order-1002", "total"], 2, "`total` is no path"),
+        (&["order-0", "/total"], 1, "no stream"),
+    ] {
+        let output = blame(arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
         assert!(text(&output.stderr).contains(words), "{arguments:?}: {}", text(&output.stderr));
     }
