@@ -11,16 +11,23 @@ use crate::sources::files::value;
 /// it, and what says nothing at the place of a role. Absent where nothing is left, or where one of them is the record
 /// itself.
 pub fn left(record: &[u8], skimmer: &Skimmer, used: &[usize]) -> Payload {
-    let slots = skimmer.slots().iter().enumerate();
-    let used = slots.filter(|(slot, span)| used.contains(slot) || value::is_nothing(span.of(record)));
-    left_beside(record, skimmer, &used.map(|(_, &span)| span).collect::<Vec<_>>())
+    left_beside(record, skimmer, &taken(record, skimmer, used))
 }
 
 /// The same of an object in a record.
 pub fn left_in(record: &[u8], object: &[u8], skimmer: &Skimmer, used: &[usize]) -> Payload {
-    let slots = skimmer.slots().iter().enumerate();
-    let used = slots.filter(|(slot, span)| used.contains(slot) || value::is_nothing(span.of(record)));
-    left_of(record, object, &used.map(|(_, &span)| span).collect::<Vec<_>>())
+    left_of(record, object, &taken(record, skimmer, used))
+}
+
+/// The values in these slots, and what says nothing at the place of a role.
+fn taken(record: &[u8], skimmer: &Skimmer, used: &[usize]) -> Vec<Span> {
+    let mut taken = Vec::with_capacity(skimmer.slots().len());
+    for (slot, &span) in skimmer.slots().iter().enumerate() {
+        if used.contains(&slot) || value::is_nothing(span.of(record)) {
+            taken.push(span);
+        }
+    }
+    taken
 }
 
 fn left_beside(record: &[u8], skimmer: &Skimmer, used: &[Span]) -> Payload {

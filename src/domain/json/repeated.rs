@@ -20,7 +20,7 @@ struct Level {
 /// A key that stands twice in one object of a text, as far as that is JSON. It costs a look at each byte, and no memory
 /// beyond the keys of the objects that are open.
 pub fn repeated_key(text: &[u8]) -> Option<String> {
-    let (mut levels, mut keys): (Vec<Level>, Vec<Cow<'_, [u8]>>) = (Vec::new(), Vec::new());
+    let (mut levels, mut keys) = (Vec::<Level>::with_capacity(FEW), Vec::<Cow<'_, [u8]>>::with_capacity(FEW));
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         at += 1;

@@ -36,6 +36,8 @@ pub struct FoldedSift {
     pub approximate: bool,
     /// Streams that could not be judged to their end, how many, and the first with the reason.
     pub unfolded: Option<(u64, StreamName, FoldError)>,
+    /// The stream in which it was stopped: what passes up to there is given.
+    pub stopped_in: Option<StreamName>,
     /// That the condition is none: it was neither true nor false at any place.
     pub refused: Option<Problem>,
 }
@@ -44,8 +46,13 @@ impl FoldedSift {
     /// What was folded, for a person: `198 streams folded with merge, order.js`.
     pub fn words(&self) -> String {
         let names: Vec<&str> = self.reducers.iter().map(String::as_str).collect();
+        let with = if names.is_empty() { String::new() } else { format!(" with {}", names.join(", ")) };
         let approximate = if self.approximate { " (approximate)" } else { "" };
-        format!("{} folded with {}{approximate}", words::counted(self.streams, "stream"), names.join(", "))
+        let mut said = format!("{} folded{with}{approximate}", words::counted(self.streams, "stream"));
+        if let Some(stream) = &self.stopped_in {
+            said.push_str(&format!(", stopped within {stream}"));
+        }
+        said
     }
 
     /// The same in one line with all that it lacks.
@@ -131,7 +138,13 @@ pub fn sift_folded(
             found.passing.extend(ordinal.filter(|ordinal| within.contains(ordinal)));
         }
         let searched = match searched {
-            Err(failure) if failure.kind == FailureKind::Cancelled => break,
+            Err(failure) if failure.kind == FailureKind::Cancelled => {
+                if let Some((reducer, counted)) = walker.folded(stream) {
+                    found.note(&reducer, counted.faults);
+                }
+                found.stopped_in = Some(stream.clone());
+                break;
+            }
             searched => searched?,
         };
         found.unjudged.join(searched.unjudged);
@@ -235,5 +248,30 @@ mod tests {
         assert_eq!((found.passing, found.streams, found.events), (vec![1, 2], 2, 3));
         assert_eq!(found.unjudged.total, 1, "event 0 has neither; what is of y does not count");
         assert_eq!(sift("state.f0 == 1", 0..1).passing, [0]);
+    }
+
+    #[test]
+    fn where_it_was_stopped_is_said() {
+        let event = |n: u64| Event {
+            data: Payload::json_text("{\"is\":true}"),
+            ..Event::new(["a-1", "b-1"][n as usize % 2], Version(n), Position::Number(n), "Done")
+        };
+        let source: Arc<dyn Source> = Arc::new(Memory::new("memory", (0..6).map(event).collect()));
+        let filter = EventFilter::parse("state.is").expect("a filter");
+        let stopped = |at: u64| {
+            let (cancel, mut walker) = (Cancel::default(), Walker::new(source.clone(), ReducerBook::empty()));
+            let mut told = |done, _| {
+                if done == at {
+                    cancel.cancel();
+                }
+                ControlFlow::Continue(())
+            };
+            let found = sift_folded(&*source, &mut walker, (&Scope::All, 0..9), &filter, &cancel, &mut told);
+            found.expect("a source that can be read")
+        };
+        let found = stopped(1);
+        assert_eq!((found.passing.as_slice(), found.streams), (&[0, 2, 4][..], 1));
+        assert_eq!(found.words(), "1 stream folded with merge (approximate), stopped within b-1");
+        assert_eq!(stopped(9).words(), "2 streams folded with merge (approximate)");
     }
 }
