@@ -20,13 +20,13 @@ fn orders() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data/orders.jsonl")
 }
 
-/// The orders with a lost event, an event that is there twice and a line that is none.
+/// The orders with a lost event, an event that is there twice and a line that is none, of no stream.
 fn damaged() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let all = std::fs::read_to_string(orders()).expect("the sample data");
     let mut lines: Vec<&str> = all.lines().collect();
     lines.push(lines[100]);
-    lines[7] = "{\"stream\":\"order-1001\",";
+    lines[7] = "{\"person\":\"order-1001\",";
     lines.remove(40);
     let path = folder.path().join("orders.jsonl");
     std::fs::write(&path, lines.join("\n")).expect("written");

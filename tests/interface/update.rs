@@ -212,7 +212,7 @@ fn events_are_browsed_while_a_state_is_folded() {
     }
     desk.send(Msg::PlayTicked);
     assert_eq!(desk.app.walk.place, 15, "playing waits for states");
-    desk.type_keys("p/33<enter>");
+    desk.type_keys("p/n\":33<enter>");
     assert_eq!(desk.app.walk.place, 34, "so is found");
     desk.type_keys("&event.data.n > 30<enter>G");
     assert_eq!(desk.app.walk.place, 60, "and filtered");
@@ -516,10 +516,16 @@ fn a_failed_walk_is_told_and_one_stays_where_one_was() {
     desk.type_keys(":e-9999<enter>");
     assert_eq!(desk.stands(), order(6));
     assert_eq!(desk.lines_with("no event has the id e-9999").len(), 1);
+    desk.type_keys("<esc>");
+    assert!(desk.lines_with("e-9999").is_empty());
+    let failure =
+        Failure::new(FailureKind::NotFound, "shop.jsonl", "walk", "it is not there").hint("try another place");
+    desk.send(Msg::Told(Told::JobFailed { generation: Generation::default(), failure }));
+    assert!(!desk.text().contains("try another place"));
     desk.type_keys("!");
     assert!(desk.text().contains("try another place"), "the whole text is one key away");
     desk.type_keys("<esc><esc>");
-    assert!(desk.lines_with("e-9999").is_empty());
+    assert!(desk.lines_with("not there").is_empty());
 }
 
 #[test]

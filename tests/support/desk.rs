@@ -1,5 +1,6 @@
 //! The interface at a desk without a terminal: keys go in, what is wanted is answered from a list of events, and the
-//! screen can be read. The answers come from a small fold of its own, so that nothing but the interface is tested.
+//! screen can be read. The engine answers; only the states come from a small fold of its own, whose tests say what is so at
+//! a place: suspended, stale, failed, not to be given.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -12,19 +13,19 @@ use ratatui::style::{Color, Style};
 use stepback::app::folding::Fold;
 use stepback::app::notation::{parse_key, plain_key};
 use stepback::app::{App, Effect, Key, KeyCode, Mouse, MouseKind, Msg, Origin, Setup};
-use stepback::ask::{Arrival, Ask, FoldProgress, Generation, Told};
+use stepback::ask::{Arrival, Ask, FoldProgress, Told};
 use stepback::domain::{
-    About, Cancel, Destination, Direction, Event, EventPage, Failure, FailureKind, Patch, Payload, Place, Position,
-    Progress, Scope, State, StreamName, Timestamp, Trouble, Unjudged, Version, time,
+    About, Event, Patch, Payload, Position, Progress, Scope, State, StreamName, Timestamp, Trouble, Version, time,
 };
 use stepback::replay::{
     FaultCount, Fingerprint, FirstFault, FoldError, Moment, ReducerInfo, Stale, StateCost, Suspension,
 };
-use stepback::session::search::EventFilter;
+use stepback::session::desk::Inline;
+use stepback::session::{ReducerBook, Source, Walker};
 use stepback::sources::memory::Memory;
 use stepback::ui::theme::{ROLES, Role, Theme};
 
-use super::fold::{difference, fold, streams, subsequence};
+use super::fold::{difference, fold, streams};
 
 /// One event to be built: stream, type, data; the rest follows from its place.
 pub fn event(stream: &str, event_type: &str, data: &str) -> Event {
@@ -133,6 +134,7 @@ pub struct Desk {
     urged: bool,
     unfolded: Vec<Msg>,
     events: Vec<Arc<Event>>,
+    engine: Inline,
     approximate: bool,
     pinned: Option<State>,
     state: State,
@@ -179,6 +181,7 @@ impl Desk {
             urged: false,
             ungiven: Vec::new(),
             unfolded: Vec::new(),
+            engine: engine(&events),
             events,
             approximate: true,
             pinned: None,
@@ -204,6 +207,7 @@ impl Desk {
 
     /// The store holds other events from now on; the interface is told nothing.
     pub fn replace(&mut self, events: Vec<Arc<Event>>) {
+        self.engine = engine(&events);
         self.events = events;
     }
 
@@ -354,109 +358,10 @@ impl Desk {
 
     // The store
 
-    fn ordinals(&self, scope: &Scope) -> Vec<usize> {
-        let in_scope = |event: &Event| match scope {
-            Scope::All => true,
-            Scope::Stream(name) => event.stream == *name,
-            Scope::Correlation(id) => event.correlation.as_ref() == Some(id),
-            Scope::Category(name) => event.trouble.is_none() && event.stream.category() == name.as_ref(),
-        };
-        (0..self.events.len()).filter(|n| in_scope(&self.events[*n])).collect()
-    }
-
     fn reply(&mut self, effect: Effect) -> Vec<Msg> {
-        match effect {
-            Effect::Ask(Ask::LoadEvents { generation, query }) => {
-                let all = self.ordinals(&query.scope);
-                let from = match query.from {
-                    stepback::domain::Anchor::Ordinal(n) => n as usize,
-                    _ => 0,
-                };
-                let events: Vec<_> = all.iter().skip(from).take(query.limit).map(|n| self.events[*n].clone()).collect();
-                let page = EventPage { first: from as u64, events, total: all.len() as u64, partial: false };
-                vec![Msg::Told(Told::EventsLoaded { generation, scope: query.scope, page })]
-            }
-            Effect::Ask(Ask::LoadSome { generation, scope, ordinals }) => {
-                let all = self.ordinals(&scope);
-                let event = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].clone()));
-                vec![Msg::Told(Told::SomeLoaded { generation, events: ordinals.iter().filter_map(event).collect() })]
-            }
-            Effect::Ask(Ask::SampleTimes { generation, scope, ordinals }) => {
-                let all = self.ordinals(&scope);
-                let time = |n: &u64| Some((*n, self.events[*all.get(*n as usize)?].time));
-                vec![Msg::Told(Told::TimesSampled { generation, times: ordinals.iter().filter_map(time).collect() })]
-            }
-            Effect::Ask(Ask::Sift { generation, scope, filter, from }) => self.sift(generation, &scope, &filter, from),
-            Effect::Ask(Ask::Go { generation, scope, from, to }) => match self.walk(&scope, from, &to) {
-                Ok((scope, scope_at, moment)) => {
-                    self.state = moment.state.clone();
-                    let mut out =
-                        vec![Msg::Told(Told::MomentReached { generation, scope, scope_at, moment: Box::new(moment) })];
-                    if let Some(pinned) = &self.pinned {
-                        let patch = Arc::new(difference(pinned, &self.state));
-                        out.push(Msg::Told(Told::DiffMade { generation, patch }));
-                    }
-                    if !self.folds {
-                        let arrival = arrival(&out[0]);
-                        self.unfolded = out;
-                        out = vec![Msg::Told(Told::PlaceReached { generation, arrival })];
-                    }
-                    out
-                }
-                Err(why) => {
-                    let failure =
-                        Failure::new(FailureKind::NotFound, "shop.jsonl", "walk", why).hint("try another place");
-                    vec![Msg::Told(Told::JobFailed { generation, failure })]
-                }
-            },
-            Effect::Ask(Ask::FilterStreams { generation, pattern }) => {
-                let names: Vec<String> = streams(&self.events).iter().map(|s| s.stream.to_string()).collect();
-                let matches = (0..names.len() as u32).filter(|n| subsequence(&pattern, &names[*n as usize])).collect();
-                vec![Msg::Told(Told::StreamsFiltered { generation, matches: Arc::new(matches), complete: true })]
-            }
-            Effect::Ask(Ask::Search { generation, pattern, expression, scope }) => {
-                if let Err(why) = self.is_in(&pattern, expression, "") {
-                    return vec![Msg::Told(Told::PatternRefused { generation, why })];
-                }
-                let all = self.ordinals(&scope);
-                let hits = (0..all.len()).filter(|n| self.hit(&pattern, expression, all[*n])).map(|n| n as u64);
-                let ordinals = hits.collect();
-                vec![
-                    Msg::Told(Told::HitsFound { generation, ordinals, percent: 100 }),
-                    Msg::Told(Told::SearchEnded { generation, more: false }),
-                ]
-            }
-            Effect::Ask(Ask::Find { generation, pattern, expression, scope, from, counted_in, direction }) => {
-                if let Err(why) = self.is_in(&pattern, expression, "") {
-                    return vec![Msg::Told(Told::PatternRefused { generation, why })];
-                }
-                let all = self.ordinals(&scope);
-                let len = all.len() as u64;
-                let here = from.checked_sub(1).and_then(|n| self.ordinals(&counted_in).get(n as usize).copied());
-                let from = here.and_then(|n| all.iter().position(|m| *m == n)).map_or(0, |n| n as u64 + 1);
-                let hit = |place: &u64| self.hit(&pattern, expression, all[(*place - 1) as usize]);
-                let round = (1..=len).map(|n| match direction {
-                    Direction::Forward => (from + n - 1) % len + 1,
-                    Direction::Backward => (from + 2 * len - n - 1) % len + 1,
-                });
-                match round.into_iter().find(hit) {
-                    Some(scope_at) => vec![Msg::Told(Told::Found { generation, scope_at })],
-                    None => vec![Msg::Told(Told::NotFound { generation })],
-                }
-            }
-            Effect::Ask(Ask::NamePlaces { generation, stream, places }) => {
-                let all = self.ordinals(&Scope::Stream(stream));
-                let version = |n: u64| self.events[all[n as usize]].version.0;
-                let name = |at: &u64| match at.checked_sub(1) {
-                    None => Place::Start,
-                    Some(n) if all.iter().filter(|m| self.events[**m].version.0 == version(n)).count() > 1 => {
-                        Place::Ordinal(*at)
-                    }
-                    Some(n) => Place::Number(version(n)),
-                };
-                vec![Msg::Told(Told::PlacesNamed { generation, names: places.iter().map(name).collect() })]
-            }
-            Effect::Copy(text) => vec![Msg::Copied(Ok(text.len()))],
+        let told = match effect {
+            Effect::Copy(text) => return vec![Msg::Copied(Ok(text.len()))],
+            Effect::Play(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => return Vec::new(),
             Effect::Ask(Ask::KeepGoing(_)) => {
                 self.urged = true;
                 Vec::new()
@@ -469,125 +374,34 @@ impl Desk {
                 self.pinned = None;
                 Vec::new()
             }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whether an event matches.
-    fn hit(&self, pattern: &str, expression: bool, n: usize) -> bool {
-        let event = &self.events[n];
-        let text = format!("{} {} {}", event.event_type, event.data.text(), event.metadata.text());
-        self.is_in(pattern, expression, &text) == Ok(true)
-    }
-
-    /// Whether a text contains or matches a pattern; without capital letters both cases do.
-    fn is_in(&self, pattern: &str, expression: bool, text: &str) -> Result<bool, String> {
-        let any_case = !pattern.chars().any(char::is_uppercase);
-        let pattern = if expression { pattern.to_owned() } else { regex::escape(pattern) };
-        let built = regex::RegexBuilder::new(&pattern).case_insensitive(any_case).build();
-        built.map(|built| built.is_match(text)).map_err(|_| "this is no regular expression".to_owned())
-    }
-
-    /// What a filter lets through, told in parts of three events.
-    fn sift(&self, generation: Generation, scope: &Scope, filter: &str, from: u64) -> Vec<Msg> {
-        let filter = match EventFilter::parse(filter) {
-            Ok(filter) => filter,
-            Err(problem) => {
-                return vec![Msg::Told(Told::SiftRefused { generation, column: problem.column, why: problem.why })];
-            }
-        };
-        let events = self.events.iter().map(|event| Event::clone(event)).collect();
-        let (source, cancel) = (Memory::new("shop.jsonl", events), Cancel::default());
-        let mut sieve = filter.sieve(&source, scope, &cancel).expect("a source in memory");
-        let mut unjudged = Unjudged::default();
-        let mut out = vec![Msg::Told(Told::SiftBegan { generation })];
-        let all = self.ordinals(scope);
-        for (first, part) in (0..).step_by(3).zip(all.chunks(3)) {
-            let mut ordinals = Vec::new();
-            for (n, event) in (first..).zip(part).filter(|(n, _)| *n >= from) {
-                match sieve.passes(&self.events[*event]) {
-                    Ok(true) => ordinals.push(n),
-                    Ok(false) => {}
-                    Err(why) => unjudged.count(why, &self.events[*event]),
+            Effect::Ask(ask @ Ask::Go { generation, .. }) => {
+                let told = self.engine.ask(ask).into_iter();
+                let mut told: Vec<Told> = told.map(|told| self.refolded(told)).collect();
+                if let (Some(pinned), Some(Told::MomentReached { .. })) = (&self.pinned, told.first()) {
+                    let patch = Arc::new(difference(pinned, &self.state));
+                    told.push(Told::DiffMade { generation, patch });
+                }
+                match told.first().and_then(arrival).filter(|_| !self.folds) {
+                    Some(arrival) => {
+                        self.unfolded = told.into_iter().map(Msg::Told).collect();
+                        vec![Told::PlaceReached { generation, arrival }]
+                    }
+                    None => told,
                 }
             }
-            let looked = first + part.len() as u64;
-            out.push(Msg::Told(Told::Sifted { generation, ordinals, looked, total: all.len() as u64 }));
-        }
-        out.push(Msg::Told(Told::SiftEnded { generation, unjudged, folded: String::new() }));
-        out
+            // Tests answer these themselves: what is found is another matter than how it is shown.
+            Effect::Ask(Ask::Survey { .. }) => Vec::new(),
+            Effect::Ask(ask) => self.engine.ask(ask),
+        };
+        told.into_iter().map(Msg::Told).collect()
     }
 
-    fn walk(&self, scope: &Scope, from: u64, to: &Destination) -> Result<(Scope, u64, Moment), String> {
-        let all = self.ordinals(scope);
-        let place = |found: Option<usize>| found.map(|n| n as u64 + 1).ok_or("there is no such event".to_owned());
-        let at = |n: &usize| &self.events[*n];
-        let place = match to {
-            // Beyond the end is the end.
-            Destination::To(place) => (*place).min(all.len() as u64),
-            Destination::At(wanted) => {
-                let is_there = |n: &usize| match (wanted, &at(n).position, scope) {
-                    (Place::Number(number), _, Scope::Stream(_)) => at(n).version.0 == *number,
-                    (Place::Number(number), Position::Number(found), _) => found == number,
-                    _ => false,
-                };
-                match wanted {
-                    Place::Start => 0,
-                    Place::First => 1.min(all.len() as u64),
-                    Place::Last => all.len() as u64,
-                    Place::Ordinal(n) if *n <= all.len() as u64 => *n,
-                    Place::Time(time) => return self.walk(scope, from, &Destination::AsOf(*time)),
-                    _ => place(all.iter().rposition(is_there))?,
-                }
-            }
-            Destination::Version { version, at: near } => {
-                let has = |n: &&usize| at(n).version.0 == *version;
-                let near = near.checked_sub(1).filter(|near| all.get(*near as usize).filter(has).is_some());
-                place(near.map(|near| near as usize).or(all.iter().rposition(|n| has(&n))))?
-            }
-            Destination::Same(other, stands) => {
-                let there = stands.checked_sub(1).map(|n| self.ordinals(other)[n as usize]);
-                there.map_or(Ok(0), |there| place(all.iter().position(|n| *n == there)))?
-            }
-            Destination::AsOf(time) => {
-                all.iter().rposition(|n| at(n).time.is_some_and(|t| t <= *time)).map_or(0, |n| n as u64 + 1)
-            }
-            Destination::Id(id) => match all.iter().position(|n| at(n).id.as_ref() == Some(id)) {
-                Some(n) => n as u64 + 1,
-                None => {
-                    let event = self.events.iter().find(|event| event.id.as_ref() == Some(id));
-                    let event = event.ok_or(format!("no event has the id {id}"))?;
-                    let scope = Scope::Stream(event.stream.clone());
-                    return self.walk(&scope, 0, &Destination::Version { version: event.version.0, at: 0 });
-                }
-            },
-            Destination::InStore(place) => {
-                let event = &self.events[*place as usize - 1];
-                let scope = if *scope == Scope::All { Scope::All } else { Scope::Stream(event.stream.clone()) };
-                let at = self.ordinals(&scope).iter().position(|n| *n == *place as usize - 1);
-                return self.walk(&scope, 0, &Destination::To(at.map_or(0, |n| n as u64 + 1)));
-            }
-            Destination::Store(direction) => {
-                let here = from.checked_sub(1).and_then(|n| all.get(n as usize)).copied();
-                let later = here.map_or(0, |n| n + 1)..self.events.len();
-                // A record that cannot be read belongs to no stream: there is nowhere to step to.
-                let readable = |n: &usize| self.events[*n].trouble.is_none();
-                let next = match direction {
-                    Direction::Forward => later.into_iter().find(readable),
-                    Direction::Backward => (0..here.unwrap_or(0)).rev().find(readable),
-                };
-                let event = &self.events[next.ok_or("this is the end of the store")?];
-                let scope = Scope::Stream(event.stream.clone());
-                return self.walk(&scope, 0, &Destination::Version { version: event.version.0, at: 0 });
-            }
-        };
-        let event = place.checked_sub(1).map(|n| self.events[all[n as usize]].clone());
-        let stream = match (&event, scope) {
-            (Some(event), _) => event.stream.clone(),
-            (None, Scope::Stream(name)) => name.clone(),
-            (None, _) => "".into(),
-        };
-        Ok((scope.clone(), place, self.moment(stream, event)))
+    /// An answer with what the small fold makes of the place.
+    fn refolded(&mut self, told: Told) -> Told {
+        let Told::MomentReached { generation, scope, scope_at, moment } = told else { return told };
+        let moment = self.moment(moment.stream, moment.event);
+        self.state = moment.state.clone();
+        Told::MomentReached { generation, scope, scope_at, moment: Box::new(moment) }
     }
 
     fn moment(&self, stream: StreamName, event: Option<Arc<Event>>) -> Moment {
@@ -642,10 +456,19 @@ impl Desk {
 }
 
 /// Where a moment lies.
-fn arrival(moment: &Msg) -> Arrival {
-    let Msg::Told(Told::MomentReached { scope, scope_at, moment, .. }) = moment else { panic!("{moment:?}") };
+fn arrival(told: &Told) -> Option<Arrival> {
+    let Told::MomentReached { scope, scope_at, moment, .. } = told else { return None };
     let (event, stream_at) = (moment.event.clone(), moment.at);
-    Arrival { scope: scope.clone(), scope_at: *scope_at, event, stream_at, total: moment.total.max(*scope_at) }
+    Some(Arrival { scope: scope.clone(), scope_at: *scope_at, event, stream_at, total: moment.total.max(*scope_at) })
+}
+
+/// What answers about these events.
+fn engine(events: &[Arc<Event>]) -> Inline {
+    let events = events.iter().map(|event| Event::clone(event)).collect();
+    let source: Arc<dyn Source> = Arc::new(Memory::new("shop.jsonl", events));
+    let engine = Inline::new(Arc::clone(&source), Walker::new(source, ReducerBook::empty()));
+    engine.opened().expect("a source in memory");
+    engine
 }
 
 /// The keys of a text, as `type_keys` reads it.

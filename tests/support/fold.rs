@@ -105,9 +105,3 @@ pub fn streams(events: &[Arc<Event>]) -> Vec<StreamSummary> {
     }
     list
 }
-
-/// Whether the characters of a pattern occur in a name in their order.
-pub fn subsequence(pattern: &str, name: &str) -> bool {
-    let mut name = name.chars();
-    pattern.chars().all(|wanted| name.any(|c| c == wanted))
-}
