@@ -399,6 +399,14 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
+    fn every_pane_has_an_action_that_goes_to_it() {
+        for pane in Pane::ALL {
+            let goes = Action::View(Viewing::Focus(pane));
+            assert!(ACTIONS.iter().any(|spec| spec.action == goes), "no action goes to {pane:?}");
+        }
+    }
+
+    #[test]
     fn every_action_is_named_once_and_documented() {
         let mut names = HashSet::new();
         let mut actions = HashSet::new();

@@ -7,7 +7,7 @@
 use super::effect::Effect;
 use super::panes::{EventPane, EventsPane, StatePane, StreamsPane};
 use super::walk::Walk;
-use super::{App, Mode, Opening, Severity};
+use super::{App, Mode, Opening, Panes, Severity};
 use crate::ask::Ask;
 use crate::domain::words::count;
 use crate::domain::{Destination, Scope, SourceChange};
@@ -41,6 +41,21 @@ impl Follow {
             _ => format!(": {key} reopens it"),
         });
         Some(format!("{what}{reopens}, what is shown may be old"))
+    }
+}
+
+impl Panes {
+    /// What they show of the source goes; how they are looked at stays. Each pane is named, so that none is forgotten here.
+    fn forget(&mut self) {
+        let Self { focus: _, zoomed: _, layout: _, room: _, streams, events, event, state, pace } = self;
+        *streams = StreamsPane::default();
+        let filter = events.sifted.take().map(|sifted| sifted.text);
+        *events = EventsPane::default();
+        events.refilter = filter;
+        let views = (event.view, state.view);
+        (*event, *state) = (EventPane::default(), StatePane::default());
+        (event.view, state.view) = views;
+        pace.forget();
     }
 }
 
@@ -129,21 +144,12 @@ impl App {
             (Some(_), None) => Some(Destination::To(0)),
             (None, _) => self.walk.scope.as_ref().map(|_| Destination::To(self.walk.place)),
         };
-        let filter = self.panes.events.sifted.take().map(|sifted| sifted.text);
         self.opening = Opening { stream, at, ..Opening::default() };
         // Nobody has touched yet what is opened now.
         self.keys.pressed = false;
         self.catalogue = super::Catalogue::default();
         self.walk = Walk::default();
-        self.panes.streams = StreamsPane::default();
-        self.panes.events = EventsPane::default();
-        self.panes.events.refilter = filter;
-        self.panes.pace.forget();
-        let (event, state) = (self.panes.event.view, self.panes.state.view);
-        self.panes.event = EventPane::default();
-        self.panes.event.view = event;
-        self.panes.state = StatePane::default();
-        self.panes.state.view = state;
+        self.panes.forget();
         self.jobs.drop_search();
         self.jobs.sift = None;
         self.jobs.reopening = None;

@@ -16,11 +16,10 @@ use super::output::{self, Ended, Table};
 use super::source_args::{self, SourceArgs};
 use super::{interrupt, lines, place};
 use crate::domain::{
-    Anchor, Cancel, Direction, Event, EventPage, EventQuery, FailureKind, Note, NoteKind, OtherKey, Place, Scope, text,
-    words,
+    Cancel, Direction, Event, EventPage, EventQuery, FailureKind, Note, NoteKind, OtherKey, Place, Scope, text, words,
 };
 use crate::session::search::{self, EventFilter};
-use crate::session::{Source, Walker};
+use crate::session::{Pages, Source, Walker};
 use crate::wire::{Payloads, Written};
 
 /// Events read at once.
@@ -240,26 +239,16 @@ impl Doubt {
     }
 }
 
-/// A walk over pages, in either direction.
+/// A walk over events, in either direction.
 pub(super) struct Walk {
-    scope: Scope,
-    direction: Direction,
-    /// The ordinals it goes over.
-    range: Range<u64>,
+    pages: Pages,
     page: std::vec::IntoIter<Arc<Event>>,
-    next: Option<Anchor>,
 }
 
 impl Walk {
     /// The events of a scope with these ordinals.
     fn within(scope: Scope, direction: Direction, range: Range<u64>) -> Self {
-        let next = match direction {
-            _ if range.is_empty() => None,
-            Direction::Forward => Some(Anchor::Ordinal(range.start)),
-            Direction::Backward if range.end == u64::MAX => Some(Anchor::End),
-            Direction::Backward => Some(Anchor::Ordinal(range.end - 1)),
-        };
-        Self { scope, direction, range, page: Vec::new().into_iter(), next }
+        Self { pages: Pages::within(scope, direction, range, PAGE), page: Vec::new().into_iter() }
     }
 
     /// Every event of a scope, oldest first.
@@ -275,30 +264,16 @@ impl Walk {
         if let Some(event) = self.page.next() {
             return Ok(Some(event));
         }
-        let Some(from) = self.next.take() else { return Ok(None) };
-        let query = EventQuery { scope: self.scope.clone(), from, direction: self.direction, limit: PAGE };
-        let page = match self.read(source, &query) {
+        let page = match self.pages.next(|query| Self::read(source, query)) {
             Err(Ended::Failed(failure)) if failure.kind == FailureKind::Cancelled => return Ok(None),
             page => page?,
         };
-        let read = page.events.len() as u64;
-        let next = match self.direction {
-            _ if read == 0 => None,
-            Direction::Forward => Some(page.first + read),
-            Direction::Backward => (page.first + 1).checked_sub(read + 1),
-        };
-        self.next = next.filter(|ordinal| self.range.contains(ordinal)).map(Anchor::Ordinal);
-        let within = |n: u64| match self.direction {
-            Direction::Forward => self.range.contains(&(page.first + n)),
-            Direction::Backward => page.first.checked_sub(n).is_some_and(|ordinal| self.range.contains(&ordinal)),
-        };
-        let kept: Vec<_> = (0..).zip(page.events).filter(|(n, _)| within(*n)).map(|(_, event)| event).collect();
-        self.page = kept.into_iter();
+        self.page = page.map(|page| page.events).unwrap_or_default().into_iter();
         Ok(self.page.next())
     }
 
     /// A page; when what is known so far does not fill it, the source is read to its end first.
-    fn read(&mut self, source: &dyn Source, query: &EventQuery) -> Result<EventPage, Ended> {
+    fn read(source: &dyn Source, query: &EventQuery) -> Result<EventPage, Ended> {
         if query.direction == Direction::Forward || source.progress().complete {
             let page = source.events(query, &interrupt::token())?;
             if !page.partial || !page.events.is_empty() {

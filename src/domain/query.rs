@@ -118,6 +118,28 @@ pub struct EventPage {
     pub partial: bool,
 }
 
+impl EventPage {
+    /// The events with their ordinals within the scope, in the direction that was asked for.
+    pub fn numbered(&self, direction: Direction) -> impl Iterator<Item = (u64, &Arc<Event>)> {
+        let number = move |n: usize| match direction {
+            Direction::Forward => self.first + n as u64,
+            Direction::Backward => self.first - n as u64,
+        };
+        self.events.iter().enumerate().map(move |(n, event)| (number(n), event))
+    }
+
+    /// The ordinal behind the last event listed, where the next page begins; none behind an empty page, and before the first
+    /// event.
+    pub fn next(&self, direction: Direction) -> Option<u64> {
+        let read = self.events.len() as u64;
+        match direction {
+            _ if read == 0 => None,
+            Direction::Forward => Some(self.first + read),
+            Direction::Backward => self.first.checked_sub(read),
+        }
+    }
+}
+
 /// What a stream is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum StreamKind {

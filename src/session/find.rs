@@ -1,6 +1,7 @@
 //! Looking for text in the events of a scope.
 
-use crate::domain::{Anchor, Cancel, Direction, EventQuery, Failure, Pattern, Scope};
+use super::pages::Pages;
+use crate::domain::{Cancel, Direction, EventQuery, Failure, Pattern, Scope};
 use crate::sources::{Matcher, Source};
 
 /// Events read at once.
@@ -31,28 +32,11 @@ pub fn find(
         Direction::Backward => [(0, from.saturating_sub(1).min(total)), (from.saturating_sub(1).min(total), total)],
     };
     for (start, end) in spans {
-        let mut done = 0;
-        while start + done < end {
-            let limit = (end - start - done).min(PAGE as u64) as usize;
-            let ordinal = match direction {
-                Direction::Forward => start + done,
-                Direction::Backward => end - 1 - done,
-            };
-            let query = EventQuery { scope: scope.clone(), from: Anchor::Ordinal(ordinal), direction, limit };
-            let page = source.events(&query, cancel)?;
-            if page.events.is_empty() {
-                break;
+        let mut pages = Pages::within(scope.clone(), direction, start..end, PAGE);
+        while let Some(page) = pages.next(|query| source.events(query, cancel))? {
+            if let Some((ordinal, _)) = page.numbered(direction).find(|(_, event)| matcher.matches(event)) {
+                return Ok(Some(ordinal + 1));
             }
-            for (n, event) in page.events.iter().enumerate() {
-                if matcher.matches(event) {
-                    let ordinal = match direction {
-                        Direction::Forward => ordinal + n as u64,
-                        Direction::Backward => ordinal - n as u64,
-                    };
-                    return Ok(Some(ordinal + 1));
-                }
-            }
-            done += page.events.len() as u64;
             looked += page.events.len() as u64;
             told(looked, total);
         }

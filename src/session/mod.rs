@@ -30,6 +30,7 @@ pub use crate::sources::steady::Steady;
 pub use filter::StreamFilter;
 pub use find::find;
 pub use open::{Opening, categories};
+pub use pages::Pages;
 pub use reducers::{PROJECT_FILE, ReducerBook, ReducerPlaces, Refreshed};
 pub use similar::similar_streams;
 pub use walker::{Folded, Placed, Reached, Searched, Step, Underway, Walker};

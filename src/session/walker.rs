@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::open::categories;
+use super::pages::Pages;
 use super::places;
 use super::reducers::{PROJECT_FILE, ReducerBook, Refreshed};
 use crate::domain::{
@@ -396,30 +397,21 @@ impl Walker {
         let Some(here) = here else {
             return Err(self.nothing("there is no event here to go on from".into()));
         };
-        let mut next = match direction {
-            Direction::Forward => Some(here),
-            Direction::Backward => here.checked_sub(1 + u64::from(stands)),
+        let range = match direction {
+            Direction::Forward => here..u64::MAX,
+            Direction::Backward => 0..here.saturating_sub(u64::from(stands)),
         };
         // Records that could not be read are passed over; few at first, because usually there are none.
-        let mut limit = 1;
-        while let Some(start) = next {
-            let query = EventQuery { scope: Scope::All, from: Anchor::Ordinal(start), direction, limit };
-            let page = self.source.events(&query, cancel)?;
-            for (n, event) in (0..).zip(&page.events) {
-                let ordinal = if direction == Direction::Forward { start + n } else { start - n };
+        let mut pages = Pages::within(Scope::All, direction, range, 1);
+        while let Some(page) = pages.next(|query| self.source.events(query, cancel))? {
+            for (ordinal, event) in page.numbered(direction) {
                 match scope {
                     _ if event.trouble.is_some() => {}
                     Scope::All => return Ok((Scope::All, ordinal + 1)),
                     _ => return self.in_its_stream(ordinal, event),
                 }
             }
-            let read = page.events.len() as u64;
-            next = match direction {
-                _ if read == 0 => None,
-                Direction::Forward => Some(start + read),
-                Direction::Backward => start.checked_sub(read),
-            };
-            limit = (limit * 4).min(MOST_PASSED);
+            pages.limit = (pages.limit * 4).min(MOST_PASSED);
         }
         let end = if direction == Direction::Forward { "last" } else { "first" };
         Err(self.nothing(format!("this is the {end} event of the store")))

@@ -7,9 +7,8 @@
 use std::sync::Arc;
 
 use crate::condition::{Condition, Judge, LONGEST, Needs, Noted, Problem, Subject};
-use crate::domain::{
-    Anchor, Asked, Cancel, Direction, Event, EventQuery, Failure, Picked, Scope, StreamName, Timestamp, time,
-};
+use crate::domain::{Asked, Cancel, Direction, Event, Failure, Picked, Scope, StreamName, Timestamp, time};
+use crate::session::Pages;
 use crate::sources::Source;
 
 /// Events read back from the end when looking for the time of the last one.
@@ -295,18 +294,13 @@ fn conjuncts(line: &str) -> Vec<(usize, &str)> {
 
 /// The time of the last event of a scope that has one.
 fn last_time(source: &dyn Source, scope: &Scope, cancel: &Cancel) -> Result<Option<Timestamp>, Failure> {
-    let mut from = Anchor::End;
-    loop {
-        let query = EventQuery { scope: scope.clone(), from, direction: Direction::Backward, limit: BACK };
-        let page = source.events(&query, cancel)?;
+    let mut pages = Pages::within(scope.clone(), Direction::Backward, 0..u64::MAX, BACK);
+    while let Some(page) = pages.next(|query| source.events(query, cancel))? {
         if let Some(time) = page.events.iter().find_map(|event| event.time) {
             return Ok(Some(time));
         }
-        match (page.first + 1).checked_sub(page.events.len() as u64 + 1) {
-            Some(next) if !page.events.is_empty() => from = Anchor::Ordinal(next),
-            _ => return Ok(None),
-        }
     }
+    Ok(None)
 }
 
 /// A filter at work.
