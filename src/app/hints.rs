@@ -9,6 +9,7 @@ use super::ids::Motion;
 use super::ids::Pane;
 use super::mode::{Asking, Mode, Prompt};
 use super::notation;
+use super::panes::Tree;
 use super::panes::listing::Target;
 use super::panes::state::{Against, StateView};
 use crate::domain::{Scope, text};
@@ -175,7 +176,7 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
     }
     list.push(failure);
     let open = |label| (Action::Step(Stepping::Open), Some(label));
-    let fold = (Action::Fold(Folding::Toggle), None);
+    let folds = |tree: &Tree| (Action::Fold(Folding::Toggle), tree.is_on_leaf().then_some("show whole"));
     list.extend(match app.panes.focus {
         Pane::Streams => {
             let order = (Action::View(Viewing::NextView), Some("order"));
@@ -193,8 +194,24 @@ fn normal(app: &App) -> Vec<(Action, Option<&'static str>)> {
                 .chain([pin, compare, store, copy, pane, whole, layout, zoom, quit])
                 .collect()
         }
-        Pane::Event => vec![view, fold, forward, backward, copy, find, pane, zoom, quit],
-        Pane::State => vec![forward, backward, change, fold, compare, pin, changes, copy, pane, layout, zoom, quit],
+        Pane::Event => {
+            let fold = app.panes.event.tree().map_or((Action::Fold(Folding::Toggle), None), folds);
+            vec![view, fold, forward, backward, copy, find, pane, zoom, quit]
+        }
+        Pane::State => vec![
+            forward,
+            backward,
+            change,
+            folds(&app.panes.state.tree),
+            compare,
+            pin,
+            changes,
+            copy,
+            pane,
+            layout,
+            zoom,
+            quit,
+        ],
     });
     list
 }

@@ -67,8 +67,7 @@ impl App {
             _ => None,
         };
         if let Some(tree) = tree
-            && let Some(value) = tree.selected_value()
-            && tree.rows().get(tree.selected()).is_some_and(|row| row.open.is_none())
+            && let Some(value) = tree.selected_value().filter(|_| tree.is_on_leaf())
         {
             let path = tree.selected_path().to_string();
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -133,7 +133,7 @@ fn all_paths(value: &Json, path: &Path, found: &mut Vec<Path>) {
         Json::Array(array) => {
             array.iter().enumerate().for_each(|(index, value)| all_paths(value, &path.index(index), found));
         }
-        _ => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Verbatim(_) => {}
     }
 }
 

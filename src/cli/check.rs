@@ -80,7 +80,7 @@ pub(super) fn run(args: &CheckArgs, configuration: Option<PathBuf>, out: &mut dy
         (None, Some(name)) => Scope::Category(name.as_str().into()),
         (None, None) => Scope::All,
     };
-    let streams = population::streams_of(&*source, &scope, &mut |stream: &StreamName| {
+    let streams = population::streams_of(&*source, &scope, &interrupt::token(), &mut |stream: &StreamName| {
         glob.as_ref().is_none_or(|glob| glob.matches(stream.as_str()))
             && args.part.is_none_or(|part| part.holds(stream))
     })?;

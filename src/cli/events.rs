@@ -183,7 +183,7 @@ impl Folded {
         output::say(&text::safe(&found.words()));
         if let Some(first) = &found.faults.first {
             let lack = if args.fold.allow_faults { Lack::Allowed } else { Lack::Data };
-            missing.lacks(lack, folding::failed(&**source, found.faults.before, found.events, first));
+            missing.lacks(lack, folding::failed(&**source, found.faults.before, found.folded, first));
         }
         if let Some((count, stream, why)) = &found.unfolded {
             let streams = words::counted(*count, "stream");

@@ -33,7 +33,7 @@ use functions::{Changed, Steps};
 use stored::Stored;
 use subject::NO_STATES;
 pub use subject::{States, Subject};
-use values::{EventValue, NoEvent};
+use values::EventValue;
 
 /// The longest condition, in characters.
 pub const LONGEST: usize = 2_000;
@@ -378,11 +378,8 @@ impl Judge {
     fn stand(&mut self, subject: &Subject) -> Result<(), String> {
         let needs = self.expression.needs;
         if needs.event {
-            let event: Box<dyn Val> = match &subject.event {
-                Some(event) => Box::new(EventValue::new(Arc::clone(event), Arc::clone(&ENV), self.steps.clone())),
-                None => Box::new(NoEvent),
-            };
-            self.context.add_variable_as_val("event", event);
+            let event = EventValue::new(subject.event.clone(), Arc::clone(&ENV), self.steps.clone());
+            self.context.add_variable_as_val("event", Box::new(event));
         }
         if !needs.fold() {
             return Ok(());

@@ -39,10 +39,10 @@ static EVENT: Type = Type::new_unspecified_type("event");
 
 type Owned = Box<dyn Val>;
 
-/// The event.
+/// The event; before the first one there is none, and nothing can be asked of it.
 #[derive(Clone)]
 pub struct EventValue {
-    event: Arc<Event>,
+    event: Option<Arc<Event>>,
     env: Arc<Env>,
     steps: Steps,
     /// The payloads once they were asked for: data, metadata, fields.
@@ -56,12 +56,13 @@ impl fmt::Debug for EventValue {
 }
 
 impl EventValue {
-    pub fn new(event: Arc<Event>, env: Arc<Env>, steps: Steps) -> Self {
+    pub fn new(event: Option<Arc<Event>>, env: Arc<Env>, steps: Steps) -> Self {
         Self { event, env, steps, payloads: Arc::default() }
     }
 
     fn field(&self, name: &str) -> Result<Owned, ExecutionError> {
-        let event = &*self.event;
+        let none = || ExecutionError::function_error("event", "there is no event before the first");
+        let event = self.event.as_deref().ok_or_else(none)?;
         match name {
             "data" => self.payload(0, &event.data),
             "metadata" => self.payload(1, &event.metadata),
@@ -117,53 +118,6 @@ fn instant(time: Timestamp, env: &Env) -> Result<Owned, ExecutionError> {
     match env.find_overload("timestamp", &written) {
         Some(read) => Ok(read(written.into())?.into_owned()),
         None => Err(ExecutionError::function_error("timestamp", "there are no instants here")),
-    }
-}
-
-/// The event before the first one: there is none, and nothing can be asked of it.
-#[derive(Clone, Debug)]
-pub struct NoEvent;
-
-impl Val for NoEvent {
-    fn get_type(&self) -> &Type {
-        &EVENT
-    }
-
-    fn cel_type() -> &'static Type {
-        &EVENT
-    }
-
-    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
-    where
-        Self: 'v,
-    {
-        Some(self)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for NoEvent {}
-
-impl Indexer for NoEvent {
-    fn get<'b, 'v>(&'b self, _index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
-    where
-        Self: 'v,
-    {
-        Err(ExecutionError::function_error("event", "there is no event before the first"))
-    }
-
-    fn steal<'v>(self: Box<Self>, _index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
-    where
-        Self: 'v,
-    {
-        Err(ExecutionError::function_error("event", "there is no event before the first"))
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::walker::{Searched, Step, Walker};
-use crate::domain::patch::written;
+use crate::domain::patch::{written, written_among};
 use crate::domain::{Cancel, Direction, Event, Failure, Json, Path, PathGlob, State, StreamName, Unjudged};
 use crate::replay::{self, FoldError, Probe, Stop, Stops, Verdict};
 
@@ -120,8 +120,7 @@ impl Probe for Noting {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.wanted {
             Wanted::Glob(glob) => {
-                let paths = glob.among(before, after);
-                let writes: Vec<_> = paths.iter().filter(|path| written(before, after, path)).map(write).collect();
+                let writes: Vec<_> = written_among(before, after, glob).iter().map(write).collect();
                 if writes.is_empty() {
                     return Verdict::Miss;
                 }

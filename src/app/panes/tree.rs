@@ -64,6 +64,11 @@ impl Tree {
         self.rows.get(self.selected).filter(|row| row.label != Label::Cut).map(|row| &row.value)
     }
 
+    /// Whether nothing lies inside the selected value: it cannot be folded, and is shown whole instead.
+    pub fn is_on_leaf(&self) -> bool {
+        self.selected_value().is_some() && self.rows.get(self.selected).is_some_and(|row| row.open.is_none())
+    }
+
     /// The path of the selected row.
     pub fn selected_path(&self) -> Path {
         let mut steps: Vec<Step> = self.labels(self.selected).into_iter().filter_map(step).collect();

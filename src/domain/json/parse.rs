@@ -171,45 +171,64 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
-        self.at += 1;
         let (first, mut order) = (self.parser.entries.len(), 0);
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
+        if self.enters_empty(b'}') {
             return Ok(Json::Object(Object::default()));
         }
         loop {
-            self.space();
-            if self.peek() != Some(b'"') {
-                return Err(self.error("expected a key"));
-            }
+            self.key_begins()?;
             let key = self.key()?;
-            self.space();
-            if self.peek() != Some(b':') {
-                return Err(self.error("expected ':'"));
-            }
-            self.at += 1;
-            self.space();
+            self.colon()?;
             let value = self.value(depth + 1)?;
             self.parser.entries.push(Entry { key, order, value });
             order += 1;
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(Json::Object(Object::from_written(self.parser.entries.drain(first..).collect())));
-                }
-                _ => return Err(self.error("expected ',' or '}'")),
+            if self.ends(b'}')? {
+                return Ok(Json::Object(Object::from_written(self.parser.entries.drain(first..).collect())));
             }
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json, JsonError> {
+    /// Steps into an object or an array; where it is empty, behind it, and gives that it is.
+    pub(super) fn enters_empty(&mut self, close: u8) -> bool {
         self.at += 1;
         self.space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
+        let is_empty = self.peek() == Some(close);
+        self.at += usize::from(is_empty);
+        is_empty
+    }
+
+    /// That a key begins here.
+    pub(super) fn key_begins(&mut self) -> Result<(), JsonError> {
+        self.space();
+        if self.peek() == Some(b'"') { Ok(()) } else { Err(self.error("expected a key")) }
+    }
+
+    /// Steps from a key to its value.
+    pub(super) fn colon(&mut self) -> Result<(), JsonError> {
+        self.space();
+        if self.peek() != Some(b':') {
+            return Err(self.error("expected ':'"));
+        }
+        self.at += 1;
+        self.space();
+        Ok(())
+    }
+
+    /// Steps over what stands behind a value in an object or an array; gives whether that ends there.
+    pub(super) fn ends(&mut self, close: u8) -> Result<bool, JsonError> {
+        self.space();
+        let ends = match self.peek() {
+            Some(b',') => false,
+            Some(found) if found == close => true,
+            _ if close == b'}' => return Err(self.error("expected ',' or '}'")),
+            _ => return Err(self.error("expected ',' or ']'")),
+        };
+        self.at += 1;
+        Ok(ends)
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json, JsonError> {
+        if self.enters_empty(b']') {
             return Ok(Json::Array(Array::default()));
         }
         let first = self.parser.elements.len();
@@ -217,14 +236,8 @@ impl<'a> Reader<'a> {
             self.space();
             let value = self.value(depth + 1)?;
             self.parser.elements.push(value);
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(Json::Array(Array::from(self.parser.elements.drain(first..).collect::<Vec<_>>())));
-                }
-                _ => return Err(self.error("expected ',' or ']'")),
+            if self.ends(b']')? {
+                return Ok(Json::Array(Array::from(self.parser.elements.drain(first..).collect::<Vec<_>>())));
             }
         }
     }

@@ -116,36 +116,19 @@ impl<'a> Reader<'a> {
 
     /// Of keys that stand twice the last counts.
     fn seek_inside(&mut self, branch: &Branch, depth: usize, found: &mut [At]) -> Result<(), JsonError> {
-        self.at += 1;
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
+        if self.enters_empty(b'}') {
             return Ok(());
         }
         loop {
-            self.space();
-            if self.peek() != Some(b'"') {
-                return Err(self.error("expected a key"));
-            }
+            self.key_begins()?;
             let key = self.name()?;
-            self.space();
-            if self.peek() != Some(b':') {
-                return Err(self.error("expected ':'"));
-            }
-            self.at += 1;
-            self.space();
+            self.colon()?;
             match branch.inside.iter().find(|(name, _)| **name == *key) {
                 Some((_, inside)) => self.seek(inside, depth + 1, found)?,
                 None => self.skip()?,
             }
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(self.error("expected ',' or '}'")),
+            if self.ends(b'}')? {
+                return Ok(());
             }
         }
     }

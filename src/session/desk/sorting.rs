@@ -17,7 +17,7 @@ pub(super) enum Work {
         /// Where to.
         to: Destination,
     },
-    /// Tell whoever owns the walker.
+    /// Tell the owner of the walker.
     Order(Order),
     /// Look at the source. A question replaces the one before it in the same slot.
     Read(Kind, Ask),
@@ -36,7 +36,7 @@ pub(super) enum Walks {
     Stop,
 }
 
-/// What whoever owns the walker is told beside walks; they keep their places among them.
+/// What the owner of the walker is told, in its place among the walks.
 #[derive(Debug)]
 pub(super) enum Order {
     /// Go on with a fold that is suspended.

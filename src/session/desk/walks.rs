@@ -161,7 +161,7 @@ impl Walks {
         self.work(now);
     }
 
-    /// Wants something of whoever owns the walker, in its place among the walks.
+    /// Has an order for the owner of the walker, in its place among the walks.
     pub(super) fn order(&mut self, order: Order, now: Instant) {
         self.waiting.push_back(Waiting::Order(order));
         self.work(now);

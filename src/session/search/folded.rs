@@ -1,21 +1,20 @@
 //! A filter whose condition names states: the streams of a scope are folded, one after the other, and every place of each is
 //! judged.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::filter::{EventFilter, Sieve};
 use crate::condition::{Needs, Problem};
-use crate::domain::{Cancel, Direction, Failure, FailureKind, Scope, StreamName, StreamSummary, Unjudged, words};
+use crate::domain::{
+    Cancel, Direction, EventQuery, Failure, FailureKind, Scope, StreamName, StreamSummary, Unjudged, words,
+};
 use crate::replay::{self, FaultCount, FirstFault, FoldError, Probe, ReducerInfo, Stop, Stops, Verdict};
 use crate::session::judging::subject_at;
-use crate::session::pages;
+use crate::session::population;
 use crate::session::walker::{Step, Walker};
 use crate::sources::Source;
-
-/// Streams listed at once.
-const LISTED: usize = 4096;
 
 /// What came of it.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -28,7 +27,9 @@ pub struct FoldedSift {
     pub streams: u64,
     /// How many of their events were judged.
     pub events: u64,
-    /// What of them failed.
+    /// How many were folded for it, from the first on.
+    pub folded: u64,
+    /// What of these failed.
     pub faults: FaultCount,
     /// What folded them, by name.
     pub reducers: BTreeSet<String>,
@@ -59,7 +60,7 @@ impl FoldedSift {
     pub fn summary(&self) -> String {
         let mut summary = self.words();
         if self.faults.before > 0 {
-            summary.push_str(&format!(", {} of them failed", words::counted(self.faults.before, "event")));
+            summary.push_str(&format!(", {} of their events failed", words::count(self.faults.before)));
         }
         if let Some((count, stream, why)) = &self.unfolded {
             let streams = words::counted(*count, "stream");
@@ -73,14 +74,22 @@ impl FoldedSift {
 struct Sifting {
     sieve: Mutex<Sieve>,
     needs: Needs,
-    /// Only events of this correlation are asked for.
-    correlation: Option<Arc<str>>,
+    /// Which events of the stream that is folded are asked about; `None` where all are.
+    asked: Mutex<Option<Vec<bool>>>,
+}
+
+impl Sifting {
+    fn is_asked(&self, place: u64) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let ordinal = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+        asked.as_ref().is_none_or(|asked| ordinal.and_then(|at| asked.get(at)).copied().unwrap_or(false))
+    }
 }
 
 impl Probe for Sifting {
     fn judge(&self, subject: &replay::Subject<'_>) -> Verdict {
         let Some(event) = subject.event() else { return Verdict::Miss };
-        if self.correlation.is_some() && event.correlation != self.correlation {
+        if !self.is_asked(subject.place()) {
             return Verdict::Miss;
         }
         let mut sieve = self.sieve.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,24 +114,28 @@ pub fn sift_folded(
     told: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<FoldedSift, Failure> {
     let sieve = Mutex::new(filter.sieve(source, scope, cancel)?);
-    let correlation = match scope {
-        Scope::Correlation(id) => Some(id.clone()),
-        Scope::Stream(_) | Scope::Category(_) | Scope::All => None,
-    };
-    let sifting = Arc::new(Sifting { sieve, needs: filter.needs(), correlation });
+    let sifting = Arc::new(Sifting { sieve, needs: filter.needs(), asked: Mutex::default() });
     let stops = Stops::new([Stop::at_each(Arc::clone(&sifting))]);
-    let streams = streams_of(source, scope, filter, cancel)?;
+    let total = source.events(&EventQuery::first(scope.clone(), 1), cancel)?.total;
+    let streams = population::streams_of(source, scope, cancel, &mut |stream| filter.lets_stream(stream))?;
     let (mut found, of) = (FoldedSift::default(), streams.len() as u64);
-    for (done, (summary, asked)) in (0..).zip(&streams) {
+    for (done, summary) in (0..).zip(&streams) {
         if told(done, of).is_break() {
             break;
         }
         let stream = &summary.stream;
-        // Within one stream only what is asked for has to be folded.
-        let events = match scope {
-            Scope::Stream(_) => within.start..within.end.min(summary.events),
-            Scope::Category(_) | Scope::Correlation(_) | Scope::All => 0..summary.events,
+        let asked = asked(source, summary, (scope, &within), total)?;
+        // Nothing behind the last event that is asked about has to be folded.
+        let events = match &asked {
+            Some(asked) => {
+                let Some(last) = asked.iter().rposition(|asked| *asked) else { continue };
+                let first = asked.iter().position(|asked| *asked).unwrap_or(last);
+                first as u64..last as u64 + 1
+            }
+            None => 0..summary.events,
         };
+        let count = asked.as_ref().map_or(summary.events, |asked| asked.iter().filter(|asked| **asked).count() as u64);
+        *sifting.asked.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         let own = Scope::Stream(stream.clone());
         let mut hits = Vec::new();
         let searched = walker.search(stream, &stops, (events.clone(), Direction::Forward), cancel, &mut |step| {
@@ -135,7 +148,7 @@ pub fn sift_folded(
         });
         for ordinal in hits {
             let ordinal = if own == *scope { Some(ordinal) } else { source.translate(&own, ordinal, scope)? };
-            found.passing.extend(ordinal.filter(|ordinal| within.contains(ordinal)));
+            found.passing.extend(ordinal);
         }
         let searched = match searched {
             Err(failure) if failure.kind == FailureKind::Cancelled => {
@@ -149,7 +162,8 @@ pub fn sift_folded(
         };
         found.unjudged.join(searched.unjudged);
         found.streams += 1;
-        found.events += events.end.saturating_sub(events.start).min(*asked);
+        found.events += count;
+        found.folded += events.end;
         if let Some((reducer, counted)) = walker.folded(stream) {
             found.note(&reducer, counted.faults);
         }
@@ -179,44 +193,26 @@ impl FoldedSift {
     }
 }
 
-/// The streams of a scope in which a filter can let anything through, in the order of their first events, each with how
-/// many of its events the scope has.
-fn streams_of(
+/// Which events of a stream lie in a scope and have one of these ordinals there; `None` where all do.
+fn asked(
     source: &dyn Source,
-    scope: &Scope,
-    filter: &EventFilter,
-    cancel: &Cancel,
-) -> Result<Vec<(StreamSummary, u64)>, Failure> {
-    let whole = |summary: StreamSummary| {
-        let events = summary.events;
-        (summary, events)
+    summary: &StreamSummary,
+    (scope, within): (&Scope, &Range<u64>),
+    total: u64,
+) -> Result<Option<Vec<bool>>, Failure> {
+    let is_all = match scope {
+        Scope::Stream(_) | Scope::Category(_) | Scope::All => within.start == 0 && within.end >= total,
+        Scope::Correlation(_) => false,
     };
-    if let Scope::Stream(stream) = scope {
-        return Ok(source.stream(stream)?.map(whole).into_iter().collect());
+    if is_all {
+        return Ok(None);
     }
-    let mut related: HashMap<StreamName, u64> = HashMap::new();
-    if let Scope::Correlation(_) = scope {
-        pages::each(source, scope, cancel, &mut |_, _| {}, &mut |_, event| {
-            *related.entry(event.stream.clone()).or_default() += 1;
-        })?;
-    }
-    let (mut found, mut from) = (Vec::new(), 0);
-    loop {
-        let page = source.streams(from, LISTED)?;
-        if page.streams.is_empty() {
-            return Ok(found);
-        }
-        from += page.streams.len();
-        found.extend(page.streams.into_iter().map(whole).filter_map(|(summary, events)| {
-            let asked = match scope {
-                Scope::Category(category) => (summary.stream.category() == &**category).then_some(events),
-                Scope::Correlation(_) => related.get(&summary.stream).copied(),
-                Scope::Stream(_) | Scope::All => Some(events),
-            };
-            let asked = asked.filter(|_| filter.lets_stream(&summary.stream));
-            asked.map(|asked| (summary, asked))
-        }));
-    }
+    let own = Scope::Stream(summary.stream.clone());
+    let is_asked = |ordinal| {
+        let there = if own == *scope { Some(ordinal) } else { source.translate(&own, ordinal, scope)? };
+        Ok(there.is_some_and(|ordinal| within.contains(&ordinal)))
+    };
+    (0..summary.events).map(is_asked).collect::<Result<_, _>>().map(Some)
 }
 
 #[cfg(test)]
@@ -248,6 +244,26 @@ mod tests {
         assert_eq!((found.passing, found.streams, found.events), (vec![1, 2], 2, 3));
         assert_eq!(found.unjudged.total, 1, "event 0 has neither; what is of y does not count");
         assert_eq!(sift("state.f0 == 1", 0..1).passing, [0]);
+        let found = sift("state.f9 == 1", 1..2);
+        assert_eq!((found.streams, found.events, found.unjudged.total), (1, 1, 1), "only event 3 is asked about");
+    }
+
+    #[test]
+    fn only_events_of_the_range_are_judged_and_counted() {
+        let event = |n: u64| Event::new(["a-1", "b-1", "c-1"][n as usize % 3], Version(n), Position::Number(n), "Done");
+        let source: Arc<dyn Source> = Arc::new(Memory::new("memory", (0..9).map(event).collect()));
+        let filter = EventFilter::parse("state.never == 1").expect("a filter");
+        for (within, streams, events, folded) in
+            [(0..9, 3, 9, 9), (0..u64::MAX, 3, 9, 9), (4..6, 2, 2, 4), (3..4, 1, 1, 2)]
+        {
+            let mut walker = Walker::new(source.clone(), ReducerBook::empty());
+            let mut go_on = |_, _| ControlFlow::Continue(());
+            let asked = (&Scope::All, within.clone());
+            let found = sift_folded(&*source, &mut walker, asked, &filter, &Cancel::default(), &mut go_on);
+            let found = found.expect("a source that can be read");
+            assert_eq!((found.streams, found.events, found.folded), (streams, events, folded), "{within:?}");
+            assert_eq!(found.unjudged.total, events, "{within:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::filter::{EventFilter, Sieve};
@@ -197,23 +197,33 @@ impl Passing {
         round
     }
 
-    /// Looks at some ranges, each by a thread of its own; in their order.
+    /// Looks at some ranges, as many at once as there are threads; in their order.
     fn look(&mut self, source: &dyn Source, round: Vec<Range<u64>>, cancel: &Cancel) -> Vec<Looked> {
-        let (scope, direction) = (&self.scope, self.direction);
-        thread::scope(|threads| {
-            let mut own = None;
-            let mut others = Vec::new();
-            for (range, sieve) in round.into_iter().zip(&mut self.sieves) {
-                let look = Look { source, scope, direction, cancel };
-                match own {
-                    None => own = Some((look, range, sieve)),
-                    Some(_) => others.push(threads.spawn(move || look.over(range, sieve))),
-                }
+        let look = Look { source, scope: &self.scope, direction: self.direction, cancel };
+        let left = Mutex::new(round.into_iter().enumerate());
+        let results = Mutex::new(Vec::new());
+        let work = |sieve: &mut Sieve| {
+            let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            while let Some((number, range)) = next() {
+                let looked = look.over(range, sieve);
+                results.lock().unwrap_or_else(PoisonError::into_inner).push((number, looked));
             }
-            let own = own.map(|(look, range, sieve)| look.over(range, sieve));
-            let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            own.into_iter().chain(others).collect()
-        })
+        };
+        thread::scope(|threads| {
+            let mut sieves = self.sieves.iter_mut();
+            let own = sieves.next();
+            // Where no thread can be started, this one looks at all of them.
+            let start = |sieve| thread::Builder::new().name("look".into()).spawn_scoped(threads, || work(sieve)).ok();
+            let count = left.lock().unwrap_or_else(PoisonError::into_inner).len();
+            let others: Vec<_> = sieves.take(count.saturating_sub(1)).filter_map(start).collect();
+            if let Some(own) = own {
+                work(own);
+            }
+            others.into_iter().for_each(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_unstable_by_key(|(number, _)| *number);
+        results.into_iter().map(|(_, looked)| looked).collect()
     }
 }
 
