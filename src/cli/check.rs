@@ -15,7 +15,7 @@ use super::output::{self, Ended, Table};
 use super::source_args::SourceArgs;
 use super::{filter_args, interrupt, place, state};
 use crate::condition::Condition;
-use crate::domain::{Part, Scope, StreamName, text, words};
+use crate::domain::{Part, Scope, StreamName, StreamSummary, text, words};
 use crate::replay::FirstFault;
 use crate::session::check::{self, Checked, Checks};
 use crate::session::population::{self, Population};
@@ -58,7 +58,10 @@ pub struct CheckArgs {
 /// What was found in all streams.
 #[derive(Default)]
 struct Summary {
+    /// How many streams were judged.
     streams: u64,
+    /// How many were to be.
+    of: u64,
     violated: u64,
     unjudged: u64,
     events: u64,
@@ -91,11 +94,11 @@ pub(super) fn run(args: &CheckArgs, configuration: Option<PathBuf>, out: &mut dy
     if let Some(problem) = &checks.refused {
         return Err(filter_args::refused("EXPR", problem, written));
     }
-    let mut summary = Summary { stopped, ..Summary::default() };
+    let mut summary = Summary { stopped, of: streams.len() as u64, ..Summary::default() };
     let mut table = Table::new(&["STREAM", ">FIRST", "TIME", "TYPE", "AT END", ">FLIPS", "THERE"]);
     let (mut listed, most) = (0, args.limit.unwrap_or(usize::MAX));
-    for ((stream, checked), known) in checks.streams.iter().zip(&streams) {
-        summary.add(checked, known.events);
+    for (StreamSummary { stream, events, .. }, checked) in &checks.streams {
+        summary.add(checked, *events);
         if checked.holds() {
             continue;
         }
@@ -126,7 +129,7 @@ pub(super) fn run(args: &CheckArgs, configuration: Option<PathBuf>, out: &mut dy
 fn checked(
     args: &CheckArgs,
     (source, walker): (&std::sync::Arc<dyn Source>, &Walker),
-    streams: &[crate::domain::StreamSummary],
+    streams: &[StreamSummary],
     invariant: &Condition,
 ) -> Result<(Checks, bool), Ended> {
     let reducers = walker.reducers();
@@ -191,6 +194,10 @@ impl Summary {
         if let Some(first) = &self.first_fault {
             let lack = if args.fold.allow_faults { Lack::Allowed } else { Lack::Data };
             missing.lacks(lack, folding::failed(source, self.failed, self.events, first));
+        }
+        if self.stopped && self.streams < self.of {
+            let judged = format!("{} of {}", words::count(self.streams), words::counted(self.of, "stream"));
+            output::say(&format!("only {judged} are judged: it was stopped"));
         }
         if self.unjudged > 0 {
             let streams = words::counted(self.unjudged, "stream");

@@ -7,7 +7,7 @@ use super::judging::subject_at;
 use super::population::Population;
 use super::walker::{Step, Walker};
 use crate::condition::{Condition, Judge, Problem};
-use crate::domain::{Cancel, Direction, Event, Failure, Json, StreamName, StreamSummary};
+use crate::domain::{Cancel, Direction, Event, Failure, Json, StreamSummary};
 use crate::replay::{self, FaultCount, Probe, ReducerInfo, Stop, Stops, Verdict};
 
 /// A place and what is known of it.
@@ -108,8 +108,8 @@ impl Probe for Judging {
 
 /// What came of a check.
 pub struct Checks {
-    /// Of each stream that was folded, in the order of the streams.
-    pub streams: Vec<(StreamName, Checked)>,
+    /// Of each stream that was folded, in the order of the streams: all of them, unless it was stopped.
+    pub streams: Vec<(StreamSummary, Checked)>,
     /// That the expression is no condition: it was neither true nor false at any place.
     pub refused: Option<Problem>,
 }
@@ -130,7 +130,7 @@ pub fn check(
     // One place where it is a condition is enough.
     let is_condition = results.iter().any(|(_, (_, judged, _))| *judged);
     let refused = results.iter().find_map(|(_, (.., refused))| refused.clone()).filter(|_| !is_condition);
-    let streams = results.into_iter().map(|(at, (checked, ..))| (streams[at].stream.clone(), checked)).collect();
+    let streams = results.into_iter().map(|(at, (checked, ..))| (streams[at].clone(), checked)).collect();
     Ok(Checks { streams, refused })
 }
 
